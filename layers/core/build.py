@@ -1,0 +1,92 @@
+"""Builds the layer: the package, its pinned dependencies, and nothing that the functions do not use.
+
+Only pure Python goes in, so any host builds for any runtime. Two builds with one interpreter are the same byte for
+byte. Run by this folder's Makefile; standard library and pip only.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+PACKAGE = "task_reporter"
+
+SERVICES = {"dynamodb", "ec2", "sns"}
+"""The service models that the functions use. botocore brings some four hundred, most of its 25 MB."""
+
+NOT_SHIPPED = ("bin", "**/RECORD", "**/INSTALLER", "**/REQUESTED", "**/__pycache__", "**/py.typed", "**/*.pyi")
+"""What pip leaves for itself or for development. METADATA stays: vulnerability scanners read it."""
+
+EPOCH = 315_532_800
+"""1980-01-01, the earliest time that a zip file knows."""
+
+
+def main() -> None:
+    """Build the layer into the folder that `sam build` names."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("artifacts", type=Path, help="folder that becomes the layer")
+    parser.add_argument("--runtime", required=True, help="Lambda runtime to ship bytecode for, such as python3.13")
+    arguments = parser.parse_args()
+    target = arguments.artifacts / "python"
+    install(target)
+    prune(target)
+    compile_bytecode(arguments.artifacts, arguments.runtime)
+    settle_times(arguments.artifacts)
+
+
+def install(target: Path) -> None:
+    """The pinned dependencies, each checked against its hash, and the package."""
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    options = ["--no-deps", "--require-hashes", "--requirement", str(HERE / "requirements.txt")]
+    subprocess.run([*pip, *options, "--target", str(target)], check=True)
+    shutil.copytree(HERE / PACKAGE, target / PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def prune(target: Path) -> None:
+    """Remove what no function uses."""
+    for pattern in NOT_SHIPPED:
+        for path in list(target.glob(pattern)):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for model in (target / "botocore" / "data").iterdir():
+        if model.is_dir() and model.name not in SERVICES:
+            shutil.rmtree(model)
+
+
+def compile_bytecode(artifacts: Path, runtime: str) -> None:
+    """Ship bytecode: Lambda can't write any, and without it every cold start compiles every module.
+
+    An unchecked hash makes it valid whatever the files' times are, and /opt is where a layer stands in Lambda.
+    https://docs.python.org/3/reference/import.html#cached-bytecode-invalidation
+    """
+    python = interpreter_of(runtime)
+    if python is None:
+        print(f"no {runtime} on this machine: the layer ships without bytecode and starts slower", file=sys.stderr)
+        return
+    options = ["-q", "-j", "0", "--invalidation-mode", "unchecked-hash", "-s", str(artifacts), "-p", "/opt"]
+    subprocess.run([python, "-m", "compileall", *options, str(artifacts)], check=True)
+
+
+def interpreter_of(runtime: str) -> str | None:
+    """An interpreter whose bytecode ``runtime`` reads, or None. A version manager's shim may stand for nothing."""
+    for python in (sys.executable, shutil.which(runtime)):
+        if python and _version(python) == runtime:
+            return python
+    return None
+
+
+def _version(python: str) -> str:
+    code = "import sys; print('python%d.%d' % sys.version_info[:2])"
+    return subprocess.run([python, "-c", code], capture_output=True, text=True, check=False).stdout.strip()
+
+
+def settle_times(artifacts: Path) -> None:
+    """One time for every file, so that a zip of them is the same each time."""
+    for path in [artifacts, *artifacts.rglob("*")]:
+        os.utime(path, (EPOCH, EPOCH))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Everything that this package raises itself, each with the data that a person needs to act."""
+
+from collections.abc import Mapping, Sequence
+
+from task_reporter.rows import Key
+
+
+class TaskReporterError(Exception):
+    """Base of the errors below. Its text holds ids, names and codes, never the payload of a task."""
+
+
+class SettingError(TaskReporterError):
+    """Settings of a function are missing or wrong; each problem names one and says what it should be."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = tuple(problems)
+
+
+class MalformedAnswerError(TaskReporterError):
+    """EC2 answered something without the list that the operation promises. That is no empty list."""
+
+    def __init__(self, operation: str, reason: str) -> None:
+        super().__init__(f"{operation}: malformed answer, {reason}; nothing was changed, the next poll asks again")
+        self.operation = operation
+
+
+class OutOfTimeError(TaskReporterError):
+    """The function's time-out is near. What was written stays, the next poll goes on from there."""
+
+    def __init__(self, doing: str) -> None:
+        super().__init__(f"out of time while {doing}; what is written stays, the next poll goes on")
+        self.doing = doing
+
+
+class HistoryError(TaskReporterError):
+    """DynamoDB refused some rows for good; their neighbours are written. ``problems`` maps a key to a code."""
+
+    def __init__(self, problems: Mapping[Key, str]) -> None:
+        named = ", ".join(f"{task_id}: {code}" for (_, task_id), code in sorted(problems.items())[:20])
+        more = f" and {len(problems) - 20} more" if len(problems) > 20 else ""
+        super().__init__(f"{len(problems)} rows could not be written or read: {named}{more}")
+        self.problems = dict(problems)
+
+
+class PollError(TaskReporterError):
+    """A poll that did not do all that it should. It is raised after all that could be recorded is recorded."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__(" | ".join(problems))
+        self.problems = tuple(problems)
+
+
+class UnreadableRecordError(TaskReporterError):
+    """A stream record does not say which task it is about."""
+
+
+class IncompleteRowError(TaskReporterError):
+    """A row awaits notification but has no outcome, so there is nothing to tell."""
+
+
+class NotAnnouncedError(TaskReporterError):
+    """SNS did not take a task's notice, or the mark did not follow. The task still awaits its notification."""

@@ -1,0 +1,184 @@
+"""The history: the DynamoDB table that remembers every task.
+
+Reads and conditional writes go in DynamoDB's largest batches, side by side. A transaction is the one batch whose
+writes can carry conditions; where one write spoils it, the others are sent again without that one:
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from botocore.exceptions import ClientError
+
+from task_reporter.deadline import NO_DEADLINE, Deadline
+from task_reporter.errors import HistoryError
+from task_reporter.life import Insert, Update, Write
+from task_reporter.rows import Key, Row, from_item, key_of, to_attribute, to_key
+
+KEYS_A_READ = 100
+WRITES_A_TRANSACTION = 100
+SIDE_BY_SIDE = 8
+TRIES = 12
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+NOT_ITS_FAULT = "None"
+SOMEONE_WAS_FIRST = "ConditionalCheckFailed"
+WORTH_A_RETRY = {"TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError", NOT_ITS_FAULT}
+NOT_FINAL = WORTH_A_RETRY | {SOMEONE_WAS_FIRST}
+
+Item = TypeVar("Item")
+Left = TypeVar("Left")
+
+
+@dataclass(slots=True)
+class Applied:
+    """What became of some writes: ``written``, or ``overtaken`` by somebody who was first."""
+
+    written: list[Write] = field(default_factory=list)
+    overtaken: list[Write] = field(default_factory=list)
+
+
+class History:
+    """The table, through a DynamoDB client of botocore's."""
+
+    def __init__(self, client: Any, table: str, pause: Callable[[float], None] = time.sleep) -> None:
+        self._client = client
+        self._table = table
+        self._pause = pause
+
+    def read(self, keys: Iterable[Key], deadline: Deadline = NO_DEADLINE) -> dict[Key, Row]:
+        """The rows of ``keys`` that exist, read consistently.
+
+        Raises HistoryError where DynamoDB goes on leaving keys out, OutOfTimeError, and botocore's errors.
+        """
+        rows: dict[Key, Row] = {}
+
+        def fetch(batch: Sequence[Key]) -> list[Key]:
+            deadline.check("reading the history")
+            found, unread = self._fetch(batch)
+            rows.update(found)
+            return unread
+
+        unread = self._until_settled(list(dict.fromkeys(keys)), KEYS_A_READ, fetch)
+        if unread:
+            raise HistoryError(dict.fromkeys(unread, "UnprocessedKeys"))
+        return rows
+
+    def apply(self, writes: Sequence[Write], deadline: Deadline = NO_DEADLINE) -> Applied:
+        """Do ``writes``, each on its own condition and in no order.
+
+        Raises HistoryError, after all that can be written is written, where DynamoDB refuses some for another
+        cause than their condition; OutOfTimeError; and botocore's errors, where a whole request fails.
+        """
+        applied, refused = Applied(), dict[Key, str]()
+
+        def send(batch: Sequence[Write]) -> list[Write]:
+            deadline.check("writing the history")
+            try:
+                self._client.transact_write_items(TransactItems=[action(self._table, write) for write in batch])
+            except ClientError as error:
+                return settle(batch, error)
+            applied.written.extend(batch)
+            return []
+
+        def settle(batch: Sequence[Write], error: ClientError) -> list[Write]:
+            if _is_invalid(error) and len(batch) > 1:
+                middle = len(batch) // 2
+                return send(batch[:middle]) + send(batch[middle:])
+            why = list(zip(batch, _reasons(error, batch), strict=True))
+            applied.overtaken.extend(write for write, code in why if code == SOMEONE_WAS_FIRST)
+            refused.update((write.key, code) for write, code in why if code not in NOT_FINAL)
+            return [write for write, code in why if code in WORTH_A_RETRY]
+
+        unsettled = self._until_settled(writes, WRITES_A_TRANSACTION, send)
+        refused |= {write.key: "Throttled" for write in unsettled}
+        if refused:
+            raise HistoryError(refused)
+        return applied
+
+    def _until_settled(
+        self, items: Sequence[Item], at_a_time: int, attempt: Callable[[Sequence[Item]], list[Item]]
+    ) -> list[Item]:
+        """Attempt all ``items`` in batches, and again those that an attempt hands back; the rest at the end."""
+        left = list(items)
+        for tried in range(TRIES):
+            if not left:
+                break
+            if tried:
+                self._pause(min(FIRST_PAUSE * 2**tried, LONGEST_PAUSE))
+            left = [item for some in _side_by_side(attempt, list(_batches(left, at_a_time))) for item in some]
+        return left
+
+    def _fetch(self, keys: Sequence[Key]) -> tuple[dict[Key, Row], list[Key]]:
+        request = {"Keys": [to_key(key) for key in keys], "ConsistentRead": True}
+        answer = self._client.batch_get_item(RequestItems={self._table: request})
+        found = (from_item(item) for item in answer["Responses"].get(self._table, []))
+        left_out = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
+        return {key_of(row): row for row in found}, [key_of(from_item(key)) for key in left_out]
+
+
+def _reasons(error: ClientError, writes: Sequence[Write]) -> list[str]:
+    """Why a transaction was cancelled, one code a write. Raises ``error`` where it is about something else."""
+    if reasons := error.response.get("CancellationReasons"):
+        return [str(reason.get("Code", NOT_ITS_FAULT)) for reason in reasons]
+    if error.response["Error"]["Code"] == "TransactionConflictException":
+        return ["TransactionConflict"] * len(writes)
+    if _is_invalid(error) and len(writes) == 1:
+        return ["ValidationError"]
+    raise error
+
+
+def _is_invalid(error: ClientError) -> bool:
+    """Whether DynamoDB refused the request as a whole: one write is ugly, or together they are too large (4 MB)."""
+    return bool(error.response["Error"]["Code"] == "ValidationException")
+
+
+def action(table: str, write: Write) -> dict[str, Any]:
+    """``write`` as one action of a transaction."""
+    return {"Put": _put(table, write)} if isinstance(write, Insert) else {"Update": _update(table, write)}
+
+
+def _put(table: str, write: Insert) -> dict[str, Any]:
+    """A put that never replaces a row."""
+    item = {name: to_attribute(value) for name, value in write.row.items()}
+    return {"TableName": table, "Item": item, "ConditionExpression": "attribute_not_exists(task_id)"}
+
+
+def _update(table: str, write: Update) -> dict[str, Any]:
+    """An update that never makes a row: the condition wants one."""
+    names = dict.fromkeys([*write.set, *write.remove, *write.expected])
+    alias = {name: f"#n{number}" for number, name in enumerate(names)}
+    values = {f":s{number}": value for number, value in enumerate(write.set.values())}
+    wanted = {f":e{number}": value for number, value in enumerate(write.expected.values()) if value is not None}
+    conditions = ["attribute_exists(task_id)"]
+    for number, (name, value) in enumerate(write.expected.items()):
+        there = f"{alias[name]} = :e{number}"
+        conditions.append(there if value is not None else f"attribute_not_exists({alias[name]})")
+    change = "SET " + ", ".join(f"{alias[name]} = {value}" for name, value in zip(write.set, values, strict=True))
+    if write.remove:
+        change += " REMOVE " + ", ".join(alias[name] for name in write.remove)
+    return {
+        "TableName": table,
+        "Key": to_key(write.key),
+        "UpdateExpression": change,
+        "ConditionExpression": " AND ".join(conditions),
+        "ExpressionAttributeNames": {short: name for name, short in alias.items()},
+        "ExpressionAttributeValues": {name: to_attribute(value) for name, value in (values | wanted).items()},
+    }
+
+
+def _batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _side_by_side(work: Callable[[Sequence[Item]], Left], batches: Sequence[Sequence[Item]]) -> list[Left]:
+    """``work`` on every batch; one alone needs no thread. The first error rises after all have ended."""
+    if len(batches) == 1:
+        return [work(batches[0])]
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        running = [pool.submit(work, batch) for batch in batches]
+    return [one.result() for one in running]

@@ -1,0 +1,156 @@
+"""A row's life: what EC2 lists now against what the history holds, and the one write that follows, if any.
+
+Nothing here talks to anything. Every update is conditional on what was read, so two polls at once, or a poll
+that was interrupted and begun again, can't undo each other.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from task_reporter.kinds import CANCELLED, FAILED, LOST, Kind
+from task_reporter.projection import UNKNOWN_STATE
+from task_reporter.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, Key, Row, Value, key_of
+from task_reporter.times import moment, stamp
+
+LATE_CODE = timedelta(minutes=3)
+"""How long a failure waits for its error code, which EC2 fills in up to some two minutes late."""
+
+ABSURD_CLOCK = timedelta(hours=1)
+"""A time of EC2's that lies further ahead than this says nothing about how long we have waited."""
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """What one poll knows besides the tasks."""
+
+    scope: str
+    now: datetime
+    retention_days: int = 0
+    """0 keeps rows for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """A new row, written only where there is none."""
+
+    row: Row
+
+    @property
+    def key(self) -> Key:
+        """The primary key of the row."""
+        return key_of(self.row)
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Attributes to set and remove, written only while each of ``expected`` holds (None: is absent)."""
+
+    key: Key
+    set: Row
+    expected: dict[str, Value | None]
+    remove: tuple[str, ...] = field(default=())
+
+
+Write = Insert | Update
+
+
+def next_write(kind: Kind, task: Row, row: Row | None, poll: Poll) -> Write | None:
+    """The write that brings the history up to ``task`` as EC2 lists it, or None where nothing is new."""
+    if row is None:
+        return _first(kind, task, poll)
+    if row.get("outcome") == LOST:
+        return _correction(kind, task, row, poll)
+    if "outcome" in row:
+        return _late_error(task, row)
+    return _advance(kind, task, row, poll)
+
+
+def outcome_of(kind: Kind, task: Row, before: Row, now: datetime) -> str | None:
+    """How ``task`` ended, or None while that can't be said. ``before`` is its row so far, maybe empty."""
+    ending = kind.endings.get(str(task["state"]))
+    if ending != FAILED or kind.cancelled_code is None:
+        return ending
+    if before.get("state") == kind.cancelling_state or task.get("error_code") == kind.cancelled_code:
+        return CANCELLED
+    if "error_code" not in task and now < _failed_since(task, now) + LATE_CODE:
+        return None
+    return FAILED
+
+
+def _failed_since(task: Row, now: datetime) -> datetime:
+    since = moment(str(task["updated_at"]))
+    if since > now + ABSURD_CLOCK:
+        return moment(str(task.get("awaiting_since", stamp(now))))
+    return since
+
+
+def _first(kind: Kind, task: Row, poll: Poll) -> Insert | None:
+    now = stamp(poll.now)
+    row = {"scope": poll.scope, "kind": kind.name, "first_seen_at": now, "updated_at": now, **task}
+    outcome = outcome_of(kind, row, {}, poll.now)
+    if outcome is None:
+        return Insert({**row, "awaiting": AWAITING_OUTCOME, "awaiting_since": now})
+    ended = {**row, **_ended(outcome, row, now)}
+    return None if _before_retention(ended, poll) else Insert(ended)
+
+
+def _advance(kind: Kind, task: Row, row: Row, poll: Poll) -> Update | None:
+    now = stamp(poll.now)
+    news = {name: value for name, value in task.items() if row.get(name) != value}
+    if _says_less(kind, task, row):
+        news.pop("state", None)
+    if "state" in news and "updated_at" not in task:
+        news["updated_at"] = now
+    seen = {**row, **news}
+    outcome = outcome_of(kind, seen, row, poll.now)
+    if outcome:
+        news |= _ended(outcome, seen, now)
+    expected = {name: row.get(name) for name in ("outcome", "awaiting", "state", "updated_at")}
+    return Update(key_of(row), news, expected) if news else None
+
+
+def _says_less(kind: Kind, task: Row, row: Row) -> bool:
+    """Whether the listed state is behind the stored one: not given, or from a replica that lags.
+
+    Nothing leads back from being cancelled, and whether it was seen decides the outcome.
+    """
+    if task["state"] == UNKNOWN_STATE:
+        return "state" in row
+    return row.get("state") == kind.cancelling_state is not None and task["state"] not in kind.endings
+
+
+def _correction(kind: Kind, task: Row, row: Row, poll: Poll) -> Update | None:
+    """A lost task stays lost until EC2 lists it as ended; then the truth is told in a second notice."""
+    now = stamp(poll.now)
+    seen = {**row, "updated_at": now, **task}
+    outcome = outcome_of(kind, seen, row, poll.now)
+    if outcome is None:
+        return None
+    news = {name: value for name, value in seen.items() if row.get(name) != value}
+    news |= _ended(outcome, seen | {"finished_at": task.get("finished_at", seen["updated_at"])}, now)
+    expected = {"outcome": LOST, "awaiting": row.get("awaiting")}
+    return Update(key_of(row), news, expected, remove=("notified_at", "expires_at", "missing_since"))
+
+
+def _late_error(task: Row, row: Row) -> Update | None:
+    """The error text that came after the outcome was told: kept, without a second notice."""
+    late: Row = {name: task[name] for name in ("error_code", "error_message") if name in task and name not in row}
+    if not late:
+        return None
+    return Update(key_of(row), late, {"outcome": row["outcome"], **dict.fromkeys(late)})
+
+
+def _ended(outcome: str, task: Row, now: str) -> Row:
+    return {
+        "outcome": outcome,
+        "finished_at": task.get("finished_at", task["updated_at"]),
+        "awaiting": AWAITING_NOTIFICATION,
+        "awaiting_since": now,
+    }
+
+
+def _before_retention(row: Row, poll: Poll) -> bool:
+    """Whether ``row`` ended so long ago that, recorded now, it would be announced again each time it expires."""
+    if not poll.retention_days:
+        return False
+    return moment(str(row["finished_at"])) < poll.now - timedelta(days=poll.retention_days)

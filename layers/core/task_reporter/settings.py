@@ -1,0 +1,124 @@
+"""What the template tells the functions, through their environment."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from task_reporter.errors import SettingError
+from task_reporter.kinds import KINDS, Kind
+
+Setting = TypeVar("Setting")
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderSettings:
+    """The recorder's: the table's name, ``<account id>/<region>``, the kinds to poll, days to keep rows (0: ever)."""
+
+    table: str
+    scope: str
+    kinds: tuple[Kind, ...]
+    retention_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotifierSettings:
+    """The notifier's: the table's name, the topic's ARN, above how many tasks a digest, days to keep rows."""
+
+    table: str
+    topic: str
+    digest_above: int
+    retention_days: int
+
+
+def recorder_settings(environment: Mapping[str, str]) -> RecorderSettings:
+    """The recorder's settings. Raises SettingError, which names every one that is missing or wrong."""
+    reader = _Reader(environment)
+    return reader.checked(
+        RecorderSettings(
+            table=reader.text("HISTORY_TABLE", TABLE, "the name or ARN of the history table"),
+            scope=reader.text("SCOPE", SCOPE, "<account id>/<region>, such as 123456789012/eu-west-1"),
+            kinds=reader.read("TASK_KINDS", _kinds, f"a comma-separated list of: {', '.join(KINDS)}", ()),
+            retention_days=reader.retention_days(),
+        )
+    )
+
+
+def notifier_settings(environment: Mapping[str, str]) -> NotifierSettings:
+    """The notifier's settings. Raises SettingError, which names every one that is missing or wrong."""
+    reader = _Reader(environment)
+    return reader.checked(
+        NotifierSettings(
+            table=reader.text("HISTORY_TABLE", TABLE, "the name or ARN of the history table"),
+            topic=reader.text("TOPIC_ARN", ARN, "the ARN of the SNS topic, arn:aws:sns:<region>:<account id>:<name>"),
+            digest_above=reader.read("DIGEST_ABOVE", _at_least(1), "a whole number of at least 1", 0),
+            retention_days=reader.retention_days(),
+        )
+    )
+
+
+TABLE = re.compile(r"[A-Za-z0-9_.:/-]{3,1024}")
+SCOPE = re.compile(r"\d{12}/[a-z0-9-]+")
+ARN = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:\S+")
+SHORTEST_RETENTION = 90
+
+
+class _Reader:
+    """Reads settings one by one and remembers what was wrong, so that all of it is said at once."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._problems: list[str] = []
+
+    def read(self, name: str, parse: Callable[[str], Setting], expected: str, instead: Setting) -> Setting:
+        value = self._environment.get(name, "")
+        try:
+            return parse(value)
+        except ValueError:
+            said = f"is {value[:100]!r}" if value else "is missing"
+            self._problems.append(f"the environment variable {name} {said}; it should be {expected}")
+            return instead
+
+    def text(self, name: str, pattern: re.Pattern[str], expected: str) -> str:
+        return self.read(name, _matching(pattern), expected, "")
+
+    def retention_days(self) -> int:
+        expected = f"0 (for ever) or a number of days of at least {SHORTEST_RETENTION}"
+        return self.read("RETENTION_DAYS", _retention_days, expected, 0)
+
+    def checked(self, settings: Setting) -> Setting:
+        if self._problems:
+            raise SettingError(self._problems)
+        return settings
+
+
+def _matching(pattern: re.Pattern[str]) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if not pattern.fullmatch(value):
+            raise ValueError(value)
+        return value
+
+    return parse
+
+
+def _kinds(value: str) -> tuple[Kind, ...]:
+    names = dict.fromkeys(name.strip() for name in value.split(","))
+    if unknown := [name for name in names if name not in KINDS]:
+        raise ValueError(unknown)
+    return tuple(KINDS[name] for name in names)
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        if int(value) < least:
+            raise ValueError(value)
+        return int(value)
+
+    return parse
+
+
+def _retention_days(value: str) -> int:
+    days = int(value)
+    if days != 0 and days < SHORTEST_RETENTION:
+        raise ValueError(value)
+    return days

@@ -1,0 +1,106 @@
+"""A whole AWS on loopback: ministack, its EC2 replaced by an endpoint of ours."""
+
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from botocore.config import Config
+from botocore.session import Session
+
+from local.environments import ROOT, program
+from local.mail import Inbox
+from local.processes import StepFailed, free_port, running
+
+REGION = "eu-west-1"
+START_PATIENCE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """A running local AWS: its ``endpoint``, its ``ec2`` endpoint, the ``inbox`` of its email subscribers."""
+
+    endpoint: str
+    ec2: str
+    folder: Path
+    inbox: Inbox
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs so that every AWS tool in it talks to this AWS and to no other."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ENDPOINT_URL_EC2": self.ec2,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": REGION,
+        }
+
+    def client(self, service: str) -> Any:
+        """A client of botocore's for ``service``."""
+        return Session().create_client(
+            service,
+            region_name=REGION,
+            endpoint_url=self.ec2 if service == "ec2" else self.endpoint,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=Config(read_timeout=150, retries={"total_max_attempts": 1}),
+        )
+
+
+@contextmanager
+def local_cloud(folder: Path, ec2: str, port: int | None = None) -> Iterator[Cloud]:
+    """A local AWS that keeps all that it writes in ``folder``, its functions talking to the EC2 at ``ec2``.
+
+    Raises StepFailed where it does not start.
+    """
+    port = port or free_port()
+    cloud = Cloud(f"http://127.0.0.1:{port}", ec2, folder, Inbox(folder / "mail"))
+    log, temporary = folder / "aws.log", folder / "tmp"
+    temporary.mkdir(exist_ok=True)
+    environment = outside() | cloud.environment | _settings(port, temporary)
+    launcher = str(ROOT / "local" / "ministack_with_mail.py")
+    command = [program("aws", "python"), launcher, str(cloud.inbox.folder)]
+    with running(command, environment, folder, log) as child:
+        _until_healthy(cloud.endpoint, lambda: child.poll() is None, log)
+        yield cloud
+
+
+def outside() -> dict[str, str]:
+    """The environment that we stand in, without anything that points at a real AWS account or a Python of our own."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON", "VIRTUAL_ENV"))}
+
+
+def _settings(port: int, temporary: Path) -> dict[str, str]:
+    """How ministack is set up: on loopback only, no second listener, all files in one place."""
+    return {
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "MINISTACK_REGION": REGION,
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "LAMBDA_EXECUTOR": "local",
+        "TMPDIR": str(temporary),
+        "PYTHONUNBUFFERED": "1",
+        # Another AWS configuration on this machine must not leak into the functions.
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
+
+
+def _until_healthy(endpoint: str, alive: Any, log: Path) -> None:
+    for _ in range(START_PATIENCE * 10):
+        try:
+            with urllib.request.urlopen(f"{endpoint}/_ministack/health", timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            if not alive():
+                break
+            time.sleep(0.1)
+    raise StepFailed("starting the local AWS", log.read_text(errors="replace"))

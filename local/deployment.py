@@ -1,0 +1,84 @@
+"""The unchanged template, built and deployed by the SAM CLI as a user would."""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.cloud import Cloud, outside
+from local.environments import ROOT, program
+from local.processes import run
+
+RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
+"""The Lambda runtime that is this interpreter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A deployed stack: its name, and its outputs by name."""
+
+    cloud: Cloud
+    stack: str
+    outputs: Mapping[str, str]
+
+    def poll(self) -> dict[str, Any]:
+        """Invoke the recorder once, as its schedule does, and wait for its answer.
+
+        The answer of Lambda: ``payload``, and ``error`` where the function failed.
+        """
+        answer = self.cloud.client("lambda").invoke(FunctionName=self.outputs["RecorderFunctionName"], Payload=b"{}")
+        return {"payload": json.loads(answer["Payload"].read() or b"null"), "error": answer.get("FunctionError")}
+
+    def rows(self) -> list[dict[str, Any]]:
+        """All rows of the history, as DynamoDB's typed JSON."""
+        paginator = self.cloud.client("dynamodb").get_paginator("scan")
+        pages = paginator.paginate(TableName=self.outputs["HistoryTableName"], ConsistentRead=True)
+        return [item for page in pages for item in page["Items"]]
+
+
+def build(folder: Path, runtime: str = RUNTIME) -> Path:
+    """`sam build`; the built template. Raises StepFailed."""
+    environment = outside() | _tools() | {"PYTHON_RUNTIME": runtime}
+    built = folder / "build"
+    command = [
+        program("sam", "sam"),
+        "build",
+        "--template-file",
+        str(ROOT / "template.yaml"),
+        "--build-dir",
+        str(built),
+    ]
+    run("sam build", command, environment, ROOT, folder / "build.log")
+    return built / "template.yaml"
+
+
+def deploy(
+    cloud: Cloud,
+    template: Path,
+    parameters: Mapping[str, str],
+    stack: str = "ec2-task-reporter",
+    runtime: str = RUNTIME,
+) -> Deployment:
+    """`sam deploy` of a built template, new or over an older one. Raises StepFailed."""
+    values = {"PythonRuntime": runtime, **parameters}
+    command = [program("sam", "sam"), "deploy", "--config-file", str(ROOT / "samconfig.toml")]
+    command += ["--template-file", str(template), "--stack-name", stack, "--region", cloud.environment["AWS_REGION"]]
+    command += ["--parameter-overrides", *(f"{name}={json.dumps(value)}" for name, value in values.items())]
+    run("sam deploy", command, outside() | _tools() | cloud.environment, ROOT, cloud.folder / f"deploy-{stack}.log")
+    return Deployment(cloud, stack, outputs(cloud, stack))
+
+
+def outputs(cloud: Cloud, stack: str) -> dict[str, str]:
+    """The outputs of a deployed stack."""
+    described = cloud.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+
+
+def _tools() -> dict[str, str]:
+    return {
+        "PYTHON": program("project", "python"),
+        "SAM_CLI_TELEMETRY": "0",
+        "SAM_CLI_POLL_DELAY": "0.3",
+    }

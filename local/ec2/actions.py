@@ -1,0 +1,180 @@
+"""What each action does. Parameters and results have the shape that a boto3 caller sees.
+
+Every action first checks all it can, then stops if it is a dry run, and only then changes anything:
+a dry run says whether the request would have succeeded.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Set
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from local.ec2 import filters
+from local.ec2.account import ACCOUNT_ID, Account, Image, Task
+from local.ec2.answer import time_text
+from local.ec2.errors import Ec2Error
+from local.ec2.lives import image_state
+from local.ec2.request import parameters, require
+
+Values = Mapping[str, Any]
+
+_INSTANCE_ID = re.compile(r"i-([0-9a-f]{8}|[0-9a-f]{17})")
+_IMAGE_ID = re.compile(r"ami-([0-9a-f]{8}|[0-9a-f]{17})")
+# RegisterImage's page allows more characters than the page of error codes names.
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RegisterImage.html
+_IMAGE_NAME = re.compile(r"[A-Za-z0-9()\[\] ./\-'@_]{3,128}")
+
+
+def perform(account: Account, query: Mapping[str, str], moment: datetime) -> tuple[str, Values]:
+    """Carries a request out; returns the action's name and its result.
+
+    Raises Ec2Error for every request that EC2 would refuse, and UnsupportedOperation for parameters
+    that EC2 takes and the local EC2 would have to ignore.
+    """
+    name = query.get("Action")
+    if not name:
+        raise Ec2Error("MissingAction", "The request must contain the parameter Action")
+    action = ACTIONS.get(name)
+    if action is None:
+        raise Ec2Error("InvalidAction", f"The action {name} is not valid for this web service.")
+    params = parameters(name, query)
+    for param in params.keys() - action.takes:
+        raise Ec2Error("UnsupportedOperation", f"The local EC2 does not know {param} in {name}.")
+    return name, action.run(account, params, moment)
+
+
+def describe_bundle_tasks(account: Account, params: Values, moment: datetime) -> Values:
+    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeBundleTasks.html"""
+    named = {account.listed_task(bundle_id, moment).bundle_id for bundle_id in params.get("BundleIds", [])}
+    rows = [_task_row(task, moment) for task in account.listed_tasks(moment) if not named or task.bundle_id in named]
+    selected = filters.select(rows, params.get("Filters", []), filters.TASK_FIELDS)
+    _stop_dry_run(params)
+    return {"BundleTasks": selected}
+
+
+def bundle_instance(account: Account, params: Values, moment: datetime) -> Values:
+    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_BundleInstance.html"""
+    instance_id, storage = params["InstanceId"], params["Storage"]
+    require(params, "Storage", "S3", "Bucket")
+    require(params, "Storage", "S3", "Prefix")
+    if not _INSTANCE_ID.fullmatch(instance_id):
+        raise Ec2Error("InvalidInstanceID.Malformed", f'Invalid id: "{instance_id}"')
+    if account.is_bundling(instance_id, moment):
+        message = f"The instance '{instance_id}' already has a bundling task in progress."
+        raise Ec2Error("BundlingInProgress", message)
+    _stop_dry_run(params)
+    return {"BundleTask": _task_row(account.start_task(instance_id, storage, moment), moment)}
+
+
+def cancel_bundle_task(account: Account, params: Values, moment: datetime) -> Values:
+    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CancelBundleTask.html"""
+    task = account.listed_task(params["BundleId"], moment)
+    if moment >= task.life.ended:
+        # AWS names no code for this. IncorrectState, "the resource is in an incorrect state for the
+        # request", is the documented one that fits; that it is used here is our choice.
+        state = task.life.at(moment).state
+        raise Ec2Error("IncorrectState", f"The bundle task '{task.bundle_id}' is already {state}.")
+    _stop_dry_run(params)
+    return {"BundleTask": _task_row(account.cancel_task(task, moment), moment)}
+
+
+def register_image(account: Account, params: Values, moment: datetime) -> Values:
+    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RegisterImage.html"""
+    name, location = params["Name"], require(params, "ImageLocation")
+    if not _IMAGE_NAME.fullmatch(name):
+        message = "AMI names must have 3 to 128 letters, digits or characters of ()[] ./-'@_"
+        raise Ec2Error("InvalidAMIName.Malformed", message)
+    for image in account.images.values():
+        if image.params["Name"] == name:
+            message = f"AMI name {name} is already in use by AMI {image.image_id}"
+            raise Ec2Error("InvalidAMIName.Duplicate", message)
+    if not account.has_manifest(location, moment):
+        raise Ec2Error("InvalidManifest", f"There is no manifest of a completed bundle at '{location}'")
+    _stop_dry_run(params)
+    return {"ImageId": account.register_image(params, moment).image_id}
+
+
+def describe_images(account: Account, params: Values, moment: datetime) -> Values:
+    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html"""
+    named = {_known_image_id(account, image_id) for image_id in params.get("ImageIds", [])}
+    owned = not params.get("Owners") or not {"self", ACCOUNT_ID}.isdisjoint(params["Owners"])
+    rows = [
+        _image_row(image, account.speed, moment)
+        for image in account.listed_images()
+        if owned and (not named or image.image_id in named)
+    ]
+    selected = filters.select(rows, params.get("Filters", []), filters.IMAGE_FIELDS)
+    _stop_dry_run(params)
+    return {"Images": selected}
+
+
+class Action(NamedTuple):
+    """How an action is carried out, and the parameters that it heeds, in botocore's names."""
+
+    run: Callable[[Account, Values, datetime], Values]
+    takes: Set[str]
+
+
+ACTIONS: Mapping[str, Action] = {
+    "BundleInstance": Action(bundle_instance, {"InstanceId", "Storage", "DryRun"}),
+    "CancelBundleTask": Action(cancel_bundle_task, {"BundleId", "DryRun"}),
+    "DescribeBundleTasks": Action(describe_bundle_tasks, {"BundleIds", "Filters", "DryRun"}),
+    "DescribeImages": Action(
+        describe_images,
+        # No image here is ever deprecated or disabled, so there is nothing to leave out.
+        {"ImageIds", "Owners", "Filters", "DryRun", "IncludeDeprecated", "IncludeDisabled"},
+    ),
+    "RegisterImage": Action(
+        register_image,
+        {"Name", "ImageLocation", "Description", "Architecture", "VirtualizationType", "DryRun"},
+    ),
+}
+
+
+def _stop_dry_run(params: Values) -> None:
+    if params.get("DryRun"):
+        message = "Request would have succeeded, but DryRun flag is set."
+        raise Ec2Error("DryRunOperation", message, status=412)
+
+
+def _known_image_id(account: Account, image_id: str) -> str:
+    if not _IMAGE_ID.fullmatch(image_id):
+        raise Ec2Error("InvalidAMIID.Malformed", f'Invalid id: "{image_id}"')
+    if image_id not in account.images:
+        raise Ec2Error("InvalidAMIID.NotFound", f"The image id '[{image_id}]' does not exist")
+    return image_id
+
+
+def _task_row(task: Task, moment: datetime) -> Values:
+    now = task.life.at(moment)
+    row = {
+        "InstanceId": task.instance_id,
+        "BundleId": task.bundle_id,
+        "State": now.state,
+        "StartTime": time_text(task.life.started),
+        "UpdateTime": time_text(now.moment),
+        "Storage": task.storage,
+    }
+    if now.progress is not None:
+        row["Progress"] = f"{now.progress}%"
+    if failure := task.life.failure(moment):
+        row["BundleTaskError"] = {"Code": failure.code, "Message": failure.message}
+    return row
+
+
+def _image_row(image: Image, speed: float, moment: datetime) -> Values:
+    given = {name: image.params[name] for name in ("Name", "Description") if name in image.params}
+    return given | {
+        "ImageId": image.image_id,
+        "ImageLocation": image.params["ImageLocation"],
+        "State": image_state(image.registered, speed, moment),
+        "OwnerId": ACCOUNT_ID,
+        "CreationDate": time_text(image.registered),
+        "Public": False,
+        "ImageType": "machine",
+        "Architecture": image.params.get("Architecture", "x86_64"),
+        "VirtualizationType": image.params.get("VirtualizationType", "hvm"),
+        "RootDeviceType": "instance-store",
+        # Only Windows instances can be bundled.
+        "Platform": "windows",
+    }

@@ -1,0 +1,73 @@
+"""EC2's query protocol, the way out: a result, or an error, to XML.
+
+Every name comes from botocore's model of EC2, so results have the shape that boto3 returns.
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/Query-Requests.html
+"""
+
+import base64
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from xml.etree import ElementTree
+
+from local.ec2.errors import Ec2Error
+from local.ec2.model import API_VERSION, ec2_model
+
+NAMESPACE = f"http://ec2.amazonaws.com/doc/{API_VERSION}/"
+
+
+def response(action: str, result: Mapping[str, Any], request_id: str) -> bytes:
+    """The XML of an answer; ``result`` is what boto3 would return for ``action``."""
+    root = ElementTree.Element(f"{action}Response", xmlns=NAMESPACE)
+    ElementTree.SubElement(root, "requestId").text = request_id
+    _write_structure(ec2_model().operation_model(action).output_shape, result, root)
+    return _document(root)
+
+
+def error_response(error: Ec2Error, request_id: str) -> bytes:
+    """The XML of a refusal.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html#api-error-response
+    """
+    root = ElementTree.Element("Response")
+    entry = ElementTree.SubElement(ElementTree.SubElement(root, "Errors"), "Error")
+    ElementTree.SubElement(entry, "Code").text = error.code
+    ElementTree.SubElement(entry, "Message").text = error.message
+    ElementTree.SubElement(root, "RequestID").text = request_id
+    return _document(root)
+
+
+def time_text(moment: datetime) -> str:
+    """A time as EC2 writes it, in UTC: ``2013-09-15T17:15:20.000Z``.
+
+    Cut to the millisecond, not rounded: a time must not lie in the future.
+    """
+    moment = moment.astimezone(UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def _write_structure(shape: Any, values: Mapping[str, Any], parent: ElementTree.Element) -> None:
+    for member, value in values.items():
+        inner = shape.members[member]
+        _write(inner, value, ElementTree.SubElement(parent, inner.serialization.get("name", member)))
+
+
+def _write(shape: Any, value: Any, element: ElementTree.Element) -> None:
+    if shape.type_name == "structure":
+        _write_structure(shape, value, element)
+    elif shape.type_name == "list":
+        for item in value:
+            _write(shape.member, item, ElementTree.SubElement(element, shape.member.serialization["name"]))
+    else:
+        element.text = _scalar_text(value)
+
+
+def _scalar_text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _document(root: ElementTree.Element) -> bytes:
+    text: bytes = ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True)
+    return text

@@ -1,0 +1,82 @@
+"""EC2's filters: names joined with AND, values with OR, wildcards in the values.
+
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html#Filtering_Resources_CLI
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from local.ec2.errors import Ec2Error
+
+Row = Mapping[str, Any]
+Fields = Mapping[str, Sequence[str]]
+
+# Where each filter looks, in botocore's member names.
+TASK_FIELDS: Fields = {
+    "bundle-id": ("BundleId",),
+    "error-code": ("BundleTaskError", "Code"),
+    "error-message": ("BundleTaskError", "Message"),
+    "instance-id": ("InstanceId",),
+    "progress": ("Progress",),
+    "s3-bucket": ("Storage", "S3", "Bucket"),
+    "s3-prefix": ("Storage", "S3", "Prefix"),
+    "start-time": ("StartTime",),
+    "state": ("State",),
+    "update-time": ("UpdateTime",),
+}
+IMAGE_FIELDS: Fields = {
+    "image-id": ("ImageId",),
+    "manifest-location": ("ImageLocation",),
+    "name": ("Name",),
+    "state": ("State",),
+}
+
+_TOKEN = re.compile(r"\\(?P<escaped>.)|(?P<wild>[*?])|(?P<plain>.)", re.DOTALL)
+_WILD = {"*": ".*", "?": "."}
+
+
+def select(rows: Iterable[Row], filters: Iterable[Mapping[str, Any]], fields: Fields) -> list[Row]:
+    """The rows that pass every filter, in the order they came.
+
+    A field that a row doesn't have passes no filter, nor does any row pass a filter without values.
+    Raises Ec2Error (InvalidParameterValue) for a filter that isn't in ``fields``.
+    """
+    wanted = [(_path(each, fields), each.get("Values", [])) for each in filters]
+    return [row for row in rows if all(_passes(_value(row, path), globs) for path, globs in wanted)]
+
+
+def matches(glob: str, text: str) -> bool:
+    """Whether all of ``text`` fits ``glob``: `*` any run of characters, `?` any one, `\\` escapes."""
+    return _compiled(glob).fullmatch(text) is not None
+
+
+def _path(each: Mapping[str, Any], fields: Fields) -> Sequence[str]:
+    # EC2 says 'null' when the name is missing.
+    name = each.get("Name", "null")
+    if name not in fields:
+        raise Ec2Error("InvalidParameterValue", f"The filter '{name}' is invalid")
+    return fields[name]
+
+
+def _value(row: Row, path: Sequence[str]) -> str | None:
+    value: Any = row
+    for name in path:
+        value = value.get(name, {})
+    return value or None
+
+
+def _passes(value: str | None, globs: Iterable[str]) -> bool:
+    return value is not None and any(matches(glob, value) for glob in globs)
+
+
+@lru_cache(maxsize=1024)
+def _compiled(glob: str) -> re.Pattern[str]:
+    return re.compile("".join(map(_as_regex, _TOKEN.finditer(glob))), re.DOTALL)
+
+
+def _as_regex(token: re.Match[str]) -> str:
+    if token["wild"]:
+        return _WILD[token["wild"]]
+    return re.escape(token["escaped"] or token["plain"])

@@ -1,0 +1,17 @@
+"""botocore's model of EC2: every action's parameters and results, and their names on the wire."""
+
+from functools import cache
+from typing import Any
+
+from botocore.loaders import create_loader
+from botocore.model import ServiceModel
+
+API_VERSION = "2016-11-15"
+
+
+@cache
+def ec2_model() -> Any:
+    """The model, a ``botocore.model.ServiceModel``; loaded once, because that takes a while."""
+    # Not through a botocore session, which would read the caller's AWS configuration.
+    description = create_loader().load_service_model("ec2", "service-2", api_version=API_VERSION)
+    return ServiceModel(description, "ec2")

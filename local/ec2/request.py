@@ -1,0 +1,133 @@
+"""EC2's query protocol, the way in: a query string to parameters.
+
+Every name comes from botocore's model of EC2, so parameters have the shape that boto3 is given.
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/Query-Requests.html
+"""
+
+import base64
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qsl
+
+from local.ec2.errors import Ec2Error
+from local.ec2.model import ec2_model
+
+# What belongs to the protocol or to either way of signing, and not to the action.
+_ENVELOPE = re.compile(
+    r"Action|Version|X-Amz-[\w-]+"
+    r"|AWSAccessKeyId|SecurityToken|Expires|Timestamp|Signature(Method|Version)?"
+)
+# XML 1.0 has no way to write these.
+_UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+Tree = dict[str, Any]  # nested: {"Filter": {"1": {"Name": "state", "Value": {"1": "failed"}}}}
+
+
+def parse_query(text: str) -> dict[str, str]:
+    """A query string, or a form body, as names and values.
+
+    Raises Ec2Error (InvalidCharacter) for characters that no XML answer could repeat.
+    """
+    query = dict(parse_qsl(text, keep_blank_values=True))
+    for name, value in query.items():
+        if _UNWRITABLE.search(name + value):
+            raise Ec2Error("InvalidCharacter", "The request contains a character that XML does not allow.")
+    return query
+
+
+def parameters(action: str, query: Mapping[str, str]) -> dict[str, Any]:
+    """The action's parameters, as boto3 would have been given them.
+
+    Raises Ec2Error: MissingParameter, UnknownParameter, InvalidParameterValue, MalformedQueryString.
+    """
+    shape = ec2_model().operation_model(action).input_shape
+    tree = _tree({name: value for name, value in query.items() if not _ENVELOPE.fullmatch(name)})
+    found = _read_structure(shape, tree, "")
+    for member in shape.required_members:
+        require(found, member)
+    return found
+
+
+def require(params: Mapping[str, Any], *path: str) -> Any:
+    """The parameter at ``path``; Ec2Error (MissingParameter) when it isn't there or is empty."""
+    value: Any = params
+    for name in path:
+        value = value.get(name)
+        if not value:
+            raise Ec2Error("MissingParameter", f"The request must contain the parameter {'.'.join(path)}")
+    return value
+
+
+def _tree(query: Mapping[str, str]) -> Tree:
+    root: Tree = {}
+    # In order of name, so that Filter comes before Filter.1 if somebody sends both.
+    for name in sorted(query):
+        *path, leaf = name.split(".")
+        branch = root
+        for part in path:
+            branch = branch.setdefault(part, {})
+            if not isinstance(branch, dict):
+                raise Ec2Error("MalformedQueryString", f"The parameter {name} is at odds with another one")
+        branch[leaf] = query[name]
+    return root
+
+
+def _read(shape: Any, value: Any, name: str) -> Any:
+    read_tree = _TREES.get(shape.type_name)
+    if (read_tree is not None) != isinstance(value, dict):
+        raise _unknown(name)
+    if read_tree is not None:
+        return read_tree(shape, value, name)
+    try:
+        return _SCALARS.get(shape.type_name, str)(value)
+    except (KeyError, ValueError):
+        # Without the value, which could be an upload policy.
+        message = f"The value of {name} is not of the type {shape.type_name}"
+        raise Ec2Error("InvalidParameterValue", message) from None
+
+
+def _read_structure(shape: Any, tree: Tree, name: str) -> dict[str, Any]:
+    members = {_query_name(member, inner): (member, inner) for member, inner in shape.members.items()}
+    found = {}
+    for key, value in tree.items():
+        full_name = f"{name}.{key}" if name else key
+        if key not in members:
+            raise _unknown(full_name)
+        member, inner = members[key]
+        found[member] = _read(inner, value, full_name)
+    return found
+
+
+def _read_list(shape: Any, tree: Tree, name: str) -> list[Any]:
+    for index in tree:
+        if not re.fullmatch("[0-9]{1,9}", index):
+            raise _unknown(f"{name}.{index}")
+    return [_read(shape.member, tree[index], f"{name}.{index}") for index in sorted(tree, key=int)]
+
+
+def _query_name(member: str, shape: Any) -> str:
+    # https://smithy.io/2.0/aws/protocols/aws-ec2-query-protocol.html#query-key-resolution
+    names = shape.serialization
+    name: str = names.get("queryName") or names.get("name") or member
+    return name if "queryName" in names else name[:1].upper() + name[1:]
+
+
+def _boolean(text: str) -> bool:
+    return {"true": True, "false": False}[text.lower()]
+
+
+_TREES: dict[str, Callable[[Any, Tree, str], Any]] = {"structure": _read_structure, "list": _read_list}
+_SCALARS: dict[str, Callable[[str], Any]] = {
+    "boolean": _boolean,
+    "integer": int,
+    "long": int,
+    "float": float,
+    "double": float,
+    "blob": partial(base64.b64decode, validate=True),
+}
+
+
+def _unknown(name: str) -> Ec2Error:
+    return Ec2Error("UnknownParameter", f"The parameter {name} is not recognized")

@@ -1,0 +1,114 @@
+"""The local EC2 as a whole: starts and stops, lets one request in at a time, fails when told to."""
+
+import logging
+import threading
+import traceback
+import uuid
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from local.ec2.account import Account
+from local.ec2.actions import perform
+from local.ec2.answer import error_response, response
+from local.ec2.errors import Ec2Error
+from local.ec2.listener import HOST, Listener
+from local.ec2.request import parse_query
+
+LOG = logging.getLogger(__name__)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Ec2Server:
+    """The local EC2, in this process: a context manager that listens while it is open.
+
+    ``port`` 0 takes a free one. ``speed`` divides every duration (200: a bundle in about ten
+    seconds), ``listed_for`` is how many minutes, also divided by it, a finished task stays listed.
+    ``seed`` makes ids and the order of lists repeatable. ``clock`` gives the moment of each request,
+    for tests that move time themselves. Raises ValueError for a speed or a time that can't be.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        speed: float = 1.0,
+        listed_for: float = 60.0,
+        seed: int | None = None,
+        clock: Callable[[], datetime] = _now,
+    ) -> None:
+        self._port = port
+        self._account = Account(speed, listed_for, seed)
+        self._clock = clock
+        self._faults: deque[Ec2Error] = deque()
+        self._lock = threading.Lock()
+        self._listener: Listener | None = None
+
+    @property
+    def url(self) -> str:
+        """What boto3 takes as ``endpoint_url``; RuntimeError while it isn't listening."""
+        if self._listener is None:
+            raise RuntimeError("the local EC2 is not listening: use it in a with statement, or start it")
+        return f"http://{HOST}:{self._listener.server_address[1]}"
+
+    def start(self) -> None:
+        """Listens from now on; OSError when the port is taken, RuntimeError when it already listens."""
+        if self._listener is not None:
+            raise RuntimeError("the local EC2 is already listening")
+        self._listener = Listener(self._port, self.answer)
+        # The default poll interval would make every stop wait for half a second.
+        serve = threading.Thread(target=self._listener.serve_forever, args=(0.02,), daemon=True)
+        serve.start()
+
+    def stop(self) -> None:
+        """Stops listening and cuts open connections. What exists is kept for the next start."""
+        if self._listener is not None:
+            self._listener.shutdown()
+            self._listener.server_close()
+            self._listener = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def fail_next(
+        self,
+        n: int = 1,
+        status: int = 503,
+        code: str = "RequestLimitExceeded",
+        message: str = "Request limit exceeded.",
+    ) -> None:
+        """Makes the next ``n`` requests fail, by default as when EC2 throttles.
+
+        Requests, not calls: botocore repeats a throttled call by itself. They queue up behind earlier
+        failures that still wait. With status 200 the answer parses and holds nothing that was asked for.
+        """
+        self._faults.extend(Ec2Error(code, message, status) for _ in range(n))
+
+    def answer(self, request: str) -> tuple[int, bytes]:
+        """The HTTP status and the XML for a request in EC2's query protocol. Never raises."""
+        request_id = str(uuid.uuid4())
+        try:
+            name, result = self._perform(request)
+            return 200, response(name, result, request_id)
+        except Ec2Error as error:
+            return error.status, error_response(error, request_id)
+        except Exception as error:
+            # The place but not the text, which could hold what nobody may log.
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            LOG.error("InternalError: %s at %s:%s", type(error).__name__, frame.filename, frame.lineno)
+            internal = Ec2Error("InternalError", "An internal error has occurred", status=500)
+            return internal.status, error_response(internal, request_id)
+
+    def _perform(self, request: str) -> tuple[str, Any]:
+        with self._lock:
+            if self._faults:
+                raise self._faults.popleft()
+            return perform(self._account, parse_query(request), self._clock())

@@ -1,0 +1,115 @@
+"""EC2's filters and their wildcards."""
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from local.ec2 import filters
+from local.ec2.errors import Ec2Error
+from local.ec2.model import ec2_model
+
+ROWS = [
+    {"BundleId": "bun-1", "State": "complete", "Storage": {"S3": {"Bucket": "north", "Prefix": "win"}}},
+    {"BundleId": "bun-2", "State": "failed", "Storage": {"S3": {"Bucket": "north-2", "Prefix": "win"}}},
+    {"BundleId": "bun-3", "State": "failed", "BundleTaskError": {"Code": "Client.Cancelled"}},
+]
+
+
+@pytest.mark.parametrize(
+    ("glob", "text", "expected"),
+    [
+        ("failed", "failed", True),
+        ("failed", "Failed", False),
+        ("fail", "failed", False),
+        ("", "", True),
+        ("*", "", True),
+        ("*", "two\nlines", True),
+        ("?", "", False),
+        ("20?", "20%", True),
+        ("a*b*c", "a-b-b-c", True),
+        ("a.c", "abc", False),
+        (r"\*", "*", True),
+        (r"\*", "x", False),
+        (r"\?", "?", True),
+        (r"\\", "\\", True),
+        (r"\\*", r"\anything", True),
+        (r"\a", "a", True),
+        ("a\\", "a\\", True),
+        (r"\*amazon\?\\", r"*amazon?" + "\\", True),
+    ],
+)
+def test_wildcards(glob: str, text: str, expected: bool) -> None:
+    assert filters.matches(glob, text) is expected
+
+
+def escaped(text: str) -> str:
+    return re.sub(r"([*?\\])", r"\\\1", text)
+
+
+@settings(deadline=None)
+@given(st.text(max_size=20), st.text(max_size=20))
+def test_an_escaped_text_matches_itself_alone(text: str, other: str) -> None:
+    assert filters.matches(escaped(text), text)
+    assert filters.matches(escaped(text), other) is (text == other)
+
+
+@settings(deadline=None)
+@given(st.text(max_size=10), st.text(max_size=10), st.text(max_size=10))
+def test_a_star_stands_for_any_run(before: str, run: str, after: str) -> None:
+    assert filters.matches(f"{escaped(before)}*{escaped(after)}", before + run + after)
+
+
+@settings(deadline=None)
+@given(st.text(max_size=10), st.text(max_size=3), st.text(max_size=10))
+def test_a_question_mark_stands_for_exactly_one(before: str, run: str, after: str) -> None:
+    matched = filters.matches(f"{escaped(before)}?{escaped(after)}", before + run + after)
+    assert matched is (len(run) == 1)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ([], ["bun-1", "bun-2", "bun-3"]),
+        ([("state", ["failed"])], ["bun-2", "bun-3"]),
+        ([("state", ["failed", "complete"])], ["bun-1", "bun-2", "bun-3"]),
+        ([("state", ["failed"]), ("s3-bucket", ["north*"])], ["bun-2"]),
+        ([("s3-bucket", ["north"])], ["bun-1"]),
+        ([("error-code", ["*"])], ["bun-3"]),
+        ([("progress", ["*"])], []),
+        ([("state", [])], []),
+        ([("state", ["FAILED"])], []),
+    ],
+)
+def test_filters_are_anded_and_values_ored(wanted: list[tuple[str, list[str]]], found: list[str]) -> None:
+    asked: list[dict[str, Any]] = [{"Name": name, "Values": values} for name, values in wanted]
+    assert [row["BundleId"] for row in filters.select(ROWS, asked, filters.TASK_FIELDS)] == found
+
+
+@pytest.mark.parametrize(("asked", "named"), [({"Name": "State"}, "State"), ({"Name": "tag:x"}, "tag:x"), ({}, "null")])
+def test_an_unknown_filter_is_refused_even_when_there_is_nothing_to_filter(asked: dict[str, Any], named: str) -> None:
+    with pytest.raises(Ec2Error, match=f"The filter '{named}' is invalid") as caught:
+        filters.select([], [asked], filters.TASK_FIELDS)
+    assert caught.value.code == "InvalidParameterValue"
+
+
+def documented_filters(action: str) -> set[str]:
+    members = ec2_model().operation_model(action).input_shape.members
+    return set(re.findall(r"<li> <p> ?<code>([\w:<>.-]+)</code> -", members["Filters"].documentation))
+
+
+def test_the_filters_are_those_that_ec2_documents() -> None:
+    assert documented_filters("DescribeBundleTasks") == set(filters.TASK_FIELDS)
+    assert documented_filters("DescribeImages") > set(filters.IMAGE_FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("shape_name", "fields"), [("BundleTask", filters.TASK_FIELDS), ("Image", filters.IMAGE_FIELDS)]
+)
+def test_every_filter_looks_at_a_member_that_exists(shape_name: str, fields: filters.Fields) -> None:
+    for path in fields.values():
+        shape = ec2_model().shape_for(shape_name)
+        for name in path:
+            shape = shape.members[name]

@@ -1,0 +1,144 @@
+"""The life of a task, looked at moment by moment; nothing here waits."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from local.ec2 import lives
+from local.ec2.lives import Life, image_state
+
+START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+ORDER = ["pending", "waiting-for-shutdown", "bundling", "storing", "cancelling", "failed", "complete"]
+
+
+def after(minutes: float) -> datetime:
+    return START + timedelta(minutes=minutes)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "state", "progress"),
+    [
+        (0, "pending", None),
+        (0.99, "pending", None),
+        (1, "waiting-for-shutdown", None),
+        (5, "bundling", 0),
+        (15, "bundling", 35),
+        (24.99, "bundling", 65),
+        (25, "storing", 70),
+        (34.99, "storing", 95),
+        (35, "complete", 100),
+        (10_000, "complete", 100),
+    ],
+)
+def test_a_life_at_ec2s_pace(minutes: float, state: str, progress: int | None) -> None:
+    step = Life(START).at(after(minutes))
+    assert (step.state, step.progress) == (state, progress)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "state", "code"),
+    [
+        (29.99, "storing", None),
+        (30, "failed", None),
+        (31.99, "failed", None),
+        (32, "failed", "Client.S3Error"),
+    ],
+)
+def test_a_doomed_life_fails_while_storing_and_says_why_later(minutes: float, state: str, code: str | None) -> None:
+    life = Life(START, doomed=True)
+    failure = life.failure(after(minutes))
+    assert (life.at(after(minutes)).state, failure and failure.code) == (state, code)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "state", "code"),
+    [
+        (9.99, "bundling", None),
+        (10, "cancelling", None),
+        (11, "failed", None),
+        (13, "failed", "Client.Cancelled"),
+    ],
+)
+@pytest.mark.parametrize("doomed", [False, True])
+def test_a_cancelled_life(doomed: bool, minutes: float, state: str, code: str | None) -> None:
+    life = Life(START, doomed=doomed).cancel(after(10))
+    failure = life.failure(after(minutes))
+    assert (life.at(after(minutes)).state, failure and failure.code) == (state, code)
+
+
+def test_cancelling_keeps_the_progress_that_was_reached() -> None:
+    life = Life(START).cancel(after(15))
+    assert life.at(after(15)).progress == life.at(after(60)).progress == 35
+
+
+def test_cancelling_twice_changes_nothing() -> None:
+    life = Life(START).cancel(after(10))
+    assert life.cancel(after(10.5)) is life
+
+
+def test_what_has_ended_cannot_be_cancelled() -> None:
+    with pytest.raises(ValueError, match="ended"):
+        Life(START).cancel(after(35))
+
+
+def test_a_clock_that_was_set_back_shows_the_start() -> None:
+    assert Life(START).at(after(-60)).state == "pending"
+
+
+def test_speed_divides_everything() -> None:
+    life = Life(START, speed=7, doomed=True)
+    assert life.ended == START + timedelta(minutes=30) / 7
+    assert life.failure(START + timedelta(minutes=32.001) / 7) == lives.S3_FAILURE
+    assert life.is_listed(START + timedelta(minutes=89.99) / 7, listed_for=60)
+    assert not life.is_listed(START + timedelta(minutes=90.01) / 7, listed_for=60)
+
+
+def test_an_image_becomes_available() -> None:
+    states = [image_state(START, 2, after(minutes)) for minutes in (0, 0.49, 0.5, 60)]
+    assert states == ["pending", "pending", "available", "available"]
+
+
+@st.composite
+def some_lives(draw: st.DrawFn) -> Life:
+    life = Life(START, draw(st.floats(0.01, 1e7)), draw(st.booleans()))
+    share = draw(st.none() | st.floats(0, 0.999))
+    if share is None:
+        return life
+    # Rounded down: a microsecond more could already be the end.
+    lasts = (life.ended - START) // timedelta(microseconds=1)
+    return life.cancel(START + timedelta(microseconds=int(lasts * share)))
+
+
+MINUTES = st.lists(st.floats(0, 120), min_size=2, max_size=20).map(sorted)
+
+
+@settings(deadline=None)
+@given(some_lives(), MINUTES)
+def test_a_life_only_goes_forward(life: Life, minutes: list[float]) -> None:
+    moments = [START + lives.real_time(minute, life.speed) for minute in minutes]
+    steps = [life.at(moment) for moment in moments]
+    ranks = [ORDER.index(step.state) for step in steps]
+    progress = [step.progress or 0 for step in steps]
+    assert ranks == sorted(ranks)
+    assert progress == sorted(progress)
+    assert all(0 <= value <= 100 for value in progress)
+    assert [step.moment for step in steps] == sorted(step.moment for step in steps)
+    assert all(START <= step.moment <= moment for step, moment in zip(steps, moments, strict=True))
+
+
+@settings(deadline=None)
+@given(some_lives(), st.floats(0, 1000))
+def test_what_is_finished_stays_finished(life: Life, minutes: float) -> None:
+    end, later = life.at(life.ended), life.at(life.ended + lives.real_time(minutes, life.speed))
+    assert end == later
+    assert end.state == ("failed" if life.doomed or life.cancelled else "complete")
+
+
+@settings(deadline=None)
+@given(some_lives(), st.floats(0, 120))
+def test_only_a_failed_task_has_a_failure(life: Life, minutes: float) -> None:
+    moment = START + lives.real_time(minutes, life.speed)
+    if life.failure(moment):
+        assert life.at(moment).state == "failed"
