@@ -182,8 +182,9 @@ def _data(row: Row) -> dict[str, Any]:
 
 def _attributes(row: Row) -> dict[str, dict[str, str]]:
     account, _, region = str(row["scope"]).partition("/")
-    one = {name: str(row[name]) for name in ("kind", "outcome", "resource_id") if name in row}
-    return {name: _string(value) for name, value in {**one, "account": account, "region": region}.items() if value}
+    told = {"account": account, "region": region}
+    told |= {name: str(row[name]) for name in ("kind", "outcome", "resource_id") if name in row}
+    return {name: _string(value) for name, value in told.items() if value}
 
 
 def _string(value: str) -> dict[str, str]:
