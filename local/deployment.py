@@ -32,10 +32,12 @@ class Deployment:
         return {"payload": json.loads(answer["Payload"].read() or b"null"), "error": answer.get("FunctionError")}
 
     def rows(self) -> list[dict[str, Any]]:
-        """All rows of the history, as DynamoDB's typed JSON."""
+        """All rows of the history, by id."""
         paginator = self.cloud.client("dynamodb").get_paginator("scan")
         pages = paginator.paginate(TableName=self.outputs["HistoryTableName"], ConsistentRead=True)
-        return [item for page in pages for item in page["Items"]]
+        items = (item for page in pages for item in page["Items"])
+        rows = [{name: next(iter(typed.values())) for name, typed in item.items()} for item in items]
+        return sorted(rows, key=lambda row: str(row["task_id"]))
 
 
 def build(folder: Path, runtime: str = RUNTIME) -> Path:

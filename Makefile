@@ -1,0 +1,51 @@
+# Everything that a person does with this project. `make` lists it.
+
+PYTHON ?= python3
+STACK ?= ec2-task-reporter
+EMAIL ?=
+PARAMETERS ?=
+
+# The runtime is the interpreter that ran the tests: deploy what you tested.
+RUNTIME = $(shell .venv/bin/python -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
+SAM = PYTHON="$(CURDIR)/.venv/bin/python" PYTHON_RUNTIME=$(RUNTIME) .venv-sam/bin/sam
+
+.DEFAULT_GOAL := help
+.PHONY: help demo local test check build deploy takeover clean
+
+help: ## list what there is to make
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: ## show the whole of it on this machine: no AWS account, no Docker
+	@$(PYTHON) -m local.environments project sam aws
+	@.venv/bin/python -m local.demo
+
+local: ## keep the same stack up, for trying things with the aws CLI
+	@$(PYTHON) -m local.environments project sam aws
+	@.venv/bin/python -m local.keep $(ARGS)
+
+test: ## run every test: unit, integration, end to end
+	@$(PYTHON) -m local.environments project sam aws
+	@.venv/bin/python -m tests $(ARGS)
+
+check: ## lint, types and template checks
+	@$(PYTHON) -m local.environments project sam check
+	.venv-check/bin/ruff check .
+	.venv-check/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv-check/bin/cfn-lint template.yaml
+	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint --region us-east-1
+	.venv-check/bin/checkov --file template.yaml --framework cloudformation --compact --quiet --skip-download
+
+build: ## build functions and layer for AWS, into .aws-sam
+	@$(PYTHON) -m local.environments project sam
+	$(SAM) build
+
+deploy: build ## deploy into your AWS account: make deploy EMAIL=you@example.com
+	$(SAM) deploy --stack-name $(STACK) --parameter-overrides \
+		PythonRuntime=$(RUNTIME) $(if $(EMAIL),NotificationEmail=$(EMAIL)) $(PARAMETERS)
+
+takeover: build ## let a new stack take over a table that stayed: make takeover TABLE=name
+	.venv/bin/python -m local.takeover --table "$(TABLE)" --stack $(STACK)
+
+clean: ## remove all that was made here
+	rm -rf .venv .venv-* .aws-sam .local build .hypothesis .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,87 @@
+"""AWS's own DynamoDB Local: fetched with Maven once, then started on loopback for as long as it is wanted."""
+
+import hashlib
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from local.cloud import outside
+from local.environments import ROOT
+from local.processes import StepFailed, free_port, run, running
+
+HERE = Path(__file__).resolve().parent / "dynamodb-local"
+CACHE = ROOT / ".local" / "dynamodb-local"
+OLDEST_JAVA = 17
+START_PATIENCE = 60
+
+
+class UnavailableError(Exception):
+    """This machine can't run DynamoDB Local; the text says what it lacks."""
+
+
+@contextmanager
+def dynamodb_local(folder: Path) -> Iterator[str]:
+    """The endpoint of a DynamoDB Local that keeps all in memory. Raises UnavailableError, StepFailed."""
+    libraries, port, log = fetched(folder), free_port(), folder / "dynamodb-local.log"
+    java = ["java", "-Xmx512m", f"-Djava.library.path={libraries}", "-cp", f"{libraries}/*", str(HERE / "Loopback.java")]
+    options = ["-inMemory", "-disableTelemetry", "-port", str(port)]
+    with running([*java, *options], outside() | {"DDB_LOCAL_TELEMETRY": "0"}, folder, log) as child:
+        for _ in range(START_PATIENCE * 20):
+            if answers(f"http://127.0.0.1:{port}"):
+                break
+            if child.poll() is not None:
+                raise StepFailed("starting DynamoDB Local", log.read_text(errors="replace"))
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}"
+
+
+def fetched(folder: Path) -> Path:
+    """DynamoDB Local's libraries, fetched where this machine does not have the pinned ones yet."""
+    need_java()
+    pom = HERE / "pom.xml"
+    libraries = CACHE / hashlib.sha256(pom.read_bytes()).hexdigest()[:16]
+    if libraries.is_dir():
+        return libraries
+    if not shutil.which("mvn"):
+        raise UnavailableError("DynamoDB Local is fetched with Maven (mvn), which is not on this machine")
+    CACHE.mkdir(parents=True, exist_ok=True)
+    # Renamed when it is whole: another test run may fetch at the same time.
+    unfinished = Path(tempfile.mkdtemp(dir=CACHE))
+    goal = ["dependency:copy-dependencies", f"-DoutputDirectory={unfinished}"]
+    try:
+        run("fetching DynamoDB Local", ["mvn", "-q", "-B", *goal], outside(), HERE, folder / "maven.log")
+        if not libraries.is_dir():
+            unfinished.rename(libraries)
+    except StepFailed as failure:
+        raise UnavailableError(f"Maven could not fetch DynamoDB Local: {failure}") from None
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return libraries
+
+
+def need_java() -> None:
+    """Raise UnavailableError where there is no JDK that is new enough."""
+    javac = shutil.which("javac") and shutil.which("java")
+    said = subprocess.run(["javac", "-version"], capture_output=True, text=True, check=False) if javac else None
+    version = re.search(r"javac (\d+)", said.stdout + said.stderr) if said else None
+    if version is None or int(version[1]) < OLDEST_JAVA:
+        found = version[0] if version else "none"
+        raise UnavailableError(f"DynamoDB Local wants a JDK of {OLDEST_JAVA} or later; found: {found}")
+
+
+def answers(endpoint: str) -> bool:
+    """Whether something speaks HTTP there; what it says to a request without an operation does not matter."""
+    try:
+        urllib.request.urlopen(endpoint, timeout=2).close()
+    except urllib.error.HTTPError as error:
+        error.close()
+    except OSError:
+        return False
+    return True
