@@ -44,8 +44,10 @@ deploy: build ## deploy into your AWS account: make deploy EMAIL=you@example.com
 	$(SAM) deploy --stack-name $(STACK) --parameter-overrides \
 		PythonRuntime=$(RUNTIME) $(if $(EMAIL),NotificationEmail=$(EMAIL)) $(PARAMETERS)
 
-takeover: build ## let a new stack take over a table that stayed: make takeover TABLE=name
-	.venv/bin/python -m local.takeover --table "$(TABLE)" --stack $(STACK)
+takeover: ## give a table that stayed to a new stack: make takeover TABLE=name EMAIL=you@example.com
+	@$(PYTHON) -m local.environments project
+	.venv/bin/python -m local.takeover --table "$(TABLE)" --stack $(STACK) $(PARAMETERS)
+	@$(MAKE) deploy
 
 clean: ## remove all that was made here
 	rm -rf .venv .venv-* .aws-sam .local build .hypothesis .pytest_cache .mypy_cache .ruff_cache

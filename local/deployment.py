@@ -42,7 +42,7 @@ class Deployment:
 
 def build(folder: Path, runtime: str = RUNTIME) -> Path:
     """`sam build`; the built template. Raises StepFailed."""
-    environment = outside() | _tools() | {"PYTHON_RUNTIME": runtime}
+    environment = outside() | _tools(folder) | {"PYTHON_RUNTIME": runtime}
     built = folder / "build"
     command = [
         program("sam", "sam"),
@@ -68,7 +68,7 @@ def deploy(
     command = [program("sam", "sam"), "deploy", "--config-file", str(ROOT / "samconfig.toml")]
     command += ["--template-file", str(template), "--stack-name", stack, "--region", cloud.environment["AWS_REGION"]]
     command += ["--parameter-overrides", *(f"{name}={json.dumps(value)}" for name, value in values.items())]
-    run("sam deploy", command, outside() | _tools() | cloud.environment, ROOT, cloud.folder / f"deploy-{stack}.log")
+    run("sam deploy", command, outside() | _tools(cloud.folder) | cloud.environment, ROOT, cloud.folder / f"deploy-{stack}.log")
     return Deployment(cloud, stack, outputs(cloud, stack))
 
 
@@ -78,9 +78,13 @@ def outputs(cloud: Cloud, stack: str) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
 
 
-def _tools() -> dict[str, str]:
+def _tools(folder: Path) -> dict[str, str]:
+    """What the SAM CLI is told; its temporary files, which it does not remove, go with ``folder``."""
+    temporary = folder / "tmp"
+    temporary.mkdir(exist_ok=True)
     return {
         "PYTHON": program("project", "python"),
         "SAM_CLI_TELEMETRY": "0",
         "SAM_CLI_POLL_DELAY": "0.3",
+        "TMPDIR": str(temporary),
     }

@@ -22,12 +22,8 @@ def arguments() -> argparse.Namespace:
     """What the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m local.keep", description=__doc__.splitlines()[0])
     parser.add_argument("--speed", type=_positive, default=20.0, help="how many times as fast EC2's tasks run (20)")
-    parser.add_argument(
-        "--listed-for",
-        type=_positive,
-        default=120.0,
-        help="minutes that EC2 lists a finished task, at that speed (120)",
-    )
+    listed_for = "minutes that EC2 lists a finished task, at that speed (120)"
+    parser.add_argument("--listed-for", type=_positive, default=120.0, help=listed_for)
     parser.add_argument("--email", default="you@example.com", help="who is told; the emails are shown here")
     parser.add_argument("--port", type=int, default=4566, help="port of the local AWS (4566)")
     parser.add_argument("--ec2-port", type=int, default=4567, help="port of the local EC2 (4567)")

@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -58,16 +58,9 @@ def _group(
 
 
 def end_group(child: "subprocess.Popen[bytes]") -> None:
-    """End the group that ``child`` leads: first asked, then made to."""
-    for sign, patience in ((signal.SIGTERM, 3), (signal.SIGKILL, 3)):
-        try:
-            os.killpg(child.pid, sign)
-        except ProcessLookupError:
-            break
-        try:
-            child.wait(patience)
-        except subprocess.TimeoutExpired:
-            continue
+    """End the group that ``child`` leads. There is nothing in it worth saving, so it is not asked."""
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
     if child.stdin:
         child.stdin.close()
     child.wait()

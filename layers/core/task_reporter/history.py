@@ -5,10 +5,12 @@ writes can carry conditions; where one write spoils it, the others are sent agai
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
 """
 
+import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
@@ -21,8 +23,9 @@ from task_reporter.rows import Key, Row, from_item, key_of, to_attribute, to_key
 KEYS_A_READ = 100
 WRITES_A_TRANSACTION = 100
 SIDE_BY_SIDE = 8
-TRIES = 12
-FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
+TRIES = 16
+# Shorter than what a deadline keeps: nothing sleeps into the function's time-out.
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 NOT_ITS_FAULT = "None"
@@ -109,16 +112,22 @@ class History:
             if not left:
                 break
             if tried:
-                self._pause(min(FIRST_PAUSE * 2**tried, LONGEST_PAUSE))
+                self._pause(_pause_before(tried))
             left = [item for some in _side_by_side(attempt, list(_batches(left, at_a_time))) for item in some]
         return left
 
     def _fetch(self, keys: Sequence[Key]) -> tuple[dict[Key, Row], list[Key]]:
         request = {"Keys": [to_key(key) for key in keys], "ConsistentRead": True}
         answer = self._client.batch_get_item(RequestItems={self._table: request})
-        found = (from_item(item) for item in answer["Responses"].get(self._table, []))
-        left_out = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
+        # One table was asked. Its name may stand here where its ARN was given, so neither is looked for.
+        found = (from_item(item) for items in answer["Responses"].values() for item in items)
+        left_out = (key for left in answer.get("UnprocessedKeys", {}).values() for key in left["Keys"])
         return {key_of(row): row for row in found}, [key_of(from_item(key)) for key in left_out]
+
+
+def _pause_before(tried: int) -> float:
+    """Seconds before the next try: longer each time, and random, or two who met would meet again and again."""
+    return min(FIRST_PAUSE * 2 ** (tried - 1), LONGEST_PAUSE) * random.uniform(0.5, 1)
 
 
 def _reasons(error: ClientError, writes: Sequence[Write]) -> list[str]:
@@ -133,8 +142,12 @@ def _reasons(error: ClientError, writes: Sequence[Write]) -> list[str]:
 
 
 def _is_invalid(error: ClientError) -> bool:
-    """Whether DynamoDB refused the request as a whole: one write is ugly, or together they are too large (4 MB)."""
-    return bool(error.response["Error"]["Code"] == "ValidationException")
+    """Whether DynamoDB refused the request as a whole: one write is ugly, or together they are too large.
+
+    Above 4 MB it says so; a body above 16 MB, which text beyond ASCII soon makes, is not even read (413).
+    """
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or error.response["Error"]["Code"] == "ValidationException"
 
 
 def action(table: str, write: Write) -> dict[str, Any]:
@@ -158,17 +171,20 @@ def _update(table: str, write: Update) -> dict[str, Any]:
     for number, (name, value) in enumerate(write.expected.items()):
         there = f"{alias[name]} = :e{number}"
         conditions.append(there if value is not None else f"attribute_not_exists({alias[name]})")
-    change = "SET " + ", ".join(f"{alias[name]} = {value}" for name, value in zip(write.set, values, strict=True))
-    if write.remove:
-        change += " REMOVE " + ", ".join(alias[name] for name in write.remove)
-    return {
+    changes = {
+        "SET": [f"{alias[name]} = {value}" for name, value in zip(write.set, values, strict=True)],
+        "REMOVE": [alias[name] for name in write.remove],
+    }
+    update = {
         "TableName": table,
         "Key": to_key(write.key),
-        "UpdateExpression": change,
+        "UpdateExpression": " ".join(f"{verb} {', '.join(what)}" for verb, what in changes.items() if what),
         "ConditionExpression": " AND ".join(conditions),
         "ExpressionAttributeNames": {short: name for name, short in alias.items()},
-        "ExpressionAttributeValues": {name: to_attribute(value) for name, value in (values | wanted).items()},
     }
+    # DynamoDB refuses an empty clause, and an empty map of values.
+    used = {name: to_attribute(value) for name, value in (values | wanted).items()}
+    return update | ({"ExpressionAttributeValues": used} if used else {})
 
 
 def _batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:

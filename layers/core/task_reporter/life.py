@@ -70,7 +70,7 @@ def outcome_of(kind: Kind, task: Row, before: Row, now: datetime) -> str | None:
     ending = kind.endings.get(str(task["state"]))
     if ending != FAILED or kind.cancelled_code is None:
         return ending
-    if before.get("state") == kind.cancelling_state or task.get("error_code") == kind.cancelled_code:
+    if _is_cancelling(kind, before) or task.get("error_code") == kind.cancelled_code:
         return CANCELLED
     if "error_code" not in task and now < _failed_since(task, now) + LATE_CODE:
         return None
@@ -79,9 +79,11 @@ def outcome_of(kind: Kind, task: Row, before: Row, now: datetime) -> str | None:
 
 def _failed_since(task: Row, now: datetime) -> datetime:
     since = moment(str(task["updated_at"]))
-    if since > now + ABSURD_CLOCK:
-        return moment(str(task.get("awaiting_since", stamp(now))))
-    return since
+    return since if since <= now + ABSURD_CLOCK else moment(str(task["first_seen_at"]))
+
+
+def _is_cancelling(kind: Kind, task: Row) -> bool:
+    return kind.cancelling_state is not None and task.get("state") == kind.cancelling_state
 
 
 def _first(kind: Kind, task: Row, poll: Poll) -> Insert | None:
@@ -95,9 +97,11 @@ def _first(kind: Kind, task: Row, poll: Poll) -> Insert | None:
 
 
 def _advance(kind: Kind, task: Row, row: Row, poll: Poll) -> Update | None:
+    if _lags(kind, task, row):
+        return None
     now = stamp(poll.now)
     news = {name: value for name, value in task.items() if row.get(name) != value}
-    if _says_less(kind, task, row):
+    if task["state"] == UNKNOWN_STATE:
         news.pop("state", None)
     if "state" in news and "updated_at" not in task:
         news["updated_at"] = now
@@ -109,23 +113,22 @@ def _advance(kind: Kind, task: Row, row: Row, poll: Poll) -> Update | None:
     return Update(key_of(row), news, expected) if news else None
 
 
-def _says_less(kind: Kind, task: Row, row: Row) -> bool:
-    """Whether the listed state is behind the stored one: not given, or from a replica that lags.
+def _lags(kind: Kind, task: Row, row: Row) -> bool:
+    """Whether ``task`` comes from a replica that is behind the row, so that nothing in it is news.
 
     Nothing leads back from being cancelled, and whether it was seen decides the outcome.
     """
-    if task["state"] == UNKNOWN_STATE:
-        return "state" in row
-    return row.get("state") == kind.cancelling_state is not None and task["state"] not in kind.endings
+    later = {kind.cancelling_state, UNKNOWN_STATE, *kind.endings}
+    return _is_cancelling(kind, row) and task["state"] not in later
 
 
 def _correction(kind: Kind, task: Row, row: Row, poll: Poll) -> Update | None:
     """A lost task stays lost until EC2 lists it as ended; then the truth is told in a second notice."""
     now = stamp(poll.now)
-    seen = {**row, "updated_at": now, **task}
-    outcome = outcome_of(kind, seen, row, poll.now)
+    outcome = outcome_of(kind, {**row, **task}, row, poll.now)
     if outcome is None:
         return None
+    seen = {**row, "updated_at": now, **task}
     news = {name: value for name, value in seen.items() if row.get(name) != value}
     news |= _ended(outcome, seen | {"finished_at": task.get("finished_at", seen["updated_at"])}, now)
     expected = {"outcome": LOST, "awaiting": row.get("awaiting")}

@@ -6,22 +6,29 @@ from typing import Any
 from botocore import xform_name
 from botocore.parsers import ResponseParserError
 
+from task_reporter.deadline import NO_DEADLINE, Deadline
 from task_reporter.errors import MalformedAnswerError
 from task_reporter.kinds import Kind
 
 
-def listed(client: Any, kind: Kind) -> Iterator[Mapping[str, Any]]:
+def listed(client: Any, kind: Kind, deadline: Deadline = NO_DEADLINE) -> Iterator[Mapping[str, Any]]:
     """EC2's answers to the operation that lists ``kind``: every page.
 
     Throttling and server errors are retried by the client itself. Raises botocore's errors where that does not
-    help, and MalformedAnswerError where the answer can't be parsed: botocore's own error quotes the body, and
-    a body can hold upload policies.
+    help, OutOfTimeError, and MalformedAnswerError where the answer can't be parsed: botocore's own error quotes
+    the body, and a body can hold upload policies. Of a field that can't be decoded it says ValueError.
     """
-    operation = xform_name(kind.operation)
+    deadline.check(f"listing {kind.name} tasks")
     try:
-        if client.can_paginate(operation):
-            yield from client.get_paginator(operation).paginate()
-        else:
-            yield getattr(client, operation)()
-    except ResponseParserError:
+        for answer in _pages(client, xform_name(kind.operation)):
+            yield answer
+            deadline.check(f"listing {kind.name} tasks")
+    except (ResponseParserError, ValueError):
         raise MalformedAnswerError(kind.operation, "it is not the XML that EC2 promises") from None
+
+
+def _pages(client: Any, operation: str) -> Iterator[Mapping[str, Any]]:
+    if client.can_paginate(operation):
+        yield from client.get_paginator(operation).paginate()
+    else:
+        yield getattr(client, operation)()

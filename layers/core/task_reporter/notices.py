@@ -62,22 +62,25 @@ def compose(rows: Iterable[Row], digest_above: int) -> list[Notice]:
 
 
 def notice(row: Row) -> Notice:
-    """The notice for one finished task; EC2's error text in full, or as much of it as SNS takes."""
+    """The notice for one finished task; EC2's error text in full, or where SNS takes less, the first part of it."""
     told = _single(row)
-    while told.size > LARGEST:
-        half = len(str(row["error_message"]).encode()) // 2
-        row = row | {"error_message": shortened(str(row["error_message"]), half)}
+    while told.size > LARGEST and (length := len(str(row.get("error_message", "")).encode())) > ERROR_IN_DIGEST:
+        row = row | {"error_message": shortened(str(row["error_message"]), length // 2)}
         told = _single(row)
-    return told
+    return told if told.size <= LARGEST else plain(told)
 
 
 def plain(told: Notice) -> Notice:
-    """The same news in its plainest form, for a notice that SNS refuses: tasks and outcomes, nothing of EC2's text."""
-    bare = tuple({name: row[name] for name in BARE if name in row} for row in told.rows)
+    """The same news in its plainest form, for a notice that SNS refuses: tasks and outcomes, nothing of EC2's text.
+
+    It keeps the attributes that are our own words: subscriptions with a filter get nothing that lacks them.
+    """
+    bare = [{name: row[name] for name in BARE if name in row} for row in told.rows]
     lines = [f"{_task(row)}: {row['outcome']}" for row in bare]
-    text = "\n".join([*lines, "", "SNS refused the full notice; the history holds the rest."])
+    rest = f"SNS did not take the full notice. The history has the rest, under\n  scope = {told.rows[0]['scope']}"
     data = {"type": "plain", "tasks": [_data(row) for row in bare]}
-    return Notice(told.rows, ascii_subject(told.subject), shortened(text, LARGEST // 4), data, {})
+    attributes = {name: typed for name, typed in told.attributes.items() if name != "resource_id"}
+    return Notice(told.rows, told.subject, "\n".join([*lines, "", rest, ""]), data, attributes)
 
 
 BARE = ("scope", "kind", "task_id", "outcome")
@@ -90,9 +93,22 @@ def register_command(row: Row) -> str | None:
     """
     if "image_location" not in row:
         return None
+    options = {"name": str(row["task_id"]), "image-location": str(row["image_location"])}
+    return _command("ec2 register-image", row, options)
+
+
+def check_command(row: Row) -> str | None:
+    """The command that fails where a bundle has no manifest, quoted for a shell; None where its place is unknown."""
+    if "image_location" not in row:
+        return None
+    bucket, _, key = str(row["image_location"]).partition("/")
+    return _command("s3api head-object", row, {"bucket": bucket, "key": key})
+
+
+def _command(name: str, row: Row, options: dict[str, str]) -> str:
     region = str(row["scope"]).partition("/")[2]
-    options = {"region": region, "name": str(row["task_id"]), "image-location": str(row["image_location"])}
-    return "aws ec2 register-image " + " ".join(f"--{name} {shlex.quote(value)}" for name, value in options.items())
+    quoted = (f"--{option} {shlex.quote(value)}" for option, value in {"region": region, **options}.items())
+    return f"aws {name} {' '.join(quoted)}"
 
 
 def ascii_subject(text: str) -> str:
@@ -117,20 +133,24 @@ def _single(row: Row) -> Notice:
 
 
 def _subject(row: Row) -> str:
-    """What counts stands at both ends, so a long id gives way in the middle."""
     before, after = f"EC2 {row.get('kind', 'unknown')} task ", f" {row['outcome']} ({row['scope']})"
+    return _fitted(before, str(row["task_id"]), after)
+
+
+def _fitted(before: str, middle: str, after: str) -> str:
+    """A subject. What counts stands at both ends, so something long gives way in the middle."""
     room = max(LONGEST_SUBJECT - len(before) - len(after), 8)
-    task_id = ascii_subject(str(row["task_id"]))
-    return ascii_subject(before + (task_id if len(task_id) <= room else task_id[: room - 3] + "...") + after)
+    middle = ascii_subject(middle)
+    return ascii_subject(before + (middle if len(middle) <= room else middle[: room - 3] + "...") + after)
 
 
 def _text(row: Row) -> str:
     outcome = str(row["outcome"])
     parts = [
         f"EC2 {_task(row)} {VERDICTS.get(outcome, f'ended: {outcome}.')}",
-        "\n".join(f"  {label:<10} {value}" for label, value in _facts(row) if value),
+        "\n".join(f"  {label:<13} {value}" for label, value in _facts(row) if value),
         _error(row),
-        _rescue(row),
+        _next_step(row),
         "The history keeps this task under\n"
         f"  scope = {row['scope']}, task_id = {row['task_id']}\nalso when EC2 no longer lists it.",
     ]
@@ -139,18 +159,26 @@ def _text(row: Row) -> str:
 
 def _facts(row: Row) -> Iterator[tuple[str, str | None]]:
     account, _, region = str(row["scope"]).partition("/")
+    lost = row["outcome"] == LOST
     yield "Account", account
     yield "Region", region
     yield "Resource", _maybe(row, "resource_id")
-    yield "Last state", _maybe(row, "state") if row["outcome"] == LOST else None
+    yield "Last state", _maybe(row, "state") if lost else None
     yield "Progress", f"{row['progress']} %" if row["outcome"] != COMPLETE and "progress" in row else None
     yield "Started", _maybe(row, "started_at", times.spoken)
-    yield "Finished", _finished(row)
-    yield "Image", _maybe(row, "image_location") if row["outcome"] in (COMPLETE, LOST) else None
+    yield "Last update", _maybe(row, "updated_at", times.spoken) if lost else None
+    yield "Declared lost", _maybe(row, "finished_at", times.spoken) if lost else None
+    yield "Finished", None if lost else _finished(row)
+    yield "Manifest", _maybe(row, "image_location") if row["outcome"] == COMPLETE else None
+    yield "Destination", _destination(row) if row["outcome"] in (FAILED, CANCELLED) else None
 
 
 def _maybe(row: Row, name: str, form: Any = str) -> str | None:
     return form(str(row[name])) if name in row else None
+
+
+def _destination(row: Row) -> str:
+    return "/".join(str(row[name]) for name in ("bucket", "prefix") if name in row)
 
 
 def _finished(row: Row) -> str | None:
@@ -167,9 +195,20 @@ def _error(row: Row) -> str | None:
     return f"Error code: {row.get('error_code', 'none')}\n\n{row.get('error_message', '')}".rstrip()
 
 
-def _rescue(row: Row) -> str | None:
+def _next_step(row: Row) -> str | None:
+    if row["outcome"] == LOST:
+        return _search(row)
     command = register_command(row) if row["outcome"] == COMPLETE else None
     return f"To register it as an AMI, now or when EC2 has forgotten the task:\n\n  {command}" if command else None
+
+
+def _search(row: Row) -> str:
+    """What became of a lost task can be seen only where its work would be."""
+    steps = ["It may have ended well or not. If EC2 lists it again as ended, another notice will say so."]
+    if check := check_command(row):
+        steps.append(f"A bundle that ended well has its manifest in S3. This fails if there is none:\n\n  {check}")
+        steps.append(f"If the manifest is there, this registers the AMI:\n\n  {register_command(row)}")
+    return "\n\n".join(steps)
 
 
 def _data(row: Row) -> dict[str, Any]:
@@ -199,7 +238,8 @@ def _digests(rows: Sequence[Row]) -> list[Notice]:
     parts = list(_parts(rows))
     if len(parts) == 1:
         return [_digest(parts[0])]
-    return [_digest(part, f", part {number} of {len(parts)}") for number, part in enumerate(parts, 1)]
+    numbered = ((part, f", part {number} of {len(parts)}") for number, part in enumerate(parts, 1))
+    return [_digest(part, which) if len(part) > 1 else notice(part[0]) for part, which in numbered]
 
 
 def _parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
@@ -216,11 +256,11 @@ def _digest(rows: Sequence[Row], part: str = "") -> Notice:
     counts = Counter(str(row["outcome"]) for row in rows)
     tally = ", ".join(f"{counts[outcome]} {outcome}" for outcome in sorted(counts, key=_rank))
     scope = str(rows[0]["scope"])
-    subject = ascii_subject(f"EC2: {len(rows)} tasks ended, {tally} ({scope}{part})")
+    subject = _fitted("EC2 tasks: ", tally, f" ({scope}{part})")
     sections = [f"{len(rows)} EC2 tasks ended in {scope}{part}: {tally}."]
     for outcome, some in groupby(rows, key=lambda row: str(row["outcome"])):
-        sections.append(f"{outcome} ({counts[outcome]})")
-        sections += map(_entry, some)
+        sections += _section(outcome, list(some))
+    sections.append(f"The history keeps them all, with EC2's error texts in full, under\n  scope = {scope}")
     data = {"type": "digest", "count": len(rows), "tasks": [_data(row) for row in rows]}
     return Notice(tuple(rows), subject, "\n\n".join(sections) + "\n", data, _shared_attributes(rows, scope))
 
@@ -239,13 +279,31 @@ def _briefly(row: Row) -> Row:
     return row | {"error_message": shortened(str(row["error_message"]), ERROR_IN_DIGEST)}
 
 
-def _entry(row: Row) -> str:
-    about = (_maybe(row, "resource_id"), _maybe(row, "finished_at", times.spoken))
+IN_DIGEST = {
+    COMPLETE: (register_command, "with the command that registers the AMI, now or when EC2 has forgotten the task"),
+    LOST: (check_command, "with a check for the manifest in S3, which fails if there is no image"),
+}
+"""Outcome → the command that stands with a task, and what it is for."""
+
+
+def _section(outcome: str, rows: Sequence[Row]) -> list[str]:
+    command_for, use = IN_DIGEST.get(outcome, (lambda row: None, ""))
+    commands = [command_for(row) for row in rows]
+    heading = f"{outcome.upper()} ({len(rows)})" + (f", {use}" if any(commands) else "")
+    return [heading, *map(_entry, rows, commands)]
+
+
+def _entry(row: Row, command: str | None) -> str:
+    lost = row["outcome"] == LOST
+    about = (_maybe(row, "resource_id"), _maybe(row, "updated_at" if lost else "finished_at", times.spoken))
     lines = ["  " + "  ".join([_task(row), *(part for part in about if part)])]
+    if lost:
+        last = (_maybe(row, "state"), f"{row['progress']} %" if "progress" in row else None)
+        lines.append(f"    last seen: {', '.join(part for part in last if part)}")
     if "error_code" in row or "error_message" in row:
         error = f"{row.get('error_code', 'no code')}: {row.get('error_message', '')}"
         lines.append("    " + " ".join(error.split()).removesuffix(":"))
-    if row["outcome"] == COMPLETE and (command := register_command(row)):
+    if command:
         lines.append(f"    {command}")
     return "\n".join(lines)
 

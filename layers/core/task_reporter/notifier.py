@@ -47,6 +47,7 @@ def announce(
 ) -> Announced:
     """Announce those of ``keys`` whose rows await notification, and mark each once SNS has taken its notice.
 
+    A mark is tried however little time is left, because without it the notice is repeated.
     Raises HistoryError, OutOfTimeError and botocore's errors where the rows can't be read.
     """
     rows = [row for row in history.read(keys, deadline).values() if row.get("awaiting") == AWAITING_NOTIFICATION]
@@ -56,7 +57,7 @@ def announce(
             deadline.check("announcing")
             topic.publish(notice)
             announced.notices.append(notice)
-            history.apply(_marks(notice.rows, policy, clock()), deadline)
+            history.apply(_marks(notice.rows, policy, clock()))
         except (TaskReporterError, BotoCoreError, ClientError) as error:
             announced.failed |= _failures(notice.rows, error)
     return announced

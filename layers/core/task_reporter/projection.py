@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import jmespath
+from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
 
 from task_reporter import times
@@ -51,7 +52,10 @@ def project(kind: Kind, answers: Iterable[Mapping[str, Any]]) -> Projected:
 
 
 def _listed(kind: Kind, answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    listed = _compiled(kind.projection).search(answer)
+    try:
+        listed = _compiled(kind.projection).search(answer)
+    except JMESPathError:  # it quotes values of the answer
+        raise MalformedAnswerError(kind.operation, "its values are not of the types that EC2 promises") from None
     if not isinstance(listed, list):
         raise MalformedAnswerError(kind.operation, "it does not hold the list of tasks")
     return listed

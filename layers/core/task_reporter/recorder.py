@@ -43,7 +43,7 @@ def record(kind: Kind, ec2: Any, history: History, poll: Poll, deadline: Deadlin
 
     Raises MalformedAnswerError, HistoryError, OutOfTimeError and botocore's errors.
     """
-    projected = project(kind, listed(ec2, kind))
+    projected = project(kind, listed(ec2, kind, deadline))
     writes = _news(kind, projected, history, poll, deadline)
     applied = history.apply(writes, deadline)
     return Recorded(kind.name, len(projected.tasks), applied.written, applied.overtaken, projected.problems)

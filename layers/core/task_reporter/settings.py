@@ -60,7 +60,7 @@ def notifier_settings(environment: Mapping[str, str]) -> NotifierSettings:
 TABLE = re.compile(r"[A-Za-z0-9_.:/-]{3,1024}")
 SCOPE = re.compile(r"\d{12}/[a-z0-9-]+")
 ARN = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:\S+")
-SHORTEST_RETENTION = 90
+SHORTEST_RETENTION, LONGEST_RETENTION = 90, 99_999
 
 
 class _Reader:
@@ -83,7 +83,7 @@ class _Reader:
         return self.read(name, _matching(pattern), expected, "")
 
     def retention_days(self) -> int:
-        expected = f"0 (for ever) or a number of days of at least {SHORTEST_RETENTION}"
+        expected = f"0 (for ever) or a number of days from {SHORTEST_RETENTION} to {LONGEST_RETENTION}"
         return self.read("RETENTION_DAYS", _retention_days, expected, 0)
 
     def checked(self, settings: Setting) -> Setting:
@@ -119,6 +119,6 @@ def _at_least(least: int) -> Callable[[str], int]:
 
 def _retention_days(value: str) -> int:
     days = int(value)
-    if days != 0 and days < SHORTEST_RETENTION:
+    if days != 0 and not SHORTEST_RETENTION <= days <= LONGEST_RETENTION:
         raise ValueError(value)
     return days

@@ -52,6 +52,7 @@ def _key_or_none(record: Record) -> Key | None:
 
 def _sequence_number(record: Record) -> str | None:
     try:
-        return str(record["dynamodb"]["SequenceNumber"])
+        number = record["dynamodb"]["SequenceNumber"]
     except (KeyError, TypeError):
         return None
+    return number if isinstance(number, str) else None

@@ -6,7 +6,7 @@ from botocore.exceptions import ClientError
 
 from task_reporter.notices import Notice, plain
 
-REFUSED_AS_INVALID = {"InvalidParameter", "InvalidParameterException", "InvalidParameterValue", "ParameterValueInvalid"}
+REFUSED_AS_INVALID = {"InvalidParameter", "InvalidParameterException", "ParameterValueInvalid", "ValidationException"}
 """SNS's codes for a message that it will never take, however often it is sent."""
 
 

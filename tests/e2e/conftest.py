@@ -1,0 +1,83 @@
+"""The deployed stack: the template as it stands, its functions talking to an EC2 that says what a test wants."""
+
+import base64
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.cloud import Cloud, local_cloud
+from local.deployment import Deployment, build, deploy
+from local.ec2.answer import response
+from tests.canned_ec2 import Answer, CannedEc2, canned_ec2
+
+SECRETS = ("AKIAE2EACCESSKEY", "ZTJlLXVwbG9hZC1wb2xpY3k=", "e2e-upload-signature")
+
+
+class StagedEc2:
+    """EC2 as a test wants it. ``tasks`` are what it lists; ``says`` puts a whole answer in their place."""
+
+    def __init__(self, canned: CannedEc2) -> None:
+        self.url = canned.url
+        self._canned = canned
+
+    def lists(self, *tasks: dict[str, Any]) -> None:
+        result = {"BundleTasks": [with_secrets(task) for task in tasks]}
+        self.says(response("DescribeBundleTasks", result, "e2e"))
+
+    def says(self, body: bytes, status: int = 200) -> None:
+        self._canned.answers[:] = [Answer(body, status)]
+
+
+def with_secrets(task: dict[str, Any]) -> dict[str, Any]:
+    """``task`` with the upload policy that EC2 repeats in its answers."""
+    key, policy, signature = SECRETS
+    s3 = {"Bucket": "e2e-bucket", "Prefix": task["BundleId"]}
+    s3 |= {"AWSAccessKeyId": key, "UploadPolicy": base64.b64decode(policy), "UploadPolicySignature": signature}
+    return {"Storage": {"S3": s3}, **task}
+
+
+@pytest.fixture(scope="session")
+def ec2() -> Iterator[StagedEc2]:
+    with canned_ec2(Answer(b"")) as canned:
+        staged = StagedEc2(canned)
+        staged.lists()
+        yield staged
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory, ec2: StagedEc2) -> Iterator[Cloud]:
+    with local_cloud(tmp_path_factory.mktemp("cloud"), ec2.url) as cloud:
+        yield cloud
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("build"))
+
+
+@pytest.fixture(scope="session")
+def deployment(cloud: Cloud, template: Path) -> Deployment:
+    """The stack that most tests share; they keep apart by the ids of their tasks. Its schedule stays out of the way."""
+    return deploy(cloud, template, {"NotificationEmail": "e2e@example.com", "PollSchedule": "rate(1 day)"})
+
+
+@pytest.fixture
+def fresh(deployment: Deployment, ec2: StagedEc2) -> Iterator[Deployment]:
+    """The shared stack, its inbox read and EC2's list empty."""
+    ec2.lists()
+    deployment.cloud.inbox.new()
+    yield deployment
+    ec2.lists()
+
+
+def eventually(condition: Callable[[], Any], seconds: float = 30) -> Any:
+    """What ``condition`` gives once it gives something; fails when it has not after ``seconds``."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if found := condition():
+            return found
+        time.sleep(0.1)
+    pytest.fail(f"not within {seconds} seconds")

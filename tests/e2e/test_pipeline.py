@@ -1,0 +1,178 @@
+"""From EC2's list to an email, on the deployed template."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.deployment import Deployment
+from tests.canned_ec2 import told
+from tests.e2e.conftest import SECRETS, StagedEc2, eventually
+
+STARTED, ENDED = "2026-11-20T08:00:00.000Z", "2026-11-20T08:35:10.000Z"
+
+
+def task(task_id: str, state: str, **more: Any) -> dict[str, Any]:
+    """A bundle task as EC2 lists it."""
+    times = {"StartTime": STARTED, "UpdateTime": ENDED}
+    return {"InstanceId": f"i-{task_id}", "BundleId": task_id, "State": state, **times, **more}
+
+
+def failure(code: str, message: str) -> dict[str, Any]:
+    return {"BundleTaskError": {"Code": code, "Message": message}}
+
+
+def row_of(deployment: Deployment, task_id: str) -> dict[str, Any] | None:
+    return next((row for row in deployment.rows() if row["task_id"] == task_id), None)
+
+
+def told_row(deployment: Deployment, task_id: str) -> dict[str, Any]:
+    """The row of a task once it has been announced."""
+
+    def row() -> dict[str, Any] | None:
+        found = row_of(deployment, task_id)
+        return found if found and "notified_at" in found else None
+
+    return eventually(row)
+
+
+def poll(deployment: Deployment) -> dict[str, Any]:
+    answer = deployment.poll()
+    assert answer["error"] is None, answer
+    return answer["payload"]["bundle"]
+
+
+def test_a_bundle_is_followed_to_its_end_and_announced_once(fresh: Deployment, ec2: StagedEc2) -> None:
+    ec2.lists(task("bun-e2e-life", "bundling", Progress="20%"))
+    assert poll(fresh) == {"listed": 1, "written": 1, "ended": {}}
+    assert row_of(fresh, "bun-e2e-life")["awaiting"] == "outcome"
+    ec2.lists(task("bun-e2e-life", "complete", Progress="100%"))
+    assert poll(fresh)["ended"] == {"complete": 1}
+    row = told_row(fresh, "bun-e2e-life")
+    assert (row["outcome"], row["finished_at"], row["resource_id"]) == ("complete", ENDED, "i-bun-e2e-life")
+    assert row["image_location"] == "e2e-bucket/bun-e2e-life.manifest.xml"
+    assert "awaiting" not in row
+    [mail] = fresh.cloud.inbox.new()
+    assert mail.to == "e2e@example.com"
+    assert mail.subject == "EC2 bundle task bun-e2e-life complete (000000000000/eu-west-1)"
+    assert "aws ec2 register-image --region eu-west-1 --name bun-e2e-life" in mail.text
+    for _ in range(3):
+        assert poll(fresh)["written"] == 0
+    assert row_of(fresh, "bun-e2e-life") == row
+    assert fresh.cloud.inbox.new() == []
+
+
+def test_failed_and_cancelled_are_told_apart(fresh: Deployment, ec2: StagedEc2) -> None:
+    message = "The bucket is gone.\nLine two: Zürich, 東京.\n" + "x" * 5000
+    ec2.lists(
+        task("bun-e2e-fails", "failed", **failure("Client.S3Error", message)),
+        task("bun-e2e-stops", "failed", **failure("Client.Cancelled", "Stopped.")),
+    )
+    assert poll(fresh)["ended"] == {"failed": 1, "cancelled": 1}
+    assert told_row(fresh, "bun-e2e-fails")["error_message"] == message
+    assert told_row(fresh, "bun-e2e-stops")["outcome"] == "cancelled"
+    mails = {mail.subject.split()[3]: mail for mail in fresh.cloud.inbox.new()}
+    assert message in mails["bun-e2e-fails"].text
+    assert " cancelled " in mails["bun-e2e-stops"].subject
+
+
+def test_no_credential_is_kept_logged_or_sent(fresh: Deployment, ec2: StagedEc2) -> None:
+    received = subscribed(fresh, "e2e-secret")
+    ec2.lists(task("bun-e2e-secret", "complete"))
+    poll(fresh)
+    told_row(fresh, "bun-e2e-secret")
+    [message] = eventually(received)
+    assert json.loads(message["Message"])["task_id"] == "bun-e2e-secret"
+    assert message["MessageAttributes"]["outcome"] == {"Type": "String", "Value": "complete"}
+    mails = " ".join(mail.text for mail in fresh.cloud.inbox.new())
+    log = (fresh.cloud.folder / "aws.log").read_text()
+    everything = json.dumps([fresh.rows(), message]) + mails + log
+    assert "bun-e2e-secret" in mails
+    assert "bun-e2e-secret" in log
+    assert [secret for secret in SECRETS if secret in everything] == []
+
+
+def subscribed(deployment: Deployment, name: str) -> Callable[[], list[dict[str, Any]]]:
+    """What a machine gets that is subscribed to the topic from now on: each call, the notices that came since."""
+    sqs = deployment.cloud.client("sqs")
+    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    topic = deployment.outputs["NotificationTopicArn"]
+    deployment.cloud.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+
+    def received() -> list[dict[str, Any]]:
+        bodies = []
+        while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+            bodies += [json.loads(message["Body"]) for message in messages]
+        return bodies
+
+    return received
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ("html-page", "malformed answer"),
+        ("no-xml", "malformed answer"),
+        ("nothing", "malformed answer"),
+        ("error-unauthorized", "UnauthorizedOperation"),
+        ("error-throttled", "RequestLimitExceeded"),
+        ("error-internal", "InternalError"),
+    ],
+)
+def test_a_broken_answer_is_an_error_and_changes_nothing(
+    fresh: Deployment, ec2: StagedEc2, answer: str, says: str
+) -> None:
+    before = fresh.rows()
+    broken = told(answer)
+    ec2.says(broken.body, broken.status)
+    answered = fresh.poll()
+    assert answered["error"] == "Unhandled"
+    assert says in answered["payload"]["errorMessage"]
+    assert fresh.rows() == before
+    ec2.lists()
+    poll(fresh)
+
+
+def test_an_ugly_task_costs_its_neighbours_nothing(fresh: Deployment, ec2: StagedEc2) -> None:
+    nameless = {"InstanceId": "i-nameless", "State": "complete", "BundleId": ""}
+    bare = {"BundleId": "bun-e2e-bare", "State": "complete", "Storage": {}}
+    ec2.lists(nameless, bare, task("bun-e2e-neat", "complete"), task("bun-e2e-odd", "hibernating"))
+    answered = fresh.poll()
+    assert "without an id" in answered["payload"]["errorMessage"]
+    assert told_row(fresh, "bun-e2e-bare")["outcome"] == "complete"
+    assert told_row(fresh, "bun-e2e-neat")["outcome"] == "complete"
+    assert row_of(fresh, "bun-e2e-odd")["state"] == "hibernating"
+    assert row_of(fresh, "bun-e2e-odd")["awaiting"] == "outcome"
+
+
+def test_six_hundred_at_once_are_a_few_digests(fresh: Deployment, ec2: StagedEc2) -> None:
+    received = subscribed(fresh, "e2e-many")
+    ids = [f"bun-e2e-many-{number:03}" for number in range(600)]
+    ec2.lists(*(task(task_id, "complete") for task_id in ids))
+    assert poll(fresh)["ended"] == {"complete": 600}
+    eventually(lambda: not any(row.get("awaiting") == "notification" for row in fresh.rows()))
+    notices = [json.loads(body["Message"]) for body in received()]
+    told = [entry["task_id"] for notice in notices for entry in notice.get("tasks", [notice])]
+    assert sorted(told) == ids
+    mails = fresh.cloud.inbox.new()
+    assert len(mails) == len(notices) <= 12
+    texts = "\n".join(mail.text for mail in mails)
+    assert [task_id for task_id in ids if f"--name {task_id} " not in texts] == []
+
+
+def test_a_missing_setting_is_named(fresh: Deployment, template: Path) -> None:
+    functions = fresh.cloud.client("lambda")
+    name = fresh.outputs["RecorderFunctionName"]
+    variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    without = {key: value for key, value in variables.items() if key != "TASK_KINDS"}
+    functions.update_function_configuration(FunctionName=name, Environment={"Variables": without})
+    try:
+        said = fresh.poll()["payload"]["errorMessage"]
+    finally:
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+    assert "TASK_KINDS is missing" in said
+    assert "bundle" in said
+    poll(fresh)

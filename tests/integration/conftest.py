@@ -1,0 +1,69 @@
+"""The engines, started once for all tests and gone afterwards; a fresh table for each test."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from local.cloud import Cloud, local_cloud
+from local.ec2 import Ec2Server
+from tests.integration.dynamodb_local import UnavailableError, dynamodb_local
+from tests.integration.engines import DYNAMODB_LOCAL, ENGINES, LOCAL_AWS, Engine, Table, make_table
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_other_aws() -> Iterator[None]:
+    """Nothing that points at an AWS account of somebody's reaches a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        patch.setenv("AWS_CONFIG_FILE", os.devnull)
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """The local AWS: DynamoDB, SNS, SQS and email. Its functions, which no test here deploys, would find no EC2."""
+    folder = tmp_path_factory.mktemp("cloud")
+    with local_cloud(folder, "http://127.0.0.1:9") as cloud:
+        yield cloud
+
+
+@pytest.fixture(scope="session")
+def local_aws(cloud: Cloud) -> Iterator[Any]:
+    client = Engine(LOCAL_AWS, cloud.endpoint).client()
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def aws_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    try:
+        with dynamodb_local(tmp_path_factory.mktemp("dynamodb-local")) as endpoint:
+            client = Engine(DYNAMODB_LOCAL, endpoint).client()
+            yield client
+            client.close()
+    except UnavailableError as lacking:
+        pytest.skip(str(lacking))
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> Any:
+    """A client of each engine in turn."""
+    return request.getfixturevalue({LOCAL_AWS: "local_aws", DYNAMODB_LOCAL: "aws_own"}[request.param])
+
+
+@pytest.fixture
+def table(engine: Any) -> Iterator[Table]:
+    table = make_table(engine)
+    yield table
+    engine.delete_table(TableName=table.name)
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """botocore repeats a failed request at once, not after a random pause of up to twenty seconds."""
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda self, context: 0)

@@ -1,0 +1,66 @@
+"""DynamoDB engines as the tests use them, and tables in them that are the template's own."""
+
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.cloud import REGION
+from task_reporter import aws
+from task_reporter.history import History
+from task_reporter.rows import Row, from_item
+from tests.template import table_properties
+
+CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+LOCAL_AWS, DYNAMODB_LOCAL = "local AWS", "DynamoDB Local"
+ENGINES = (LOCAL_AWS, DYNAMODB_LOCAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Something that speaks DynamoDB's protocol at ``endpoint``."""
+
+    name: str
+    endpoint: str
+
+    def client(self, service: str = "dynamodb") -> Any:
+        """A client as the functions make it."""
+        return aws.client(service, region_name=REGION, endpoint_url=self.endpoint, **CREDENTIALS)
+
+
+@dataclass(slots=True)
+class Table:
+    """A fresh table, empty at first. ``pauses`` are those that ``history`` would have made."""
+
+    client: Any
+    name: str
+    pauses: list[float] = field(default_factory=list)
+
+    @property
+    def history(self) -> History:
+        return History(self.client, self.name, self.pauses.append)
+
+    def rows(self) -> dict[str, Row]:
+        """All rows, by task id."""
+        pages = self.client.get_paginator("scan").paginate(TableName=self.name, ConsistentRead=True)
+        rows = (from_item(item) for page in pages for item in page["Items"])
+        return {str(row["task_id"]): row for row in rows}
+
+    def ask(self, index: str, newest_first: bool = False, **key: str) -> list[str]:
+        """The task ids under one key of an index, in its order."""
+        ((name, value),) = key.items()
+        answer = self.client.query(
+            TableName=self.name,
+            IndexName=index,
+            KeyConditionExpression="#key = :key",
+            ExpressionAttributeNames={"#key": name},
+            ExpressionAttributeValues={":key": {"S": value}},
+            ScanIndexForward=not newest_first,
+        )
+        return [item["task_id"]["S"] for item in answer["Items"]]
+
+
+def make_table(client: Any) -> Table:
+    name = f"history-{uuid.uuid4().hex[:12]}"
+    client.create_table(TableName=name, **table_properties())
+    client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    return Table(client, name)

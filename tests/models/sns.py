@@ -1,0 +1,100 @@
+"""SNS at its very edge: a client that refuses what SNS refuses, and fails when it is told to.
+
+https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+https://docs.aws.amazon.com/sns/latest/api/API_MessageAttributeValue.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from botocore.exceptions import ClientError
+from botocore.session import get_session
+from botocore.validate import validate_parameters
+
+TOPIC = "arn:aws:sns:us-east-2:123456789012:notices"
+LARGEST = 262_144
+
+Request = Mapping[str, Any]
+
+
+class FakeSns:
+    """A client whose ``publish`` is what SNS's is.
+
+    requests    all that were sent, also those that were refused
+    accepted    those that SNS took
+    error       answers the error to raise for a request that is right, if any: a code or an exception
+    """
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self.accepted: list[Request] = []
+        self.error: Callable[[Request], str | Exception | None] = lambda request: None
+
+    def publish(self, **request: Any) -> dict[str, str]:
+        self.requests.append(request)
+        error = next(_wrong(request), None) or self.error(request)
+        if error:
+            raise error if isinstance(error, Exception) else refusal(error)
+        self.accepted.append(request)
+        return {"MessageId": f"message-{len(self.accepted)}"}
+
+    @property
+    def told(self) -> list[tuple[str, str]]:
+        """Task and outcome of each task in each notice that SNS took, in order."""
+        return [pair for request in self.accepted for pair in told_in(request)]
+
+
+def refusal(code: str, message: str = "no") -> ClientError:
+    """The error that botocore raises where SNS answers ``code``."""
+    return ClientError({"Error": {"Code": code, "Message": message}}, "Publish")
+
+
+def told_in(request: Request) -> list[tuple[str, str]]:
+    """Task and outcome of each task in the notice, from its body for machines."""
+    data = json.loads(json.loads(request["Message"])["default"])
+    return [(task["task_id"], task["outcome"]) for task in data.get("tasks", [data])]
+
+
+def is_plain(request: Request) -> bool:
+    """Whether the notice is in its plainest form."""
+    return bool(json.loads(json.loads(request["Message"])["default"])["type"] == "plain")
+
+
+def size(request: Request) -> int:
+    """What SNS counts: the message, and of each attribute name, type and value."""
+    attributes = request["MessageAttributes"].items()
+    counted = [name + typed["DataType"] + typed["StringValue"] for name, typed in attributes]
+    return sum(len(text.encode()) for text in [request["Message"], *counted])
+
+
+def _wrong(request: Request) -> Iterator[str]:
+    validate_parameters(dict(request), _publish_shape())
+    subject = request["Subject"]
+    if not (0 < len(subject) < 100 and all(" " <= char <= "~" for char in subject) and subject[0].isalnum()):
+        yield "InvalidParameter"
+    if request["MessageStructure"] != "json" or not _is_structured(request["Message"]):
+        yield "InvalidParameter"
+    if size(request) > LARGEST:
+        yield "InvalidParameter"
+    if not all(_is_attribute(typed) for typed in request["MessageAttributes"].values()):
+        yield "InvalidParameter"
+
+
+def _is_structured(message: str) -> bool:
+    bodies = json.loads(message)
+    return bool(bodies.get("default")) and all(isinstance(body, str) for body in bodies.values())
+
+
+def _is_attribute(typed: Mapping[str, str]) -> bool:
+    if typed["DataType"] == "String.Array":
+        return isinstance(json.loads(typed["StringValue"]), list)
+    return typed["DataType"] == "String" and typed["StringValue"] != ""
+
+
+@cache
+def _publish_shape() -> Any:
+    return get_session().get_service_model("sns").operation_model("Publish").input_shape

@@ -1,0 +1,222 @@
+"""From EC2's wire to clean tasks: botocore's real parser reads the files of ``events/ec2``."""
+
+import traceback
+from xml.etree import ElementTree
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from task_reporter.errors import MalformedAnswerError
+from task_reporter.kinds import BUNDLE, Kind
+from task_reporter.listing import listed
+from task_reporter.projection import LONGEST_ID, project, shortened
+from tests.canned_ec2 import EVENTS, canned_ec2, no_pauses, told
+from tests.unit.cases import cases
+
+CASES = cases("projection")
+ERRORS = {"MalformedAnswerError": MalformedAnswerError, "ClientError": ClientError}
+SECRET = "SECRET"
+
+
+@pytest.fixture(scope="module")
+def ec2():
+    with canned_ec2() as server:
+        yield server.client(), server
+
+
+def ask(ec2, name):
+    """What the recorder makes of the file ``name`` of ``events/ec2``."""
+    client, server = ec2
+    server.answers = [told(name)]
+    return project(BUNDLE, listed(client, BUNDLE))
+
+
+def expected(case):
+    usual = CASES["usual"] | case.get("usual", {})
+    return [{name: value for name, value in (usual | row).items() if value is not None} for row in case["rows"]]
+
+
+@pytest.mark.parametrize("case", CASES["answers"], ids=lambda case: case["file"])
+def test_an_answer_becomes_rows(case, ec2):
+    projected = ask(ec2, case["file"])
+    assert projected.tasks == expected(case)
+    assert projected.problems == case.get("problems", [])
+
+
+@pytest.mark.parametrize("case", CASES["errors"], ids=lambda case: case["file"])
+def test_no_answer_is_an_error(case, ec2, monkeypatch):
+    no_pauses(monkeypatch)
+    with pytest.raises(ERRORS[case["error"]]) as caught:
+        ask(ec2, case["file"])
+    assert case["said"] in str(caught.value)
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+def test_every_file_has_a_case():
+    used = {case["file"] for case in CASES["answers"] + CASES["errors"]} | CASES["elsewhere"].keys()
+    assert {path.stem for path in EVENTS.iterdir()} == used
+    assert set(CASES["elsewhere"].values()) <= globals().keys()
+
+
+def test_an_error_text_is_kept_whole(ec2):
+    [written] = ElementTree.parse(EVENTS / "long-error.xml").iter("{http://ec2.amazonaws.com/doc/2016-11-15/}message")
+    [task] = ask(ec2, "long-error").tasks
+    assert task["error_message"] == written.text
+    assert len(task["error_message"]) == 5000
+    assert "“Gerätename” could not be stored: 禁止" in task["error_message"].splitlines()[1]
+
+
+def test_the_secrets_are_on_the_wire_and_get_no_further(ec2):
+    client, server = ec2
+    server.answers = [told("with-secrets")]
+    [answer] = listed(client, BUNDLE)
+    storage = answer["BundleTasks"][0]["Storage"]["S3"]
+    assert {"AWSAccessKeyId", "UploadPolicy", "UploadPolicySignature"} <= storage.keys()
+    projected = project(BUNDLE, [answer])
+    for name in ("AWSAccessKeyId", "UploadPolicy", "UploadPolicySignature"):
+        value = storage[name]
+        assert (value.decode() if isinstance(value, bytes) else value) not in repr(projected)
+    assert SECRET not in repr(projected)
+
+
+@pytest.mark.parametrize("answer", CASES["malformed"], ids=str)
+def test_an_answer_without_the_list_is_malformed(answer):
+    with pytest.raises(MalformedAnswerError, match="DescribeBundleTasks: malformed answer") as caught:
+        project(BUNDLE, [answer])
+    assert caught.value.operation == "DescribeBundleTasks"
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+def test_one_malformed_page_makes_the_list_malformed():
+    with pytest.raises(MalformedAnswerError):
+        project(BUNDLE, [{"BundleTasks": [{"BundleId": "bun-1"}]}, {}])
+
+
+FIELDS = {
+    "task_id": "BundleId",
+    "state": "State",
+    "resource_id": "InstanceId",
+    "progress": "Progress",
+    "started_at": "StartTime",
+}
+
+
+@pytest.mark.parametrize("case", CASES["values"], ids=lambda case: f"{case['name']} {case['raw']!r}")
+def test_a_value_is_kept_in_one_form_or_not_at_all(case):
+    kind = BUNDLE
+    if case["name"] not in FIELDS:
+        kind = Kind("other", "DescribeOthers", "BundleTasks[].{task_id: BundleId, finished_at: Ended}", {})
+    raw = {"BundleId": "bun-2a4e041c", FIELDS.get(case["name"], "Ended"): case["raw"]}
+    projected = project(kind, [{"BundleTasks": [raw]}])
+    kept = projected.tasks[0].get(case["name"]) if projected.tasks else None
+    assert kept == case["kept"]
+    assert type(kept) is type(case["kept"])
+
+
+def only(**fields):
+    """The one task that is kept of one with ``fields``."""
+    projected = project(BUNDLE, [{"BundleTasks": [{"BundleId": "bun-1"} | fields]}])
+    [task] = projected.tasks
+    return task
+
+
+@pytest.mark.parametrize(
+    ("field", "name", "most"),
+    [("InstanceId", "resource_id", 2048), ("State", "state", 8192)],
+)
+def test_what_dynamodb_would_refuse_is_cut(field, name, most):
+    assert only(**{field: "ä" * most})[name].endswith("ä…")
+    assert most - 1 <= len(only(**{field: "ä" * most})[name].encode()) <= most
+    assert only(**{field: "x" * most})[name] == "x" * most
+
+
+def test_an_error_text_is_cut_long_before_dynamodb_refuses_the_row():
+    task = only(BundleTaskError={"Code": "c" * 500_000, "Message": "m" * 500_000}, Storage={"S3": {"Bucket": "b" * 9999}})
+    assert sum(len(f"{name}{value}".encode()) for name, value in task.items()) < 400 * 1024
+    assert len(task["error_message"]) > 100_000
+
+
+@pytest.mark.parametrize(
+    ("task_id", "kept"),
+    [
+        ("b" * LONGEST_ID, True),
+        ("b" * (LONGEST_ID + 1), False),
+        ("ä" * (LONGEST_ID // 2), True),
+        ("ä" * (LONGEST_ID // 2 + 1), False),
+        ("poll#", False),
+        (" poll#bundle", False),
+        ("Poll#bundle", True),
+        ("bun-poll#", True),
+    ],
+    ids=lambda value: str(value)[:12],
+)
+def test_an_id_has_room_in_a_key_and_is_not_reserved(task_id, kept):
+    projected = project(BUNDLE, [{"BundleTasks": [{"BundleId": task_id}]}])
+    assert (len(projected.tasks), len(projected.problems)) == ((1, 0) if kept else (0, 1))
+
+
+COPIES = [
+    {"BundleId": "bun-1", "State": "complete", "UpdateTime": "2026-11-23T12:05:00Z"},
+    {"BundleId": "bun-1", "State": "storing", "UpdateTime": "2026-11-23T12:30:00Z"},
+    {"BundleId": "bun-1", "State": "bundling"},
+]
+
+
+@given(st.permutations(COPIES))
+def test_of_copies_the_ended_one_is_kept_whatever_their_order(copies):
+    [task] = project(BUNDLE, [{"BundleTasks": copies[:2]}, {"BundleTasks": copies[2:]}]).tasks
+    assert task["state"] == "complete"
+
+
+@given(st.permutations(COPIES[1:]))
+def test_of_running_copies_the_latest_is_kept(copies):
+    [task] = project(BUNDLE, [{"BundleTasks": copies}]).tasks
+    assert task["state"] == "storing"
+
+
+SECRET_NAMES = st.sampled_from(["AWSAccessKeyId", "awsAccessKeyId", "UploadPolicy", "UploadPolicySignature"])
+OTHER_NAMES = st.sampled_from(
+    ["BundleTasks", "BundleId", "State", "InstanceId", "Progress", "StartTime", "UpdateTime"]
+    + ["Storage", "S3", "Bucket", "Prefix", "BundleTaskError", "Code", "Message", "Anything"]
+)
+LEAVES = st.none() | st.text(max_size=5) | st.sampled_from(["bun-1", "complete", "failed", "20%", "2026-11-23T12:00:00Z"])
+
+
+def _nested(inside):
+    told_openly = st.dictionaries(OTHER_NAMES, inside, max_size=6)
+    secret = st.dictionaries(SECRET_NAMES, st.just(SECRET) | st.just(SECRET.encode()) | st.just([SECRET]), max_size=3)
+    both = st.builds(lambda one, other: one | other, told_openly, secret)
+    return both | st.lists(inside, max_size=3)
+
+
+ANYTHING = st.recursive(LEAVES, _nested, max_leaves=25)
+S3 = st.fixed_dictionaries({}, optional={name: ANYTHING for name in ("Bucket", "Prefix", "Anything")})
+STORAGE = ANYTHING | st.fixed_dictionaries({"S3": S3 | ANYTHING})
+TASKS = st.fixed_dictionaries(
+    {"UploadPolicy": st.just(SECRET)},
+    optional={"BundleId": LEAVES | ANYTHING, "State": ANYTHING, "InstanceId": ANYTHING, "Progress": ANYTHING}
+    | {"StartTime": ANYTHING, "Storage": STORAGE, "BundleTaskError": ANYTHING},
+)
+ANSWERS = ANYTHING.map(lambda tree: {"BundleTasks": tree}) | st.lists(TASKS, max_size=4).map(
+    lambda tasks: {"BundleTasks": tasks}
+)
+
+
+@given(ANSWERS)
+def test_no_secret_gets_through_whatever_the_answer(answer):
+    try:
+        projected = project(BUNDLE, [answer])
+    except MalformedAnswerError as error:
+        assert SECRET not in "".join(traceback.format_exception(error))
+    else:
+        assert SECRET not in repr(projected)
+        assert all(isinstance(value, str | int) and value != "" for task in projected.tasks for value in task.values())
+
+
+@given(st.text(), st.integers(3, 100))
+def test_a_text_is_cut_to_whole_characters(text, most):
+    cut = shortened(text, most)
+    assert len(cut.encode()) <= most
+    assert cut == text or (cut.endswith("…") and text.startswith(cut[:-1]))

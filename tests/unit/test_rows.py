@@ -1,0 +1,47 @@
+"""Rows and the shapes in which DynamoDB takes them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from task_reporter import rows
+from task_reporter.deadline import MARGIN_MS, NO_DEADLINE, Deadline
+from task_reporter.errors import OutOfTimeError
+from task_reporter.rows import Key
+
+ROWS = st.dictionaries(st.text(min_size=1), st.text(min_size=1) | st.integers(0, 2**53))
+
+
+def test_a_row_is_found_by_scope_and_task():
+    row = {"scope": "123456789012/us-east-2", "task_id": "bun-2a4e041c", "state": "bundling"}
+    key = rows.key_of(row)
+    assert key == Key("123456789012/us-east-2", "bun-2a4e041c")
+    assert rows.to_key(key) == {"scope": {"S": "123456789012/us-east-2"}, "task_id": {"S": "bun-2a4e041c"}}
+
+
+def test_text_is_text_and_numbers_are_numbers():
+    assert rows.to_attribute("20") == {"S": "20"}
+    assert rows.to_attribute(20) == {"N": "20"}
+
+
+@given(ROWS)
+def test_what_is_stored_is_read_back(row):
+    assert rows.from_item({name: rows.to_attribute(value) for name, value in row.items()}) == row
+
+
+def test_types_that_this_version_never_writes_are_left_out():
+    item = {"state": {"S": "x"}, "new": {"M": {}}, "flag": {"BOOL": True}, "none": {"NULL": True}, "progress": {"N": "20.0"}}
+    assert rows.from_item(item) == {"state": "x", "progress": 20}
+
+
+def test_what_is_told_leaves_out_the_reporters_own_business():
+    own = {"awaiting", "awaiting_since", "missing_since", "redriven_at", "notified_at", "expires_at"}
+    assert not own & set(rows.TOLD)
+
+
+def test_a_deadline_stops_work_while_there_is_time_to_say_so():
+    with pytest.raises(OutOfTimeError, match="while reading") as caught:
+        Deadline(lambda: MARGIN_MS - 1).check("reading")
+    assert caught.value.doing == "reading"
+    Deadline(lambda: MARGIN_MS).check("reading")
+    NO_DEADLINE.check("reading")

@@ -1,0 +1,55 @@
+"""Times: one width, one zone, and no ugly time that costs a task."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from task_reporter import times
+from tests.unit.cases import cases
+
+CASES = cases("times")
+ZONES = st.builds(timezone, st.integers(-1439, 1439).map(lambda minutes: timedelta(minutes=minutes)))
+MOMENTS = st.datetimes(datetime(2, 1, 1), datetime(9999, 12, 30), timezones=ZONES)
+
+
+@pytest.mark.parametrize("case", CASES["normalised"], ids=lambda case: repr(case["text"]))
+def test_a_time_is_kept_in_one_form_or_not_at_all(case):
+    assert times.normalised(case["text"]) == case["kept"]
+
+
+@pytest.mark.parametrize("case", CASES["spoken_length"], ids=lambda case: str(case["said"]))
+def test_a_length_is_said_in_two_units(case):
+    assert times.spoken_length(case["start"], case["end"]) == case["said"]
+
+
+def test_a_time_is_spoken_without_its_milliseconds():
+    assert times.spoken("2026-11-23T12:00:00.123Z") == "2026-11-23 12:00:00 UTC"
+
+
+def test_now_is_in_utc():
+    before = datetime.now(UTC)
+    assert before <= times.now() <= datetime.now(UTC)
+    assert times.now().utcoffset() == timedelta()
+
+
+@given(MOMENTS, MOMENTS)
+def test_the_order_of_text_is_the_order_of_time(one, other):
+    one_text, other_text = times.stamp(one), times.stamp(other)
+    assert len(one_text) == len(other_text) == 24
+    assert (one_text < other_text) == (times.moment(one_text) < times.moment(other_text))
+    assert one_text <= other_text or one > other
+
+
+@given(MOMENTS)
+def test_a_stored_time_is_read_back_to_the_millisecond(moment):
+    read = times.moment(times.stamp(moment))
+    assert timedelta() <= moment - read < timedelta(milliseconds=1)
+    assert times.normalised(times.stamp(moment)) == times.stamp(moment)
+
+
+@given(st.text() | st.from_regex(r"\A\d{1,5}-?\d\d-?\d\d([T ]\d\d:?\d\d(:\d\d([.,]\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?\Z"))
+def test_whatever_the_text_is_it_costs_no_task(text):
+    kept = times.normalised(text)
+    assert kept is None or len(kept) == 24
