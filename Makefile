@@ -1,6 +1,9 @@
 # Everything that a person does with this project. `make` lists it.
 
-PYTHON ?= python3
+# The first interpreter that the project supports; PYTHON=… chooses another.
+SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(or $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c '$(SUPPORTED)' 2>/dev/null && echo $$python && break; done),python3)
 STACK ?= ec2-task-reporter
 EMAIL ?=
 PARAMETERS ?=

@@ -68,7 +68,8 @@ def deploy(
     command = [program("sam", "sam"), "deploy", "--config-file", str(ROOT / "samconfig.toml")]
     command += ["--template-file", str(template), "--stack-name", stack, "--region", cloud.environment["AWS_REGION"]]
     command += ["--parameter-overrides", *(f"{name}={json.dumps(value)}" for name, value in values.items())]
-    run("sam deploy", command, outside() | _tools(cloud.folder) | cloud.environment, ROOT, cloud.folder / f"deploy-{stack}.log")
+    environment = outside() | _tools(cloud.folder) | cloud.environment
+    run("sam deploy", command, environment, ROOT, cloud.folder / f"deploy-{stack}.log")
     return Deployment(cloud, stack, outputs(cloud, stack))
 
 

@@ -4,6 +4,8 @@ Each has its own pins (``requirements/<name>.txt``), because the SAM CLI, the lo
 own botocore. An environment that is up to date costs nothing. Standard library only: this runs before anything else.
 """
 
+from __future__ import annotations  # so that an interpreter too old can still say so
+
 import hashlib
 import os
 import subprocess

@@ -1,6 +1,7 @@
 """The template as the tests read it: what it asks of AWS is tested as it stands there.
 
-CloudFormation's short tags are written out: ``!Ref X`` is ``{"Ref": "X"}``, ``!GetAtt X.Y`` ``{"Fn::GetAtt": ["X", "Y"]}``.
+CloudFormation's short tags are written out: ``!Ref X`` is ``{"Ref": "X"}``, ``!GetAtt X.Y`` is
+``{"Fn::GetAtt": ["X", "Y"]}``.
 """
 
 from functools import cache

@@ -56,4 +56,4 @@ def report(announced: Announced) -> None:
     for notice in announced.notices:
         logger.info("announced", tasks={str(row["task_id"]): row["outcome"] for row in notice.rows})
     for key, reason in announced.failed.items():
-        logger.error("not announced", task=key.task_id, scope=key.scope, reason=str(reason))
+        logger.error("not announced or not marked", task=key.task_id, scope=key.scope, reason=str(reason))

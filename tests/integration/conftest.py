@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from local.cloud import Cloud, local_cloud
-from local.ec2 import Ec2Server
 from tests.integration.dynamodb_local import UnavailableError, dynamodb_local
 from tests.integration.engines import DYNAMODB_LOCAL, ENGINES, LOCAL_AWS, Engine, Table, make_table
 

@@ -20,7 +20,7 @@ HERE = Path(__file__).resolve().parent / "dynamodb-local"
 CACHE = ROOT / ".local" / "dynamodb-local"
 OLDEST_JAVA = 17
 START_PATIENCE = 60
-QUICK = ("-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+QUICK = ("-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData")
 """For a process that lives for a minute."""
 
 
@@ -32,7 +32,8 @@ class UnavailableError(Exception):
 def dynamodb_local(folder: Path) -> Iterator[str]:
     """The endpoint of a DynamoDB Local that keeps all in memory. Raises UnavailableError, StepFailed."""
     libraries, port, log = fetched(folder), free_port(), folder / "dynamodb-local.log"
-    java = ["java", *QUICK, f"-Djava.library.path={libraries}", "-cp", f"{libraries}/*", str(HERE / "Loopback.java")]
+    places = [f"-Djava.io.tmpdir={folder}", f"-Djava.library.path={libraries}", "-cp", f"{libraries}/*"]
+    java = ["java", *QUICK, *places, str(HERE / "Loopback.java")]
     options = ["-inMemory", "-disableTelemetry", "-port", str(port)]
     with running([*java, *options], outside() | {"DDB_LOCAL_TELEMETRY": "0"}, folder, log) as child:
         for _ in range(START_PATIENCE * 20):

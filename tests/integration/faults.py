@@ -60,7 +60,7 @@ def answered(status: int, body: Mapping[str, Any]) -> Fault:
 
 @contextmanager
 def between(client: Any, operation: str, faults: Sequence[Fault]) -> Iterator[list[dict[str, Any]]]:
-    """Answer ``client``'s next requests for ``operation`` with ``faults``, one each; gives all requests that it sent."""
+    """Answer ``client``'s next requests for ``operation`` with ``faults``, one each; gives all that it sends."""
     waiting, sent, lock = list(faults), [], threading.Lock()
 
     def before_send(request: AWSPreparedRequest, **_: Any) -> Answer:

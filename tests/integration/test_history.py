@@ -49,6 +49,11 @@ def ids(writes: Sequence[Insert | Update]) -> list[str]:
     return sorted(write.key.task_id for write in writes)
 
 
+def tries(table: Table) -> int:
+    """How often the client sends a request before it gives up."""
+    return int(table.client.meta.config.retries["total_max_attempts"])
+
+
 def at(minute: int) -> str:
     return f"2026-11-23T12:{minute:02}:00.000Z"
 
@@ -148,8 +153,8 @@ def test_a_read_that_fails_for_a_while_is_repeated(kept: Table, fault: Fault) ->
 
 @pytest.mark.usefixtures("no_waiting")
 def test_a_read_that_is_throttled_for_good_raises(kept: Table) -> None:
-    throttled = refused("ProvisionedThroughputExceededException")
-    with between(kept.client, "BatchGetItem", [throttled] * 5), pytest.raises(ClientError, match="ProvisionedThrou"):
+    throttled = [refused("ProvisionedThroughputExceededException")] * tries(kept)
+    with between(kept.client, "BatchGetItem", throttled), pytest.raises(ClientError, match="ProvisionedThrou"):
         kept.history.read([key("bun-0")])
 
 
@@ -423,7 +428,7 @@ def test_a_write_that_fails_for_a_while_is_repeated_and_counts_as_ours(table: Ta
 
 @pytest.mark.usefixtures("no_waiting")
 def test_a_lost_answer_that_stays_lost_raises_and_a_second_try_is_overtaken(table: Table) -> None:
-    with between(table.client, "TransactWriteItems", [lost_answer] * 5), pytest.raises(ReadTimeoutError):
+    with between(table.client, "TransactWriteItems", [lost_answer] * tries(table)), pytest.raises(ReadTimeoutError):
         table.history.apply(inserts(3))
     assert ids(table.history.apply(inserts(3)).overtaken) == ids(inserts(3))
 

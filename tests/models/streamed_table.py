@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from threading import RLock
 
 from task_reporter.deadline import NO_DEADLINE, Deadline
 from task_reporter.history import Applied
@@ -26,6 +27,7 @@ class StreamedTable(Table):
         self.records: list[Record] = []
         self.before: Callable[[Sequence[Write]], None] = lambda writes: None
         self._clock = clock or FakeClock()
+        self._one_at_a_time = RLock()
         for row in rows:
             self.put(row)
 
@@ -45,10 +47,11 @@ class StreamedTable(Table):
         return self._record("REMOVE", key)
 
     def apply(self, writes: Sequence[Write], deadline: Deadline = NO_DEADLINE) -> Applied:
-        self.before(writes)
-        applied = super().apply(writes, deadline)
-        for write in applied.written:
-            self._record("MODIFY", write.key)
+        with self._one_at_a_time:
+            self.before(writes)
+            applied = super().apply(writes, deadline)
+            for write in applied.written:
+                self._record("MODIFY", write.key)
         return applied
 
     def awaiting(self) -> set[str]:

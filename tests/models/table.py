@@ -76,7 +76,7 @@ class DynamoDb:
         self.table = table
         self.calls: list[str] = []
 
-    def batch_get_item(self, RequestItems: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N803
+    def batch_get_item(self, RequestItems: Mapping[str, Any]) -> dict[str, Any]:
         self.calls.append("batch_get_item")
         [(name, request)] = RequestItems.items()
         if not request["ConsistentRead"]:
@@ -85,14 +85,14 @@ class DynamoDb:
         items = [{attribute: to_attribute(value) for attribute, value in row.items()} for row in rows.values()]
         return {"Responses": {name: items}, "UnprocessedKeys": {}}
 
-    def transact_write_items(self, TransactItems: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803
+    def transact_write_items(self, TransactItems: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         self.calls.append("transact_write_items")
         writes = [_write(action) for action in TransactItems]
         allowed = [self.table.allows(write) for write in writes]
         if not all(allowed):
             reasons = [{"Code": "None" if allow else "ConditionalCheckFailed"} for allow in allowed]
-            said = {"Code": "TransactionCanceledException", "Message": "Transaction cancelled"}
-            raise ClientError({"Error": said, "CancellationReasons": reasons}, "TransactWriteItems")
+            said: Any = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}
+            raise ClientError(said, "TransactWriteItems")
         self.table.apply(writes)
         return {}
 

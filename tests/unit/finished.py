@@ -8,8 +8,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from task_reporter.projection import LONGEST, LONGEST_OTHER, shortened
+from task_reporter.projection import LONGEST, LONGEST_OTHER
 from task_reporter.rows import Key, Row
+from task_reporter.texts import shortened
 
 CASES = Path(__file__).parent / "cases"
 SCOPE = "123456789012/us-east-2"
@@ -49,20 +50,24 @@ def cases() -> dict[str, list[Row]]:
     return found
 
 
-UGLY = st.sampled_from(["'", '"', "\\", "\n", "\x00", "\x1b[2J", "\x7f", "é", "漢", "😀", "\u2028", "$(x)", "`x`", " ", "a"])
+UGLY = st.sampled_from(
+    ["'", '"', "\\", "\n", "\x00", "\x1b[2J", "\x7f", "é", "漢", "😀", "\u2028", "$(x)", "`x`", " ", "a"]
+)
 """What costs most bytes in JSON, breaks a shell or breaks a line."""
 
 
 def texts(most: int) -> st.SearchStrategy[str]:
     """Text of 1 to ``most`` bytes as EC2 might send it; long texts repeat themselves."""
     pieces = st.one_of(st.text(min_size=1, max_size=40), st.lists(UGLY, min_size=1, max_size=8).map("".join))
-    times = st.one_of(st.just(1), st.sampled_from([10, 1000, most]))
-    return st.builds(lambda piece, count: shortened(piece * count, most), pieces, times)
+    fills = st.sampled_from([0, 0, 0.1, 1])
+    return st.builds(lambda piece, fill: shortened(piece * (1 + int(fill * most / len(piece))), most), pieces, fills)
 
 
 def ugly_rows(outcomes: tuple[str, ...] = ("complete", "failed", "cancelled", "lost")) -> st.SearchStrategy[Row]:
     """Rows with every text as long and as ugly as the recorder would keep it."""
-    longest = {name: LONGEST.get(name, LONGEST_OTHER) for name in ("state", "resource_id", "error_code", "error_message")}
+    longest = {
+        name: LONGEST.get(name, LONGEST_OTHER) for name in ("state", "resource_id", "error_code", "error_message")
+    }
     optional = {name: st.none() | texts(most) for name, most in longest.items() if name != "state"}
     places = st.none() | st.tuples(texts(63), texts(LONGEST_OTHER))
     return st.builds(

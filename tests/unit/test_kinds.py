@@ -1,4 +1,4 @@
-"""The kinds, word by word against botocore's service model: JMESPath gives null for a misspelt field and says nothing."""
+"""The kinds against botocore's service model: of a misspelt field JMESPath makes null, and says nothing."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -42,7 +42,13 @@ def shape_of(node: dict, shape: Shape, read: list[Shape]) -> Shape | None:
         return shape_of(children[0], shape, read).member
     if node["type"] == "literal":
         return None
-    if node["type"] not in ("multi_select_dict", "key_val_pair", "and_expression", "function_expression", "multi_select_list"):
+    if node["type"] not in (
+        "multi_select_dict",
+        "key_val_pair",
+        "and_expression",
+        "function_expression",
+        "multi_select_list",
+    ):
         raise NotImplementedError(node["type"])
     for child in children:
         shape_of(child, shape, read)
@@ -71,7 +77,12 @@ def test_every_field_is_in_the_service_model(kind):
 
 @pytest.mark.parametrize(
     ("spelt", "misspelt"),
-    [("BundleTasks[]", "BundleTask[]"), ("BundleId", "bundleId"), ("Storage.S3", "Storage.s3"), ("Error.Code", "Error.code")],
+    [
+        ("BundleTasks[]", "BundleTask[]"),
+        ("BundleId", "bundleId"),
+        ("Storage.S3", "Storage.s3"),
+        ("Error.Code", "Error.code"),
+    ],
 )
 def test_a_misspelt_field_is_found(spelt, misspelt):
     expression = BUNDLE.projection.replace(spelt, misspelt)

@@ -1,7 +1,7 @@
 """Rows and the shapes in which DynamoDB takes them."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from task_reporter import rows
@@ -9,6 +9,7 @@ from task_reporter.deadline import MARGIN_MS, NO_DEADLINE, Deadline
 from task_reporter.errors import OutOfTimeError
 from task_reporter.rows import Key
 
+patient = settings(deadline=None)
 ROWS = st.dictionaries(st.text(min_size=1), st.text(min_size=1) | st.integers(0, 2**53))
 
 
@@ -24,13 +25,20 @@ def test_text_is_text_and_numbers_are_numbers():
     assert rows.to_attribute(20) == {"N": "20"}
 
 
+@patient
 @given(ROWS)
 def test_what_is_stored_is_read_back(row):
     assert rows.from_item({name: rows.to_attribute(value) for name, value in row.items()}) == row
 
 
 def test_types_that_this_version_never_writes_are_left_out():
-    item = {"state": {"S": "x"}, "new": {"M": {}}, "flag": {"BOOL": True}, "none": {"NULL": True}, "progress": {"N": "20.0"}}
+    item = {
+        "state": {"S": "x"},
+        "new": {"M": {}},
+        "flag": {"BOOL": True},
+        "none": {"NULL": True},
+        "progress": {"N": "20.0"},
+    }
     assert rows.from_item(item) == {"state": "x", "progress": 20}
 
 

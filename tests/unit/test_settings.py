@@ -10,10 +10,15 @@ import pytest
 from task_reporter.errors import SettingError
 from task_reporter.kinds import KINDS
 from task_reporter.settings import NotifierSettings, RecorderSettings, notifier_settings, recorder_settings
-from tests import template
+from tests.template import default, properties, template
 
 ARN = "arn:aws:sns:eu-west-1:123456789012:notices"
-RECORDER = {"HISTORY_TABLE": "history", "SCOPE": "123456789012/eu-west-1", "TASK_KINDS": "bundle", "RETENTION_DAYS": "0"}
+RECORDER = {
+    "HISTORY_TABLE": "history",
+    "SCOPE": "123456789012/eu-west-1",
+    "TASK_KINDS": "bundle",
+    "RETENTION_DAYS": "0",
+}
 NOTIFIER = {"HISTORY_TABLE": "history", "TOPIC_ARN": ARN, "DIGEST_ABOVE": "5", "RETENTION_DAYS": "0"}
 
 Read = Callable[[Mapping[str, str]], Any]
@@ -44,9 +49,7 @@ RIGHT: list[tuple[Read, dict[str, str], str, str, str, Any]] = [
 
 
 @pytest.mark.parametrize(("read", "others", "name", "value", "field", "expected"), RIGHT)
-def test_a_right_value(
-    read: Read, others: dict[str, str], name: str, value: str, field: str, expected: Any
-) -> None:
+def test_a_right_value(read: Read, others: dict[str, str], name: str, value: str, field: str, expected: Any) -> None:
     assert getattr(read(others | {name: value}), field) == (value if expected is None else expected)
 
 
@@ -101,13 +104,11 @@ def test_all_problems_are_said_at_once(read: Read, right: dict[str, str]) -> Non
 
 @pytest.mark.parametrize(("function", "right"), [("RecorderFunction", RECORDER), ("NotifierFunction", NOTIFIER)])
 def test_the_template_sets_each_of_them(function: str, right: dict[str, str]) -> None:
-    deployed = template.template()
-    shared = deployed["Globals"]["Function"]["Environment"]["Variables"]
-    own = deployed["Resources"][function]["Properties"]["Environment"]["Variables"]
+    shared = template()["Globals"]["Function"]["Environment"]["Variables"]
+    own = properties(function)["Environment"]["Variables"]
     assert set(right) <= {*shared, *own}
 
 
 @pytest.mark.parametrize(("parameter", "name"), [("DigestAbove", "DIGEST_ABOVE"), ("RetentionDays", "RETENTION_DAYS")])
 def test_the_template_s_defaults_are_right(parameter: str, name: str) -> None:
-    default = template.template()["Parameters"][parameter]["Default"]
-    assert notifier_settings(NOTIFIER | {name: str(default)})
+    assert notifier_settings(NOTIFIER | {name: str(default(parameter))})

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from task_reporter.errors import NotAnnouncedError, UnreadableRecordError
 from task_reporter.rows import Key
 from task_reporter.stream import key_in, settle
-from tests import template
 from tests.models.stream_mapping import matches, parse_pattern, sequence_of
 from tests.models.streamed_table import StreamedTable
+from tests.template import event_properties
 from tests.unit.finished import SCOPE, key, row
 
 EVENTS = Path(__file__).parents[2] / "events" / "stream"
@@ -71,8 +71,8 @@ def test_a_stored_batch(name: str, tasks: list[str], _passing: list[int], report
 
 @pytest.mark.parametrize(("name", "_tasks", "passing", "_reported"), STORED)
 def test_what_the_filter_lets_through(name: str, _tasks: list[str], passing: list[int], _reported: list[int]) -> None:
-    mapping = template.template()["Resources"]["NotifierFunction"]["Properties"]["Events"]["History"]["Properties"]
-    patterns = [parse_pattern(each["Pattern"]) for each in mapping["FilterCriteria"]["Filters"]]
+    filters = event_properties("NotifierFunction", "History")["FilterCriteria"]["Filters"]
+    patterns = [parse_pattern(each["Pattern"]) for each in filters]
     let_through = [any(matches(pattern, record) for pattern in patterns) for record in batch(name)]
     assert [position for position, passes in enumerate(let_through) if passes] == passing
 

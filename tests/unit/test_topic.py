@@ -9,7 +9,9 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.session import get_session
 from botocore.stub import Stubber
 
-from task_reporter.notices import Notice, compose, notice, plain
+from task_reporter.message import Notice, plain
+from task_reporter.notices import compose
+from task_reporter.single import notice
 from task_reporter.topic import REFUSED_AS_INVALID, Topic
 from tests.models.sns import TOPIC, FakeSns, is_plain, told_in
 from tests.unit.finished import row

@@ -1,6 +1,7 @@
 """Everything that this package raises itself, each with the data that a person needs to act."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from task_reporter.rows import Key
 
@@ -34,13 +35,14 @@ class OutOfTimeError(TaskReporterError):
 
 
 class HistoryError(TaskReporterError):
-    """DynamoDB refused some rows for good; their neighbours are written. ``problems`` maps a key to a code."""
+    """DynamoDB refused some rows for good: ``problems``, key to code. ``applied`` is what became of the others."""
 
-    def __init__(self, problems: Mapping[Key, str]) -> None:
+    def __init__(self, problems: Mapping[Key, str], applied: Any = None) -> None:
         named = ", ".join(f"{task_id}: {code}" for (_, task_id), code in sorted(problems.items())[:20])
         more = f" and {len(problems) - 20} more" if len(problems) > 20 else ""
         super().__init__(f"{len(problems)} rows could not be written or read: {named}{more}")
         self.problems = dict(problems)
+        self.applied = applied
 
 
 class PollError(TaskReporterError):

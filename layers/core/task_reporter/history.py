@@ -100,7 +100,7 @@ class History:
         unsettled = self._until_settled(writes, WRITES_A_TRANSACTION, send)
         refused |= {write.key: "Throttled" for write in unsettled}
         if refused:
-            raise HistoryError(refused)
+            raise HistoryError(refused, applied)
         return applied
 
     def _until_settled(
@@ -127,7 +127,8 @@ class History:
 
 def _pause_before(tried: int) -> float:
     """Seconds before the next try: longer each time, and random, or two who met would meet again and again."""
-    return min(FIRST_PAUSE * 2 ** (tried - 1), LONGEST_PAUSE) * random.uniform(0.5, 1)
+    most: float = min(FIRST_PAUSE * 2 ** (tried - 1), LONGEST_PAUSE)
+    return random.uniform(most / 2, most)
 
 
 def _reasons(error: ClientError, writes: Sequence[Write]) -> list[str]:

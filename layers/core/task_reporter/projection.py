@@ -14,6 +14,7 @@ from task_reporter import times
 from task_reporter.errors import MalformedAnswerError
 from task_reporter.kinds import Kind
 from task_reporter.rows import POLL_PREFIX, Row, Value
+from task_reporter.texts import shortened
 
 UNKNOWN_STATE = "unknown"
 """Stands where EC2 gave no state: every row has one."""
@@ -23,7 +24,6 @@ UNKNOWN_STATE = "unknown"
 LONGEST_ID = 1024
 LONGEST = {"resource_id": 2048, "error_message": 131_072}
 LONGEST_OTHER = 8192
-CUT = "…"
 
 
 @dataclass(slots=True)
@@ -80,14 +80,6 @@ def _text(name: str, value: object) -> str | None:
 
 def _identity(_name: str, value: object) -> str | None:
     return value.strip() if isinstance(value, str) and value.strip() else None
-
-
-def shortened(text: str, most: int) -> str:
-    """``text`` in at most ``most`` bytes of UTF-8; where something had to go, it ends in ``…``."""
-    encoded = text.encode(errors="replace")
-    if len(encoded) <= most:
-        return encoded.decode()
-    return encoded[: most - len(CUT.encode())].decode(errors="ignore") + CUT
 
 
 def _time(_name: str, value: object) -> str | None:

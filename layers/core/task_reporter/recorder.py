@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from task_reporter.deadline import NO_DEADLINE, Deadline
-from task_reporter.errors import PollError, TaskReporterError
+from task_reporter.errors import HistoryError, PollError, TaskReporterError
 from task_reporter.history import History
 from task_reporter.kinds import Kind
 from task_reporter.life import Insert, Poll, Write, next_write
@@ -41,12 +41,17 @@ class Recorded:
 def record(kind: Kind, ec2: Any, history: History, poll: Poll, deadline: Deadline = NO_DEADLINE) -> Recorded:
     """Record what EC2 lists of ``kind``. A poll that finds nothing new writes nothing.
 
-    Raises MalformedAnswerError, HistoryError, OutOfTimeError and botocore's errors.
+    Rows that DynamoDB refuses are among the ``problems``. Raises MalformedAnswerError, OutOfTimeError, HistoryError
+    where the history can't be read, and botocore's errors.
     """
     projected = project(kind, listed(ec2, kind, deadline))
     writes = _news(kind, projected, history, poll, deadline)
-    applied = history.apply(writes, deadline)
-    return Recorded(kind.name, len(projected.tasks), applied.written, applied.overtaken, projected.problems)
+    problems = projected.problems
+    try:
+        applied = history.apply(writes, deadline)
+    except HistoryError as error:
+        applied, problems = error.applied, [*problems, f"{kind.name}: {error}"]
+    return Recorded(kind.name, len(projected.tasks), applied.written, applied.overtaken, problems)
 
 
 def _news(kind: Kind, projected: Projected, history: History, poll: Poll, deadline: Deadline) -> list[Write]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from task_reporter.notices import Notice, plain
+from task_reporter.message import Notice, plain
 
 REFUSED_AS_INVALID = {"InvalidParameter", "InvalidParameterException", "ParameterValueInvalid", "ValidationException"}
 """SNS's codes for a message that it will never take, however often it is sent."""

@@ -1,0 +1,98 @@
+"""Runs every test: ``python -m tests``; with arguments, pytest with those and nothing else.
+
+The interpreter that runs this runs everything: what is deployed runs on its version. The package supports further
+versions; those that are on this machine run the unit tests, at the same time.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from local.environments import ROOT, SUPPORTED, folder
+
+OWN = sys.version_info[:2]
+UV = folder("uv") / "bin" / "uv"
+
+
+def main(arguments: list[str]) -> int:
+    """0 where every test passed on every version that was found."""
+    if arguments:
+        return pytest(sys.executable, arguments).wait()
+    others = dict(begun())
+    status = pytest(sys.executable, ["tests"]).wait()
+    for version, running in others.items():
+        said, _ = running.communicate()
+        print(f"\n{name(version)}, unit tests: {said.decode().strip().splitlines()[-1]}", flush=True)
+        if running.returncode:
+            print(said.decode())
+        status = status or running.returncode
+    report(set(others))
+    return status
+
+
+def begun() -> Iterator[tuple[tuple[int, int], "subprocess.Popen[bytes]"]]:
+    """The unit tests, running on each of the other versions for which an environment can be made."""
+    for version, python in found().items():
+        try:
+            yield version, start(version, python)
+        except (OSError, subprocess.CalledProcessError) as problem:
+            print(f"{name(version)} is here, but no environment can be made for it: {problem}")
+
+
+def found() -> dict[tuple[int, int], str]:
+    """The other supported versions on this machine, each with an interpreter."""
+    pairs = ((version, python) for version in SUPPORTED if version != OWN for python in candidates(version))
+    return {version: python for version, python in pairs if runs(python, version)}
+
+
+def candidates(version: tuple[int, int]) -> Iterator[str]:
+    """Where an interpreter of ``version`` may be: on the path, or kept by a version manager."""
+    if on_path := shutil.which(f"python{version[0]}.{version[1]}"):
+        yield on_path
+    kept = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    yield from map(str, kept.glob(f"{version[0]}.{version[1]}.*/bin/python"))
+
+
+def runs(python: str, version: tuple[int, int]) -> bool:
+    """Whether ``python`` is that version: a version manager's shim may stand for nothing."""
+    code = f"import sys; sys.exit(sys.version_info[:2] != {version})"
+    return subprocess.run([python, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def start(version: tuple[int, int], python: str) -> "subprocess.Popen[bytes]":
+    """Begin the unit tests on ``python``, in an environment of its own with the project's pins."""
+    home = ROOT / f".venv-{version[0]}.{version[1]}"
+    inside = str(home / "bin" / "python")
+    subprocess.run([str(UV), "venv", "--quiet", "--clear", "--python", python, str(home)], check=True)
+    pins = str(ROOT / "requirements" / "project.txt")
+    subprocess.run([str(UV), "pip", "install", "--quiet", "--python", inside, "--requirement", pins], check=True)
+    return pytest(
+        inside, ["tests/unit", "-q", "-p", "no:cacheprovider"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+
+
+def pytest(python: str, arguments: list[str], **options: int) -> "subprocess.Popen[bytes]":
+    """pytest with ``arguments``, begun."""
+    return subprocess.Popen([python, "-m", "pytest", *arguments], cwd=ROOT, **options)
+
+
+def report(others: set[tuple[int, int]]) -> None:
+    """Say which versions were tested and which were not."""
+    missing = [version for version in SUPPORTED if version != OWN and version not in others]
+    print(
+        f"\nAll tests ran on {name(OWN)}; the unit tests also on: {', '.join(map(name, sorted(others))) or 'no other'}."
+    )
+    if missing:
+        print(f"Not tested, because not on this machine: {', '.join(map(name, missing))}.")
+
+
+def name(version: tuple[int, int]) -> str:
+    """``Python 3.13``."""
+    return f"Python {version[0]}.{version[1]}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

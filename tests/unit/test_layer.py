@@ -1,0 +1,251 @@
+"""The layer is what the tests ran on: the same each time, small, and enough for both functions."""
+
+import gzip
+import hashlib
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import MAGIC_NUMBER
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+
+from local.cloud import outside
+from local.environments import ROOT
+from task_reporter.kinds import KINDS
+
+BUILD = ROOT / "layers" / "core" / "build.py"
+THIS = f"python{sys.version_info.major}.{sys.version_info.minor}"
+OTHER = "python3.99"
+CALLED = {
+    "dynamodb": ["BatchGetItem", "TransactWriteItems"],
+    "ec2": [kind.operation for kind in KINDS.values()],
+    "sns": ["Publish"],
+}
+
+
+def build(folder: Path) -> Path:
+    """The layer as it is deployed, for the runtime that is this interpreter."""
+    folder.mkdir(parents=True)
+    command = [sys.executable, str(BUILD), str(folder), "--runtime", THIS]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=outside())
+    assert (done.returncode, done.stderr) == (0, "")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def layers(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two of them, built side by side."""
+    folder = tmp_path_factory.mktemp("layers")
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(build, [folder / "one", folder / "another" / "with a longer path"]))
+
+
+@pytest.fixture(scope="session")
+def layer(layers: list[Path]) -> Path:
+    return layers[0]
+
+
+@pytest.fixture(scope="session")
+def library(layer: Path) -> Path:
+    """What Lambda puts on the path."""
+    return layer / "python"
+
+
+def contents(folder: Path) -> dict[str, tuple[int, float, str]]:
+    """Path → mode, time and content of everything in ``folder``, itself too."""
+    return {
+        str(path.relative_to(folder)): (
+            path.stat().st_mode,
+            path.stat().st_mtime,
+            hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "",
+        )
+        for path in [folder, *folder.rglob("*")]
+    }
+
+
+def test_two_builds_are_the_same_byte_for_byte(layers: list[Path]) -> None:
+    one, other = map(contents, layers)
+    assert one.keys() == other.keys()
+    assert {path for path in one if one[path] != other[path]} == set()
+
+
+def test_every_file_has_the_one_time_that_a_zip_can_keep(layer: Path) -> None:
+    assert {time for _, time, _ in contents(layer).values()} == {315_532_800}
+
+
+def test_everybody_may_read_what_lambda_mounts(layer: Path) -> None:
+    for path, (mode, _, _) in contents(layer / "python").items():
+        assert mode & 0o004, path
+
+
+# What is in it
+
+
+def test_every_module_comes_with_bytecode_of_the_runtime(library: Path) -> None:
+    tag = sys.implementation.cache_tag
+    modules = {str(path.relative_to(library)) for path in library.rglob("*.py")}
+    compiled = {
+        str((path.parent.parent / path.name.removesuffix(f".{tag}.pyc")).relative_to(library)) + ".py"
+        for path in library.rglob("*.pyc")
+    }
+    assert modules == compiled
+    assert all(path.name.endswith(f".{tag}.pyc") for path in library.rglob("*.pyc"))
+
+
+def test_bytecode_is_valid_whatever_the_times_are_and_says_where_it_stands_in_lambda(library: Path) -> None:
+    for path in library.rglob("*.pyc"):
+        head = path.read_bytes()[:8]
+        assert head[:4] == MAGIC_NUMBER, path
+        assert int.from_bytes(head[4:], "little") == 0b01, f"{path}: a hash that nobody checks"
+    (history,) = library.glob("task_reporter/__pycache__/history.*.pyc")
+    assert b"/opt/python/task_reporter/history.py" in history.read_bytes()
+    assert not [path for path in library.rglob("*.pyc") if str(library).encode() in path.read_bytes()]
+
+
+@pytest.mark.parametrize("runtime", [THIS, OTHER])
+def test_a_runtime_that_is_not_here_gets_no_bytecode_and_the_builder_is_told(
+    runtime: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "module.py").write_text("answer = 42\n")
+    builder().compile_bytecode(tmp_path, runtime)
+    said = capfd.readouterr().err
+    if runtime == THIS:
+        assert (len(list(tmp_path.rglob("*.pyc"))), said) == (1, "")
+    else:
+        assert list(tmp_path.rglob("*.pyc")) == []
+        assert said == f"no {OTHER} on this machine: the layer ships without bytecode and starts slower\n"
+
+
+def builder() -> Any:
+    """The script as a module."""
+    spec = importlib.util.spec_from_file_location("build_of_the_layer", BUILD)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_only_the_models_of_three_services_are_in_it(library: Path) -> None:
+    data = library / "botocore" / "data"
+    assert {path.name for path in data.iterdir() if path.is_dir()} == set(CALLED)
+    assert {path.name for path in data.iterdir() if path.is_file()} >= {"endpoints.json", "_retry.json"}
+
+
+@pytest.mark.parametrize("service", CALLED)
+def test_every_operation_that_the_code_calls_is_in_its_model(library: Path, service: str) -> None:
+    newest = max((library / "botocore" / "data" / service).glob("*/service-2.json*"))
+    content = newest.read_bytes()
+    shipped = ServiceModel(json.loads(gzip.decompress(content) if newest.suffix == ".gz" else content), service)
+    whole = ServiceModel(Loader().load_service_model(service, "service-2"), service)
+    for name in CALLED[service]:
+        here, there = shipped.operation_model(name), whole.operation_model(name)
+        for one, other in ((here.input_shape, there.input_shape), (here.output_shape, there.output_shape)):
+            assert shape(one) == shape(other), "what a parser does not know it leaves out"
+
+
+def shape(model: Any, above: tuple[str, ...] = ()) -> Any:
+    """A shape as far down as it goes."""
+    if model is None or model.name in above:
+        return model and model.name
+    parts = {part: getattr(model, part) for part in ("member", "key", "value") if hasattr(model, part)}
+    inside = model.members if model.type_name == "structure" else parts
+    below = {name: shape(one, (*above, model.name)) for name, one in inside.items()}
+    return model.type_name, model.serialization, below
+
+
+def test_the_package_is_in_it_as_it_stands_in_the_repository(library: Path) -> None:
+    source = BUILD.parent / "task_reporter"
+    here = {path.relative_to(source): path.read_bytes() for path in source.rglob("*.py")}
+    assert {name: (library / "task_reporter" / name).read_bytes() for name in here} == here
+    shipped = (library / "task_reporter").rglob("*.py")
+    assert {path.relative_to(library / "task_reporter") for path in shipped} == here.keys()
+
+
+def test_what_development_alone_needs_is_not_in_it(library: Path) -> None:
+    unwanted = [*library.rglob("*.pyi"), *library.rglob("py.typed"), *library.rglob("RECORD"), *library.rglob("tests")]
+    assert unwanted == []
+    assert not (library / "bin").exists()
+    assert not (library / "boto3").exists()
+
+
+def test_what_a_dependency_might_bring_is_removed_too(tmp_path: Path) -> None:
+    kept = ["lib/module.py", "lib.dist-info/METADATA", "lib.dist-info/licenses/LICENSE", "botocore/data/sns/model.json"]
+    useless = ["bin/lib", "lib/module.pyi", "lib/py.typed", "lib.dist-info/RECORD", "lib.dist-info/INSTALLER"]
+    for name in [*kept, *useless, "lib/__pycache__/module.pyc", "botocore/data/iot/model.json"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    builder().prune(tmp_path)
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()) == sorted(kept)
+
+
+def test_every_dependency_keeps_what_scanners_and_lawyers_read(library: Path) -> None:
+    """Exactly the pinned versions, each with its METADATA and its licence."""
+    pinned = dict(re.findall(r"^([\w.-]+)==([\w.]+)", (BUILD.parent / "requirements.txt").read_text(), re.MULTILINE))
+    shipped = {}
+    for folder in library.glob("*.dist-info"):
+        metadata = (folder / "METADATA").read_text()
+        name, version = (re.findall(rf"^{field}: (.*)$", metadata, re.MULTILINE)[0] for field in ("Name", "Version"))
+        shipped[name.lower().replace("_", "-")] = version
+        assert [path for path in folder.rglob("*") if "LICENSE" in path.name.upper()], f"{name} has no licence"
+    assert shipped == pinned
+
+
+def test_it_is_small_enough_for_a_quick_cold_start(library: Path) -> None:
+    """All of boto3 would be 37 MB."""
+    assert sum(path.stat().st_size for path in library.rglob("*") if path.is_file()) < 20 * 1024 * 1024
+
+
+def test_pure_python_only_so_that_any_host_builds_for_any_runtime(library: Path) -> None:
+    assert [path for path in library.rglob("*") if path.suffix in {".so", ".dylib", ".pyd"}] == []
+
+
+# Whether it is enough
+
+START = """
+import importlib.util, json, os, sys
+library, functions = sys.argv[1], sys.argv[2:]
+sys.path.append(library)
+handlers = []
+for path in functions:
+    spec = importlib.util.spec_from_file_location("app", path)
+    app = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(app)
+    handlers.append(callable(app.handler))
+at_import = sorted(os.environ)
+from task_reporter import aws
+from botocore import xform_name
+called = json.load(sys.stdin)
+for service, operations in called.items():
+    client = aws.client(service, region_name="eu-west-1", aws_access_key_id="test", aws_secret_access_key="test")
+    for operation in operations:
+        assert callable(getattr(client, xform_name(operation))), operation
+elsewhere = sorted(
+    name for name, module in sys.modules.items()
+    if getattr(module, "__file__", None) and "site-packages" in module.__file__
+)
+print(json.dumps({"handlers": handlers, "elsewhere": elsewhere, "boto3": "boto3" in sys.modules}))
+"""
+
+
+def test_the_layer_alone_imports_both_handlers_and_makes_their_clients(library: Path) -> None:
+    """Nothing else is on the path, and nothing of what Lambda sets is in the environment."""
+    functions = sorted(str(path) for path in (ROOT / "functions").glob("*/app.py"))
+    assert len(functions) == 2
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-W", "error", "-c", START, str(library), *functions],
+        input=json.dumps(CALLED),
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": "/usr/bin:/bin"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"handlers": [True, True], "elsewhere": [], "boto3": False}

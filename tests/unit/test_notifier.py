@@ -1,0 +1,359 @@
+"""Telling: each finished task is announced once and marked, whatever fails in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from task_reporter.deadline import Deadline
+from task_reporter.errors import HistoryError, IncompleteRowError, NotAnnouncedError, OutOfTimeError
+from task_reporter.life import Update, Write
+from task_reporter.notifier import Announced, Policy, announce
+from task_reporter.rows import Key
+from task_reporter.topic import Topic
+from tests.models.sns import TOPIC, FakeSns, Request, is_plain, told_in
+from tests.models.streamed_table import StreamedTable
+from tests.unit.finished import key, row
+
+NOW = datetime(2026, 11, 23, 12, 1, 5, 120_000, UTC)
+STAMP = "2026-11-23T12:01:05.120Z"
+SINGLY = Policy(digest_above=10)
+AWAITING = ("awaiting", "awaiting_since", "redriven_at")
+
+
+def tell(table: Any, sns: FakeSns, keys: Iterable[Key], policy: Policy = SINGLY, **options: Any) -> Announced:
+    return announce(keys, table, Topic(sns, TOPIC), policy, clock=lambda: NOW, **options)
+
+
+def table_of(count: int) -> StreamedTable:
+    return StreamedTable(*(row(number) for number in range(count)))
+
+
+def keys(count: int) -> list[Key]:
+    return [key(number) for number in range(count)]
+
+
+def about(number: int, code: str | Exception = "InternalError") -> Any:
+    """SNS fails for every notice that is about one task."""
+    return lambda request: code if number in numbers_in(request) else None
+
+
+def numbers_in(request: Request) -> list[int]:
+    return [int(task_id.removeprefix("bun-"), 16) for task_id, _ in told_in(request)]
+
+
+def told_numbers(sns: FakeSns) -> list[int]:
+    return [number for request in sns.accepted for number in numbers_in(request)]
+
+
+# Announced once, and marked
+
+
+def test_announces_and_marks() -> None:
+    table, sns = StreamedTable(row(1, redriven_at="2026-11-23T12:00:30.000Z", missing_since="x")), FakeSns()
+    announced = tell(table, sns, [key(1)])
+    assert sns.told == [("bun-00000001", "complete")]
+    assert table.rows[key(1)] == row(1, awaiting=None, awaiting_since=None, notified_at=STAMP, missing_since="x")
+    assert [told.rows[0]["task_id"] for told in announced.notices] == ["bun-00000001"]
+    assert announced.failed == {}
+
+
+def test_marks_after_sns_has_taken_the_notice() -> None:
+    table, sns = table_of(1), FakeSns()
+    order: list[str] = []
+    sns.error = lambda request: order.append("published")
+    table.before = lambda writes: order.append("marked")
+    tell(table, sns, keys(1))
+    assert order == ["published", "marked"]
+
+
+def test_the_time_is_that_of_the_notice() -> None:
+    table, sns = table_of(2), FakeSns()
+    times = iter([NOW, NOW.replace(second=9)])
+    announce(keys(2), table, Topic(sns, TOPIC), SINGLY, clock=lambda: next(times))
+    assert [row["notified_at"] for row in table.rows.values()] == [STAMP, "2026-11-23T12:01:09.120Z"]
+
+
+@pytest.mark.parametrize(("retention_days", "expires_at"), [(0, None), (90, 1_803_211_265), (99_999, 10_435_348_865)])
+def test_retention(retention_days: int, expires_at: int | None) -> None:
+    table = table_of(1)
+    tell(table, FakeSns(), keys(1), Policy(5, retention_days))
+    assert table.rows[key(0)]["notified_at"] == STAMP
+    assert table.rows[key(0)].get("expires_at") == expires_at
+
+
+NOTHING_TO_TELL = {
+    "told already": row(1, awaiting=None, notified_at=STAMP),
+    "still running": row(1, outcome=None, awaiting="outcome"),
+    "awaits something new": row(1, awaiting="registration"),
+    "awaits nothing": row(1, awaiting=None),
+}
+
+
+@pytest.mark.parametrize("case", NOTHING_TO_TELL)
+def test_what_awaits_nothing_is_left_alone(case: str) -> None:
+    table, sns = StreamedTable({k: v for k, v in NOTHING_TO_TELL[case].items() if v is not None}), FakeSns()
+    assert tell(table, sns, [key(1)]) == Announced([], {})
+    assert (sns.requests, table.written) == ([], [])
+
+
+def test_a_row_that_is_gone_is_left_alone() -> None:
+    sns = FakeSns()
+    assert tell(table_of(1), sns, [key(7)]) == Announced([], {})
+    assert sns.requests == []
+
+
+def test_a_row_without_an_outcome_fails_and_its_neighbours_do_not() -> None:
+    table, sns = table_of(3), FakeSns()
+    table.change(key(1), outcome=None)
+    announced = tell(table, sns, keys(3))
+    assert {key: type(error) for key, error in announced.failed.items()} == {key(1): IncompleteRowError}
+    assert told_numbers(sns) == [0, 2]
+    assert table.awaiting() == {"bun-00000001"}
+
+
+@pytest.mark.parametrize(("count", "notices"), [(4, 4), (5, 5), (6, 1), (12, 1)])
+def test_digest(count: int, notices: int) -> None:
+    table, sns = table_of(count), FakeSns()
+    tell(table, sns, keys(count), Policy(digest_above=5))
+    assert len(sns.accepted) == notices
+    assert sorted(told_numbers(sns)) == list(range(count))
+    assert all(told["notified_at"] == STAMP and not set(AWAITING) & set(told) for told in table.rows.values())
+
+
+def test_only_what_still_awaits_counts_for_a_digest() -> None:
+    table, sns = table_of(6), FakeSns()
+    table.change(key(0), awaiting=None)
+    tell(table, sns, keys(6), Policy(digest_above=5))
+    assert [len(numbers_in(request)) for request in sns.accepted] == [1] * 5
+
+
+# Where something fails
+
+
+@pytest.mark.parametrize("error", ["InternalError", "Throttled", EndpointConnectionError(endpoint_url="x")])
+def test_publish_fails(error: str | Exception) -> None:
+    table, sns = table_of(3), FakeSns()
+    sns.error = about(1, error)
+    announced = tell(table, sns, keys(3))
+    assert {key: type(reason) for key, reason in announced.failed.items()} == {key(1): NotAnnouncedError}
+    assert told_numbers(sns) == [0, 2]
+    assert table.rows[key(1)] == row(1)
+    assert table.awaiting() == {"bun-00000001"}
+
+
+def test_publish_of_a_digest_fails() -> None:
+    table, sns = table_of(7), FakeSns()
+    sns.error = lambda request: "InternalError"
+    announced = tell(table, sns, keys(7), Policy(digest_above=5))
+    assert set(announced.failed) == set(keys(7))
+    assert announced.notices == []
+    assert table.written == []
+
+
+def test_refused_as_invalid_is_told_plainly_and_marked() -> None:
+    table, sns = table_of(3), FakeSns()
+    sns.error = lambda request: None if is_plain(request) else about(1, "InvalidParameter")(request)
+    assert tell(table, sns, keys(3)).failed == {}
+    assert [(numbers_in(request), is_plain(request)) for request in sns.accepted] == [
+        ([0], False),
+        ([1], True),
+        ([2], False),
+    ]
+    assert table.awaiting() == set()
+
+
+def test_both_forms_refused() -> None:
+    table, sns = table_of(3), FakeSns()
+    sns.error = about(1, "InvalidParameter")
+    assert set(tell(table, sns, keys(3)).failed) == {key(1)}
+    assert table.awaiting() == {"bun-00000001"}
+
+
+MARK_FAILS = {
+    "refused": HistoryError({key(1): "ValidationError"}),
+    "broken": ClientError({"Error": {"Code": "InternalServerError", "Message": "no"}}, "TransactWriteItems"),
+    "unreachable": EndpointConnectionError(endpoint_url="x"),
+}
+
+
+@pytest.mark.parametrize("case", MARK_FAILS)
+def test_mark_fails_after_publish(case: str) -> None:
+    table, sns = table_of(3), FakeSns()
+    table.before = fail_once(1, MARK_FAILS[case])
+    first = tell(table, sns, keys(3))
+    assert {key: type(reason) for key, reason in first.failed.items()} == {key(1): NotAnnouncedError}
+    assert table.awaiting() == {"bun-00000001"}
+    assert tell(table, sns, keys(3)).failed == {}
+    assert told_numbers(sns) == [0, 1, 2, 1]
+
+
+def test_some_marks_of_a_digest_fail() -> None:
+    """The history says which rows it could not write; the others are marked and told no more."""
+    table, sns = table_of(7), FakeSns()
+
+    class Partly(StreamedTable):
+        def apply(self, writes: Sequence[Write], *_: Any) -> Any:
+            table.apply([write for write in writes if write.key not in {key(2), key(5)}])
+            raise HistoryError({key(2): "Throttled", key(5): "Throttled"})
+
+    partly = Partly()
+    partly.rows = table.rows
+    assert set(tell(partly, sns, keys(7), Policy(5)).failed) == {key(2), key(5)}
+    assert table.awaiting() == {"bun-00000002", "bun-00000005"}
+    assert tell(table, sns, keys(7), Policy(5)).failed == {}
+    assert [sorted(numbers_in(request)) for request in sns.accepted] == [list(range(7)), [2], [5]]
+
+
+def fail_once(number: int, error: Exception) -> Any:
+    """The first mark of one task fails."""
+    left = [error]
+
+    def before(writes: Sequence[Write]) -> None:
+        if left and key(number) in {write.key for write in writes}:
+            raise left.pop()
+
+    return before
+
+
+def test_reading_fails() -> None:
+    class Unreadable(StreamedTable):
+        def read(self, *_: Any) -> Any:
+            raise HistoryError({key(1): "UnprocessedKeys"})
+
+    sns = FakeSns()
+    with pytest.raises(HistoryError):
+        tell(Unreadable(), sns, [key(1)])
+    assert sns.requests == []
+
+
+def test_a_mistake_of_ours_is_not_hidden() -> None:
+    table, sns = table_of(1), FakeSns()
+    sns.error = lambda request: ZeroDivisionError("a bug")
+    with pytest.raises(ZeroDivisionError):
+        tell(table, sns, keys(1))
+    assert table.awaiting() == {"bun-00000000"}
+
+
+# Corrected meanwhile
+
+
+def test_a_correction_between_publish_and_mark_is_told_next() -> None:
+    table, sns = StreamedTable(row(1, "lost")), FakeSns()
+
+    def correct(_writes: Sequence[Write]) -> None:
+        table.before = lambda writes: None
+        table.change(key(1), outcome="complete", state="complete")
+
+    table.before = correct
+    assert tell(table, sns, [key(1)]).failed == {}
+    assert table.rows[key(1)] == row(1, "complete")
+    assert tell(table, sns, [key(1)]).failed == {}
+    assert [outcome for _, outcome in sns.told] == ["lost", "complete"]
+    assert table.awaiting() == set()
+
+
+def test_somebody_else_marked_first() -> None:
+    table, sns = table_of(1), FakeSns()
+
+    def mark(_writes: Sequence[Write]) -> None:
+        table.before = lambda writes: None
+        table.change(key(0), awaiting=None, notified_at="2026-11-23T12:01:04.000Z")
+
+    table.before = mark
+    assert tell(table, sns, keys(1)).failed == {}
+    assert table.rows[key(0)]["notified_at"] == "2026-11-23T12:01:04.000Z"
+
+
+def test_a_row_that_vanished_before_its_mark_is_not_made_again() -> None:
+    table, sns = table_of(1), FakeSns()
+    table.before = lambda writes: table.rows.clear()
+    assert tell(table, sns, keys(1)).failed == {}
+    assert table.rows == {}
+
+
+def test_every_mark_is_conditional_on_what_was_told() -> None:
+    table, sns = StreamedTable(row(1, "lost"), row(2, "failed")), FakeSns()
+    tell(table, sns, [key(1), key(2)])
+    conditions = {write.key: write.expected for write in table.written if isinstance(write, Update)}
+    assert conditions == {
+        key(1): {"awaiting": "notification", "outcome": "lost"},
+        key(2): {"awaiting": "notification", "outcome": "failed"},
+    }
+
+
+# Little time
+
+
+class Clock:
+    """Milliseconds left; each publish takes some."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def spend(self, milliseconds: int) -> None:
+        self.left -= milliseconds
+
+
+@pytest.mark.parametrize("left", [3100, 9000])
+def test_out_of_time_between_notices(left: int) -> None:
+    """What is published is marked also when little time is left; what is not is reported."""
+    table, sns, clock = table_of(5), FakeSns(), Clock(left)
+    sns.error = lambda request: clock.spend(3000)
+    announced = tell(table, sns, keys(5), deadline=Deadline(lambda: clock.left))
+    done = len(sns.accepted)
+    assert 1 <= done < 5
+    assert table.awaiting() == {f"bun-{number:08x}" for number in range(done, 5)}
+    assert set(announced.failed) == {key(number) for number in range(done, 5)}
+    assert "out of time" in str(announced.failed[key(4)])
+
+
+def test_no_time_at_all() -> None:
+    sns = FakeSns()
+    with pytest.raises(OutOfTimeError):
+        tell(table_of(1), sns, keys(1), deadline=Deadline(lambda: 100))
+    assert sns.requests == []
+
+
+# Whatever comes, in whatever order
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.lists(st.integers(0, 7), max_size=12), min_size=1, max_size=6),
+    st.sets(st.integers(0, 7)),
+    st.sets(st.integers(0, 7)),
+    st.integers(1, 8),
+)
+def test_replayed_duplicated_and_reordered_records_tell_nothing_twice(
+    batches: list[list[int]], failing: set[int], unmarkable: set[int], digest_above: int
+) -> None:
+    """Batches of any tasks in any order, some of which can't be published and some not marked at first."""
+    table, sns = table_of(8), FakeSns()
+    outage = list(failing)
+    sns.error = lambda request: "InternalError" if set(outage) & set(numbers_in(request)) else None
+    refused = {key(number) for number in unmarkable}
+    repeatable: set[str] = set()
+
+    def before(writes: Sequence[Write]) -> None:
+        if bad := {write.key for write in writes} & refused:
+            repeatable.update(write.key.task_id for write in writes)
+            refused.difference_update(bad)
+            raise EndpointConnectionError(endpoint_url="x")
+
+    table.before = before
+    for batch in batches:
+        tell(table, sns, [key(number) for number in batch], Policy(digest_above))
+    outage.clear()
+    for _ in range(9):
+        tell(table, sns, keys(8), Policy(digest_above))
+    assert table.awaiting() == set()
+    assert set(told_numbers(sns)) == set(range(8))
+    twice = {task_id for task_id, _ in sns.told if sum(task_id == other for other, _ in sns.told) > 1}
+    assert twice <= repeatable

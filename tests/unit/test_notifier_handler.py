@@ -1,0 +1,156 @@
+"""The notifier as Lambda runs it: its environment, its answer and its log."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.session import get_session
+from botocore.stub import ANY, Stubber
+
+from task_reporter import aws
+from task_reporter.errors import NotAnnouncedError, SettingError
+from task_reporter.rows import to_attribute, to_key
+from task_reporter.single import notice
+from tests.models.sns import TOPIC, FakeSns
+from tests.models.streamed_table import StreamedTable
+from tests.unit.deployed_notifier import APP, ENVIRONMENT, ROOT, Deployed, deployed
+from tests.unit.finished import key, row
+
+SECRETS = {"error_message": "a secret message", "bucket": "secret-bucket", "prefix": "secret/prefix"}
+
+
+@pytest.fixture
+def notifier(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
+    with deployed(StreamedTable(), FakeSns(), monkeypatch) as function:
+        yield function
+
+
+def test_nothing_is_needed_at_import() -> None:
+    """Not an environment, not a network; and nothing is said on the way."""
+    program = f"""
+import runpy, socket, sys
+sys.path[:0] = [{str(ROOT / "layers" / "core")!r}]
+socket.socket.connect = socket.getaddrinfo = None
+runpy.run_path({str(APP)!r}, run_name="app")
+"""
+    done = subprocess.run([sys.executable, "-c", program], env={}, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_one_task_from_stream_to_topic(monkeypatch: pytest.MonkeyPatch, notifier: Deployed) -> None:
+    """The very requests that AWS gets, checked by botocore against its models."""
+    clients = {name: client(name) for name in ("dynamodb", "sns")}
+    monkeypatch.setattr(aws, "client", clients.__getitem__)
+    item = {name: to_attribute(value) for name, value in row(1).items()}
+    wanted = {"history": {"Keys": [to_key(key(1))], "ConsistentRead": True}}
+    told = notice(row(1))
+    published = {
+        "TopicArn": TOPIC,
+        "Subject": told.subject,
+        "Message": told.message,
+        "MessageStructure": "json",
+        "MessageAttributes": told.attributes,
+    }
+    with Stubber(clients["dynamodb"]) as dynamodb, Stubber(clients["sns"]) as sns:
+        found = {"Responses": {"history": [item]}, "UnprocessedKeys": {}}
+        dynamodb.add_response("batch_get_item", found, {"RequestItems": wanted})
+        sns.add_response("publish", {"MessageId": "1"}, published)
+        dynamodb.add_response("transact_write_items", {}, {"TransactItems": [{"Update": ANY}]})
+        assert notifier.batch(notifier.table.put(row(1))) == {"batchItemFailures": []}
+        dynamodb.assert_no_pending_responses()
+        sns.assert_no_pending_responses()
+
+
+def client(service: str) -> Any:
+    credentials = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
+    return get_session().create_client(service, region_name="us-east-2", **credentials)
+
+
+def test_announces_marks_and_logs(notifier: Deployed) -> None:
+    records = [notifier.table.put(row(number, "failed", **SECRETS)) for number in (1, 2)]
+    assert notifier.batch(*records) == {"batchItemFailures": []}
+    assert notifier.table.awaiting() == set()
+    assert notifier.sns.told == [("bun-00000001", "failed"), ("bun-00000002", "failed")]
+    logged = [(line["level"], line["message"], line["tasks"]) for line in notifier.logged()]
+    assert logged == [
+        ("INFO", "announced", {"bun-00000001": "failed"}),
+        ("INFO", "announced", {"bun-00000002": "failed"}),
+    ]
+
+
+def test_a_replay_says_and_logs_nothing(notifier: Deployed) -> None:
+    records = [notifier.table.put(row(1))]
+    notifier.batch(*records)
+    before = notifier.log.getvalue()
+    assert notifier.batch(*records, *records) == {"batchItemFailures": []}
+    assert len(notifier.sns.requests) == 1
+    assert notifier.log.getvalue() == before
+
+
+def test_failures_are_reported_and_logged(notifier: Deployed) -> None:
+    notifier.sns.error = lambda request: "InternalError" if "bun-00000002" in request["Subject"] else None
+    records = [notifier.table.put(row(number, **SECRETS)) for number in (1, 2)]
+    number = records[1]["dynamodb"]["SequenceNumber"]
+    assert notifier.batch(*records) == {"batchItemFailures": [{"itemIdentifier": number}]}
+    line = notifier.logged()[-1]
+    assert (line["level"], line["message"], line["task"]) == ("ERROR", "not announced or not marked", "bun-00000002")
+    assert "InternalError" in line["reason"]
+
+
+def test_when_all_fail_the_function_fails(notifier: Deployed) -> None:
+    notifier.sns.error = lambda request: "InternalError"
+    with pytest.raises(NotAnnouncedError, match="2 of 2 records failed"):
+        notifier.batch(*(notifier.table.put(row(number)) for number in (1, 2)))
+    assert [line["message"] for line in notifier.logged()] == ["not announced or not marked"] * 2
+
+
+@pytest.mark.parametrize("outcome", ["complete", "failed", "lost"])
+@pytest.mark.parametrize("error", [None, "InternalError", "InvalidParameter"])
+@pytest.mark.parametrize("count", [1, 7])
+def test_the_log_holds_ids_and_outcomes_and_nothing_of_a_task(
+    notifier: Deployed, outcome: str, error: str | None, count: int
+) -> None:
+    notifier.sns.error = lambda request: error
+    secrets = SECRETS | {"image_location": "secret-bucket/secret/prefix.manifest.xml", "state": "secret state"}
+    records = [notifier.table.put(row(number, outcome, resource_id="i-secret", **secrets)) for number in range(count)]
+    raised = ""
+    try:
+        notifier.batch(*records)
+    except NotAnnouncedError as failure:
+        raised = str(failure)
+    log = notifier.log.getvalue() + raised
+    assert "bun-00000000" in log
+    assert "secret" not in log
+    assert "NewImage" not in log
+
+
+def test_too_little_time_announces_nothing(notifier: Deployed) -> None:
+    with pytest.raises(Exception, match="out of time"):
+        notifier.batch(notifier.table.put(row(1)), remaining=2000)
+    assert notifier.sns.requests == []
+
+
+def test_retention_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch, notifier: Deployed) -> None:
+    monkeypatch.setenv("RETENTION_DAYS", "90")
+    notifier.batch(notifier.table.put(row(1)))
+    assert "expires_at" in notifier.table.rows[key(1)]
+
+
+@pytest.mark.parametrize(("digest_above", "notices"), [("2", 1), ("3", 3)])
+def test_digest_comes_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, notifier: Deployed, digest_above: str, notices: int
+) -> None:
+    monkeypatch.setenv("DIGEST_ABOVE", digest_above)
+    notifier.batch(*(notifier.table.put(row(number)) for number in range(3)))
+    assert len(notifier.sns.accepted) == notices
+
+
+def test_a_missing_environment_is_said(monkeypatch: pytest.MonkeyPatch, notifier: Deployed) -> None:
+    for name in ENVIRONMENT:
+        monkeypatch.delenv(name)
+    with pytest.raises(SettingError, match=r"HISTORY_TABLE.*TOPIC_ARN.*DIGEST_ABOVE.*RETENTION_DAYS"):
+        notifier.batch()

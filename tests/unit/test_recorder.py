@@ -1,0 +1,266 @@
+"""One poll: a canned EC2 on one side, a table on the other, the real thing between them."""
+
+import traceback
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from botocore.exceptions import ClientError
+
+from task_reporter.deadline import Deadline
+from task_reporter.errors import MalformedAnswerError, OutOfTimeError, PollError
+from task_reporter.history import History
+from task_reporter.kinds import BUNDLE, COMPLETE, FAILED, Kind
+from task_reporter.life import Poll
+from task_reporter.recorder import Recorded, record, record_all
+from tests.canned_ec2 import Answer, canned_ec2, no_pauses, told
+from tests.models.table import DynamoDb, Table
+
+SCOPE = "123456789012/us-east-2"
+NOW = datetime(2026, 11, 23, 12, 40, tzinfo=UTC)
+POLL = Poll(SCOPE, NOW)
+OTHER = Kind(
+    name="import-image",
+    operation="DescribeImportImageTasks",
+    projection="ImportImageTasks[].{task_id: ImportTaskId, state: Status}",
+    endings={"completed": COMPLETE, "deleted": FAILED},
+)
+IMPORTED = Answer(
+    b"<DescribeImportImageTasksResponse><importImageTaskSet>"
+    b"<item><importTaskId>import-1</importTaskId><status>completed</status></item>"
+    b"</importImageTaskSet></DescribeImportImageTasksResponse>"
+)
+
+
+@pytest.fixture
+def table():
+    return Table()
+
+
+@pytest.fixture
+def dynamodb(table):
+    return DynamoDb(table)
+
+
+@pytest.fixture
+def history(dynamodb):
+    return History(dynamodb, "history", pause=lambda seconds: None)
+
+
+def states(table):
+    return {key.task_id: (row["state"], row.get("outcome")) for key, row in table.rows.items()}
+
+
+def poll_all(ec2, history, *kinds, **options):
+    return record_all(kinds, ec2.client(), history, POLL, **options)
+
+
+# A poll that goes well
+
+
+def test_what_ec2_lists_is_recorded(table, history):
+    with canned_ec2(told("duplicated")) as ec2:
+        recorded = record(BUNDLE, ec2.client(), history, POLL)
+    assert states(table) == {"bun-2a4e041c": ("complete", "complete"), "bun-3b5f152d": ("storing", None)}
+    assert {row["scope"] for row in table.rows.values()} == {SCOPE}
+    assert {row["kind"] for row in table.rows.values()} == {"bundle"}
+    assert recorded.ended == {"bun-2a4e041c": "complete"}
+    assert recorded.summary() == {"listed": 2, "written": 2, "ended": {"complete": 1}}
+    assert recorded.problems == recorded.overtaken == []
+
+
+def test_a_life_in_polls(table, dynamodb, history):
+    lives = ["pending", "waiting-for-shutdown", "bundling", "storing", "complete", "complete"]
+    polls = []
+    with canned_ec2(*(told(name) for name in lives)) as ec2:
+        for minute, _ in enumerate(lives):
+            polls.append(record(BUNDLE, ec2.client(), history, Poll(SCOPE, NOW + timedelta(minutes=5 * minute))))
+    assert [len(poll.written) for poll in polls] == [1, 1, 1, 1, 1, 0]
+    assert [poll.ended for poll in polls] == [{}, {}, {}, {}, {"bun-2a4e041c": "complete"}, {}]
+    [row] = table.rows.values()
+    assert row == {
+        "scope": SCOPE,
+        "task_id": "bun-2a4e041c",
+        "kind": "bundle",
+        "state": "complete",
+        "outcome": "complete",
+        "resource_id": "i-1234567890abcdef0",
+        "progress": 100,
+        "started_at": "2026-11-23T12:00:00.000Z",
+        "updated_at": "2026-11-23T12:34:10.000Z",
+        "first_seen_at": "2026-11-23T12:40:00.000Z",
+        "finished_at": "2026-11-23T12:34:10.000Z",
+        "bucket": "amzn-s3-demo-bucket",
+        "prefix": "winami",
+        "image_location": "amzn-s3-demo-bucket/winami.manifest.xml",
+        "awaiting": "notification",
+        "awaiting_since": "2026-11-23T13:00:00.000Z",
+    }
+    assert dynamodb.calls.count("transact_write_items") == 5
+
+
+def test_a_poll_that_finds_nothing_new_only_reads(dynamodb, history):
+    with canned_ec2(told("bundling")) as ec2:
+        record(BUNDLE, ec2.client(), history, POLL)
+        dynamodb.calls.clear()
+        recorded = record(BUNDLE, ec2.client(), history, POLL)
+    assert dynamodb.calls == ["batch_get_item"]
+    assert recorded.summary() == {"listed": 1, "written": 0, "ended": {}}
+
+
+def test_an_empty_list_asks_nothing_of_the_history(dynamodb, history):
+    with canned_ec2(told("empty")) as ec2:
+        assert record(BUNDLE, ec2.client(), history, POLL) == Recorded("bundle", 0)
+    assert dynamodb.calls == []
+
+
+def test_retention_reaches_the_rows(table, history):
+    with canned_ec2(told("complete"), told("bundling")) as ec2:
+        later = Poll(SCOPE, NOW + timedelta(days=91), retention_days=90)
+        assert record(BUNDLE, ec2.client(), history, later).summary() == {"listed": 1, "written": 0, "ended": {}}
+        record(BUNDLE, ec2.client(), history, later)
+    assert states(table) == {"bun-2a4e041c": ("bundling", None)}
+
+
+def test_a_poll_that_was_overtaken_changes_nothing_and_is_no_error(table, history):
+    class Slow(DynamoDb):
+        """Answers reads as if they were asked before all writes."""
+
+        def batch_get_item(self, RequestItems):
+            return {"Responses": {}, "UnprocessedKeys": {}}
+
+    with canned_ec2(told("complete"), told("bundling")) as ec2:
+        record(BUNDLE, ec2.client(), history, POLL)
+        row = dict(*table.rows.values())
+        recorded = record(BUNDLE, ec2.client(), History(Slow(table), "history", pause=lambda seconds: None), POLL)
+    assert [dict(row) for row in table.rows.values()] == [row]
+    assert recorded.written == []
+    assert [write.key.task_id for write in recorded.overtaken] == ["bun-2a4e041c"]
+    assert recorded.summary()["written"] == 0
+
+
+def test_every_kind_is_recorded_and_reported_in_turn(table, history):
+    reported = []
+    with canned_ec2(told("bundling"), IMPORTED) as ec2:
+        done = poll_all(ec2, history, BUNDLE, OTHER, report=reported.append)
+    assert states(table) == {"bun-2a4e041c": ("bundling", None), "import-1": ("completed", "complete")}
+    assert [recorded.kind for recorded in done] == ["bundle", "import-image"]
+    assert reported == done
+    assert table.rows[SCOPE, "import-1"]["updated_at"] == "2026-11-23T12:40:00.000Z"
+
+
+# A poll that does not
+
+
+@pytest.mark.parametrize("name", ["html-page", "no-xml", "nothing"])
+def test_a_malformed_answer_is_an_error_and_changes_nothing(name, table, dynamodb, history):
+    with canned_ec2(told("bundling"), told(name)) as ec2:
+        record(BUNDLE, ec2.client(), history, POLL)
+        before, calls = states(table), list(dynamodb.calls)
+        with pytest.raises(MalformedAnswerError):
+            record(BUNDLE, ec2.client(), history, POLL)
+    assert (states(table), dynamodb.calls) == (before, calls)
+
+
+@pytest.mark.parametrize("name", ["error-throttled", "error-unauthorized", "error-internal"])
+def test_an_error_of_ec2_changes_nothing(name, dynamodb, history, monkeypatch):
+    no_pauses(monkeypatch)
+    with canned_ec2(told(name)) as ec2, pytest.raises(ClientError):
+        record(BUNDLE, ec2.client(), history, POLL)
+    assert dynamodb.calls == []
+
+
+@pytest.mark.parametrize(
+    ("answers", "kinds"),
+    [([told("html-page"), IMPORTED], [BUNDLE, OTHER]), ([IMPORTED, told("error-unauthorized")], [OTHER, BUNDLE])],
+    ids=["the first fails", "the last fails"],
+)
+def test_a_kind_that_fails_costs_the_others_nothing(answers, kinds, table, history):
+    reported = []
+    with canned_ec2(*answers) as ec2, pytest.raises(PollError, match=r"^bundle: ") as caught:
+        poll_all(ec2, history, *kinds, report=reported.append)
+    assert states(table) == {"import-1": ("completed", "complete")}
+    assert [recorded.kind for recorded in reported] == ["import-image"]
+    assert len(caught.value.problems) == 1
+
+
+def test_a_poll_error_names_everything_that_went_wrong(table, history):
+    broken = Kind("broken", "DescribeImportSnapshotTasks", "Missing", {})
+    answers = [told("without-id"), IMPORTED, told("error-unauthorized")]
+    with canned_ec2(*answers) as ec2, pytest.raises(PollError) as caught:
+        poll_all(ec2, history, BUNDLE, OTHER, broken)
+    assert states(table).keys() == {"bun-3b5f152d", "import-1"}
+    named = [
+        "without an id (for i-1234567890abcdef0)",
+        "without an id (for an unknown",
+        "broken: An error occurred (Unauth",
+    ]
+    assert len(caught.value.problems) == len(named)
+    for problem, said in zip(caught.value.problems, named, strict=True):
+        assert said in problem
+        assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["without-id", "reserved-id", "absurd-id"])
+def test_a_task_that_can_not_be_kept_is_an_error_after_its_neighbours_are_recorded(name, table, history):
+    reported = []
+    with canned_ec2(told(name)) as ec2, pytest.raises(PollError, match="DescribeBundleTasks listed"):
+        poll_all(ec2, history, BUNDLE, report=reported.append)
+    assert states(table) == {"bun-3b5f152d": ("bundling", None)}
+    assert len(reported) == 1
+    assert reported[0].problems
+
+
+def test_a_row_that_dynamodb_refuses_is_an_error_of_its_kind(table, history):
+    class Refusing(DynamoDb):
+        def transact_write_items(self, TransactItems):
+            if "bun-" in str(TransactItems):
+                raise ClientError({"Error": {"Code": "ValidationException", "Message": "SECRET"}}, "TransactWriteItems")
+            return super().transact_write_items(TransactItems)
+
+    refusing = History(Refusing(table), "history", pause=lambda seconds: None)
+    with canned_ec2(told("bundling"), IMPORTED) as ec2, pytest.raises(PollError) as caught:
+        poll_all(ec2, refusing, BUNDLE, OTHER)
+    assert str(caught.value) == "bundle: 1 rows could not be written or read: bun-2a4e041c: ValidationError"
+    assert states(table).keys() == {"import-1"}
+
+
+def test_no_secret_and_no_body_stands_in_an_error(history):
+    answers = [told("no-xml"), told("html-page"), told("with-secrets"), Answer(told("with-secrets").body[:900])]
+    with canned_ec2(*answers) as ec2, pytest.raises(PollError) as caught:
+        poll_all(ec2, history, BUNDLE, BUNDLE, BUNDLE, BUNDLE)
+    assert len(caught.value.problems) == 3
+    assert "SECRET" not in "".join(traceback.format_exception(caught.value))
+
+
+# Time
+
+
+def test_out_of_time_nothing_is_asked_and_every_kind_is_named(dynamodb, history):
+    with canned_ec2(told("bundling")) as ec2, pytest.raises(PollError) as caught:
+        poll_all(ec2, history, BUNDLE, OTHER, deadline=Deadline(lambda: 2999))
+    assert (ec2.requests, dynamodb.calls) == ([], [])
+    assert [problem.split(":")[0] for problem in caught.value.problems] == ["bundle", "import-image"]
+    assert "out of time while listing bundle tasks" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("checks", "doing"),
+    [(2, "reading the history"), (3, "writing the history")],
+    ids=["before reading", "before writing"],
+)
+def test_time_that_runs_out_on_the_way_stops_the_poll(checks, doing, dynamodb, table, history):
+    remaining = iter([60_000] * checks + [0] * 9)
+    with canned_ec2(told("bundling")) as ec2, pytest.raises(OutOfTimeError, match=f"while {doing}"):
+        record(BUNDLE, ec2.client(), history, POLL, Deadline(lambda: next(remaining)))
+    assert table.rows == {}
+    assert len(dynamodb.calls) == checks - 2
+
+
+def test_the_next_poll_goes_on_where_time_ran_out(table, history):
+    remaining = iter([60_000] * 4 + [0] * 9)
+    with canned_ec2(told("bundling"), IMPORTED) as ec2:
+        with pytest.raises(PollError, match=r"^import-image: out of time"):
+            poll_all(ec2, history, BUNDLE, OTHER, deadline=Deadline(lambda: next(remaining)))
+        assert states(table).keys() == {"bun-2a4e041c"}
+        poll_all(ec2, history, OTHER)
+    assert states(table).keys() == {"bun-2a4e041c", "import-1"}

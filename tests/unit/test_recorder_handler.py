@@ -1,0 +1,177 @@
+"""The recorder's handler, in the environment that the template gives it."""
+
+import importlib.util
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from task_reporter import aws
+from task_reporter.errors import PollError, SettingError
+from tests.canned_ec2 import canned_ec2, told
+from tests.models.table import DynamoDb, Table
+
+ROOT = Path(__file__).parents[2]
+APP = ROOT / "functions" / "recorder" / "app.py"
+ENVIRONMENT = {
+    "HISTORY_TABLE": "history",
+    "SCOPE": "123456789012/us-east-2",
+    "TASK_KINDS": "bundle",
+    "RETENTION_DAYS": "0",
+}
+CONTEXT = SimpleNamespace(
+    function_name="recorder",
+    memory_limit_in_mb=128,
+    invoked_function_arn="arn:aws:lambda:us-east-2:123456789012:function:recorder",
+    aws_request_id="52fdfc07-2182-454f-963f-5f0f9a621d72",
+    get_remaining_time_in_millis=lambda: 120_000,
+)
+SCHEDULE = json.loads((ROOT / "events" / "schedule.json").read_text())
+
+
+@pytest.fixture
+def app(monkeypatch):
+    """The handler's module, imported anew: what it keeps while warm is kept for one test."""
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    spec = importlib.util.spec_from_file_location("recorder_app", APP)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def log(app):
+    """What the handler logs."""
+    stream = io.StringIO()
+    before = app.logger.registered_handler.setStream(stream)
+    yield stream
+    app.logger.registered_handler.setStream(before)
+
+
+@pytest.fixture
+def table():
+    return Table()
+
+
+@pytest.fixture
+def made():
+    """The services for which the handler has made a client."""
+    return []
+
+
+@pytest.fixture
+def ec2(monkeypatch, table, made):
+    """The canned EC2 and the table, where the handler looks for EC2 and DynamoDB."""
+    with canned_ec2(told("complete")) as ec2:
+        clients = {"ec2": ec2.client(), "dynamodb": DynamoDb(table)}
+        monkeypatch.setattr(aws, "client", lambda service: made.append(service) or clients[service])
+        yield ec2
+
+
+def entries(log):
+    return [json.loads(line) for line in log.getvalue().splitlines()]
+
+
+@pytest.mark.parametrize("event", [SCHEDULE, {}, None, [], "x"], ids=["schedule", "{}", "null", "list", "text"])
+def test_whatever_the_event_the_poll_is_recorded(event, app, ec2, table, log):
+    assert app.handler(event, CONTEXT) == {"bundle": {"listed": 1, "written": 1, "ended": {"complete": 1}}}
+    [row] = table.rows.values()
+    assert (row["scope"], row["task_id"], row["outcome"]) == (ENVIRONMENT["SCOPE"], "bun-2a4e041c", "complete")
+
+
+def test_each_poll_is_logged_in_numbers_with_the_ids_that_ended(app, ec2, log):
+    app.handler({}, CONTEXT)
+    app.handler({}, CONTEXT)
+    first, second = entries(log)
+    numbers = {"message": "polled", "kind": "bundle", "listed": 1, "written": 1, "ended": {"complete": 1}}
+    assert numbers.items() <= first.items()
+    assert first["tasks"] == {"bun-2a4e041c": "complete"}
+    assert first["function_request_id"] == CONTEXT.aws_request_id
+    assert (second["written"], second["tasks"]) == (0, {})
+
+
+def test_the_answer_can_be_written_as_json(app, ec2, log):
+    assert json.loads(json.dumps(app.handler({}, CONTEXT)))["bundle"]["listed"] == 1
+
+
+def test_no_secret_is_logged_or_stored(app, ec2, table, log):
+    ec2.answers = [told("with-secrets"), told("no-xml")]
+    app.handler({}, CONTEXT)
+    with pytest.raises(PollError) as caught:
+        app.handler({}, CONTEXT)
+    assert "SECRET" not in log.getvalue() + repr(table.rows) + str(caught.value)
+    assert "uploadpolicy" not in log.getvalue().lower() + repr(table.rows).lower()
+
+
+def test_a_poll_that_fails_fails_the_function(app, ec2, table, log):
+    ec2.answers = [told("without-id")]
+    with pytest.raises(PollError, match="without an id"):
+        app.handler({}, CONTEXT)
+    assert len(table.rows) == 1
+    assert entries(log)[0]["listed"] == 1
+
+
+def test_the_time_that_is_left_is_the_functions(app, ec2, table):
+    context = SimpleNamespace(**{**vars(CONTEXT), "get_remaining_time_in_millis": lambda: 1000})
+    with pytest.raises(PollError, match="out of time"):
+        app.handler({}, context)
+    assert ec2.requests == []
+
+
+def test_the_retention_is_the_templates(app, ec2, table, log, monkeypatch):
+    monkeypatch.setenv("RETENTION_DAYS", "90")
+    monkeypatch.setattr(app.times, "now", lambda: app.times.moment("2027-11-23T12:00:00.000Z"))
+    assert app.handler({}, CONTEXT)["bundle"] == {"listed": 1, "written": 0, "ended": {}}
+    assert table.rows == {}
+
+
+def test_settings_and_clients_are_kept_while_the_function_is_warm(app, ec2, log, made):
+    app.handler({}, CONTEXT)
+    settings = app.settings()
+    app.handler({}, CONTEXT)
+    assert sorted(made) == ["dynamodb", "ec2"]
+    assert app.settings() is settings
+
+
+@pytest.mark.parametrize("name", ENVIRONMENT)
+def test_a_setting_that_is_missing_is_named(name, app, ec2, monkeypatch):
+    monkeypatch.delenv(name)
+    with pytest.raises(SettingError, match=f"the environment variable {name} is missing"):
+        app.handler({}, CONTEXT)
+    assert ec2.requests == []
+
+
+def test_all_that_is_missing_is_named_at_once(app, ec2, monkeypatch):
+    for name in ENVIRONMENT:
+        monkeypatch.delenv(name)
+    with pytest.raises(SettingError) as caught:
+        app.handler({}, CONTEXT)
+    assert all(name in str(caught.value) for name in ENVIRONMENT)
+
+
+WITHOUT_ANYTHING = """
+import sys
+
+def forbid(event, args):
+    if event in {"socket.connect", "socket.getaddrinfo", "socket.bind"}:
+        raise AssertionError(event)
+
+sys.addaudithook(forbid)
+sys.path.insert(0, sys.argv[2])
+import importlib.util
+spec = importlib.util.spec_from_file_location("app", sys.argv[1])
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+assert callable(module.handler)
+"""
+
+
+def test_its_import_needs_neither_environment_nor_network():
+    command = [sys.executable, "-c", WITHOUT_ANYTHING, str(APP), str(ROOT / "layers" / "core")]
+    imported = subprocess.run(command, env={}, capture_output=True, text=True, check=False)
+    assert (imported.returncode, imported.stdout, imported.stderr) == (0, "", "")
