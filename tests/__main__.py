@@ -15,6 +15,8 @@ from local.environments import ROOT, SUPPORTED, folder
 
 OWN = sys.version_info[:2]
 UV = folder("uv") / "bin" / "uv"
+NOT_OF_THE_PACKAGE = ("test_local_ec2*", "test_stream_mapping_model*", "test_layer*", "test_template*")
+"""Unit tests of what only ever runs on the interpreter that runs everything."""
 
 
 def main(arguments: list[str]) -> int:
@@ -69,9 +71,9 @@ def start(version: tuple[int, int], python: str) -> "subprocess.Popen[bytes]":
     subprocess.run([str(UV), "venv", "--quiet", "--clear", "--python", python, str(home)], check=True)
     pins = str(ROOT / "requirements" / "project.txt")
     subprocess.run([str(UV), "pip", "install", "--quiet", "--python", inside, "--requirement", pins], check=True)
-    return pytest(
-        inside, ["tests/unit", "-q", "-p", "no:cacheprovider"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+    options = ["-q", "-p", "no:cacheprovider", "--hypothesis-profile", "further"]
+    elsewhere = [f"--ignore-glob=*/{tests}" for tests in NOT_OF_THE_PACKAGE]
+    return pytest(inside, ["tests/unit", *options, *elsewhere], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
 def pytest(python: str, arguments: list[str], **options: int) -> "subprocess.Popen[bytes]":

@@ -6,6 +6,7 @@ from hypothesis import settings
 
 # A busy machine is slow, not wrong.
 settings.register_profile("project", deadline=None)
+settings.register_profile("further", deadline=None, max_examples=20)
 settings.load_profile("project")
 
 

@@ -78,7 +78,7 @@ def test_interrupted_it_leaves_nothing_behind(run: Run, sign: signal.Signals, st
 
 
 def test_killed_its_local_aws_ends_too(run: Run) -> None:
-    eventually(lambda: "✓ sam build" in run.said, 60)
+    eventually(lambda: "✓ local AWS" in run.said)
     run.process.kill()
     run.process.wait()
     time.sleep(0.1)

@@ -29,7 +29,7 @@ from tests.template import default
 SCOPE = f"000000000000/{REGION}"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 INSTANCE = "i-1234567890abcdef0"
-DIGEST_ABOVE = default("DigestAbove")
+DIGEST_ABOVE = int(default("DigestAbove"))
 LARGEST = 256 * 1024
 """Bytes of a message that SNS takes: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html"""
 
@@ -381,7 +381,7 @@ def test_secrets_get_nowhere(pipeline: Pipeline, capfd: pytest.CaptureFixture[st
         pipeline.bundle(f"i-{number:017x}", bucket=bucket, **shown)
     pipeline.clock.forward(50)
     listed = str(pipeline.poller.describe_bundle_tasks())
-    assert all(secret in listed for secret in SECRETS.values()), "EC2 does tell them"
+    assert all(secret in listed for secret in shown.values()), "EC2 does tell them"
     pipeline.poll()
     pipeline.tell()
     pipeline.bundle(**shown)
