@@ -4,9 +4,13 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The signals by which a person or a system asks us to end."""
 
 
 class StepFailed(Exception):
@@ -42,19 +46,40 @@ def _group(
 
     The pipe to its standard input breaks when we die, also from SIGKILL: a child that watches it can end itself.
     """
-    child = subprocess.Popen(
-        command,
-        env=dict(environment),
-        cwd=folder,
-        stdin=subprocess.PIPE,
-        stdout=output,  # type: ignore[call-overload]
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    child = None
     try:
+        with _undisturbed():
+            child = subprocess.Popen(
+                command,
+                env=dict(environment),
+                cwd=folder,
+                stdin=subprocess.PIPE,
+                stdout=output,  # type: ignore[call-overload]
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         yield child
     finally:
-        end_group(child)
+        if child:
+            with _undisturbed():
+                end_group(child)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Signals that come meanwhile are delivered at the end: a child that is just being made would be forgotten."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's
+        return
+    came: list[int] = []
+    before = {sign: signal.signal(sign, lambda number, _: came.append(number)) for sign in ENDINGS}
+    try:
+        yield
+    finally:
+        for sign, handler in before.items():
+            signal.signal(sign, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 def end_group(child: "subprocess.Popen[bytes]") -> None:

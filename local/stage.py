@@ -10,7 +10,7 @@ from types import FrameType
 
 from local.cloud import local_cloud
 from local.deployment import Deployment, build, deploy
-from local.processes import StepFailed
+from local.processes import ENDINGS, StepFailed
 from local.screen import Screen
 
 
@@ -31,7 +31,7 @@ def deployed(screen: Screen, ec2: str, parameters: Mapping[str, str], port: int 
 def play(story: Callable[[Screen], None]) -> int:
     """Tell ``story`` and answer its exit status; however it ends, what it started is gone."""
     screen = Screen()
-    for sign in (signal.SIGTERM, signal.SIGHUP):
+    for sign in ENDINGS:
         signal.signal(sign, _interrupt)
     try:
         story(screen)

@@ -115,11 +115,9 @@ def subscribed(deployment: Deployment, name: str) -> Callable[[], list[dict[str,
     ("answer", "says"),
     [
         ("html-page", "malformed answer"),
-        ("no-xml", "malformed answer"),
         ("nothing", "malformed answer"),
         ("error-unauthorized", "UnauthorizedOperation"),
         ("error-throttled", "RequestLimitExceeded"),
-        ("error-internal", "InternalError"),
     ],
 )
 def test_a_broken_answer_is_an_error_and_changes_nothing(

@@ -15,11 +15,12 @@ from task_reporter.deadline import Deadline
 from task_reporter.errors import HistoryError, OutOfTimeError
 from task_reporter.history import SIDE_BY_SIDE, TRIES, WRITES_A_TRANSACTION, History
 from task_reporter.kinds import BUNDLE
-from task_reporter.life import Insert, Poll, Update, next_write
+from task_reporter.life import Poll, next_write
 from task_reporter.notifier import Policy, announce
 from task_reporter.projection import project
 from task_reporter.rows import Key, Row, to_attribute
 from task_reporter.topic import Topic
+from task_reporter.writes import Insert, Update
 from tests.integration.engines import Table
 from tests.integration.faults import Fault, answered, between, cancelled, let_through, lost_answer, refused
 

@@ -17,11 +17,12 @@ from task_reporter import aws
 from task_reporter.errors import PollError
 from task_reporter.history import History
 from task_reporter.kinds import BUNDLE
-from task_reporter.life import Insert, Poll, Update
+from task_reporter.life import Poll
 from task_reporter.notifier import Announced, Policy, announce
 from task_reporter.recorder import Recorded, record_all
 from task_reporter.rows import Key
 from task_reporter.topic import Topic
+from task_reporter.writes import Insert, Update
 from tests.integration.engines import CREDENTIALS, LOCAL_AWS, Engine, Table, make_table
 from tests.integration.faults import between, refused
 from tests.template import default

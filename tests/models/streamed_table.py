@@ -7,8 +7,8 @@ from threading import RLock
 
 from task_reporter.deadline import NO_DEADLINE, Deadline
 from task_reporter.history import Applied
-from task_reporter.life import Write
 from task_reporter.rows import Key, Row, Value, key_of, to_attribute, to_key
+from task_reporter.writes import Write
 from tests.models.stream_mapping import FakeClock, Record, stream_record
 from tests.models.table import Table
 

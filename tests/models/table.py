@@ -13,8 +13,8 @@ from botocore.exceptions import ClientError
 
 from task_reporter.deadline import NO_DEADLINE, Deadline
 from task_reporter.history import Applied
-from task_reporter.life import Insert, Update, Write
 from task_reporter.rows import Key, Row, Value, from_item, key_of, to_attribute
+from task_reporter.writes import Insert, Update, Write
 
 KEY_ATTRIBUTES = {"scope", "task_id"}
 

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from task_reporter.kinds import BUNDLE, CANCELLED, COMPLETE, FAILED, KINDS, LOST
-from task_reporter.life import Insert, Poll, Update, next_write, outcome_of
+from task_reporter.life import Poll, next_write, outcome_of
 from task_reporter.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, Key
 from task_reporter.times import moment, stamp
+from task_reporter.writes import Insert, Update
 from tests.models.table import Table
 from tests.unit.cases import cases
 

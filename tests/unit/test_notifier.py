@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from task_reporter.deadline import Deadline
 from task_reporter.errors import HistoryError, IncompleteRowError, NotAnnouncedError, OutOfTimeError
-from task_reporter.life import Update, Write
 from task_reporter.notifier import Announced, Policy, announce
 from task_reporter.rows import Key
 from task_reporter.topic import Topic
+from task_reporter.writes import Update, Write
 from tests.models.sns import TOPIC, FakeSns, Request, is_plain, told_in
 from tests.models.streamed_table import StreamedTable
 from tests.unit.finished import key, row

@@ -17,8 +17,8 @@ from botocore.exceptions import ClientError
 
 from task_reporter.deadline import NO_DEADLINE, Deadline
 from task_reporter.errors import HistoryError
-from task_reporter.life import Insert, Update, Write
-from task_reporter.rows import Key, Row, from_item, key_of, to_attribute, to_key
+from task_reporter.rows import Key, Row, from_item, key_of, to_key
+from task_reporter.writes import Write, action
 
 KEYS_A_READ = 100
 WRITES_A_TRANSACTION = 100
@@ -149,43 +149,6 @@ def _is_invalid(error: ClientError) -> bool:
     """
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     return status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or error.response["Error"]["Code"] == "ValidationException"
-
-
-def action(table: str, write: Write) -> dict[str, Any]:
-    """``write`` as one action of a transaction."""
-    return {"Put": _put(table, write)} if isinstance(write, Insert) else {"Update": _update(table, write)}
-
-
-def _put(table: str, write: Insert) -> dict[str, Any]:
-    """A put that never replaces a row."""
-    item = {name: to_attribute(value) for name, value in write.row.items()}
-    return {"TableName": table, "Item": item, "ConditionExpression": "attribute_not_exists(task_id)"}
-
-
-def _update(table: str, write: Update) -> dict[str, Any]:
-    """An update that never makes a row: the condition wants one."""
-    names = dict.fromkeys([*write.set, *write.remove, *write.expected])
-    alias = {name: f"#n{number}" for number, name in enumerate(names)}
-    values = {f":s{number}": value for number, value in enumerate(write.set.values())}
-    wanted = {f":e{number}": value for number, value in enumerate(write.expected.values()) if value is not None}
-    conditions = ["attribute_exists(task_id)"]
-    for number, (name, value) in enumerate(write.expected.items()):
-        there = f"{alias[name]} = :e{number}"
-        conditions.append(there if value is not None else f"attribute_not_exists({alias[name]})")
-    changes = {
-        "SET": [f"{alias[name]} = {value}" for name, value in zip(write.set, values, strict=True)],
-        "REMOVE": [alias[name] for name in write.remove],
-    }
-    update = {
-        "TableName": table,
-        "Key": to_key(write.key),
-        "UpdateExpression": " ".join(f"{verb} {', '.join(what)}" for verb, what in changes.items() if what),
-        "ConditionExpression": " AND ".join(conditions),
-        "ExpressionAttributeNames": {short: name for name, short in alias.items()},
-    }
-    # DynamoDB refuses an empty clause, and an empty map of values.
-    used = {name: to_attribute(value) for name, value in (values | wanted).items()}
-    return update | ({"ExpressionAttributeValues": used} if used else {})
 
 
 def _batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:

@@ -4,13 +4,14 @@ Nothing here talks to anything. Every update is conditional on what was read, so
 that was interrupted and begun again, can't undo each other.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from task_reporter.kinds import CANCELLED, FAILED, LOST, Kind
 from task_reporter.projection import UNKNOWN_STATE
-from task_reporter.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, Key, Row, Value, key_of
+from task_reporter.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, Row, key_of
 from task_reporter.times import moment, stamp
+from task_reporter.writes import Insert, Update, Write
 
 LATE_CODE = timedelta(minutes=3)
 """How long a failure waits for its error code, which EC2 fills in up to some two minutes late."""
@@ -27,31 +28,6 @@ class Poll:
     now: datetime
     retention_days: int = 0
     """0 keeps rows for ever."""
-
-
-@dataclass(frozen=True, slots=True)
-class Insert:
-    """A new row, written only where there is none."""
-
-    row: Row
-
-    @property
-    def key(self) -> Key:
-        """The primary key of the row."""
-        return key_of(self.row)
-
-
-@dataclass(frozen=True, slots=True)
-class Update:
-    """Attributes to set and remove, written only while each of ``expected`` holds (None: is absent)."""
-
-    key: Key
-    set: Row
-    expected: dict[str, Value | None]
-    remove: tuple[str, ...] = field(default=())
-
-
-Write = Insert | Update
 
 
 def next_write(kind: Kind, task: Row, row: Row | None, poll: Poll) -> Write | None:

@@ -13,12 +13,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from task_reporter.deadline import NO_DEADLINE, Deadline
 from task_reporter.errors import IncompleteRowError, NotAnnouncedError, TaskReporterError
 from task_reporter.history import History
-from task_reporter.life import Update
 from task_reporter.message import Notice
 from task_reporter.notices import compose
 from task_reporter.rows import AWAITING_NOTIFICATION, Key, Row, key_of
 from task_reporter.times import now, stamp
 from task_reporter.topic import Topic
+from task_reporter.writes import Update
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ from task_reporter.deadline import NO_DEADLINE, Deadline
 from task_reporter.errors import HistoryError, PollError, TaskReporterError
 from task_reporter.history import History
 from task_reporter.kinds import Kind
-from task_reporter.life import Insert, Poll, Write, next_write
+from task_reporter.life import Poll, next_write
 from task_reporter.listing import listed
 from task_reporter.projection import Projected, project
 from task_reporter.rows import Key
+from task_reporter.writes import Insert, Write
 
 
 @dataclass(slots=True)
