@@ -15,6 +15,7 @@ from local.environments import ROOT, SUPPORTED, folder
 
 OWN = sys.version_info[:2]
 UV = folder("uv") / "bin" / "uv"
+CAPTURED = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
 NOT_OF_THE_PACKAGE = ("test_local_ec2*", "test_stream_mapping_model*", "test_layer*", "test_template*")
 """Unit tests of what only ever runs on the interpreter that runs everything."""
 
@@ -23,16 +24,23 @@ def main(arguments: list[str]) -> int:
     """0 where every test passed on every version that was found."""
     if arguments:
         return pytest(sys.executable, arguments).wait()
+    end_to_end = pytest(sys.executable, ["tests/e2e"], **CAPTURED)
+    status = pytest(sys.executable, ["tests/unit", "tests/integration"]).wait()
     others = dict(begun())
-    status = pytest(sys.executable, ["tests"]).wait()
-    for version, running in others.items():
-        said, _ = running.communicate()
-        print(f"\n{name(version)}, unit tests: {said.decode().strip().splitlines()[-1]}", flush=True)
-        if running.returncode:
-            print(said.decode())
-        status = status or running.returncode
+    failed = [status, finish("End to end", end_to_end)]
+    failed += [finish(f"{name(version)}, unit tests", running) for version, running in others.items()]
     report(set(others))
-    return status
+    return max(failed)
+
+
+def finish(what: str, running: "subprocess.Popen[bytes]") -> int:
+    """Wait for tests that ran beside others; their last line, and where they failed all that they said."""
+    said, _ = running.communicate()
+    text = said.decode(errors="replace").strip()
+    if running.returncode:
+        print(f"\n{text}")
+    print(f"\n{what}:", text.splitlines()[-1].strip("= "), flush=True)
+    return abs(running.returncode)
 
 
 def begun() -> Iterator[tuple[tuple[int, int], "subprocess.Popen[bytes]"]]:
@@ -73,7 +81,7 @@ def start(version: tuple[int, int], python: str) -> "subprocess.Popen[bytes]":
     subprocess.run([str(UV), "pip", "install", "--quiet", "--python", inside, "--requirement", pins], check=True)
     options = ["-q", "-p", "no:cacheprovider", "--hypothesis-profile", "further"]
     elsewhere = [f"--ignore-glob=*/{tests}" for tests in NOT_OF_THE_PACKAGE]
-    return pytest(inside, ["tests/unit", *options, *elsewhere], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return pytest(inside, ["tests/unit", *options, *elsewhere], **CAPTURED)
 
 
 def pytest(python: str, arguments: list[str], **options: int) -> "subprocess.Popen[bytes]":
