@@ -8,7 +8,6 @@ from typing import Any
 from rich.columns import Columns
 from rich.console import Console
 from rich.markup import escape
-from rich.panel import Panel
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
@@ -50,12 +49,13 @@ class Screen:
         self._console.print(Columns([left, right], padding=(0, 4)))
 
     def mail(self, mail: Mail) -> None:
-        """An email in full, as its reader sees it."""
-        body = Text.assemble(
-            ("From     ", "dim"), "EC2 task reporter\n", ("To       ", "dim"), f"{mail.to}\n", ("Subject  ", "dim")
-        )
-        body.append(f"{mail.subject}\n\n", "bold").append(mail.text.rstrip())
-        self._console.print(Panel(body, title="✉  email", title_align="left", border_style="cyan", padding=(0, 2)))
+        """An email in full, as its reader sees it. No frame at the sides: a long command can be copied."""
+        head = (("From     ", "EC2 task reporter"), ("To       ", mail.to), ("Subject  ", mail.subject))
+        self._console.print(Rule(Text("✉  email", "bold cyan"), align="left", style="cyan"))
+        for label, value in head:
+            self._console.print(Text.assemble((label, "dim"), (value, "bold")), soft_wrap=True)
+        self._console.print(Text(f"\n{mail.text.rstrip()}"), soft_wrap=True)
+        self._console.print(Rule(style="cyan"))
 
     def command(self, command: str) -> None:
         """A command that a person can copy: never wrapped, never cut."""
