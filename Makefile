@@ -44,12 +44,12 @@ build: ## build functions and layer for AWS, into .aws-sam
 	$(SAM) build
 
 deploy: build ## deploy into your AWS account: make deploy EMAIL=you@example.com
-	$(SAM) deploy --stack-name $(STACK) --parameter-overrides \
-		PythonRuntime=$(RUNTIME) $(if $(EMAIL),NotificationEmail=$(EMAIL)) $(PARAMETERS)
+	$(SAM) deploy --stack-name $(STACK) \
+		--parameter-overrides 'PythonRuntime=$(RUNTIME) $(if $(EMAIL),NotificationEmail=$(EMAIL)) $(PARAMETERS)'
 
 takeover: ## give a table that stayed to a new stack: make takeover TABLE=name EMAIL=you@example.com
 	@$(PYTHON) -m local.environments project
-	.venv/bin/python -m local.takeover --table "$(TABLE)" --stack $(STACK) $(PARAMETERS)
+	.venv/bin/python -m local.takeover --table "$(TABLE)" --stack $(STACK) --parameters '$(PARAMETERS)'
 	@$(MAKE) deploy
 
 clean: ## remove all that was made here

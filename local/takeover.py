@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -31,11 +32,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local.takeover", description=__doc__.splitlines()[0])
     parser.add_argument("--table", required=True, help="name of the table that stayed")
     parser.add_argument("--stack", default="ec2-task-reporter", help="name of the new stack (ec2-task-reporter)")
-    parser.add_argument("parameters", nargs="*", help="parameters as for the deployment, such as KmsKeyArn=…")
+    parser.add_argument("--parameters", default="", help="as for the deployment, such as 'KmsKeyArn=…'")
     asked = parser.parse_args()
     if not asked.table:
         parser.error("which table? make takeover TABLE=name; `aws dynamodb list-tables` lists them")
-    parameters = dict(pair.split("=", 1) for pair in asked.parameters if "=" in pair)
+    parameters = dict(pair.split("=", 1) for pair in shlex.split(asked.parameters) if "=" in pair)
     session = Session()
     try:
         check(session.create_client("dynamodb"), asked.table)
