@@ -2,7 +2,6 @@
 
 import os
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,7 +49,7 @@ class Cloud:
             endpoint_url=self.ec2 if service == "ec2" else self.endpoint,
             aws_access_key_id="test",
             aws_secret_access_key="test",
-            config=Config(read_timeout=150, retries={"total_max_attempts": 1}),
+            config=Config(read_timeout=150, retries={"total_max_attempts": 1}, proxies={}),
         )
 
 
@@ -73,8 +72,13 @@ def local_cloud(folder: Path, ec2: str, port: int | None = None) -> Iterator[Clo
 
 
 def outside() -> dict[str, str]:
-    """The environment that we stand in, without anything that points at a real AWS account or a Python of our own."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON", "VIRTUAL_ENV"))}
+    """The environment that we stand in, without anything that points at a real AWS account or a Python of our own.
+
+    A proxy that leads to the package registries does not lead back to this machine.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON", "VIRTUAL_ENV"))}
+    direct = ",".join(filter(None, [kept.get("NO_PROXY", kept.get("no_proxy")), "127.0.0.1", "localhost"]))
+    return kept | {"NO_PROXY": direct, "no_proxy": direct}
 
 
 def _settings(port: int, temporary: Path) -> dict[str, str]:
@@ -95,11 +99,12 @@ def _settings(port: int, temporary: Path) -> dict[str, str]:
 
 
 def _until_healthy(endpoint: str, alive: Any, log: Path) -> None:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     for _ in range(START_PATIENCE * 10):
         try:
-            with urllib.request.urlopen(f"{endpoint}/_ministack/health", timeout=2):
+            with direct.open(f"{endpoint}/_ministack/health", timeout=2):
                 return
-        except (urllib.error.URLError, OSError):
+        except OSError:
             if not alive():
                 break
             time.sleep(0.1)
