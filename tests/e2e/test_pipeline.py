@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local.deployment import Deployment
+from task_reporter.life import LATE_CODE
+from task_reporter.times import now, stamp
 from tests.canned_ec2 import told
 from tests.e2e.conftest import SECRETS, StagedEc2, eventually
 
@@ -76,6 +79,17 @@ def test_failed_and_cancelled_are_told_apart(fresh: Deployment, ec2: StagedEc2) 
     mails = {mail.subject.split()[3]: mail for mail in fresh.cloud.inbox.new()}
     assert message in mails["bun-e2e-fails"].text
     assert " cancelled " in mails["bun-e2e-stops"].subject
+
+
+def test_a_failure_that_leaves_the_list_before_its_code_comes_is_told(fresh: Deployment, ec2: StagedEc2) -> None:
+    almost = stamp(now() - LATE_CODE + timedelta(seconds=4))
+    ec2.lists(task("bun-e2e-gone", "failed", UpdateTime=almost))
+    assert poll(fresh)["ended"] == {}
+    ec2.lists()
+    eventually(lambda: poll(fresh)["ended"] == {"failed": 1})
+    assert told_row(fresh, "bun-e2e-gone")["finished_at"] == almost
+    [mail] = fresh.cloud.inbox.new()
+    assert "EC2 gave no error code." in mail.text
 
 
 def test_no_credential_is_kept_logged_or_sent(fresh: Deployment, ec2: StagedEc2) -> None:

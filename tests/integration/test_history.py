@@ -20,6 +20,7 @@ from task_reporter.notifier import Policy, announce
 from task_reporter.projection import project
 from task_reporter.rows import Key, Row, to_attribute
 from task_reporter.topic import Topic
+from task_reporter.unfinished import rows_awaiting
 from task_reporter.writes import Insert, Update
 from tests.integration.engines import Table
 from tests.integration.faults import Fault, answered, between, cancelled, let_through, lost_answer, refused
@@ -583,3 +584,17 @@ def test_a_finished_row_leaves_by_awaiting_with_its_mark(table: Table) -> None:
 
 def later() -> datetime:
     return datetime(2026, 11, 23, 12, 31, tzinfo=UTC)
+
+
+def test_what_is_unfinished_is_found_page_by_page(table: Table) -> None:
+    """More than the megabyte that DynamoDB answers at a time."""
+    running = [insert(f"bun-{n:04}", awaiting="outcome", error_message="x" * 30_000) for n in range(60)]
+    others = [
+        insert("bun-told", outcome="complete", finished_at=NOON),
+        insert("bun-untold", outcome="complete", finished_at=NOON, awaiting="notification"),
+        Insert(row("bun-elsewhere", awaiting="outcome") | {"scope": "123456789012/eu-north-1"}),
+    ]
+    table.history.apply([*running, *others])
+    found = rows_awaiting(table.history, SCOPE, "outcome")
+    assert sorted(str(row["task_id"]) for row in found) == ids(running)
+    assert [row["task_id"] for row in rows_awaiting(table.history, SCOPE, "notification")] == ["bun-untold"]

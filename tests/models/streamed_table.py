@@ -54,7 +54,7 @@ class StreamedTable(Table):
                 self._record("MODIFY", write.key)
         return applied
 
-    def awaiting(self) -> set[str]:
+    def untold(self) -> set[str]:
         """The tasks that await notification."""
         return {key.task_id for key, row in self.rows.items() if row.get("awaiting") == "notification"}
 

@@ -115,7 +115,7 @@ def test_a_row_without_an_outcome_fails_and_its_neighbours_do_not() -> None:
     announced = tell(table, sns, keys(3))
     assert {key: type(error) for key, error in announced.failed.items()} == {key(1): IncompleteRowError}
     assert told_numbers(sns) == [0, 2]
-    assert table.awaiting() == {"bun-00000001"}
+    assert table.untold() == {"bun-00000001"}
 
 
 @pytest.mark.parametrize(("count", "notices"), [(4, 4), (5, 5), (6, 1), (12, 1)])
@@ -145,7 +145,7 @@ def test_publish_fails(error: str | Exception) -> None:
     assert {key: type(reason) for key, reason in announced.failed.items()} == {key(1): NotAnnouncedError}
     assert told_numbers(sns) == [0, 2]
     assert table.rows[key(1)] == row(1)
-    assert table.awaiting() == {"bun-00000001"}
+    assert table.untold() == {"bun-00000001"}
 
 
 def test_publish_of_a_digest_fails() -> None:
@@ -166,14 +166,14 @@ def test_refused_as_invalid_is_told_plainly_and_marked() -> None:
         ([1], True),
         ([2], False),
     ]
-    assert table.awaiting() == set()
+    assert table.untold() == set()
 
 
 def test_both_forms_refused() -> None:
     table, sns = table_of(3), FakeSns()
     sns.error = about(1, "InvalidParameter")
     assert set(tell(table, sns, keys(3)).failed) == {key(1)}
-    assert table.awaiting() == {"bun-00000001"}
+    assert table.untold() == {"bun-00000001"}
 
 
 MARK_FAILS = {
@@ -189,7 +189,7 @@ def test_mark_fails_after_publish(case: str) -> None:
     table.before = fail_once(1, MARK_FAILS[case])
     first = tell(table, sns, keys(3))
     assert {key: type(reason) for key, reason in first.failed.items()} == {key(1): NotAnnouncedError}
-    assert table.awaiting() == {"bun-00000001"}
+    assert table.untold() == {"bun-00000001"}
     assert tell(table, sns, keys(3)).failed == {}
     assert told_numbers(sns) == [0, 1, 2, 1]
 
@@ -206,7 +206,7 @@ def test_some_marks_of_a_digest_fail() -> None:
     partly = Partly()
     partly.rows = table.rows
     assert set(tell(partly, sns, keys(7), Policy(5)).failed) == {key(2), key(5)}
-    assert table.awaiting() == {"bun-00000002", "bun-00000005"}
+    assert table.untold() == {"bun-00000002", "bun-00000005"}
     assert tell(table, sns, keys(7), Policy(5)).failed == {}
     assert [sorted(numbers_in(request)) for request in sns.accepted] == [list(range(7)), [2], [5]]
 
@@ -238,7 +238,7 @@ def test_a_mistake_of_ours_is_not_hidden() -> None:
     sns.error = lambda request: ZeroDivisionError("a bug")
     with pytest.raises(ZeroDivisionError):
         tell(table, sns, keys(1))
-    assert table.awaiting() == {"bun-00000000"}
+    assert table.untold() == {"bun-00000000"}
 
 
 # Corrected meanwhile
@@ -256,7 +256,7 @@ def test_a_correction_between_publish_and_mark_is_told_next() -> None:
     assert table.rows[key(1)] == row(1, "complete")
     assert tell(table, sns, [key(1)]).failed == {}
     assert [outcome for _, outcome in sns.told] == ["lost", "complete"]
-    assert table.awaiting() == set()
+    assert table.untold() == set()
 
 
 def test_somebody_else_marked_first() -> None:
@@ -309,7 +309,7 @@ def test_out_of_time_between_notices(left: int) -> None:
     announced = tell(table, sns, keys(5), deadline=Deadline(lambda: clock.left))
     done = len(sns.accepted)
     assert 1 <= done < 5
-    assert table.awaiting() == {f"bun-{number:08x}" for number in range(done, 5)}
+    assert table.untold() == {f"bun-{number:08x}" for number in range(done, 5)}
     assert set(announced.failed) == {key(number) for number in range(done, 5)}
     assert "out of time" in str(announced.failed[key(4)])
 
@@ -353,7 +353,7 @@ def test_replayed_duplicated_and_reordered_records_tell_nothing_twice(
     outage.clear()
     for _ in range(9):
         tell(table, sns, keys(8), Policy(digest_above))
-    assert table.awaiting() == set()
+    assert table.untold() == set()
     assert set(told_numbers(sns)) == set(range(8))
     twice = {task_id for task_id, _ in sns.told if sum(task_id == other for other, _ in sns.told) > 1}
     assert twice <= repeatable

@@ -73,7 +73,7 @@ def client(service: str) -> Any:
 def test_announces_marks_and_logs(notifier: Deployed) -> None:
     records = [notifier.table.put(row(number, "failed", **SECRETS)) for number in (1, 2)]
     assert notifier.batch(*records) == {"batchItemFailures": []}
-    assert notifier.table.awaiting() == set()
+    assert notifier.table.untold() == set()
     assert notifier.sns.told == [("bun-00000001", "failed"), ("bun-00000002", "failed")]
     logged = [(line["level"], line["message"], line["tasks"]) for line in notifier.logged()]
     assert logged == [

@@ -92,7 +92,7 @@ def test_what_ends_together_is_gathered(world: Stack, count: int, notices: int) 
     world.flow()
     assert world.told == once(range(count))
     assert len(world.sns.accepted) == notices
-    assert world.table.awaiting() == set()
+    assert world.table.untold() == set()
     assert world.mapping.discarded == []
 
 
@@ -146,7 +146,7 @@ def test_sns_is_down_for_a_while(world: Stack, count: int) -> None:
     world.record(*(row(number) for number in range(count)))
     world.flow()
     assert world.told == once(range(count))
-    assert world.table.awaiting() == set()
+    assert world.table.untold() == set()
     assert world.mapping.discarded == []
     assert len(world.sns.accepted) <= 15
 
@@ -157,11 +157,11 @@ def test_sns_is_down_for_longer_than_the_mapping_retries(world: Stack) -> None:
     world.flow()
     given_up = len(world.mapping.discarded_records)
     assert 0 < given_up < 12
-    assert len(world.table.awaiting()) == given_up
+    assert len(world.table.untold()) == given_up
     assert sum(world.told.values()) == 12 - given_up
     world.redrive()
     assert world.told == once(range(12))
-    assert world.table.awaiting() == set()
+    assert world.table.untold() == set()
 
 
 def test_one_task_that_sns_never_takes(world: Stack) -> None:
@@ -169,7 +169,7 @@ def test_one_task_that_sns_never_takes(world: Stack) -> None:
     world.record(*(row(number) for number in range(30)))
     world.flow()
     assert world.told == once([number for number in range(30) if number != 3])
-    assert world.table.awaiting() == {"bun-00000003"}
+    assert world.table.untold() == {"bun-00000003"}
     assert len(world.mapping.discarded_records) == 1
 
 
@@ -216,7 +216,7 @@ def test_a_row_that_breaks_the_notifier_costs_its_neighbours_nothing(world: Stac
     world.flow()
     assert world.told == once(range(5)) - once([bad])
     assert world.mapping.discarded_records == [sequence_of(world.table.records[bad])]
-    assert world.table.awaiting() == {f"bun-{bad:08x}"}
+    assert world.table.untold() == {f"bun-{bad:08x}"}
 
 
 # The function dies
@@ -240,7 +240,7 @@ def test_a_crash_between_publish_and_mark(world: Stack, count: int, dies_at: int
     assert set(world.told) == set(once(range(count)))
     assert {task_id for task_id, times in world.told.items() if times > 1} == unmarked
     assert max(world.told.values()) <= 2
-    assert world.table.awaiting() == set()
+    assert world.table.untold() == set()
     assert world.mapping.discarded == []
 
 
@@ -252,7 +252,7 @@ def test_a_crash_before_publish_repeats_nothing(world: Stack, count: int, dies_a
     world.record(*(row(number) for number in range(count)))
     world.flow()
     assert world.told == once(range(count))
-    assert world.table.awaiting() == set()
+    assert world.table.untold() == set()
 
 
 FAULTS = st.sampled_from([None, None, None, "InternalError", "InvalidParameter", "crash"])
@@ -295,7 +295,7 @@ def test_whatever_fails_nothing_is_lost(
         marking.clear()
         world.redrive()
         last = {(task_id, str(row["outcome"])) for (_, task_id), row in world.table.rows.items()}
-        assert world.table.awaiting() == set()
+        assert world.table.untold() == set()
         assert last <= set(world.sns.told)
         times = Counter(world.sns.told)
         assert {task_id for (task_id, _), count in times.items() if count > 1} <= unmarked

@@ -226,3 +226,19 @@ def test_a_text_is_cut_to_whole_characters(text, most):
     cut = shortened(text, most)
     assert len(cut.encode()) <= most
     assert cut == text or (cut.endswith("…") and text.startswith(cut[:-1]))
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_of_two_copies_that_ended_the_one_with_the_code_is_taken(first):
+    """The code tells a cancelled task from a failed one, whichever copy is the later."""
+    bare = {"BundleId": "bun-1", "State": "failed", "UpdateTime": "2026-11-23T12:01:00.000Z"}
+    coded = {**bare, "UpdateTime": "2026-11-23T12:00:00.000Z", "BundleTaskError": {"Code": "Client.Cancelled"}}
+    copies = [coded, bare] if first else [bare, coded]
+    [task] = project(BUNDLE, [{"BundleTasks": copies}]).tasks
+    assert task["error_code"] == "Client.Cancelled"
+
+
+def test_blanks_around_a_word_mean_nothing():
+    raw = {"BundleId": " bun-1\n", "State": " complete ", "BundleTaskError": {"Code": " Client.X "}}
+    [task] = project(BUNDLE, [{"BundleTasks": [raw]}]).tasks
+    assert task == {"task_id": "bun-1", "state": "complete", "error_code": "Client.X"}

@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from botocore.exceptions import ClientError
 
+from task_reporter import times
 from task_reporter.deadline import Deadline
 from task_reporter.errors import MalformedAnswerError, OutOfTimeError, PollError
 from task_reporter.history import History
 from task_reporter.kinds import BUNDLE, COMPLETE, FAILED, Kind
 from task_reporter.life import Poll
 from task_reporter.recorder import Recorded, record, record_all
+from task_reporter.rows import Key
 from tests.canned_ec2 import Answer, canned_ec2, no_pauses, told
 from tests.models.table import DynamoDb, Table
 
@@ -103,14 +105,40 @@ def test_a_poll_that_finds_nothing_new_only_reads(dynamodb, history):
         record(BUNDLE, ec2.client(), history, POLL)
         dynamodb.calls.clear()
         recorded = record(BUNDLE, ec2.client(), history, POLL)
-    assert dynamodb.calls == ["batch_get_item"]
+    assert dynamodb.calls == ["batch_get_item", "query"]
     assert recorded.summary() == {"listed": 1, "written": 0, "ended": {}}
 
 
-def test_an_empty_list_asks_nothing_of_the_history(dynamodb, history):
+def test_an_empty_list_asks_only_what_is_unfinished(dynamodb, history):
     with canned_ec2(told("empty")) as ec2:
         assert record(BUNDLE, ec2.client(), history, POLL) == Recorded("bundle", 0)
-    assert dynamodb.calls == []
+    assert dynamodb.calls == ["query"]
+
+
+@pytest.mark.parametrize(("minutes", "outcome"), [(2, None), (3, "failed")])
+def test_a_failure_that_leaves_the_list_before_its_code_comes_is_settled_all_the_same(table, history, minutes, outcome):
+    failed = told("failed-without-error-yet")
+    with canned_ec2(failed, told("empty")) as ec2:
+        record(BUNDLE, ec2.client(), history, Poll(SCOPE, datetime(2026, 11, 23, 12, 22, tzinfo=UTC)))
+        [row] = table.rows.values()
+        assert (row["state"], row.get("outcome")) == ("failed", None)
+        later = times.moment(row["updated_at"]) + timedelta(minutes=minutes)
+        record(BUNDLE, ec2.client(), history, Poll(SCOPE, later))
+    [row] = table.rows.values()
+    assert row.get("outcome") == outcome
+    assert row["awaiting"] == ("notification" if outcome else "outcome")
+
+
+def test_what_still_runs_and_is_not_listed_is_left_alone(table, history):
+    with canned_ec2(told("bundling"), told("complete"), told("empty")) as ec2:
+        for _ in range(2):
+            record(BUNDLE, ec2.client(), history, POLL)
+        table.rows[Key(SCOPE, "bun-other")] = {**next(iter(table.rows.values())), "task_id": "bun-other"}
+        table.rows[Key(SCOPE, "bun-other")] |= {"state": "storing", "awaiting": "outcome"}
+        table.rows[Key(SCOPE, "bun-other")].pop("outcome", None)
+        before = {key: dict(row) for key, row in table.rows.items()}
+        assert record(BUNDLE, ec2.client(), history, POLL).written == []
+    assert table.rows == before
 
 
 def test_retention_reaches_the_rows(table, history):
@@ -245,8 +273,8 @@ def test_out_of_time_nothing_is_asked_and_every_kind_is_named(dynamodb, history)
 
 @pytest.mark.parametrize(
     ("checks", "doing"),
-    [(2, "reading the history"), (3, "writing the history")],
-    ids=["before reading", "before writing"],
+    [(2, "reading the history"), (3, "reading the history"), (4, "writing the history")],
+    ids=["before reading", "before the unfinished", "before writing"],
 )
 def test_time_that_runs_out_on_the_way_stops_the_poll(checks, doing, dynamodb, table, history):
     remaining = iter([60_000] * checks + [0] * 9)
@@ -257,7 +285,7 @@ def test_time_that_runs_out_on_the_way_stops_the_poll(checks, doing, dynamodb, t
 
 
 def test_the_next_poll_goes_on_where_time_ran_out(table, history):
-    remaining = iter([60_000] * 4 + [0] * 9)
+    remaining = iter([60_000] * 5 + [0] * 9)
     with canned_ec2(told("bundling"), IMPORTED) as ec2:
         with pytest.raises(PollError, match=r"^import-image: out of time"):
             poll_all(ec2, history, BUNDLE, OTHER, deadline=Deadline(lambda: next(remaining)))

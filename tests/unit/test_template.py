@@ -422,6 +422,7 @@ def test_every_role_is_looked_at() -> None:
 RESOURCE_OF = {
     "dynamodb:BatchGetItem": arn("HistoryTable"),
     "dynamodb:PutItem": arn("HistoryTable"),
+    "dynamodb:Query": {"Fn::Sub": "${HistoryTable.Arn}/index/by-awaiting"},
     "dynamodb:UpdateItem": arn("HistoryTable"),
     "dynamodb:DescribeStream": arn("HistoryTable", "StreamArn"),
     "dynamodb:GetRecords": arn("HistoryTable", "StreamArn"),

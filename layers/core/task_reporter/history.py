@@ -49,8 +49,8 @@ class History:
     """The table, through a DynamoDB client of botocore's."""
 
     def __init__(self, client: Any, table: str, pause: Callable[[float], None] = time.sleep) -> None:
-        self._client = client
-        self._table = table
+        self.client = client
+        self.table = table
         self._pause = pause
 
     def read(self, keys: Iterable[Key], deadline: Deadline = NO_DEADLINE) -> dict[Key, Row]:
@@ -82,7 +82,7 @@ class History:
         def send(batch: Sequence[Write]) -> list[Write]:
             deadline.check("writing the history")
             try:
-                self._client.transact_write_items(TransactItems=[action(self._table, write) for write in batch])
+                self.client.transact_write_items(TransactItems=[action(self.table, write) for write in batch])
             except ClientError as error:
                 return settle(batch, error)
             applied.written.extend(batch)
@@ -118,7 +118,7 @@ class History:
 
     def _fetch(self, keys: Sequence[Key]) -> tuple[dict[Key, Row], list[Key]]:
         request = {"Keys": [to_key(key) for key in keys], "ConsistentRead": True}
-        answer = self._client.batch_get_item(RequestItems={self._table: request})
+        answer = self.client.batch_get_item(RequestItems={self.table: request})
         # One table was asked. Its name may stand here where its ARN was given, so neither is looked for.
         found = (from_item(item) for items in answer["Responses"].values() for item in items)
         left_out = (key for left in answer.get("UnprocessedKeys", {}).values() for key in left["Keys"])

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from task_reporter.kinds import CANCELLED, FAILED, LOST, Kind
 from task_reporter.projection import UNKNOWN_STATE
-from task_reporter.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, Row, key_of
+from task_reporter.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, Row, Value, key_of
 from task_reporter.times import moment, stamp
 from task_reporter.writes import Insert, Update, Write
 
@@ -18,6 +18,9 @@ LATE_CODE = timedelta(minutes=3)
 
 ABSURD_CLOCK = timedelta(hours=1)
 """A time of EC2's that lies further ahead than this says nothing about how long we have waited."""
+
+NO_TIME = timedelta(days=366)
+"""What lies further ahead than this is no time at all; kept, it would lead every list for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Poll:
 
 def next_write(kind: Kind, task: Row, row: Row | None, poll: Poll) -> Write | None:
     """The write that brings the history up to ``task`` as EC2 lists it, or None where nothing is new."""
+    task = _believable(task, poll)
     if row is None:
         return _first(kind, task, poll)
     if row.get("outcome") == LOST:
@@ -39,6 +43,20 @@ def next_write(kind: Kind, task: Row, row: Row | None, poll: Poll) -> Write | No
     if "outcome" in row:
         return _late_error(task, row)
     return _advance(kind, task, row, poll)
+
+
+def write_unlisted(kind: Kind, row: Row, poll: Poll) -> Write | None:
+    """The write for a row that awaits its outcome and is no longer listed, or None.
+
+    One that was seen to fail waits no longer for its code than a listed one does.
+    """
+    outcome = outcome_of(kind, row, row, poll.now)
+    return Update(key_of(row), _ended(outcome, row, stamp(poll.now)), _as_read(row)) if outcome else None
+
+
+def _believable(task: Row, poll: Poll) -> Row:
+    latest = stamp(poll.now + NO_TIME)
+    return {name: value for name, value in task.items() if not (name.endswith("_at") and str(value) > latest)}
 
 
 def outcome_of(kind: Kind, task: Row, before: Row, now: datetime) -> str | None:
@@ -85,8 +103,12 @@ def _advance(kind: Kind, task: Row, row: Row, poll: Poll) -> Update | None:
     outcome = outcome_of(kind, seen, row, poll.now)
     if outcome:
         news |= _ended(outcome, seen, now)
-    expected = {name: row.get(name) for name in ("outcome", "awaiting", "state", "updated_at")}
-    return Update(key_of(row), news, expected) if news else None
+    return Update(key_of(row), news, _as_read(row)) if news else None
+
+
+def _as_read(row: Row) -> dict[str, Value | None]:
+    """What must still hold for a decision about ``row`` to hold."""
+    return {name: row.get(name) for name in ("outcome", "awaiting", "state", "updated_at")}
 
 
 def _lags(kind: Kind, task: Row, row: Row) -> bool:

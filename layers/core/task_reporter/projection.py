@@ -78,8 +78,10 @@ def _text(name: str, value: object) -> str | None:
     return shortened(value, LONGEST.get(name, LONGEST_OTHER))
 
 
-def _identity(_name: str, value: object) -> str | None:
-    return value.strip() if isinstance(value, str) and value.strip() else None
+def _word(name: str, value: object) -> str | None:
+    """A value that is compared with others, so blanks around it mean nothing."""
+    text = _text(name, value)
+    return text.strip() if text else None
 
 
 def _time(_name: str, value: object) -> str | None:
@@ -96,7 +98,9 @@ def _percent(_name: str, value: object) -> int | None:
 
 
 _CLEANERS: dict[str, Callable[[str, object], Value | None]] = {
-    "task_id": _identity,
+    "task_id": _word,
+    "state": _word,
+    "error_code": _word,
     "progress": _percent,
     "started_at": _time,
     "updated_at": _time,
@@ -117,6 +121,6 @@ def _unkeepable(kind: Kind, task: Row) -> str | None:
     return None
 
 
-def _how_far(kind: Kind, task: Row) -> tuple[bool, str]:
-    """Orders copies of one task: an ended one says more than a running one, then the later one."""
-    return task["state"] in kind.endings, str(task.get("updated_at", ""))
+def _how_far(kind: Kind, task: Row) -> tuple[bool, bool, str]:
+    """Orders copies of one task: an ended one says more than a running one, one with a code more, then the later."""
+    return task["state"] in kind.endings, "error_code" in task, str(task.get("updated_at", ""))

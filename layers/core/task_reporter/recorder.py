@@ -11,10 +11,11 @@ from task_reporter.deadline import NO_DEADLINE, Deadline
 from task_reporter.errors import HistoryError, PollError, TaskReporterError
 from task_reporter.history import History
 from task_reporter.kinds import Kind
-from task_reporter.life import Poll, next_write
+from task_reporter.life import Poll, next_write, write_unlisted
 from task_reporter.listing import listed
 from task_reporter.projection import Projected, project
-from task_reporter.rows import Key
+from task_reporter.rows import AWAITING_OUTCOME, Key, key_of
+from task_reporter.unfinished import rows_awaiting
 from task_reporter.writes import Insert, Write
 
 
@@ -58,7 +59,10 @@ def record(kind: Kind, ec2: Any, history: History, poll: Poll, deadline: Deadlin
 def _news(kind: Kind, projected: Projected, history: History, poll: Poll, deadline: Deadline) -> list[Write]:
     keyed = {Key(poll.scope, str(task["task_id"])): task for task in projected.tasks}
     rows = history.read(keyed, deadline)
-    writes = (next_write(kind, task, rows.get(key), poll) for key, task in keyed.items())
+    writes = [next_write(kind, task, rows.get(key), poll) for key, task in keyed.items()]
+    running = rows_awaiting(history, poll.scope, AWAITING_OUTCOME, deadline)
+    gone = (row for row in running if row.get("kind") == kind.name and key_of(row) not in keyed)
+    writes += [write_unlisted(kind, row, poll) for row in gone]
     return [write for write in writes if write]
 
 

@@ -1,0 +1,31 @@
+"""Unfinished business: the rows in the history's sparse index ``by-awaiting``, as few as there is such business."""
+
+from typing import Any
+
+from task_reporter.deadline import NO_DEADLINE, Deadline
+from task_reporter.history import History
+from task_reporter.rows import Row, from_item, to_attribute
+
+INDEX = "by-awaiting"
+
+
+def rows_awaiting(history: History, scope: str, what: str, deadline: Deadline = NO_DEADLINE) -> list[Row]:
+    """The rows of ``scope`` that await ``what``. What was written a moment ago may be missing or old: it is an index.
+
+    Raises OutOfTimeError and botocore's errors.
+    """
+    asked: dict[str, Any] = {
+        "TableName": history.table,
+        "IndexName": INDEX,
+        "KeyConditionExpression": "awaiting = :what AND #scope = :scope",
+        "ExpressionAttributeNames": {"#scope": "scope"},
+        "ExpressionAttributeValues": {":what": to_attribute(what), ":scope": to_attribute(scope)},
+    }
+    rows: list[Row] = []
+    while True:
+        deadline.check("reading the history")
+        answer = history.client.query(**asked)
+        rows += map(from_item, answer["Items"])
+        if not (last := answer.get("LastEvaluatedKey")):
+            return rows
+        asked["ExclusiveStartKey"] = last
