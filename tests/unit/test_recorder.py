@@ -136,6 +136,9 @@ def test_what_still_runs_and_is_not_listed_is_left_alone(table, history):
         table.rows[Key(SCOPE, "bun-other")] = {**next(iter(table.rows.values())), "task_id": "bun-other"}
         table.rows[Key(SCOPE, "bun-other")] |= {"state": "storing", "awaiting": "outcome"}
         table.rows[Key(SCOPE, "bun-other")].pop("outcome", None)
+        table.rows[Key(SCOPE, "bun-foreign")] = {
+            "scope": SCOPE, "task_id": "bun-foreign", "kind": "bundle", "awaiting": "outcome"
+        }  # fmt: skip
         before = {key: dict(row) for key, row in table.rows.items()}
         assert record(BUNDLE, ec2.client(), history, POLL).written == []
     assert table.rows == before

@@ -48,8 +48,11 @@ def next_write(kind: Kind, task: Row, row: Row | None, poll: Poll) -> Write | No
 def write_unlisted(kind: Kind, row: Row, poll: Poll) -> Write | None:
     """The write for a row that awaits its outcome and is no longer listed, or None.
 
-    One that was seen to fail waits no longer for its code than a listed one does.
+    One that was seen to fail waits no longer for its code than a listed one does. A row that somebody else wrote and
+    that says too little is left alone.
     """
+    if not {"state", "updated_at", "first_seen_at"} <= row.keys():
+        return None
     outcome = outcome_of(kind, row, row, poll.now)
     return Update(key_of(row), _ended(outcome, row, stamp(poll.now)), _as_read(row)) if outcome else None
 
