@@ -91,6 +91,7 @@ def _settings(port: int, temporary: Path) -> dict[str, str]:
         "SFTP_ENABLED": "0",
         "LAMBDA_EXECUTOR": "local",
         "TMPDIR": str(temporary),
+        "STATE_DIR": str(temporary),
         "PYTHONUNBUFFERED": "1",
         # Another AWS configuration on this machine must not leak into the functions.
         "AWS_CONFIG_FILE": os.devnull,
