@@ -2,7 +2,7 @@
 
 import shlex
 
-from task_reporter.rows import Row
+from task_reporter.rows import Row, place_of
 
 
 def register_command(row: Row) -> str | None:
@@ -25,6 +25,6 @@ def check_command(row: Row) -> str | None:
 
 
 def _command(name: str, row: Row, options: dict[str, str]) -> str:
-    region = str(row["scope"]).partition("/")[2]
+    _, region = place_of(row)
     quoted = (f"--{option} {shlex.quote(value)}" for option, value in {"region": region, **options}.items())
     return f"aws {name} {' '.join(quoted)}"

@@ -49,7 +49,7 @@ def _digest(rows: Sequence[Row], part: str = "") -> Notice:
         subject("EC2 tasks: ", tally, f" ({scope}{part})"),
         "\n\n".join(sections) + "\n",
         {"type": "digest", "count": len(rows), "tasks": [data_of(row) for row in rows]},
-        attributes(scope, {name: {str(row[name]) for row in rows if name in row} for name in FILTERED_BY}),
+        attributes(rows[0], {name: {str(row[name]) for row in rows if name in row} for name in FILTERED_BY}),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from task_reporter.commands import register_command
 from task_reporter.kinds import COMPLETE
-from task_reporter.rows import TOLD, Row
+from task_reporter.rows import TOLD, Row, place_of
 from task_reporter.texts import printable
 
 LONGEST_SUBJECT = 99
@@ -78,16 +78,19 @@ def task_name(row: Row) -> str:
 
 def data_of(row: Row) -> dict[str, Any]:
     """What machines are told of a task: the attributes that may leave the table, and what follows from them."""
-    account, _, region = str(row["scope"]).partition("/")
+    account, region = place_of(row)
     data: dict[str, Any] = {"account": account, "region": region}
     data |= {name: row[name] for name in TOLD if name in row}
     command = register_command(row) if row["outcome"] == COMPLETE else None
     return data | ({"register_command": command} if command else {})
 
 
-def attributes(scope: str, told: Mapping[str, str | set[str]]) -> Attributes:
-    """Message attributes: one text is a String, a set of them a String.Array; what has no value is left out."""
-    account, _, region = scope.partition("/")
+def attributes(row: Row, told: Mapping[str, str | set[str]]) -> Attributes:
+    """Message attributes: where ``row`` ran, and what is ``told``.
+
+    One text is a String, a set of them a String.Array; what has no value is left out.
+    """
+    account, region = place_of(row)
     named = {"account": account, "region": region, **told}
     return {name: _typed(value) for name, value in named.items() if value}
 

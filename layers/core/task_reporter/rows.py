@@ -35,6 +35,12 @@ def key_of(row: Mapping[str, Value]) -> Key:
     return Key(str(row["scope"]), str(row["task_id"]))
 
 
+def place_of(row: Mapping[str, Value]) -> tuple[str, str]:
+    """The account id and the region in which the task of ``row`` ran: the two parts of its scope."""
+    account, _, region = str(row["scope"]).partition("/")
+    return account, region
+
+
 def to_attribute(value: Value) -> dict[str, str]:
     """``value`` as DynamoDB's typed JSON."""
     return {"S": value} if isinstance(value, str) else {"N": str(value)}

@@ -6,7 +6,7 @@ from task_reporter import times
 from task_reporter.commands import check_command, register_command
 from task_reporter.kinds import CANCELLED, COMPLETE, FAILED, LOST
 from task_reporter.message import FILTERED_BY, LARGEST, Notice, attributes, data_of, plain, subject, task_name
-from task_reporter.rows import Row
+from task_reporter.rows import Row, place_of
 from task_reporter.texts import shortened
 
 VERDICTS = {
@@ -34,7 +34,7 @@ def _single(row: Row) -> Notice:
         subject(f"EC2 {row.get('kind', 'unknown')} task ", str(row["task_id"]), f" {row['outcome']} ({row['scope']})"),
         _text(row),
         {"type": "task", **data_of(row)},
-        attributes(str(row["scope"]), {name: str(row.get(name, "")) for name in FILTERED_BY}),
+        attributes(row, {name: str(row.get(name, "")) for name in FILTERED_BY}),
     )
 
 
@@ -52,7 +52,7 @@ def _text(row: Row) -> str:
 
 
 def _facts(row: Row) -> Iterator[tuple[str, str | None]]:
-    account, _, region = str(row["scope"]).partition("/")
+    account, region = place_of(row)
     lost = row["outcome"] == LOST
     yield "Account", account
     yield "Region", region
