@@ -10,6 +10,7 @@ from typing import Any
 from local.cloud import Cloud, outside
 from local.environments import ROOT, program
 from local.processes import run
+from task_reporter.rows import POLL_PREFIX
 
 RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 """The Lambda runtime that is this interpreter."""
@@ -32,12 +33,13 @@ class Deployment:
         return {"payload": json.loads(answer["Payload"].read() or b"null"), "error": answer.get("FunctionError")}
 
     def rows(self) -> list[dict[str, Any]]:
-        """All rows of the history, by id."""
+        """All tasks in the history, by id."""
         paginator = self.cloud.client("dynamodb").get_paginator("scan")
         pages = paginator.paginate(TableName=self.outputs["HistoryTableName"], ConsistentRead=True)
         items = (item for page in pages for item in page["Items"])
-        rows = [{name: next(iter(typed.values())) for name, typed in item.items()} for item in items]
-        return sorted(rows, key=lambda row: str(row["task_id"]))
+        rows = ({name: next(iter(typed.values())) for name, typed in item.items()} for item in items)
+        tasks = (row for row in rows if not str(row["task_id"]).startswith(POLL_PREFIX))
+        return sorted(tasks, key=lambda row: str(row["task_id"]))
 
 
 def build(folder: Path, runtime: str = RUNTIME) -> Path:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SUPPORTED = ((3, 11), (3, 12), (3, 13))
-NAMES = ("project", "sam", "aws", "check")
+NAMES = ("project", "sam", "aws", "check", "bench", "bench-cli")
 
 
 class EnvironmentProblem(Exception):
@@ -67,7 +67,8 @@ def _is_ready(name: str) -> bool:
 def _fingerprint(name: str) -> str:
     """What the environment was made of; where that changes, it is made anew."""
     pins = (ROOT / "requirements" / f"{name}.txt").read_bytes()
-    return hashlib.sha256(pins + sys.version.encode() + str(ROOT).encode()).hexdigest()
+    ours = (ROOT / "pyproject.toml").read_bytes() if name == "project" else b""
+    return hashlib.sha256(pins + ours + sys.version.encode() + str(ROOT).encode()).hexdigest()
 
 
 def _installer(python: str) -> Path:
@@ -82,16 +83,24 @@ def _installer(python: str) -> Path:
 
 
 def _make(name: str, python: str, uv: Path) -> None:
-    home, pins = folder(name), str(ROOT / "requirements" / f"{name}.txt")
+    home = folder(name)
     try:
         _run([str(uv), "venv", "--quiet", "--clear", "--python", python, str(home)], f"making {name}")
-        into = ["--python", program(name, "python"), "--requirement", pins]
-        _run([str(uv), "pip", "install", "--quiet", *into], f"installing {name}")
+        _install(name, [str(uv), "pip", "install", "--compile-bytecode", "--python", program(name, "python")])
     except EnvironmentProblem:
         # uv does not read pip's configuration, which may name the only registry that can be reached from here.
         _venv(home, python)
-        _run([program(name, "pip"), "install", "--quiet", "--requirement", pins], f"installing {name}")
+        _install(name, [program(name, "pip"), "install"])
     (home / ".ready").write_text(_fingerprint(name))
+
+
+def _install(name: str, install: list[str]) -> None:
+    """The pins, and in the project's environment the project itself, as its code stands: the command line."""
+    pins = str(ROOT / "requirements" / f"{name}.txt")
+    _run([*install, "--quiet", "--requirement", pins], f"installing {name}")
+    if name == "project":
+        ours = ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
+        _run([*install, "--quiet", *ours], "installing the command line")
 
 
 def _venv(home: Path, python: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from local.deployment import Deployment
 from local.ec2 import Ec2Server
-from local.environments import ROOT
+from local.environments import ROOT, program
 from local.screen import Screen
 from local.stage import deployed, play
 
@@ -69,14 +69,17 @@ def explain(screen: Screen, deployment: Deployment) -> None:
     screen.say("\nThe schedule polls every minute. Emails appear below. Ctrl-C ends it all.\n")
 
 
+TASK_REPORTER = Path(program("project", "task-reporter")).relative_to(ROOT)
 FIRST_STEPS = (
     f"source {Path('.local') / 'env'}",
     "aws ec2 bundle-instance --instance-id i-0a1b2c3d4e5f60001 --bucket golden-images --prefix payroll"
     " --owner-akid AKIAIOSFODNN7EXAMPLE --owner-sak an-example",
     "aws ec2 describe-bundle-tasks",
-    'aws lambda invoke --function-name "$RECORDER" --payload "{}" --cli-binary-format raw-in-base64-out /dev/stdout',
-    """aws dynamodb query --table-name "$TABLE" --index-name by-kind --no-scan-index-forward"""
-    """ --key-condition-expression 'kind = :k' --expression-attribute-values '{":k": {"S": "bundle"}}'""",
+    f"alias task-reporter={TASK_REPORTER}",
+    "task-reporter list",
+    "task-reporter test",
+    "task-reporter status",
+    "task-reporter report --out page.html",
 )
 
 

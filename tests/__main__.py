@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from local.environments import ROOT, SUPPORTED, folder
+from tests import browser
 
 OWN = sys.version_info[:2]
 UV = folder("uv") / "bin" / "uv"
+NO_QUESTIONS = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
 CAPTURED = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
 NOT_OF_THE_PACKAGE = ("test_local_ec2*", "test_stream_mapping_model*", "test_layer*", "test_template*")
 """Unit tests of what only ever runs on the interpreter that runs everything."""
@@ -24,13 +26,28 @@ def main(arguments: list[str]) -> int:
     """0 where every test passed on every version that was found."""
     if arguments:
         return pytest(sys.executable, arguments).wait()
+    without_a_browser = lacking_browser()
     end_to_end = pytest(sys.executable, ["tests/e2e"], **CAPTURED)
     status = pytest(sys.executable, ["tests/unit", "tests/integration"]).wait()
     others = dict(begun())
     failed = [status, finish("End to end", end_to_end)]
     failed += [finish(f"{name(version)}, unit tests", running) for version, running in others.items()]
     report(set(others))
+    if without_a_browser:
+        print(f"The report page was not tested in a browser: {without_a_browser}.")
     return max(failed)
+
+
+def lacking_browser() -> str | None:
+    """Why the tests have no browser, or None; where Debian's can be installed, it is."""
+    if (lacking := browser.lacking()) and os.geteuid() == 0 and shutil.which("apt-get"):
+        print(f"Installing {' and '.join(browser.PACKAGES)} (once; Debian packages)", flush=True)
+        # Another installation may hold the lock for a while.
+        apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120"]
+        for step in (["update"], ["install", "--yes", "--no-install-recommends", *browser.PACKAGES]):
+            subprocess.run([*apt, *step], capture_output=True, check=False, env=NO_QUESTIONS)
+        lacking = browser.lacking()
+    return lacking
 
 
 def finish(what: str, running: "subprocess.Popen[bytes]") -> int:

@@ -5,11 +5,13 @@ from functools import cache
 from os import environ
 from typing import Any
 
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, Metrics
 
 from task_reporter import aws
 from task_reporter.deadline import Deadline
+from task_reporter.figures import NAMESPACE, emit
 from task_reporter.history import History
+from task_reporter.notice_figures import figures_of_notices
 from task_reporter.notifier import Announced, Policy, announce
 from task_reporter.rows import Key
 from task_reporter.settings import NotifierSettings, notifier_settings
@@ -37,6 +39,12 @@ def topic() -> Topic:
     return Topic(aws.client("sns"), settings().topic)
 
 
+@cache
+def metrics() -> Metrics:
+    """CloudWatch metrics; their one dimension is the stack, which the template names."""
+    return Metrics(namespace=NAMESPACE)
+
+
 @logger.inject_lambda_context
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     """Announce what the batch's rows await; answers the records that failed, for Lambda to bring them again."""
@@ -46,6 +54,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     def announce_and_report(keys: Sequence[Key]) -> Mapping[Key, Exception]:
         announced = announce(keys, history(), topic(), policy, deadline)
         report(announced)
+        emit(metrics(), figures_of_notices(announced))
         return announced.failed
 
     return settle(event["Records"], announce_and_report)

@@ -1,4 +1,4 @@
-"""The README's questions to the history, asked of the deployed table."""
+"""The documents' questions to the history, asked of the deployed table."""
 
 import json
 
@@ -9,11 +9,13 @@ from tests.documents import ROOT, commands, request
 from tests.e2e.conftest import StagedEc2, eventually
 from tests.e2e.test_pipeline import failure, poll, task, told_row
 
-QUESTIONS = [words for words in commands(ROOT / "README.md") if words[1:3] == ["dynamodb", "query"]]
+QUESTIONS = [
+    words for words in commands(ROOT / "docs" / "history.md") if words[2] == "query" and "by-awaiting" not in words
+]
 
 
 @pytest.mark.parametrize("words", QUESTIONS, ids=[words[words.index("--index-name") + 1] for words in QUESTIONS])
-def test_the_readmes_questions_are_answered(fresh: Deployment, ec2: StagedEc2, words: list[str]) -> None:
+def test_the_documents_questions_are_answered(fresh: Deployment, ec2: StagedEc2, words: list[str]) -> None:
     asked = request(words, {"$TABLE": fresh.outputs["HistoryTableName"]})
     ec2.lists(
         task("bun-e2e-asked", "complete", InstanceId="i-0a1b2c3d4e5f60718"),

@@ -7,7 +7,7 @@ from typing import Any
 from local.cloud import REGION
 from task_reporter import aws
 from task_reporter.history import History
-from task_reporter.rows import Row, from_item
+from task_reporter.rows import POLL_PREFIX, Row, from_item
 from tests.template import table_properties
 
 CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
@@ -40,10 +40,10 @@ class Table:
         return History(self.client, self.name, self.pauses.append)
 
     def rows(self) -> dict[str, Row]:
-        """All rows, by task id."""
+        """All tasks' rows, by task id."""
         pages = self.client.get_paginator("scan").paginate(TableName=self.name, ConsistentRead=True)
         rows = (from_item(item) for page in pages for item in page["Items"])
-        return {str(row["task_id"]): row for row in rows}
+        return {str(row["task_id"]): row for row in rows if not str(row["task_id"]).startswith(POLL_PREFIX)}
 
     def ask(self, index: str, newest_first: bool = False, **key: str) -> list[str]:
         """The task ids under one key of an index, in its order."""
@@ -59,8 +59,9 @@ class Table:
         return [item["task_id"]["S"] for item in answer["Items"]]
 
 
-def make_table(client: Any) -> Table:
+def make_table(client: Any, **instead: Any) -> Table:
+    """A table as the template defines it, but for what ``instead`` says."""
     name = f"history-{uuid.uuid4().hex[:12]}"
-    client.create_table(TableName=name, **table_properties())
+    client.create_table(TableName=name, **table_properties() | instead)
     client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
     return Table(client, name)

@@ -90,7 +90,9 @@ class Pipeline:
         assert status == 200, body
 
     def poll(self) -> Recorded:
-        (recorded,) = record_all([BUNDLE], self.poller, self.table.history, Poll(SCOPE, self.clock()))
+        polled = record_all([BUNDLE], self.poller, self.table.history, Poll(SCOPE, self.clock()))
+        polled.summary()
+        (recorded,) = polled.done
         return recorded
 
     def tell(self, topic: Topic | None = None) -> Announced:
@@ -189,7 +191,7 @@ def test_a_bundle_is_followed_to_its_end_and_told_once(pipeline: Pipeline) -> No
     assert (pipeline.tell().notices, pipeline.heard(), pipeline.cloud.inbox.new()) == ([], [], [])
 
 
-def test_a_poll_that_finds_nothing_new_writes_nothing(pipeline: Pipeline) -> None:
+def test_a_poll_that_finds_nothing_new_writes_no_task(pipeline: Pipeline) -> None:
     pipeline.bundle()
     pipeline.poll()
     with between(pipeline.table.client, "TransactWriteItems", []) as sent:
@@ -197,7 +199,8 @@ def test_a_poll_that_finds_nothing_new_writes_nothing(pipeline: Pipeline) -> Non
         pipeline.clock.forward(40)
         assert pipeline.poll().summary() == {"listed": 1, "written": 1, "ended": {"complete": 1}}
         pipeline.poll()
-    assert len(sent) == 1
+    written = [action["Update"]["Key"]["task_id"]["S"] for asked in sent for action in asked["TransactItems"]]
+    assert len([task_id for task_id in written if task_id != "poll#bundle"]) == 1
 
 
 def test_a_failure_is_told_with_its_reason_when_that_has_come(pipeline: Pipeline) -> None:

@@ -2,16 +2,28 @@
 
 import json
 import re
+import shlex
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
+from botocore import xform_name
+from botocore.session import Session
 
+from task_reporter.kinds import KINDS
 from task_reporter.rows import TOLD
 from task_reporter.single import notice
+from task_reporter_cli.lazy import COMMANDS
+from task_reporter_cli.main import cli
+from task_reporter_cli.output.columns import write_plain
+from task_reporter_cli.output.data import COLUMNS, OTHER
 from tests.documents import DOCUMENTS, FLAGS, OF_THE_CLI, ROOT, blocks, commands, members, options
 from tests.template import template
 
+SHARED = ("history.py", "unfinished.py")
+"""What the command line uses of the package to talk to AWS."""
 README = ROOT / "README.md"
 EMAILS = ROOT / "tests" / "unit" / "cases" / "emails"
 AWS_COMMANDS = [(document, words) for document in DOCUMENTS for words in commands(document)]
@@ -56,6 +68,79 @@ def test_the_json_is_what_machines_get() -> None:
     row: dict[str, Any] = {name: value for name, value in shown.items() if name in TOLD}
     assert notice(row).data == shown
     assert list(notice(row).data) == list(shown)
+
+
+LISTED = [
+    {"task_id": "bun-5b6c7d8e", "state": "storing", "progress": 80, "updated_at": "2026-11-23T12:31:07.000Z"},
+    {
+        "task_id": "bun-2a4e041c",
+        "outcome": "complete",
+        "started_at": "2026-11-23T11:25:50.000Z",
+        "finished_at": "2026-11-23T12:00:00.000Z",
+    },
+    {
+        "task_id": "bun-9f8e7d6c",
+        "resource_id": "i-0f9e8d7c6b5a40312",
+        "outcome": "failed",
+        "error_code": "Client.S3Error",
+        "started_at": "2026-11-22T09:02:52.000Z",
+        "finished_at": "2026-11-22T09:14:55.000Z",
+    },
+]
+
+
+def test_the_list_is_the_one_that_is_printed() -> None:
+    [shown] = [block for block in blocks(README, "") if block.startswith("$ task-reporter list")]
+    printed = StringIO()
+    write_plain(({"kind": "bundle", "resource_id": "i-0a1b2c3d4e5f60718"} | row for row in LISTED), printed)
+    assert shown.split("\n", 1)[1] == printed.getvalue()
+
+
+OURS = [
+    shlex.split(line.split("#")[0].split(">")[0].split("|")[0])[1:]
+    for document in DOCUMENTS
+    for line in re.findall(r"^(?:\$ )?(task-reporter .*)$", document.read_text(), re.MULTILINE)
+]
+
+
+@pytest.mark.parametrize("words", OURS, ids=" ".join)
+def test_every_command_of_ours_is_one(words: list[str]) -> None:
+    """Its name, arguments and options are right; nothing is asked of AWS."""
+    name, command, rest = cli.resolve_command(click.Context(cli), words)
+    assert command
+    command.make_context(str(name), rest, parent=click.Context(cli))
+
+
+def test_every_command_of_ours_is_in_the_readme_and_explained() -> None:
+    explained = (ROOT / "docs" / "command-line.md").read_text()
+    assert set(COMMANDS) - {words[0] for words in OURS} == set()
+    assert [
+        name for name in COMMANDS if f"`{name}`" not in explained and f"task-reporter {name}" not in explained
+    ] == []
+
+
+def test_the_columns_are_those_of_the_csv() -> None:
+    [columns] = blocks(ROOT / "docs" / "command-line.md", "csv")
+    assert columns.strip().split(",") == [*COLUMNS, OTHER]
+
+
+def test_the_permissions_are_those_of_the_calls_that_the_command_line_makes() -> None:
+    text = (ROOT / "docs" / "command-line.md").read_text()
+    explained = set(re.findall(r"`([a-z0-9]+:[A-Z]\w+)`", text)) - {"kms:Decrypt"}
+    services = {permission.split(":")[0] for permission in explained}
+    # What botocore calls the service whose permissions are called cloudwatch, and so on.
+    operations = {
+        xform_name(name): f"{service}:{name}"
+        for service in services
+        for name in Session().get_service_model(service).operation_names
+    }
+    ours = (path for path in (ROOT / "cli").rglob("*.py") if path.parent.name != "report")  # which talks to nobody
+    sources = [*ours, *(ROOT / "layers/core/task_reporter" / name for name in SHARED)]
+    called = {name for path in sources for name in re.findall(r"\.(\w+)\(", path.read_text())}
+    made = {operations[name] for name in called & operations.keys()}
+    # A transaction needs the permissions of its writes; what lists tasks is data of a kind.
+    made = made - {"dynamodb:TransactWriteItems"} | {"dynamodb:PutItem", "dynamodb:UpdateItem"}
+    assert made | {f"ec2:{kind.operation}" for kind in KINDS.values()} == explained
 
 
 def test_every_attribute_that_is_told_is_explained() -> None:

@@ -403,6 +403,32 @@ def test_nothing_outside_the_allow_list_is_told(outcome: str) -> None:
         assert all(set(task) <= own | set(TOLD) for task in tasks_in(told))
 
 
+# A notice that was sent to see one arrive
+
+
+def test_a_test_is_told_as_one_everywhere() -> None:
+    for told in [notice(row(1, test="true")), plain(notice(row(1, test="true")))]:
+        assert told.subject.startswith("TEST: EC2 bundle task ")
+        assert told.attributes["test"] == {"DataType": "String", "StringValue": "true"}
+        assert all(task["test"] is True for task in tasks_in(told))
+
+
+def test_no_other_notice_is() -> None:
+    for told in [notice(row(1)), *compose([row(n) for n in range(9)], 5)]:
+        assert "TEST" not in told.subject
+        assert "test" not in told.attributes
+        assert not any("test" in task for task in tasks_in(told))
+
+
+@pytest.mark.parametrize("digest_above", [1, 5])
+def test_a_test_never_joins_a_digest(digest_above: int) -> None:
+    real = [row(n) for n in range(1, 8)]
+    tests = [row(8, test="true"), row(9, test="true")]
+    told = compose([*real, *tests], digest_above)
+    assert [len(one.rows) for one in told] == [1, 1, 7]
+    assert_each_is_told_once([*real, *tests], told)
+
+
 # Commands that people paste into a shell
 
 

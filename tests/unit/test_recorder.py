@@ -13,7 +13,7 @@ from task_reporter.history import History
 from task_reporter.kinds import BUNDLE, COMPLETE, FAILED, Kind
 from task_reporter.life import Poll
 from task_reporter.recorder import Recorded, record, record_all
-from task_reporter.rows import Key
+from task_reporter.rows import POLL_PREFIX, Key
 from tests.canned_ec2 import Answer, canned_ec2, no_pauses, told
 from tests.models.table import DynamoDb, Table
 
@@ -49,11 +49,15 @@ def history(dynamodb):
 
 
 def states(table):
-    return {key.task_id: (row["state"], row.get("outcome")) for key, row in table.rows.items()}
+    tasks = {key.task_id: row for key, row in table.rows.items() if not key.task_id.startswith(POLL_PREFIX)}
+    return {task_id: (row["state"], row.get("outcome")) for task_id, row in tasks.items()}
 
 
 def poll_all(ec2, history, *kinds, **options):
-    return record_all(kinds, ec2.client(), history, POLL, **options)
+    """What a poll did; raises PollError as the handler does."""
+    polled = record_all(kinds, ec2.client(), history, POLL, **options)
+    polled.summary()
+    return polled.done
 
 
 # A poll that goes well
@@ -105,14 +109,85 @@ def test_a_poll_that_finds_nothing_new_only_reads(dynamodb, history):
         record(BUNDLE, ec2.client(), history, POLL)
         dynamodb.calls.clear()
         recorded = record(BUNDLE, ec2.client(), history, POLL)
-    assert dynamodb.calls == ["batch_get_item", "query"]
+    assert dynamodb.calls == ["batch_get_item"]
     assert recorded.summary() == {"listed": 1, "written": 0, "ended": {}}
 
 
-def test_an_empty_list_asks_only_what_is_unfinished(dynamodb, history):
+def test_an_empty_list_asks_the_history_nothing(dynamodb, history):
     with canned_ec2(told("empty")) as ec2:
-        assert record(BUNDLE, ec2.client(), history, POLL) == Recorded("bundle", 0)
-    assert dynamodb.calls == ["query"]
+        assert record(BUNDLE, ec2.client(), history, POLL) == Recorded("bundle")
+    assert dynamodb.calls == []
+
+
+def test_a_poll_asks_what_it_must_know_once_however_many_kinds_there_are(dynamodb, history):
+    with canned_ec2(told("empty"), Answer(IMPORTED.body.replace(b"completed", b"active"))) as ec2:
+        poll_all(ec2, history, BUNDLE, OTHER)
+    before, after = dynamodb.calls[:3], dynamodb.calls[3:]
+    assert before == ["query", "query", "batch_get_item"]
+    assert after == ["transact_write_items", "batch_get_item", *["transact_write_items"] * 2]
+
+
+@pytest.mark.parametrize("call", ["query", "batch_get_item"])
+def test_where_that_can_not_be_read_what_ec2_lists_is_recorded_all_the_same(call, table):
+    class Throttled(DynamoDb):
+        tripped = False
+
+        def fail(self):
+            self.tripped = True
+            raise ClientError({"Error": {"Code": "ThrottlingException"}}, call)
+
+        def query(self, **asked):
+            return self.fail() if call == "query" else super().query(**asked)
+
+        def batch_get_item(self, RequestItems):
+            fails = call == "batch_get_item" and not self.tripped
+            return self.fail() if fails else super().batch_get_item(RequestItems)
+
+    history = History(Throttled(table), "history", pause=lambda seconds: None)
+    with canned_ec2(told("bundling")) as ec2, pytest.raises(PollError, match=r"^history: .*Throttling"):
+        poll_all(ec2, history, BUNDLE)
+    assert states(table) == {"bun-2a4e041c": ("bundling", None)}
+
+
+# The heartbeat
+
+
+def heartbeat(table, kind="bundle"):
+    return table.rows.get(Key(SCOPE, f"poll#{kind}"))
+
+
+def test_a_good_poll_leaves_its_heartbeat(table, history):
+    with canned_ec2(told("bundling")) as ec2:
+        poll_all(ec2, history, BUNDLE)
+    assert heartbeat(table) == {
+        "scope": SCOPE, "task_id": "poll#bundle", "polled_at": "2026-11-23T12:40:00.000Z", "listed": 1
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["html-page", "no-xml", "error-unauthorized"])
+def test_a_bad_answer_leaves_the_last_heartbeat(name, table, history):
+    with canned_ec2(told("bundling"), told(name)) as ec2:
+        poll_all(ec2, history, BUNDLE)
+        before = dict(heartbeat(table))
+        polled = record_all([BUNDLE], ec2.client(), history, Poll(SCOPE, NOW + timedelta(minutes=5)))
+    assert heartbeat(table) == before
+    assert (polled.good, len(polled.problems)) == ([], 1)
+
+
+def test_a_poll_that_was_overtaken_does_not_turn_the_heartbeat_back(table, history):
+    with canned_ec2(told("bundling")) as ec2:
+        poll_all(ec2, history, BUNDLE)
+
+        class Overtaken(DynamoDb):
+            def batch_get_item(self, RequestItems):
+                answer = super().batch_get_item(RequestItems)
+                table.rows[Key(SCOPE, "poll#bundle")]["polled_at"] = "2026-11-23T12:59:00.000Z"
+                return answer
+
+        overtaken = History(Overtaken(table), "history", pause=lambda seconds: None)
+        polled = record_all([BUNDLE], ec2.client(), overtaken, Poll(SCOPE, NOW + timedelta(minutes=5)))
+    assert heartbeat(table)["polled_at"] == "2026-11-23T12:59:00.000Z"
+    assert polled.problems == []
 
 
 @pytest.mark.parametrize(("minutes", "outcome"), [(2, None), (3, "failed")])
@@ -123,7 +198,7 @@ def test_a_failure_that_leaves_the_list_before_its_code_comes_is_settled_all_the
         [row] = table.rows.values()
         assert (row["state"], row.get("outcome")) == ("failed", None)
         later = times.moment(row["updated_at"]) + timedelta(minutes=minutes)
-        record(BUNDLE, ec2.client(), history, Poll(SCOPE, later))
+        record(BUNDLE, ec2.client(), history, Poll(SCOPE, later), [dict(row)])
     [row] = table.rows.values()
     assert row.get("outcome") == outcome
     assert row["awaiting"] == ("notification" if outcome else "outcome")
@@ -140,7 +215,8 @@ def test_what_still_runs_and_is_not_listed_is_left_alone(table, history):
             "scope": SCOPE, "task_id": "bun-foreign", "kind": "bundle", "awaiting": "outcome"
         }  # fmt: skip
         before = {key: dict(row) for key, row in table.rows.items()}
-        assert record(BUNDLE, ec2.client(), history, POLL).written == []
+        running = [row for row in before.values() if row["awaiting"] == "outcome"]
+        assert record(BUNDLE, ec2.client(), history, POLL, running).written == []
     assert table.rows == before
 
 
@@ -270,25 +346,25 @@ def test_out_of_time_nothing_is_asked_and_every_kind_is_named(dynamodb, history)
     with canned_ec2(told("bundling")) as ec2, pytest.raises(PollError) as caught:
         poll_all(ec2, history, BUNDLE, OTHER, deadline=Deadline(lambda: 2999))
     assert (ec2.requests, dynamodb.calls) == ([], [])
-    assert [problem.split(":")[0] for problem in caught.value.problems] == ["bundle", "import-image"]
+    assert [problem.split(":")[0] for problem in caught.value.problems] == ["history", "bundle", "import-image"]
     assert "out of time while listing bundle tasks" in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("checks", "doing"),
-    [(2, "reading the history"), (3, "reading the history"), (4, "writing the history")],
-    ids=["before reading", "before the unfinished", "before writing"],
+    [(2, "reading the history"), (3, "writing the history")],
+    ids=["before reading", "before writing"],
 )
 def test_time_that_runs_out_on_the_way_stops_the_poll(checks, doing, dynamodb, table, history):
     remaining = iter([60_000] * checks + [0] * 9)
     with canned_ec2(told("bundling")) as ec2, pytest.raises(OutOfTimeError, match=f"while {doing}"):
-        record(BUNDLE, ec2.client(), history, POLL, Deadline(lambda: next(remaining)))
+        record(BUNDLE, ec2.client(), history, POLL, deadline=Deadline(lambda: next(remaining)))
     assert table.rows == {}
     assert len(dynamodb.calls) == checks - 2
 
 
 def test_the_next_poll_goes_on_where_time_ran_out(table, history):
-    remaining = iter([60_000] * 5 + [0] * 9)
+    remaining = iter([60_000] * 8 + [0] * 9)
     with canned_ec2(told("bundling"), IMPORTED) as ec2:
         with pytest.raises(PollError, match=r"^import-image: out of time"):
             poll_all(ec2, history, BUNDLE, OTHER, deadline=Deadline(lambda: next(remaining)))

@@ -12,6 +12,7 @@ import pytest
 
 from task_reporter import aws
 from task_reporter.errors import PollError, SettingError
+from task_reporter.rows import POLL_PREFIX
 from tests.canned_ec2 import canned_ec2, told
 from tests.models.table import DynamoDb, Table
 
@@ -73,6 +74,10 @@ def ec2(monkeypatch, table, made):
         yield ec2
 
 
+def tasks(table):
+    return {key: row for key, row in table.rows.items() if not key.task_id.startswith(POLL_PREFIX)}
+
+
 def entries(log):
     return [json.loads(line) for line in log.getvalue().splitlines()]
 
@@ -80,7 +85,7 @@ def entries(log):
 @pytest.mark.parametrize("event", [SCHEDULE, {}, None, [], "x"], ids=["schedule", "{}", "null", "list", "text"])
 def test_whatever_the_event_the_poll_is_recorded(event, app, ec2, table, log):
     assert app.handler(event, CONTEXT) == {"bundle": {"listed": 1, "written": 1, "ended": {"complete": 1}}}
-    [row] = table.rows.values()
+    [row] = tasks(table).values()
     assert (row["scope"], row["task_id"], row["outcome"]) == (ENVIRONMENT["SCOPE"], "bun-2a4e041c", "complete")
 
 
@@ -93,6 +98,17 @@ def test_each_poll_is_logged_in_numbers_with_the_ids_that_ended(app, ec2, log):
     assert first["tasks"] == {"bun-2a4e041c": "complete"}
     assert first["function_request_id"] == CONTEXT.aws_request_id
     assert (second["written"], second["tasks"]) == (0, {})
+
+
+def test_each_poll_is_told_to_cloudwatch_also_one_that_fails(app, ec2, log, monkeypatch, capsys):
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "my-stack")
+    ec2.answers = [told("complete"), told("html-page")]
+    app.handler({}, CONTEXT)
+    with pytest.raises(PollError):
+        app.handler({}, CONTEXT)
+    first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (first["service"], first["GoodPolls"], first["TasksComplete"]) == ("my-stack", [1], [1])
+    assert (second["GoodPolls"], second["TasksListed"]) == ([0], [0])
 
 
 def test_the_answer_can_be_written_as_json(app, ec2, log):
@@ -112,7 +128,7 @@ def test_a_poll_that_fails_fails_the_function(app, ec2, table, log):
     ec2.answers = [told("without-id")]
     with pytest.raises(PollError, match="without an id"):
         app.handler({}, CONTEXT)
-    assert len(table.rows) == 1
+    assert len(tasks(table)) == 1
     assert entries(log)[0]["listed"] == 1
 
 
@@ -127,7 +143,7 @@ def test_the_retention_is_the_templates(app, ec2, table, log, monkeypatch):
     monkeypatch.setenv("RETENTION_DAYS", "90")
     monkeypatch.setattr(app.times, "now", lambda: app.times.moment("2027-11-23T12:00:00.000Z"))
     assert app.handler({}, CONTEXT)["bundle"] == {"listed": 1, "written": 0, "ended": {}}
-    assert table.rows == {}
+    assert tasks(table) == {}
 
 
 def test_settings_and_clients_are_kept_while_the_function_is_warm(app, ec2, log, made):

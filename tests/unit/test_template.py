@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,15 @@ from botocore.model import ServiceModel
 import task_reporter
 from local.environments import ROOT, SUPPORTED
 from task_reporter.errors import SettingError
+from task_reporter.figures import NAMESPACE
 from task_reporter.kinds import KINDS, OUTCOMES
-from task_reporter.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME
+from task_reporter.notice_figures import figures_of_notices
+from task_reporter.notifier import Announced
+from task_reporter.poll_figures import figures_of_poll
+from task_reporter.recorder import Polled, Recorded
+from task_reporter.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, Row
 from task_reporter.settings import notifier_settings, recorder_settings
+from task_reporter.writes import Insert
 from tests.models.stream_mapping import matches, parse_pattern
 from tests.template import default, event_properties, properties, table_properties, template
 
@@ -527,7 +534,13 @@ def test_every_setting_that_a_function_reads_is_set_and_no_other(function: str, 
     with pytest.raises(SettingError):
         read(asked)
     everywhere = template()["Globals"]["Function"]["Environment"]["Variables"]
-    assert everywhere.keys() | properties(function)["Environment"]["Variables"].keys() == asked.names
+    ours = everywhere.keys() - {"POWERTOOLS_SERVICE_NAME"}
+    assert ours | properties(function)["Environment"]["Variables"].keys() == asked.names
+
+
+def test_the_dimension_of_the_metrics_is_the_stack() -> None:
+    everywhere = template()["Globals"]["Function"]["Environment"]["Variables"]
+    assert everywhere["POWERTOOLS_SERVICE_NAME"] == {"Ref": "AWS::StackName"}
 
 
 def test_a_function_logs_in_json_to_its_own_group_which_forgets() -> None:
@@ -603,12 +616,39 @@ def test_the_email_subscription_gets_the_outcomes_that_its_owner_wants() -> None
 # What is shown
 
 
-def test_the_dashboard_is_json_about_resources_that_exist() -> None:
+def widgets() -> list[dict[str, Any]]:
     text = properties("Dashboard")["DashboardBody"]["Fn::Sub"]
-    named = set(re.findall(r"\$\{([A-Za-z]+)(?:\.[A-Za-z]+)?\}", text))
+    told: list[dict[str, Any]] = json.loads(text)["widgets"]
+    return told
+
+
+def test_the_dashboard_is_json_about_resources_that_exist() -> None:
+    named = set(re.findall(r"\$\{([A-Za-z]+)(?:\.[A-Za-z]+)?\}", json.dumps(widgets())))
     assert named <= RESOURCES.keys()
-    widgets = json.loads(re.sub(r"\$\{[^}]+\}", "x", text))["widgets"]
-    assert all(widget["properties"]["title"] and widget["properties"]["metrics"] for widget in widgets)
+    assert all(widget["properties"]["title"] for widget in widgets())
+
+
+def test_the_dashboards_widgets_do_not_overlap() -> None:
+    """On a grid that is 24 wide."""
+    cells = [
+        (x, y)
+        for widget in widgets()
+        for x in range(widget["x"], widget["x"] + widget["width"])
+        for y in range(widget["y"], widget["y"] + widget["height"])
+    ]
+    assert len(cells) == len(set(cells)) == 24 * len({y for _, y in cells})
+
+
+def test_the_dashboard_shows_every_figure_that_the_functions_write_and_no_other() -> None:
+    metrics = [metric for widget in widgets() for metric in widget["properties"].get("metrics", [])]
+    shown = {metric[1] for metric in metrics if metric[0] == NAMESPACE}
+    row: Row = {"scope": "s", "task_id": "t", "finished_at": "2026-11-23T12:00:00.000Z"}
+    ended = Recorded("bundle", written=[Insert({**row, "outcome": outcome}) for outcome in OUTCOMES])
+    figures = [*figures_of_poll(Polled(["bundle"], done=[ended]), datetime.now(UTC))]
+    figures += figures_of_notices(Announced([], {}))
+    assert shown == {figure.name for figure in figures}
+    ours = [metric[2:4] for metric in metrics if metric[0] == NAMESPACE]
+    assert all(dimension == ["service", "${AWS::StackName}"] for dimension in ours)
 
 
 def test_the_serverless_application_repository_has_all_that_it_wants() -> None:

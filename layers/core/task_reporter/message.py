@@ -7,7 +7,7 @@ from typing import Any
 
 from task_reporter.commands import register_command
 from task_reporter.kinds import COMPLETE
-from task_reporter.rows import TOLD, Row, place_of
+from task_reporter.rows import TEST, TOLD, Row, place_of
 from task_reporter.texts import printable
 
 LONGEST_SUBJECT = 99
@@ -41,7 +41,7 @@ class Notice:
         return len(self.message.encode()) + sum(len(text.encode()) for text in counted)
 
 
-BARE = ("scope", "kind", "task_id", "outcome")
+BARE = ("scope", "kind", "task_id", "outcome", TEST)
 
 
 def plain(told: Notice) -> Notice:
@@ -81,6 +81,7 @@ def data_of(row: Row) -> dict[str, Any]:
     account, region = place_of(row)
     data: dict[str, Any] = {"account": account, "region": region}
     data |= {name: row[name] for name in TOLD if name in row}
+    data |= {TEST: True} if TEST in row else {}
     command = register_command(row) if row["outcome"] == COMPLETE else None
     return data | ({"register_command": command} if command else {})
 

@@ -19,6 +19,9 @@ TOLD = (
 )  # fmt: skip
 """The attributes that leave the account's table in a notice; all others are the reporter's own business."""
 
+TEST = "test"
+"""The attribute of a row that stands for no task: it was written to see a notice arrive, and is removed after."""
+
 POLL_PREFIX = "poll#"
 """Rows about the poller itself stand under ids that begin so; no task may."""
 

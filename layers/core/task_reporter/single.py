@@ -6,7 +6,7 @@ from task_reporter import times
 from task_reporter.commands import check_command, register_command
 from task_reporter.kinds import CANCELLED, COMPLETE, FAILED, LOST
 from task_reporter.message import FILTERED_BY, LARGEST, Notice, attributes, data_of, plain, subject, task_name
-from task_reporter.rows import Row, place_of
+from task_reporter.rows import TEST, Row, place_of
 from task_reporter.texts import shortened
 
 VERDICTS = {
@@ -15,6 +15,7 @@ VERDICTS = {
     CANCELLED: "was cancelled.",
     LOST: "vanished from EC2's list before it was seen to end.",
 }
+IS_A_TEST = "This is a test: there is no such task. A real notice looks like what follows."
 LEAST_ERROR = 500
 """Bytes of error text below which cutting it further gains nothing."""
 
@@ -29,26 +30,34 @@ def notice(row: Row) -> Notice:
 
 
 def _single(row: Row) -> Notice:
+    kind = f"{'TEST: ' if TEST in row else ''}EC2 {row.get('kind', 'unknown')} task "
     return Notice(
         (row,),
-        subject(f"EC2 {row.get('kind', 'unknown')} task ", str(row["task_id"]), f" {row['outcome']} ({row['scope']})"),
+        subject(kind, str(row["task_id"]), f" {row['outcome']} ({row['scope']})"),
         _text(row),
         {"type": "task", **data_of(row)},
-        attributes(row, {name: str(row.get(name, "")) for name in FILTERED_BY}),
+        attributes(row, {name: str(row.get(name, "")) for name in (*FILTERED_BY, TEST)}),
     )
 
 
 def _text(row: Row) -> str:
     outcome = str(row["outcome"])
     parts = [
+        IS_A_TEST if TEST in row else None,
         f"EC2 {task_name(row)} {VERDICTS.get(outcome, f'ended: {outcome}.')}",
         "\n".join(f"  {label:<13} {value}" for label, value in _facts(row) if value),
         _error(row),
         _next_step(row),
-        "The history keeps this task under\n"
-        f"  scope = {row['scope']}, task_id = {row['task_id']}\nalso when EC2 no longer lists it.",
+        _kept(row),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _kept(row: Row) -> str | None:
+    if TEST in row:
+        return None
+    place = f"scope = {row['scope']}, task_id = {row['task_id']}"
+    return f"The history keeps this task under\n  {place}\nalso when EC2 no longer lists it."
 
 
 def _facts(row: Row) -> Iterator[tuple[str, str | None]]:

@@ -30,6 +30,14 @@ def normalised(text: str) -> str | None:
         return None
 
 
+def seconds_since(text: str, now: datetime) -> int | None:
+    """Whole seconds from the time in ``text`` to ``now``, negative where it lies ahead; None where it is no time."""
+    try:
+        return int((now - moment(text)).total_seconds())
+    except (ValueError, OverflowError):
+        return None
+
+
 def spoken(text: str) -> str:
     """A stored time as a person reads it: ``2026-11-23 12:00:00 UTC``."""
     return f"{text[:10]} {text[11:19]} UTC"

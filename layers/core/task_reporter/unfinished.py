@@ -9,18 +9,21 @@ from task_reporter.rows import Row, from_item, to_attribute
 INDEX = "by-awaiting"
 
 
-def rows_awaiting(history: History, scope: str, what: str, deadline: Deadline = NO_DEADLINE) -> list[Row]:
-    """The rows of ``scope`` that await ``what``. What was written a moment ago may be missing or old: it is an index.
+def rows_awaiting(history: History, scope: str | None, what: str, deadline: Deadline = NO_DEADLINE) -> list[Row]:
+    """The rows of ``scope``, or of every scope, that await ``what``.
 
-    Raises OutOfTimeError and botocore's errors.
+    What was written a moment ago may be missing or old: it is an index. Raises OutOfTimeError and botocore's errors.
     """
     asked: dict[str, Any] = {
         "TableName": history.table,
         "IndexName": INDEX,
-        "KeyConditionExpression": "awaiting = :what AND #scope = :scope",
-        "ExpressionAttributeNames": {"#scope": "scope"},
-        "ExpressionAttributeValues": {":what": to_attribute(what), ":scope": to_attribute(scope)},
+        "KeyConditionExpression": "awaiting = :what",
+        "ExpressionAttributeValues": {":what": to_attribute(what)},
     }
+    if scope is not None:
+        asked["KeyConditionExpression"] += " AND #scope = :scope"
+        asked["ExpressionAttributeNames"] = {"#scope": "scope"}
+        asked["ExpressionAttributeValues"][":scope"] = to_attribute(scope)
     rows: list[Row] = []
     while True:
         deadline.check("reading the history")

@@ -1,0 +1,49 @@
+"""``task-reporter redrive``."""
+
+import click
+
+from task_reporter.times import now
+from task_reporter_cli.home import Home
+from task_reporter_cli.options import at_home
+
+
+@click.command("redrive")
+@click.argument("tasks", nargs=-1, metavar="[TASK]...")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    default=60,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to watch them go.",
+)
+@at_home
+def command(home: Home, tasks: tuple[str, ...], timeout: float) -> None:
+    """Send tasks that were not announced yet through the notifier again.
+
+    Without TASK, all of them. What was announced is not announced again. Exit status 1 where some still wait when the
+    time is over; they go on waiting, none is lost.
+
+    \b
+    Examples:
+      task-reporter redrive
+      task-reporter redrive bun-2a4e041c
+    """
+    from task_reporter_cli.errors import RefusedError
+    from task_reporter_cli.output.progress import bar
+    from task_reporter_cli.redriving import chosen, settling, touch
+
+    wanted = chosen(home, tasks)
+    touched = touch(wanted, home.history, now())
+    if not touched:
+        click.echo("Nothing awaits its notification.", err=True)
+        return
+    left = list(touched)
+    with bar("announced", len(touched)) as advance:
+        for left in settling(touched, home.history, timeout):
+            advance(len(touched) - len(left))
+    click.echo(f"Announced {len(touched) - len(left)} of {len(touched)}.")
+    if left:
+        named = ", ".join(key.task_id for key in left[:5]) + (" …" if len(left) > 5 else "")
+        more = f"`task-reporter status{home.flags}` says more"
+        raise RefusedError(f"{len(left)} still await their notification: {named}; none is lost, {more}")

@@ -1,0 +1,51 @@
+"""``task-reporter status``."""
+
+import json
+import sys
+
+import click
+
+from task_reporter.times import now
+from task_reporter_cli.home import Home
+from task_reporter_cli.options import at_home
+
+MARKS = {"well": ("✓", "green"), "wrong": ("✗", "red"), "unknown": ("?", "yellow")}
+
+
+@click.command("status")
+@click.option(
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="For people, or programs.",
+)
+@at_home
+def command(home: Home, output: str) -> None:
+    """Whether the reporter itself is well.
+
+    Looks at the stack, its schedule, the last polls, running tasks, tasks that nobody was told of, the stream to the
+    notifier, subscribers, the dead-letter queue and alarms. Exit status 1 where anything is wrong, or can't be seen.
+
+    \b
+    Examples:
+      task-reporter status
+      task-reporter status --output json
+    """
+    from task_reporter_cli.status.examination import examine
+    from task_reporter_cli.status.findings import WELL
+
+    found = examine(home, now())
+    bad = [finding for finding in found if finding.level != WELL]
+    if output == "json":
+        told = [{"part": one.part, "level": one.level, "text": one.text, "todo": one.todo} for one in found]
+        json.dump({"well": not bad, "parts": told}, sys.stdout, ensure_ascii=False, indent=2)
+        click.echo()
+    else:
+        width = max(len(finding.part) for finding in found)
+        for finding in found:
+            mark, colour = MARKS[finding.level]
+            click.echo(f"{click.style(mark, fg=colour)} {finding.part.ljust(width)}  {finding.text}")
+            if finding.todo:
+                click.echo(f"  {' ' * width}  → {finding.todo}")
+    click.get_current_context().exit(1 if bad else 0)

@@ -1,0 +1,56 @@
+"""``task-reporter wait``."""
+
+import sys
+
+import click
+
+from task_reporter.kinds import CANCELLED, COMPLETE, FAILED, LOST
+from task_reporter_cli.home import Home
+from task_reporter_cli.items import Item
+from task_reporter_cli.options import at_home
+
+STATUSES = {COMPLETE: 0, FAILED: 3, CANCELLED: 4, LOST: 5}
+ANOTHER_OUTCOME = 6
+OUT_OF_TIME = 124
+"""As of timeout(1)."""
+
+
+@click.command("wait")
+@click.argument("task")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0), metavar="MINUTES", help="Give up after so many. [default: never]"
+)
+@at_home
+def command(home: Home, task: str, timeout: float | None) -> None:
+    """Wait until a task ends; the exit status says how.
+
+    0: complete, 3: failed, 4: cancelled, 5: lost, 124: not within --timeout. The outcome goes to standard output. The
+    history is asked every few seconds, EC2 only whether a task that the history does not hold yet has just begun.
+
+    \b
+    Examples:
+      task-reporter wait bun-2a4e041c && echo ready
+      task-reporter wait bun-2a4e041c --timeout 90
+    """
+    from task_reporter_cli.errors import NoTaskError
+    from task_reporter_cli.find import find
+    from task_reporter_cli.output.columns import state
+    from task_reporter_cli.output.progress import working
+    from task_reporter_cli.waiting import is_listed, looks
+
+    def look() -> Item | None:
+        try:
+            return find(home, task)
+        except NoTaskError:
+            if not is_listed(home.account.client("ec2"), task):
+                raise
+            return None
+
+    with working(f"waiting for {task}") as tell:
+        for row in looks(look, None if timeout is None else timeout * 60):
+            tell(f"{task}: {state(row) if row else 'begun, not polled yet'}")
+    if not row or "outcome" not in row:
+        click.echo(f"{task} has not ended within {timeout:g} minutes.", err=True)
+        sys.exit(OUT_OF_TIME)
+    click.echo(row["outcome"])
+    click.get_current_context().exit(STATUSES.get(row["outcome"], ANOTHER_OUTCOME))

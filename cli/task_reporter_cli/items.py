@@ -1,0 +1,44 @@
+"""Rows as the command line shows them: everything that is stored, whatever version stored it."""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+Item = dict[str, Any]
+"""Attribute name → plain value, such as JSON knows: text, number, true, null, list or object."""
+
+
+def plain_item(item: Mapping[str, Mapping[str, Any]]) -> Item:
+    """A stored item in plain values.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html
+    """
+    return {name: _plain(typed) for name, typed in item.items()}
+
+
+def _plain(typed: Mapping[str, Any]) -> Any:
+    ((form, value),) = typed.items()
+    match form:
+        case "N":
+            return _number(value)
+        case "NS":
+            return [_number(number) for number in value]
+        case "NULL":
+            return None
+        case "B":
+            return base64.b64encode(value).decode()
+        case "BS":
+            return [base64.b64encode(some).decode() for some in value]
+        case "L":
+            return [_plain(one) for one in value]
+        case "M":
+            return plain_item(value)
+    return value
+
+
+def _number(text: str) -> int | float:
+    """Whole numbers stay whole, however large."""
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)

@@ -1,0 +1,45 @@
+"""A group of commands that imports a command only when it runs: what the others need is not waited for."""
+
+from importlib import import_module
+
+import click
+from click.shell_completion import CompletionItem
+
+COMMANDS = {
+    "list": "Tasks, newest first, running ones included.",
+    "show": "Everything about one task, and what can be done next.",
+    "status": "Whether the reporter itself is well.",
+    "register": "Make an AMI of a bundle, also of one that EC2 has forgotten.",
+    "wait": "Wait until a task ends; the exit status says how.",
+    "redrive": "Send tasks that were not announced yet through the notifier again.",
+    "test": "Send one notice, marked as a test, down the whole real path.",
+    "report": "Write one self-contained page about the history.",
+    "completion": "Print the script that completes commands in your shell.",
+}
+"""Every command, in the order of help, with the first line of its own help."""
+
+
+class LazyGroup(click.Group):
+    """Commands live in ``task_reporter_cli.commands``, each in the module of its name, as ``command``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The command of that name, imported now."""
+        if name not in COMMANDS:
+            return None
+        command = import_module(f"task_reporter_cli.commands.{name}_").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands in the help, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The names that begin so, without importing any."""
+        names = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
+        return names if not incomplete.startswith("-") else super().shell_complete(ctx, incomplete)

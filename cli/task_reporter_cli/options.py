@@ -1,0 +1,51 @@
+"""The options that commands share. They may stand before the command's name as well as after it."""
+
+from collections.abc import Callable
+from functools import wraps
+from os import environ
+from typing import Any
+
+import click
+
+from task_reporter_cli.home import DEFAULT_STACK, Home
+
+Function = Callable[..., Any]
+WHERE = ("stack", "table", "profile", "region")
+
+
+def where_options(function: Function) -> Function:
+    """``--stack``, ``--table``, ``--profile`` and ``--region``."""
+    options = (
+        click.option("--stack", metavar="NAME", help=f"The stack. [TASK_REPORTER_STACK; default: {DEFAULT_STACK}]"),
+        click.option("--table", metavar="NAME", help="The history's table, in place of the stack."),
+        click.option("--profile", metavar="NAME", help="AWS profile. [AWS_PROFILE]"),
+        click.option("--region", metavar="NAME", help="AWS region. [AWS_REGION, AWS_DEFAULT_REGION, the profile's]"),
+    )
+
+    @wraps(function)
+    def without(*args: Any, **given: Any) -> Any:
+        return function(*args, **{name: value for name, value in given.items() if name not in WHERE})
+
+    for option in reversed(options):
+        without = option(without)
+    return without
+
+
+def at_home(function: Function) -> Function:
+    """The same options for a command, which gets what they say as its first argument: a Home."""
+
+    @wraps(function)
+    def with_home(*args: Any, **given: Any) -> Any:
+        return function(_home(click.get_current_context()), *args, **given)
+
+    return where_options(with_home)
+
+
+def _home(context: click.Context) -> Home:
+    """What the nearest of command and group says."""
+    near, far = context.params, context.find_root().params
+    said = {name: near.get(name) or far.get(name) for name in WHERE}
+    if said["stack"] and said["table"]:
+        raise click.UsageError("Give --stack or --table, not both.")
+    stack = said["stack"] or environ.get("TASK_REPORTER_STACK") or DEFAULT_STACK
+    return Home(None if said["table"] else stack, said["table"], said["profile"], said["region"])

@@ -1,0 +1,97 @@
+"""Tasks in columns, for people: in colour on a terminal, as plain text elsewhere, where no cell is ever cut."""
+
+from collections.abc import Iterable
+from itertools import chain, islice
+from typing import TextIO
+
+from task_reporter.times import spoken_length
+from task_reporter_cli.items import Item
+from task_reporter_cli.when import short
+
+HEADS = ("task", "kind", "state", "resource", "last change (UTC)", "took", "note")
+MEASURED = 1000
+"""Rows from which plain text takes its widths; a later cell that is wider pushes its line, and is not cut."""
+COLOURS = {"complete": "green", "failed": "red", "cancelled": "yellow", "lost": "magenta"}
+
+
+def cells(row: Item) -> tuple[str, ...]:
+    """One line of the list."""
+    return tuple(
+        one_line(text)
+        for text in (
+            row.get("task_id"),
+            row.get("kind"),
+            state(row),
+            row.get("resource_id"),
+            short(str(row.get("finished_at") or row.get("updated_at") or "")),
+            took(row),
+            note(row),
+        )
+    )
+
+
+def state(row: Item) -> str:
+    """How it ended, else how far it is: ``complete``, ``bundling 40 %``."""
+    if "outcome" in row:
+        return str(row["outcome"])
+    return f"{row.get('state', '')} {row['progress']} %" if "progress" in row else str(row.get("state", ""))
+
+
+def took(row: Item) -> str:
+    """How long it took, where both ends are known and make sense."""
+    if not ("started_at" in row and "finished_at" in row):
+        return ""
+    try:
+        return spoken_length(str(row["started_at"]), str(row["finished_at"])) or ""
+    except (ValueError, OverflowError):
+        return ""
+
+
+def note(row: Item) -> str:
+    """The one thing more that is worth a look: the image that came of it, the error, or that nobody was told."""
+    said = row.get("image_id") or row.get("error_code") or ""
+    return f"{said} not announced yet".strip() if row.get("awaiting") == "notification" else str(said)
+
+
+def write_plain(rows: Iterable[Item], out: TextIO) -> None:
+    """Aligned columns of plain text."""
+    stream = iter(rows)
+    first = [cells(row) for row in islice(stream, MEASURED)]
+    if not first:
+        return
+    widths = [max(map(len, column)) for column in zip(HEADS, *first, strict=True)]
+    for line in chain([HEADS], first, map(cells, stream)):
+        padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        out.write("  ".join(padded).rstrip() + "\n")
+
+
+def write_rich(rows: Iterable[Item], out: TextIO) -> None:
+    """A table for a terminal."""
+    from rich.table import Table  # costs time, and only a terminal needs it
+    from rich.text import Text
+
+    from task_reporter_cli.output.console import console
+
+    lines = [(cells(row), COLOURS.get(str(row.get("outcome")), "")) for row in rows]
+    if not lines:
+        return
+    # A terminal is narrow: what is the same in every line, or in none, is left out.
+    told = [head for head, *column in zip(HEADS, *(line for line, _ in lines), strict=True) if _tells(head, column)]
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for head in told:
+        table.add_column(head, overflow="fold")
+    for line, colour in lines:
+        styled = {"state": colour}
+        table.add_row(
+            *(Text(cell, styled.get(head, "")) for head, cell in zip(HEADS, line, strict=True) if head in told)
+        )
+    console(out).print(table)
+
+
+def _tells(head: str, column: list[str]) -> bool:
+    return len(set(column)) > 1 if head == "kind" else any(column)
+
+
+def one_line(text: object) -> str:
+    """``text`` in one line, with nothing in it that a terminal would obey."""
+    return "".join(char if char.isprintable() else "�" for char in ("" if text is None else str(text)))

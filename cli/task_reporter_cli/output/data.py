@@ -1,0 +1,54 @@
+"""JSON and CSV: stable, complete, in constant memory."""
+
+import csv
+import json
+from collections.abc import Iterable
+from typing import Any, TextIO
+
+from task_reporter_cli.items import Item
+
+COLUMNS = (
+    "scope", "task_id", "kind", "state", "outcome", "resource_id", "progress", "started_at", "updated_at",
+    "first_seen_at", "finished_at", "notified_at", "image_id", "bucket", "prefix", "image_location", "error_code",
+    "error_message", "awaiting", "awaiting_since", "missing_since", "redriven_at", "expires_at",
+)  # fmt: skip
+"""CSV's columns, in this order; later versions add further ones behind ``other`` only."""
+OTHER = "other"
+"""CSV's last column: whatever else a row holds, as JSON."""
+
+
+def write_json(rows: Iterable[Item], out: TextIO) -> None:
+    """One JSON array, one row a line, attributes in a stable order."""
+    before = "\n"
+    out.write("[")
+    for row in rows:
+        out.write(before + in_json(ordered(row)))
+        before = ",\n"
+    out.write("\n]\n" if before != "\n" else "]\n")
+
+
+def write_csv(rows: Iterable[Item], out: TextIO) -> None:
+    """CSV with a header, quoted where needed (RFC 4180, but lines end as the system's do)."""
+    writer = csv.writer(out, lineterminator="\n")
+    # Before Python 3.13 a carriage return alone is not quoted, and ends the line for whoever reads it.
+    careful = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    writer.writerow([*COLUMNS, OTHER])
+    for row in rows:
+        other = {name: value for name, value in row.items() if name not in COLUMNS}
+        cells = [str(row.get(name, "")) for name in COLUMNS]
+        fit = careful if any("\r" in cell for cell in cells) else writer
+        fit.writerow([*cells, in_json(other, sort_keys=True) if other else ""])
+
+
+def in_json(value: Item, **options: Any) -> str:
+    """``value`` as JSON. What a terminal would obey, or what ends a line for some, is escaped as JSON does it."""
+    text = json.dumps(value, ensure_ascii=False, **options)
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text)
+
+
+def ordered(row: Item) -> Item:
+    """``row`` with the attributes that we know first, in the order of ``COLUMNS``, then the others by name."""
+    known = {name: row[name] for name in COLUMNS if name in row}
+    return known | {name: row[name] for name in sorted(row) if name not in known}

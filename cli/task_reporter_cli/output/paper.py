@@ -1,0 +1,26 @@
+"""What a command says to a person: titles, facts, next steps. Bold on a terminal, and never wrapped or cut."""
+
+from collections.abc import Iterable
+
+import click
+
+from task_reporter_cli.output.columns import one_line
+
+
+class Paper:
+    """Standard output, for people."""
+
+    def title(self, text: str) -> None:
+        """A heading."""
+        click.echo(click.style(one_line(text), bold=True) + "\n")
+
+    def facts(self, facts: Iterable[tuple[str, str]]) -> None:
+        """Labels with their values, aligned."""
+        told = list(facts)
+        width = max((len(label) for label, _ in told), default=0)
+        for label, value in told:
+            click.echo(f"  {click.style(one_line(label).ljust(width), dim=True)}  {one_line(value)}")
+
+    def step(self, why: str, command: str) -> None:
+        """A command that can be pasted, and why one would."""
+        click.echo(f"\n{why}:\n\n  {click.style(one_line(command), bold=True)}")

@@ -1,0 +1,63 @@
+"""Sending rows that await notification through the notifier again: a touch puts them on the stream once more."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+
+from task_reporter.history import History
+from task_reporter.rows import AWAITING_NOTIFICATION, Key, Value, key_of
+from task_reporter.times import stamp
+from task_reporter.unfinished import rows_awaiting
+from task_reporter.writes import Update
+from task_reporter_cli.errors import RefusedError
+from task_reporter_cli.find import find
+from task_reporter_cli.home import Home
+from task_reporter_cli.reader import about
+
+PAUSE = 1.0
+"""Seconds between two looks at what still waits."""
+
+
+def chosen(home: Home, tasks: Sequence[str]) -> list[Key]:
+    """The rows to send: those of ``tasks``, or all that await notification where none is named.
+
+    Raises NoTaskError, RefusedError where a task awaits no notification, and botocore's errors.
+    """
+    if not tasks:
+        with about(home.dynamodb, home.table):
+            return [key_of(row) for row in rows_awaiting(home.history, None, AWAITING_NOTIFICATION)]
+    rows = [find(home, task) for task in dict.fromkeys(tasks)]
+    for row in rows:
+        if row.get("awaiting") != AWAITING_NOTIFICATION:
+            told = f"was announced at {row['notified_at']}" if "notified_at" in row else "has not ended"
+            raise RefusedError(f"task {row['task_id']} {told}, so there is nothing to send; nothing was sent")
+    return [key_of(row) for row in rows]
+
+
+def touch(keys: Sequence[Key], history: History, now: datetime) -> list[Key]:
+    """Touch the rows of ``keys`` that still await notification; those that were touched.
+
+    Raises HistoryError and botocore's errors.
+    """
+    still: dict[str, Value | None] = {"awaiting": AWAITING_NOTIFICATION}
+    done = history.apply([Update(key, {"redriven_at": stamp(now)}, still) for key in keys])
+    return [write.key for write in done.written]
+
+
+def settling(
+    keys: Sequence[Key],
+    history: History,
+    seconds: float,
+    pause: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[list[Key]]:
+    """Those of ``keys`` that still await notification, look by look, until none does or ``seconds`` are over."""
+    until = clock() + seconds
+    left = list(keys)
+    while left:
+        rows = history.read(left)
+        left = [key for key in left if rows.get(key, {}).get("awaiting") == AWAITING_NOTIFICATION]
+        yield left
+        if not left or clock() >= until:
+            return
+        pause(PAUSE)

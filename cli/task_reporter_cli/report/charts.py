@@ -1,0 +1,86 @@
+"""The charts, as SVG that stands in the page and takes its colours, fonts and lines from the page's style.
+
+No text of a row gets into a chart, only numbers, days and this package's own words.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from pygal import Bar, StackedBar
+from pygal.style import Style
+
+from task_reporter.kinds import OUTCOMES
+from task_reporter_cli.report.labels import labels, thinned, ticks
+from task_reporter_cli.report.lengths import Bin, spoken_edge
+from task_reporter_cli.report.periods import OverTime
+from task_reporter_cli.report.svg import bare
+from task_reporter_cli.report.tasks import OTHER
+
+# pygal puts a finder for its maps, which nobody needs here, into the way of every later import of anybody's. On
+# Python 3.11 each import that fails then warns of it.
+sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "pygal"]
+
+STACKED = (*OUTCOMES, OTHER)
+"""From the bottom up. The style knows them by their place: the first is ``color-0``."""
+
+FONT_SIZE = 12
+"""In the chart's own units, as its width and height are."""
+
+LABEL_WIDTH = 62
+
+
+def outcomes_over_time(over_time: OverTime, width: int, height: int) -> str:
+    """Stacked bars, one for each period."""
+    tallest = max(sum(period.counts.values()) for period in over_time.periods)
+    chart = _chart(StackedBar, width, height, tallest)
+    chart.x_labels = thinned(labels(over_time), width // LABEL_WIDTH)
+    for group in STACKED:
+        chart.add(group, [_part(over_time.name(period), period.counts, group) for period in over_time.periods])
+    return bare(chart.render())
+
+
+def lengths(bins: Sequence[Bin], width: int, height: int) -> str:
+    """Bars, one for each bin."""
+    chart = _chart(Bar, width, height, max(part.count for part in bins))
+    chart.x_labels = thinned([_edge(part) for part in bins], width // LABEL_WIDTH)
+    chart.add("lengths", [{"value": part.count, "tooltip": f"{_range(part)}: {part.count:,}"} for part in bins])
+    return bare(chart.render())
+
+
+def _chart(made_of: type, width: int, height: int, tallest: int) -> Any:
+    """An empty chart without pygal's own style, scripts, legend and title."""
+    marks = ticks(tallest)
+    return made_of(
+        css=[],
+        js=[],
+        style=Style(label_font_size=FONT_SIZE, major_label_font_size=FONT_SIZE),
+        width=width,
+        height=height,
+        margin=6,
+        margin_right=0,
+        margin_bottom=0,
+        spacing=8,
+        rounded_bars=1,
+        truncate_label=-1,
+        y_labels=marks,
+        range=(0, marks[-1]),
+        value_formatter=lambda value: f"{int(value):,}",
+        show_legend=False,
+        no_prefix=True,
+        disable_xml_declaration=True,
+    )
+
+
+def _part(name: str, counts: Any, group: str) -> dict[str, Any]:
+    """One part of a stacked bar."""
+    count = counts.get(group, 0)
+    return {"value": count, "tooltip": f"{name}: {count:,} {group} of {sum(counts.values()):,}"}
+
+
+def _edge(part: Bin) -> str:
+    return f"{'' if part.end else '≥ '}{spoken_edge(part.start)}"
+
+
+def _range(part: Bin) -> str:
+    return f"{spoken_edge(part.start)} to {spoken_edge(part.end)}" if part.end else f"{spoken_edge(part.start)} or more"

@@ -1,0 +1,81 @@
+"""What is kept while the rows go by once: numbers of all of them, the tasks themselves only where they are shown."""
+
+import heapq
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, MutableSequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from task_reporter.kinds import COMPLETE, FAILED
+from task_reporter.rows import POLL_PREFIX
+from task_reporter_cli.report.tasks import RUNNING, Task, task_of
+
+MOST_LISTED = 10_000
+MOST_SLOWEST = 8
+
+
+@dataclass(slots=True)
+class Failure:
+    """One error code: how many tasks failed with it, and when last (stored form, None where no time is known)."""
+
+    code: str
+    count: int = 0
+    last_at: str | None = None
+
+
+@dataclass(slots=True)
+class Gathered:
+    """The rows so far."""
+
+    groups: Counter[str] = field(default_factory=Counter)
+    days: defaultdict[date, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    """Day on which tasks ended → how many as what."""
+    lengths: defaultdict[str, MutableSequence[float]] = field(default_factory=lambda: defaultdict(lambda: array("d")))
+    """Kind → how long its complete tasks took, in seconds."""
+    failures: dict[str, Failure] = field(default_factory=dict)
+    slow: list[tuple[float, int, Task]] = field(default_factory=list)
+    """Heap of the slowest: seconds, a tie-breaker by which the earlier seen one stays, the task."""
+    listed: list[Task] = field(default_factory=list)
+
+    def add(self, task: Task) -> None:
+        """Count ``task`` in."""
+        self.groups[task.group] += 1
+        if len(self.listed) < MOST_LISTED:
+            self.listed.append(task)
+        if task.group != RUNNING:
+            self._add_ended(task)
+
+    def _add_ended(self, task: Task) -> None:
+        ended_at = task.finished_at or task.updated_at
+        if ended_at:
+            self.days[date.fromisoformat(ended_at[:10])][task.group] += 1
+        if task.group == FAILED:
+            self._add_failure(task.error_code, ended_at)
+        if task.seconds is not None:
+            self._add_length(task, task.seconds)
+
+    def _add_failure(self, code: str, at: str | None) -> None:
+        failure = self.failures.setdefault(code, Failure(code))
+        failure.count += 1
+        failure.last_at = max(filter(None, (failure.last_at, at)), default=None)
+
+    def _add_length(self, task: Task, seconds: float) -> None:
+        if task.group == COMPLETE:
+            self.lengths[task.kind].append(seconds)
+        entry = (seconds, -self.groups.total(), task)
+        if len(self.slow) < MOST_SLOWEST:
+            heapq.heappush(self.slow, entry)
+        elif entry[:2] > self.slow[0][:2]:
+            heapq.heapreplace(self.slow, entry)
+
+
+def gather(rows: Iterable[Mapping[str, Any]], until: str) -> Gathered:
+    """All of ``rows``, which are read once; times after ``until`` (stored form) count as unknown."""
+    gathered = Gathered()
+    for row in rows:
+        task = task_of(row, until)
+        if not task.task_id.startswith(POLL_PREFIX):
+            gathered.add(task)
+    return gathered

@@ -1,0 +1,83 @@
+"""How long tasks of one kind took: a few numbers, and how they spread. All lengths are in seconds."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import count
+from math import ceil
+from statistics import median
+
+from task_reporter import times
+
+STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
+MOST_BINS = 14
+NOON = datetime(2026, 1, 1, 12)
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """How many took at least ``start`` and less than ``end``; None is without end."""
+
+    start: int
+    end: int | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """The lengths of one kind's complete tasks."""
+
+    kind: str
+    count: int
+    median: float
+    p90: float
+    """Nine of ten took no longer."""
+    longest: float
+    bins: tuple[Bin, ...]
+
+
+def lengths_of(kind: str, seconds: Iterable[float]) -> Lengths:
+    """The numbers of ``seconds``, of which there is at least one."""
+    ordered = sorted(seconds)
+    return Lengths(kind, len(ordered), median(ordered), _share(ordered, 0.9), ordered[-1], _bins(ordered))
+
+
+def spoken(seconds: float) -> str:
+    """``seconds`` in the words of the emails: ``34 min 10 s``."""
+    return times.spoken_length(times.stamp(NOON), times.stamp(NOON + timedelta(seconds=seconds))) or "0 s"
+
+
+def spoken_edge(seconds: int) -> str:
+    """The edge of a bin in its largest whole unit: ``90 s``, ``5 min``."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds and seconds % size == 0:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def _share(ordered: list[float], share: float) -> float:
+    return ordered[ceil(share * len(ordered)) - 1]
+
+
+def _bins(ordered: list[float]) -> tuple[Bin, ...]:
+    """Bins of one round width; the last twentieth, which would flatten all others, may share one without end."""
+    usual = _share(ordered, 0.95)
+    width = _width(ordered[0], usual)
+    first, last = int(ordered[0] // width), int(usual // width)
+    counts = Counter(min(int(length // width), last + 1) for length in ordered)
+    bins = [Bin(step * width, (step + 1) * width, counts[step]) for step in range(first, last + 1)]
+    if counts[last + 1]:
+        bins.append(Bin((last + 1) * width, None, counts[last + 1]))
+    return tuple(bins)
+
+
+def _width(low: float, high: float) -> int:
+    """The smallest round width with which not too many bins reach from ``low`` to ``high``."""
+    return next(width for width in _widths() if high // width - low // width < MOST_BINS)
+
+
+def _widths() -> Iterator[int]:
+    """Round widths, each larger than the one before; days double for ever."""
+    yield from STEPS
+    yield from (STEPS[-1] * 2**power for power in count(1))

@@ -1,0 +1,65 @@
+"""Days, weeks or months: the steps in which what happened over time is counted."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+DAY, WEEK, MONTH = "day", "week", "month"
+MOST_DAYS, MOST_WEEKS = 45, 57
+"""Up to so many bars; a year is seen in weeks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """One bar: its first day, and how many tasks ended in it as what."""
+
+    start: date
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class OverTime:
+    """Periods without a gap, the oldest first; one in which nothing ended has no counts."""
+
+    unit: str
+    periods: tuple[Period, ...]
+
+    def name(self, period: Period) -> str:
+        """The period as a person calls it."""
+        if self.unit == MONTH:
+            return f"{period.start:%Y-%m}"
+        return f"{'Week of ' if self.unit == WEEK else ''}{period.start.isoformat()}"
+
+
+def over_time(days: Mapping[date, Mapping[str, int]], today: date) -> OverTime:
+    """``days``, at least one, in periods from the first of them to ``today``, so that a recent silence is seen too."""
+    first, last = min(days), max(today, *days)
+    unit = _unit(first, last)
+    counts: dict[date, Counter[str]] = {start: Counter() for start in _starts(unit, first, last)}
+    for day, outcomes in days.items():
+        counts[_start(unit, day)].update(outcomes)
+    return OverTime(unit, tuple(Period(start, counted) for start, counted in counts.items()))
+
+
+def _unit(first: date, last: date) -> str:
+    days = (last - first).days + 1
+    if days <= MOST_DAYS:
+        return DAY
+    return WEEK if days <= MOST_WEEKS * 7 else MONTH
+
+
+def _start(unit: str, day: date) -> date:
+    if unit == MONTH:
+        return day.replace(day=1)
+    return day - timedelta(days=day.weekday()) if unit == WEEK else day
+
+
+def _starts(unit: str, first: date, last: date) -> Iterator[date]:
+    start = _start(unit, first)
+    while start <= last:
+        yield start
+        start = _start(MONTH, start + timedelta(days=31)) if unit == MONTH else start + _STEP[unit]
+
+
+_STEP = {DAY: timedelta(days=1), WEEK: timedelta(weeks=1)}

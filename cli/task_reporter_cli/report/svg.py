@@ -1,0 +1,48 @@
+"""A chart of pygal's, stripped to what the page needs: shapes, labels, native tooltips and class names.
+
+What goes is its own style and scripts, the boxes of the tooltips that its scripts would fill, and the figures these
+would read.
+"""
+
+import re
+from xml.etree import ElementTree
+
+GONE_TAGS = {"defs", "desc"}
+GONE_CLASSES = {"background", "titles", "plot overlay", "plot text-overlay", "plot tooltip-overlay", "axis x line"}
+KEPT_ATTRIBUTES = {"class", "d", "height", "rx", "ry", "transform", "viewBox", "width", "x", "y"}
+LONG_NUMBER = re.compile(r"\d+\.\d+")
+
+
+def bare(rendered: str | bytes) -> str:
+    """``rendered``, an SVG document of pygal's, as an element to stand in HTML."""
+    root = ElementTree.fromstring(rendered)
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+    _strip(root)
+    root.set("aria-hidden", "true")
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _strip(element: ElementTree.Element) -> None:
+    for name in set(element.attrib) - KEPT_ATTRIBUTES:
+        del element.attrib[name]
+    for name, value in element.attrib.items():
+        element.set(name, LONG_NUMBER.sub(lambda number: f"{float(number[0]):.1f}".removesuffix(".0"), value))
+    for child in list(element):
+        if _is_gone(child, element):
+            element.remove(child)
+        else:
+            _strip(child)
+
+
+def _is_gone(element: ElementTree.Element, parent: ElementTree.Element) -> bool:
+    """Whether nobody would miss it; a bar of no height and the place of a label left empty are such."""
+    if element.tag in GONE_TAGS or element.get("class") in GONE_CLASSES:
+        return True
+    if element.tag == "title":
+        return parent.get("class") != "bar"
+    if element.get("class") == "bar":
+        return all(float(rect.get("height", 0)) == 0 for rect in element.iter("rect"))
+    if element.get("class") == "guides" and parent.get("class") == "axis x":
+        return not any(text.text for text in element.iter("text"))
+    return False

@@ -1,0 +1,108 @@
+"""A row of the history as a task of the page, whatever the row looks like.
+
+Other tools and later versions may have written it, and EC2's own text is anybody's: nothing here may fail on it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from task_reporter.kinds import FAILED, OUTCOMES
+from task_reporter.texts import shortened
+from task_reporter.times import moment, normalised
+
+RUNNING, OTHER = "running", "other"
+GROUPS = (*OUTCOMES, RUNNING, OTHER)
+"""What a task counts as: its outcome, that it has none yet, or that this version does not know its outcome."""
+
+EC2_BEGAN = "2006-01-01T00:00:00.000Z"
+"""No task is older; a time before it is somebody's mistake and would stretch every chart."""
+
+MOST_BYTES = 300
+"""The longest text of a row that the page repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the page says of one task. Text may be empty; times are in the stored form, or None where unknown."""
+
+    task_id: str
+    scope: str
+    kind: str
+    outcome: str
+    """The outcome as the row has it, ``running`` where it has none."""
+    group: str
+    """One of ``GROUPS``."""
+    resource_id: str
+    error_code: str
+    detail: str
+    """The error, the image's location, or how far it is."""
+    started_at: str | None
+    updated_at: str | None
+    finished_at: str | None
+    seconds: float | None
+    """How long it took; None where that is unknown, or where it runs."""
+
+
+def task_of(row: Mapping[str, Any], until: str) -> Task:
+    """The task of ``row``; a time after ``until`` (stored form) is as unknown as one that can't be read."""
+    outcome = text_of(row, "outcome")
+    started_at, finished_at = (_time_of(row, name, until) for name in ("started_at", "finished_at"))
+    return Task(
+        task_id=text_of(row, "task_id"),
+        scope=text_of(row, "scope"),
+        kind=text_of(row, "kind"),
+        outcome=outcome or RUNNING,
+        group=_group(outcome),
+        resource_id=text_of(row, "resource_id"),
+        error_code=text_of(row, "error_code"),
+        detail=_detail(row, outcome),
+        started_at=started_at,
+        updated_at=_time_of(row, "updated_at", until),
+        finished_at=finished_at,
+        seconds=_seconds(started_at, finished_at) if outcome else None,
+    )
+
+
+def text_of(row: Mapping[str, Any], name: str) -> str:
+    """The attribute as one short line, empty where there is none.
+
+    What can't be seen, such as a mark that turns the direction of writing, gives way to a space.
+    """
+    value = row.get(name)
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else repr(value)
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else " " for char in text)
+    return shortened(" ".join(text.split()), MOST_BYTES)
+
+
+def _group(outcome: str) -> str:
+    if not outcome:
+        return RUNNING
+    return outcome if outcome in OUTCOMES else OTHER
+
+
+def _time_of(row: Mapping[str, Any], name: str, until: str) -> str | None:
+    value = row.get(name)
+    kept = normalised(value) if isinstance(value, str) else None
+    return kept if kept and EC2_BEGAN <= kept <= until else None
+
+
+def _seconds(start: str | None, end: str | None) -> float | None:
+    if not start or not end or end < start:
+        return None
+    return (moment(end) - moment(start)).total_seconds()
+
+
+def _detail(row: Mapping[str, Any], outcome: str) -> str:
+    error = ": ".join(filter(None, (text_of(row, "error_code"), text_of(row, "error_message"))))
+    if not outcome:
+        return error or ", ".join(filter(None, (text_of(row, "state"), _progress(row))))
+    return error or ("" if outcome == FAILED else text_of(row, "image_location"))
+
+
+def _progress(row: Mapping[str, Any]) -> str:
+    progress = row.get("progress")
+    return f"{progress:g} %" if isinstance(progress, (int, float)) and 0 <= progress <= 100 else ""

@@ -1,0 +1,1 @@
+"""Whether the reporter itself is well: one finding for each of its parts."""

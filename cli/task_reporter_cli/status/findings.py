@@ -1,0 +1,23 @@
+"""What a look at one part found."""
+
+from dataclasses import dataclass
+
+WELL, WRONG, UNKNOWN = "well", "wrong", "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """``text`` about one ``part``, and ``todo`` where something can be done about it.
+
+    ``level`` is well, wrong, or unknown where looking failed. What is unknown is not well.
+    """
+
+    part: str
+    level: str
+    text: str
+    todo: str = ""
+
+
+def well_if(is_well: bool, part: str, text: str, todo: str = "") -> Finding:
+    """A finding that is well or wrong; what can be done is only said of what is wrong."""
+    return Finding(part, WELL, text) if is_well else Finding(part, WRONG, text, todo)

@@ -1,0 +1,27 @@
+"""How long the reporter may take before something is wrong."""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+
+UNITS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
+RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
+SILENT_AFTER, REDRIVE_AFTER = 15, 10
+"""Minutes, for a stack that does not say."""
+
+
+def silent_after(parameters: Mapping[str, str]) -> timedelta:
+    """How long ago the last poll may be: as the stack's alarm has it, but at least two rounds of the schedule."""
+    minutes = timedelta(minutes=_number(parameters, "SilentAfterMinutes", SILENT_AFTER))
+    rate = RATE.fullmatch(parameters.get("PollSchedule", ""))
+    return max(minutes, 2 * int(rate[1]) * UNITS[rate[2]]) if rate else minutes
+
+
+def untold_after(parameters: Mapping[str, str]) -> timedelta:
+    """How long a row may await its notification: two rounds of redriving at most."""
+    return 2 * timedelta(minutes=max(_number(parameters, "RedriveAfterMinutes", REDRIVE_AFTER), 1))
+
+
+def _number(parameters: Mapping[str, str], name: str, otherwise: int) -> int:
+    text = parameters.get(name, "")
+    return int(text) if text.isdecimal() else otherwise

@@ -1,0 +1,39 @@
+"""What the values of options mean: callbacks, which fail with what was expected."""
+
+import re
+
+import click
+
+from task_reporter.times import now
+from task_reporter_cli.when import typed_time
+
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RegisterImage.html
+IMAGE_NAME = re.compile(r"[A-Za-z0-9()\[\] ./\-'@_]{3,128}")
+
+
+def since(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """A time as people type it, in the stored form; a date is its beginning."""
+    return _time(value, end_of_day=False)
+
+
+def until(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """A time as people type it, in the stored form; a date is its end."""
+    return _time(value, end_of_day=True)
+
+
+def _time(value: str | None, end_of_day: bool) -> str | None:
+    if value is None:
+        return None
+    try:
+        return typed_time(value, now(), end_of_day)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.") from None
+
+
+def image_name(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    """A name that EC2 takes for an AMI."""
+    if not IMAGE_NAME.fullmatch(value):
+        raise click.BadParameter(
+            f"{value!r} is no name for an AMI; give 3 to 128 letters, digits, spaces or any of ( ) [ ] . / - ' @ _"
+        )
+    return value

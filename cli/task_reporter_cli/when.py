@@ -1,0 +1,60 @@
+"""Times as people type them, and as they read them."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from task_reporter.times import moment, spoken, stamp
+
+UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+AGO = re.compile(r"(\d{1,6}) ?([mhdw])", re.ASCII)
+DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+EXPECTED = "a date (2026-11-18), a time (2026-11-18T09:30Z), or how long ago (30m, 12h, 7d, 2w)"
+
+
+def typed_time(text: str, now: datetime, end_of_day: bool = False) -> str:
+    """The stored form of ``text``; a date is its first moment in UTC, or its last with ``end_of_day``.
+
+    Raises ValueError, which says what is expected.
+    """
+    text = text.strip()
+    try:
+        if ago := AGO.fullmatch(text.lower()):
+            return stamp(now - int(ago[1]) * UNITS[ago[2]])
+        if DATE.fullmatch(text) and end_of_day:
+            return stamp(moment(f"{text}T23:59:59.999"))
+        return stamp(moment(text))
+    except (ValueError, OverflowError):
+        raise ValueError(f"{text!r} is no time; give {EXPECTED}") from None
+
+
+def short(text: str) -> str:
+    """A stored time for a column: ``2026-11-23 12:00:00``; what is no time, as it stands."""
+    return f"{text[:10]} {text[11:19]}" if _is_time(text) else text
+
+
+def with_age(text: str, now: datetime) -> str:
+    """``2026-11-23 12:00:00 UTC, 3 hours ago``; what is no time, as it stands."""
+    return f"{spoken(text)}, {age(text, now)}" if _is_time(text) else text
+
+
+def age(text: str, now: datetime) -> str:
+    """How long ago a stored time was: ``3 hours ago``."""
+    seconds = int((now - moment(text)).total_seconds())
+    if seconds < 0:
+        return f"in {length(-seconds)}"
+    return f"{length(seconds)} ago" if seconds >= 1 else "just now"
+
+
+def length(seconds: int) -> str:
+    """A length of time in its largest unit: ``3 hours``, ``1 day``."""
+    sizes = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+    unit, size = next(((unit, size) for unit, size in sizes if seconds >= size), sizes[-1])
+    count = seconds // size
+    return f"{count} {unit}{'' if count == 1 else 's'}"
+
+
+def _is_time(text: str) -> bool:
+    try:
+        return stamp(datetime.fromisoformat(text).astimezone(UTC)) == text
+    except (ValueError, OverflowError):
+        return False

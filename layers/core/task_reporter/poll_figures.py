@@ -1,0 +1,34 @@
+"""The figures by which the poller is watched."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from task_reporter.figures import COUNT, SECONDS, Figure
+from task_reporter.kinds import OUTCOMES
+from task_reporter.recorder import Polled
+from task_reporter.rows import Row
+from task_reporter.times import seconds_since
+
+
+def figures_of_poll(polled: Polled, now: datetime) -> Iterator[Figure]:
+    """What a poll tells of itself, of what it captured, and of what still waited to be told when it began.
+
+    ``GoodPolls`` is 1 where every kind was listed and recorded whole; ``CaptureDelay`` goes from a task's end to its
+    row; ``OldestWaiting`` is how long the oldest of the ``RowsWaiting`` has awaited its notification.
+    """
+    yield Figure("GoodPolls", COUNT, int(polled.good == polled.kinds))
+    yield Figure("TasksListed", COUNT, sum(len(recorded.tasks) for recorded in polled.done))
+    endings = [change for recorded in polled.done for _, change in recorded.endings]
+    counts = Counter(change["outcome"] for change in endings)
+    # A metric costs for each hour in which it has a value, so what did not happen is not counted.
+    yield from (Figure(f"Tasks{name.capitalize()}", COUNT, counts[name]) for name in OUTCOMES if counts[name])
+    yield from (Figure("CaptureDelay", SECONDS, delay) for delay in _ages(endings, "finished_at", now))
+    waiting = polled.known.waiting
+    yield Figure("RowsWaiting", COUNT, len(waiting))
+    yield Figure("OldestWaiting", SECONDS, max(_ages(waiting, "awaiting_since", now), default=0))
+
+
+def _ages(rows: Iterable[Row], since: str, now: datetime) -> Iterator[int]:
+    ages = (seconds_since(str(row.get(since, "")), now) for row in rows)
+    return (max(age, 0) for age in ages if age is not None)

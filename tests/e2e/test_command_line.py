@@ -1,0 +1,168 @@
+"""`task-reporter` as its user has it: the installed program against the deployed stack."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from local.cloud import outside
+from local.deployment import Deployment
+from local.environments import ROOT, program
+from tests.e2e.conftest import StagedEc2, eventually
+from tests.e2e.test_pipeline import failure, poll, row_of, task, told_row
+
+TASK_REPORTER = Path(sys.executable).with_name("task-reporter")
+
+
+def run(deployment: Deployment, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """The program, run on the deployed stack."""
+    environment = outside() | deployment.cloud.environment | {"TASK_REPORTER_STACK": deployment.stack}
+    command = [str(TASK_REPORTER), *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+def parts(deployment: Deployment) -> dict[str, tuple[str, str]]:
+    """What `status` says: part → level and text. Its exit status agrees."""
+    done = run(deployment, "status", "--output", "json")
+    told = json.loads(done.stdout)
+    assert done.returncode == (0 if told["well"] else 1)
+    return {one["part"]: (one["level"], one["text"]) for one in told["parts"]}
+
+
+def test_what_was_recorded_is_listed_and_shown(fresh: Deployment, ec2: StagedEc2) -> None:
+    ec2.lists(task("bun-e2e-cli", "complete", InstanceId="i-0e2ec11"), task("bun-e2e-cli-2", "bundling"))
+    poll(fresh)
+    told_row(fresh, "bun-e2e-cli")
+    listed = run(fresh, "list", "--resource", "i-0e2ec11", "--output", "json")
+    [row] = json.loads(listed.stdout)
+    assert (row["task_id"], row["outcome"], listed.returncode) == ("bun-e2e-cli", "complete", 0)
+    shown = run(fresh, "show", "bun-e2e-cli")
+    assert "task-reporter register bun-e2e-cli --name bun-e2e-cli\n" in shown.stdout
+    assert "bun-e2e-cli-2" in run(fresh, "list").stdout
+    assert run(fresh, "wait", "bun-e2e-cli").stdout == "complete\n"
+
+
+def test_a_test_is_delivered_marked_and_leaves_nothing(fresh: Deployment) -> None:
+    done = run(fresh, "test", "--outcome", "failed")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Confirmed subscribers: 1." in done.stdout
+    [mail] = eventually(fresh.cloud.inbox.new)
+    assert mail.subject.startswith("TEST: EC2 bundle task test-")
+    assert "This is a test: there is no such task." in mail.text
+    assert not any(row["task_id"].startswith("test-") for row in fresh.rows())
+
+
+def test_all_is_well_after_a_good_poll(fresh: Deployment) -> None:
+    poll(fresh)
+    told = parts(fresh)
+    assert {level for level, _ in told.values()} == {"well"}
+    assert "seconds ago" in told["last poll (bundle)"][1] or "just now" in told["last poll (bundle)"][1]
+    assert told["subscribers"][1] == "1 confirmed"
+
+
+def test_what_nobody_was_told_of_is_seen_and_redriven(fresh: Deployment, ec2: StagedEc2) -> None:
+    ec2.lists(task("bun-e2e-stuck", "failed", **failure("Client.S3Error", "Gone.")))
+    poll(fresh)
+    row = told_row(fresh, "bun-e2e-stuck")
+    fresh.cloud.inbox.new()
+    with the_stream_disabled(fresh):
+        make_it_wait(fresh, row)
+        told = parts(fresh)
+        assert told["not announced"][0] == told["stream to notifier"][0] == "wrong"
+        assert told["not announced"][1].startswith("1, the oldest waits since ")
+        done = run(fresh, "redrive", "--timeout", "0")
+        assert (done.returncode, done.stdout) == (1, "Announced 0 of 1.\n")
+        assert done.stderr.startswith("error: 1 still await their notification: bun-e2e-stuck; none is lost")
+        assert "redriven_at" in row_of(fresh, "bun-e2e-stuck")
+    assert eventually(lambda: [mail for mail in fresh.cloud.inbox.new() if "bun-e2e-stuck" in mail.subject])
+    told_row(fresh, "bun-e2e-stuck")
+    assert parts(fresh)["not announced"] == ("well", "none")
+    assert run(fresh, "redrive").stderr == "Nothing awaits its notification.\n"
+
+
+@contextmanager
+def the_stream_disabled(deployment: Deployment) -> Iterator[None]:
+    client = deployment.cloud.client("lambda")
+    [mapping] = client.list_event_source_mappings(FunctionName=deployment.outputs["NotifierFunctionName"])[
+        "EventSourceMappings"
+    ]
+    client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    try:
+        yield
+    finally:
+        client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+
+
+def make_it_wait(deployment: Deployment, row: dict[str, str]) -> None:
+    """As the row would stand had SNS stayed away for longer than the stream retries."""
+    deployment.cloud.client("dynamodb").update_item(
+        TableName=deployment.outputs["HistoryTableName"],
+        Key={name: {"S": row[name]} for name in ("scope", "task_id")},
+        UpdateExpression="SET awaiting = :what, awaiting_since = :since REMOVE notified_at",
+        ExpressionAttributeValues={":what": {"S": "notification"}, ":since": {"S": "2026-11-01T00:00:00.000Z"}},
+    )
+
+
+def test_what_failed_for_good_is_seen(fresh: Deployment) -> None:
+    poll(fresh)
+    sqs, queue = fresh.cloud.client("sqs"), fresh.outputs["DeadLetterQueueUrl"]
+    sqs.send_message(QueueUrl=queue, MessageBody="{}")
+    try:
+        assert parts(fresh)["dead-letter queue"] == ("wrong", "1 messages")
+    finally:
+        sqs.purge_queue(QueueUrl=queue)
+    assert parts(fresh)["dead-letter queue"] == ("well", "empty")
+
+
+def test_the_history_on_one_page(fresh: Deployment, ec2: StagedEc2, tmp_path: Path) -> None:
+    ec2.lists(task("bun-e2e-page", "complete"))
+    poll(fresh)
+    told_row(fresh, "bun-e2e-page")
+    done = run(fresh, "report", "--out", str(tmp_path / "page.html"), "--since", "36500d")
+    assert done.returncode == 0, done.stderr
+    assert "bun-e2e-page" in (tmp_path / "page.html").read_text()
+    assert os.listdir(tmp_path) == ["page.html"]
+
+
+def test_another_stack_has_no_history_of_ours(fresh: Deployment) -> None:
+    done = run(fresh, "list", "--stack", "somebody-elses")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: no stack 'somebody-elses' in eu-west-1; ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh environment into which `pip install .[cli]` went, from a copy: building leaves files behind."""
+    folder = tmp_path_factory.mktemp("installed")
+    files = subprocess.run(
+        ["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
+    )
+    for name in files.stdout.decode().strip("\0").split("\0"):
+        if (ROOT / name).is_file():
+            (folder / "copy" / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / "copy" / name).write_bytes((ROOT / name).read_bytes())
+    uv = program("uv", "uv")
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, str(folder / "venv")], check=True)
+    into = ["--python", str(folder / "venv" / "bin" / "python"), f"{folder / 'copy'}[cli]"]
+    subprocess.run([uv, "pip", "install", "--quiet", *into], check=True)
+    return folder / "venv" / "bin" / "task-reporter"
+
+
+def test_it_is_whole_when_it_is_installed(installed: Path, fresh: Deployment, tmp_path: Path) -> None:
+    environment = outside() | fresh.cloud.environment
+    done = subprocess.run(
+        [str(installed), "report", "--stack", fresh.stack, "--out", "page.html"],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "<html" in (tmp_path / "page.html").read_text()

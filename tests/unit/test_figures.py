@@ -1,0 +1,86 @@
+"""The figures by which the reporter is watched, and how they reach CloudWatch."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from aws_lambda_powertools import Metrics
+
+from task_reporter.figures import NAMESPACE, emit
+from task_reporter.known import Known
+from task_reporter.message import Notice
+from task_reporter.notice_figures import figures_of_notices
+from task_reporter.notifier import Announced
+from task_reporter.poll_figures import figures_of_poll
+from task_reporter.recorder import Polled, Recorded
+from task_reporter.rows import Key
+from task_reporter.writes import Insert, Update
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+ENDED = {"outcome": "complete", "finished_at": "2026-11-23T11:58:30.000Z"}
+
+
+def of_poll(polled):
+    told = {}
+    for figure in figures_of_poll(polled, NOW):
+        told.setdefault(figure.name, []).append(figure.value)
+    return {name: values if name == "CaptureDelay" else values[0] for name, values in told.items()}
+
+
+def recorded(*writes, tasks=0):
+    return Recorded("bundle", [{"task_id": str(number)} for number in range(tasks)], list(writes))
+
+
+def insert(number, **row):
+    return Insert({"scope": "s", "task_id": f"bun-{number}", **row})
+
+
+def test_a_poll_in_figures():
+    update = Update(Key("s", "bun-3"), {**ENDED, "outcome": "failed", "finished_at": "2026-11-23T11:59:00.000Z"}, {})
+    writes = [insert(1, **ENDED), insert(2, state="bundling"), update]
+    waiting = [{"awaiting_since": "2026-11-23T11:50:00.000Z"}, {"awaiting_since": "2026-11-23T11:59:59.000Z"}, {}]
+    polled = Polled(["bundle"], Known([], waiting), [recorded(*writes, tasks=7)], ["bundle"])
+    assert of_poll(polled) == {
+        "GoodPolls": 1,
+        "TasksListed": 7,
+        "TasksComplete": 1,
+        "TasksFailed": 1,
+        "CaptureDelay": [90, 60],
+        "RowsWaiting": 3,
+        "OldestWaiting": 600,
+    }
+
+
+@pytest.mark.parametrize(("good", "is_good"), [([], 0), (["bundle"], 0), (["bundle", "export-image"], 1)])
+def test_a_poll_is_good_where_every_kind_was(good, is_good):
+    assert of_poll(Polled(["bundle", "export-image"], good=good))["GoodPolls"] == is_good
+
+
+def test_clocks_that_disagree_make_no_negative_age():
+    polled = Polled(["bundle"], done=[recorded(insert(1, **ENDED | {"finished_at": "2026-11-23T12:00:05.000Z"}))])
+    assert of_poll(polled)["CaptureDelay"] == [0]
+
+
+def test_a_batch_in_figures():
+    notices = [Notice(({}, {}), "", "", {}, {}), Notice(({},), "", "", {}, {})]
+    told = figures_of_notices(Announced(notices, {Key("s", "bun-9"): ValueError()}))
+    assert {figure.name: figure.value for figure in told} == {
+        "NoticesPublished": 2,
+        "TasksAnnounced": 3,
+        "TasksNotAnnounced": 1,
+    }
+
+
+def test_they_are_written_in_the_embedded_metric_format(monkeypatch, capsys):
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "my-stack")
+    polled = Polled(["bundle"], done=[recorded(*(insert(number, **ENDED) for number in range(250)))])
+    emit(Metrics(namespace=NAMESPACE), figures_of_poll(polled, NOW))
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {line["service"] for line in lines} == {"my-stack"}
+    [described] = lines[0]["_aws"]["CloudWatchMetrics"]
+    assert (described["Namespace"], described["Dimensions"]) == ("ec2-task-reporter", [["service"]])
+    assert {"Name": "CaptureDelay", "Unit": "Seconds"} in described["Metrics"]
+    # CloudWatch takes at most 100 values of a metric at once.
+    assert all(len(line.get("CaptureDelay", [])) <= 100 for line in lines)
+    assert sum(len(line.get("CaptureDelay", [])) for line in lines) == 250
+    assert sum(sum(line.get("TasksComplete", [])) for line in lines) == 250

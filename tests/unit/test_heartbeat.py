@@ -1,0 +1,80 @@
+"""The poller's own rows: when EC2 was asked, the longest gap, and how long EC2 was seen to list what ended."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from task_reporter.heartbeat import beat, heartbeat_key
+from task_reporter.kinds import BUNDLE
+from task_reporter.times import stamp
+from task_reporter.writes import Insert, Update
+
+SCOPE = "123456789012/us-east-2"
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+FIRST = {"scope": SCOPE, "task_id": "poll#bundle", "polled_at": stamp(NOW), "listed": 0}
+
+
+def task(state="complete", minutes=0, **more):
+    return {"task_id": "bun-1", "state": state, "updated_at": stamp(NOW - timedelta(minutes=minutes)), **more}
+
+
+def after(minutes, before=FIRST, tasks=()):
+    return beat(BUNDLE, tasks, before, NOW + timedelta(minutes=minutes), SCOPE)
+
+
+def test_the_first_one_is_inserted():
+    assert beat(BUNDLE, [], None, NOW, SCOPE) == Insert(FIRST)
+
+
+def test_it_carries_no_index_key():
+    row = beat(BUNDLE, [task()], None, NOW, SCOPE).row
+    assert not {"kind", "updated_at", "outcome", "finished_at", "resource_id", "awaiting"} & row.keys()
+
+
+def test_the_next_one_is_written_only_over_what_was_read():
+    write = after(5)
+    assert isinstance(write, Update)
+    assert write.key == heartbeat_key("bundle", SCOPE)
+    assert write.expected == {"polled_at": FIRST["polled_at"]}
+    assert write.set["polled_at"] == "2026-11-23T12:05:00.000Z"
+
+
+@pytest.mark.parametrize(
+    ("longest", "minutes", "kept"), [(None, 5, 300), (300, 5, None), (300, 6, 360), (360, 5, None), (300, -5, None)]
+)
+def test_the_longest_gap_is_kept_with_its_end(longest, minutes, kept):
+    before = FIRST if longest is None else {**FIRST, "longest_gap_seconds": longest}
+    told = after(minutes, before).set
+    assert told.get("longest_gap_seconds") == kept
+    assert told.get("longest_gap_at") == (stamp(NOW + timedelta(minutes=minutes)) if kept else None)
+
+
+@pytest.mark.parametrize("polled_at", ["", "soon", None])
+def test_a_heartbeat_without_a_time_has_no_gap(polled_at):
+    before = {**FIRST, "polled_at": polled_at} if polled_at is not None else {"scope": SCOPE, "task_id": "poll#bundle"}
+    assert "longest_gap_seconds" not in after(5, before).set
+
+
+@pytest.mark.parametrize(
+    ("tasks", "seconds"),
+    [
+        ([], None),
+        ([task("bundling", 90)], None),
+        ([task(minutes=90)], 5400),
+        ([task("failed", 90)], 5400),
+        ([task(minutes=9), task(minutes=90), task(minutes=40)], 5400),
+        ([task(minutes=1, finished_at=stamp(NOW - timedelta(minutes=3)))], 180),
+        ([task(minutes=-1)], None),
+        ([task(minutes=61 * 24 * 60)], None),
+        ([{"task_id": "bun-1", "state": "complete"}], None),
+        ([task(updated_at="ugly")], None),
+    ],
+    ids=["none", "running", "complete", "failed", "the longest", "its own end", "ahead", "absurd", "no time", "ugly"],
+)
+def test_how_long_ended_tasks_are_listed_is_observed(tasks, seconds):
+    assert after(0, tasks=tasks).set.get("listed_for_seconds") == seconds
+
+
+@pytest.mark.parametrize(("known", "kept"), [(5000, 5400), (6000, 6000)])
+def test_the_longest_listing_that_was_ever_seen_is_kept(known, kept):
+    assert after(0, {**FIRST, "listed_for_seconds": known}, [task(minutes=90)]).set["listed_for_seconds"] == kept
