@@ -13,7 +13,7 @@ RUNTIME = $(shell .venv/bin/python -c 'import sys; print("python%d.%d" % sys.ver
 SAM = PYTHON="$(CURDIR)/.venv/bin/python" PYTHON_RUNTIME=$(RUNTIME) .venv-sam/bin/sam
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test check build deploy takeover clean
+.PHONY: help demo local test check bench build deploy takeover clean
 
 help: ## list what there is to make
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -38,6 +38,10 @@ check: ## lint, types and template checks
 	.venv-check/bin/cfn-lint template.yaml
 	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint --region us-east-1
 	.venv-check/bin/checkov --file template.yaml --framework cloudformation --compact --quiet --skip-download
+
+bench: ## measure against what a tutorial would build: time, memory, what is read
+	@$(PYTHON) -m local.environments project aws bench bench-cli
+	@.venv/bin/python -m tests.bench $(ARGS)
 
 build: ## build functions and layer for AWS, into .aws-sam
 	@$(PYTHON) -m local.environments project sam

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from botocore.config import Config
+from botocore.loaders import Loader
 from botocore.session import Session
 
 # A person waits: what can't be reached is said soon. Standard mode retries throttling, server errors and broken
@@ -15,6 +16,28 @@ CONFIG = Config(
     read_timeout=30,
     user_agent_extra="ec2-task-reporter",
 )
+
+
+SERVICES = ("cloudformation", "cloudwatch", "dynamodb", "ec2", "lambda", "scheduler", "sns", "sqs")
+"""What this command line talks to."""
+
+
+class QuickLoader(Loader):
+    """botocore's loader of service models, which need not look into 400 folders to learn that DynamoDB exists."""
+
+    _wanted = ""
+
+    def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
+        """The model of a service; the search is spared for those that are surely there."""
+        self._wanted = service_name
+        return super().load_service_model(service_name, type_name, api_version)
+
+    def list_available_services(self, type_name: str) -> list[str]:
+        """The services that there are. Credentials may lead to others, such as sts and sso, so all can be had."""
+        if self._wanted in SERVICES:
+            return list(SERVICES)
+        found: list[str] = super().list_available_services(type_name)
+        return found
 
 
 class Account:
@@ -37,4 +60,7 @@ class Account:
 
     @cached_property
     def _session(self) -> Session:
-        return Session(profile=self._profile)
+        session = Session(profile=self._profile)
+        paths = (session.get_config_variable("data_path") or "").split(os.pathsep)
+        session.register_component("data_loader", QuickLoader(extra_search_paths=[path for path in paths if path]))
+        return session

@@ -1,10 +1,12 @@
 """Schedule → EC2 → projection → history."""
 
+from datetime import datetime
 from functools import cache
 from os import environ
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
+from botocore.exceptions import BotoCoreError, ClientError
 
 from task_reporter import aws, times
 from task_reporter.deadline import Deadline
@@ -14,6 +16,7 @@ from task_reporter.life import Poll
 from task_reporter.poll_figures import figures_of_poll
 from task_reporter.recorder import Recorded, record_all
 from task_reporter.settings import RecorderSettings, recorder_settings
+from task_reporter.subscribers import subscribers
 
 logger = Logger(service="recorder")
 
@@ -37,9 +40,29 @@ def ec2() -> Any:
 
 
 @cache
+def sns() -> Any:
+    """SNS's client, kept while the function is warm; it only counts who listens."""
+    return aws.client("sns")
+
+
+@cache
 def metrics() -> Metrics:
     """CloudWatch metrics; their one dimension is the stack, which the template names."""
     return Metrics(namespace=NAMESPACE)
+
+
+def poll_of(told: RecorderSettings, now: datetime) -> Poll:
+    """What a poll at ``now`` goes by."""
+    return Poll(told.scope, now, told.retention_days, told.lost_after, told.redrive_after, told.silent_after)
+
+
+def confirmed_subscribers() -> int | None:
+    """How many listen to the topic; None where SNS does not say, which costs the poll nothing."""
+    try:
+        return subscribers(sns(), settings().topic).confirmed
+    except (BotoCoreError, ClientError) as error:
+        logger.warning("subscribers were not counted", reason=str(error))
+        return None
 
 
 def report(recorded: Recorded) -> None:
@@ -50,8 +73,12 @@ def report(recorded: Recorded) -> None:
 @logger.inject_lambda_context
 def handler(_event: Any, context: Any) -> dict[str, Any]:
     """Poll every kind once; the event says nothing that matters, ``{}`` works. Answers the poll in numbers."""
-    poll = Poll(settings().scope, times.now(), settings().retention_days)
+    poll = poll_of(settings(), times.now())
     deadline = Deadline(context.get_remaining_time_in_millis)
     polled = record_all(settings().kinds, ec2(), history(), poll, deadline, report)
-    emit(metrics(), figures_of_poll(polled, poll.now))
+    if polled.redriven:
+        logger.info("redriven", rows=polled.redriven)
+    if polled.blind_seconds:
+        logger.warning("a task could have come and gone unseen", seconds_without_a_good_poll=polled.blind_seconds)
+    emit(metrics(), figures_of_poll(polled, poll, confirmed_subscribers()))
     return polled.summary()

@@ -8,7 +8,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,11 +29,11 @@ class UnavailableError(Exception):
 
 
 @contextmanager
-def dynamodb_local(folder: Path) -> Iterator[str]:
+def dynamodb_local(folder: Path, java_options: Sequence[str] = QUICK) -> Iterator[str]:
     """The endpoint of a DynamoDB Local that keeps all in memory. Raises UnavailableError, StepFailed."""
     libraries, port, log = fetched(folder), free_port(), folder / "dynamodb-local.log"
     places = [f"-Djava.io.tmpdir={folder}", f"-Djava.library.path={libraries}", "-cp", f"{libraries}/*"]
-    java = ["java", *QUICK, *places, str(HERE / "Loopback.java")]
+    java = ["java", *java_options, *places, str(HERE / "Loopback.java")]
     options = ["-inMemory", "-disableTelemetry", "-port", str(port)]
     with running([*java, *options], outside() | {"DDB_LOCAL_TELEMETRY": "0"}, folder, log) as child:
         for _ in range(START_PATIENCE * 20):

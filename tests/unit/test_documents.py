@@ -22,7 +22,7 @@ from task_reporter_cli.output.data import COLUMNS, OTHER
 from tests.documents import DOCUMENTS, FLAGS, OF_THE_CLI, ROOT, blocks, commands, members, options
 from tests.template import template
 
-SHARED = ("history.py", "unfinished.py")
+SHARED = ("history.py", "subscribers.py", "unfinished.py")
 """What the command line uses of the package to talk to AWS."""
 README = ROOT / "README.md"
 EMAILS = ROOT / "tests" / "unit" / "cases" / "emails"

@@ -8,6 +8,7 @@ from aws_lambda_powertools import Metrics
 
 from task_reporter.figures import NAMESPACE, emit
 from task_reporter.known import Known
+from task_reporter.life import Poll
 from task_reporter.message import Notice
 from task_reporter.notice_figures import figures_of_notices
 from task_reporter.notifier import Announced
@@ -17,12 +18,13 @@ from task_reporter.rows import Key
 from task_reporter.writes import Insert, Update
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+POLL = Poll("123456789012/us-east-2", NOW)
 ENDED = {"outcome": "complete", "finished_at": "2026-11-23T11:58:30.000Z"}
 
 
-def of_poll(polled):
+def of_poll(polled, confirmed=None):
     told = {}
-    for figure in figures_of_poll(polled, NOW):
+    for figure in figures_of_poll(polled, POLL, confirmed):
         told.setdefault(figure.name, []).append(figure.value)
     return {name: values if name == "CaptureDelay" else values[0] for name, values in told.items()}
 
@@ -38,7 +40,7 @@ def insert(number, **row):
 def test_a_poll_in_figures():
     update = Update(Key("s", "bun-3"), {**ENDED, "outcome": "failed", "finished_at": "2026-11-23T11:59:00.000Z"}, {})
     writes = [insert(1, **ENDED), insert(2, state="bundling"), update]
-    waiting = [{"awaiting_since": "2026-11-23T11:50:00.000Z"}, {"awaiting_since": "2026-11-23T11:59:59.000Z"}, {}]
+    waiting = [{"awaiting_since": "2026-11-23T11:30:00.000Z"}, {"awaiting_since": "2026-11-23T11:59:59.000Z"}, {}]
     polled = Polled(["bundle"], Known([], waiting), [recorded(*writes, tasks=7)], ["bundle"])
     assert of_poll(polled) == {
         "GoodPolls": 1,
@@ -47,8 +49,15 @@ def test_a_poll_in_figures():
         "TasksFailed": 1,
         "CaptureDelay": [90, 60],
         "RowsWaiting": 3,
-        "OldestWaiting": 600,
+        "OldestWaiting": 1800,
+        "RowsOverdue": 2,
     }
+
+
+def test_what_is_out_of_order_has_figures_of_its_own():
+    told = of_poll(Polled(["bundle"], blind_seconds=7200), confirmed=0)
+    assert (told["CoverageGap"], told["ConfirmedSubscribers"]) == (7200, 0)
+    assert not {"CoverageGap", "ConfirmedSubscribers"} & of_poll(Polled(["bundle"])).keys()
 
 
 @pytest.mark.parametrize(("good", "is_good"), [([], 0), (["bundle"], 0), (["bundle", "export-image"], 1)])
@@ -74,7 +83,7 @@ def test_a_batch_in_figures():
 def test_they_are_written_in_the_embedded_metric_format(monkeypatch, capsys):
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "my-stack")
     polled = Polled(["bundle"], done=[recorded(*(insert(number, **ENDED) for number in range(250)))])
-    emit(Metrics(namespace=NAMESPACE), figures_of_poll(polled, NOW))
+    emit(Metrics(namespace=NAMESPACE), figures_of_poll(polled, POLL, 1))
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {line["service"] for line in lines} == {"my-stack"}
     [described] = lines[0]["_aws"]["CloudWatchMetrics"]

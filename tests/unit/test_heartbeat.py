@@ -4,13 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from task_reporter.heartbeat import beat, heartbeat_key
+from task_reporter.heartbeat import beat, blind_seconds, heartbeat_key
 from task_reporter.kinds import BUNDLE
+from task_reporter.life import Poll
 from task_reporter.times import stamp
 from task_reporter.writes import Insert, Update
 
 SCOPE = "123456789012/us-east-2"
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+POLL = Poll(SCOPE, NOW)
 FIRST = {"scope": SCOPE, "task_id": "poll#bundle", "polled_at": stamp(NOW), "listed": 0}
 
 
@@ -19,15 +21,15 @@ def task(state="complete", minutes=0, **more):
 
 
 def after(minutes, before=FIRST, tasks=()):
-    return beat(BUNDLE, tasks, before, NOW + timedelta(minutes=minutes), SCOPE)
+    return beat(BUNDLE, tasks, before, Poll(SCOPE, NOW + timedelta(minutes=minutes)))
 
 
 def test_the_first_one_is_inserted():
-    assert beat(BUNDLE, [], None, NOW, SCOPE) == Insert(FIRST)
+    assert beat(BUNDLE, [], None, POLL) == Insert(FIRST)
 
 
 def test_it_carries_no_index_key():
-    row = beat(BUNDLE, [task()], None, NOW, SCOPE).row
+    row = beat(BUNDLE, [task()], None, POLL).row
     assert not {"kind", "updated_at", "outcome", "finished_at", "resource_id", "awaiting"} & row.keys()
 
 
@@ -78,3 +80,25 @@ def test_how_long_ended_tasks_are_listed_is_observed(tasks, seconds):
 @pytest.mark.parametrize(("known", "kept"), [(5000, 5400), (6000, 6000)])
 def test_the_longest_listing_that_was_ever_seen_is_kept(known, kept):
     assert after(0, {**FIRST, "listed_for_seconds": known}, [task(minutes=90)]).set["listed_for_seconds"] == kept
+
+
+@pytest.mark.parametrize(
+    ("minutes", "listed_for", "blind"),
+    [(15, None, 0), (16, None, 960), (60, 3600, 0), (61, 3600, 3660), (16, 600, 960), (-60, None, 0)],
+)
+def test_a_gap_is_blind_when_it_is_longer_than_ec2_was_seen_to_list_and_than_was_to_be_expected(
+    minutes, listed_for, blind
+):
+    before = FIRST if listed_for is None else {**FIRST, "listed_for_seconds": listed_for}
+    poll = Poll(SCOPE, NOW + timedelta(minutes=minutes))
+    assert blind_seconds(before, poll) == blind
+    told = beat(BUNDLE, [], before, poll).set
+    kept = {name: told.get(name) for name in ("blind_from", "blind_until")}
+    assert kept == {
+        "blind_from": FIRST["polled_at"] if blind else None,
+        "blind_until": stamp(poll.now) if blind else None,
+    }
+
+
+def test_nothing_was_blind_before_the_first_poll():
+    assert blind_seconds(None, POLL) == 0

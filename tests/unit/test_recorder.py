@@ -204,7 +204,7 @@ def test_a_failure_that_leaves_the_list_before_its_code_comes_is_settled_all_the
     assert row["awaiting"] == ("notification" if outcome else "outcome")
 
 
-def test_what_still_runs_and_is_not_listed_is_left_alone(table, history):
+def test_what_still_runs_and_is_not_listed_is_missing_and_else_left_alone(table, history):
     with canned_ec2(told("bundling"), told("complete"), told("empty")) as ec2:
         for _ in range(2):
             record(BUNDLE, ec2.client(), history, POLL)
@@ -216,7 +216,9 @@ def test_what_still_runs_and_is_not_listed_is_left_alone(table, history):
         }  # fmt: skip
         before = {key: dict(row) for key, row in table.rows.items()}
         running = [row for row in before.values() if row["awaiting"] == "outcome"]
-        assert record(BUNDLE, ec2.client(), history, POLL, running).written == []
+        written = record(BUNDLE, ec2.client(), history, POLL, running).written
+    assert [write.key.task_id for write in written] == ["bun-other"]
+    table.rows[Key(SCOPE, "bun-other")].pop("missing_since")
     assert table.rows == before
 
 

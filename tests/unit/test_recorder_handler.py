@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from botocore.exceptions import ClientError
 
 from task_reporter import aws
 from task_reporter.errors import PollError, SettingError
@@ -23,6 +24,10 @@ ENVIRONMENT = {
     "SCOPE": "123456789012/us-east-2",
     "TASK_KINDS": "bundle",
     "RETENTION_DAYS": "0",
+    "TOPIC_ARN": "arn:aws:sns:us-east-2:123456789012:notices",
+    "LOST_AFTER_MINUTES": "15",
+    "REDRIVE_AFTER_MINUTES": "10",
+    "SILENT_AFTER_MINUTES": "15",
 }
 CONTEXT = SimpleNamespace(
     function_name="recorder",
@@ -54,6 +59,18 @@ def log(app):
     app.logger.registered_handler.setStream(before)
 
 
+class Sns:
+    """A topic with two subscribers, of which one has confirmed; or, where it is ``gone``, none."""
+
+    gone = False
+
+    def get_topic_attributes(self, TopicArn):
+        assert TopicArn == ENVIRONMENT["TOPIC_ARN"]
+        if self.gone:
+            raise ClientError({"Error": {"Code": "NotFound"}}, "GetTopicAttributes")
+        return {"Attributes": {"SubscriptionsConfirmed": "1", "SubscriptionsPending": "1"}}
+
+
 @pytest.fixture
 def table():
     return Table()
@@ -69,7 +86,7 @@ def made():
 def ec2(monkeypatch, table, made):
     """The canned EC2 and the table, where the handler looks for EC2 and DynamoDB."""
     with canned_ec2(told("complete")) as ec2:
-        clients = {"ec2": ec2.client(), "dynamodb": DynamoDb(table)}
+        clients = {"ec2": ec2.client(), "dynamodb": DynamoDb(table), "sns": Sns()}
         monkeypatch.setattr(aws, "client", lambda service: made.append(service) or clients[service])
         yield ec2
 
@@ -111,6 +128,15 @@ def test_each_poll_is_told_to_cloudwatch_also_one_that_fails(app, ec2, log, monk
     assert (second["GoodPolls"], second["TasksListed"]) == ([0], [0])
 
 
+def test_who_listens_is_counted_and_where_that_fails_the_poll_goes_on(app, ec2, log, monkeypatch, capsys):
+    app.handler({}, CONTEXT)
+    monkeypatch.setattr(Sns, "gone", True)
+    assert app.handler({}, CONTEXT)["bundle"]["listed"] == 1
+    first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (first["ConfirmedSubscribers"], second.get("ConfirmedSubscribers")) == ([1], None)
+    assert entries(log)[-1]["message"] == "subscribers were not counted"
+
+
 def test_the_answer_can_be_written_as_json(app, ec2, log):
     assert json.loads(json.dumps(app.handler({}, CONTEXT)))["bundle"]["listed"] == 1
 
@@ -150,7 +176,7 @@ def test_settings_and_clients_are_kept_while_the_function_is_warm(app, ec2, log,
     app.handler({}, CONTEXT)
     settings = app.settings()
     app.handler({}, CONTEXT)
-    assert sorted(made) == ["dynamodb", "ec2"]
+    assert sorted(made) == ["dynamodb", "ec2", "sns"]
     assert app.settings() is settings
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,6 +19,10 @@ RECORDER = {
     "SCOPE": "123456789012/eu-west-1",
     "TASK_KINDS": "bundle",
     "RETENTION_DAYS": "0",
+    "TOPIC_ARN": ARN,
+    "LOST_AFTER_MINUTES": "15",
+    "REDRIVE_AFTER_MINUTES": "10",
+    "SILENT_AFTER_MINUTES": "20",
 }
 NOTIFIER = {"HISTORY_TABLE": "history", "TOPIC_ARN": ARN, "DIGEST_ABOVE": "5", "RETENTION_DAYS": "0"}
 
@@ -27,7 +32,9 @@ EVERY = [(read, right, name) for read, right in BOTH for name in right]
 
 
 def test_right() -> None:
-    assert recorder_settings(RECORDER) == RecorderSettings("history", RECORDER["SCOPE"], (KINDS["bundle"],), 0)
+    patience = (timedelta(minutes=15), timedelta(minutes=10), timedelta(minutes=20))
+    right = RecorderSettings("history", RECORDER["SCOPE"], (KINDS["bundle"],), 0, ARN, *patience)
+    assert recorder_settings(RECORDER) == right
     assert notifier_settings(NOTIFIER) == NotifierSettings("history", ARN, 5, 0)
 
 
@@ -41,6 +48,9 @@ RIGHT: list[tuple[Read, dict[str, str], str, str, str, Any]] = [
     (recorder_settings, RECORDER, "SCOPE", "123456789012/us-gov-west-1", "scope", "123456789012/us-gov-west-1"),
     (recorder_settings, RECORDER, "TASK_KINDS", " bundle , bundle", "kinds", (KINDS["bundle"],)),
     (recorder_settings, RECORDER, "RETENTION_DAYS", "90", "retention_days", 90),
+    (recorder_settings, RECORDER, "LOST_AFTER_MINUTES", "0", "lost_after", timedelta()),
+    (recorder_settings, RECORDER, "REDRIVE_AFTER_MINUTES", "0", "redrive_after", timedelta()),
+    (recorder_settings, RECORDER, "SILENT_AFTER_MINUTES", "9999", "silent_after", timedelta(minutes=9999)),
     (notifier_settings, NOTIFIER, "RETENTION_DAYS", "99999", "retention_days", 99_999),
     (notifier_settings, NOTIFIER, "TOPIC_ARN", "arn:aws-cn:sns:cn-north-1:123456789012:t", "topic", None),
     (notifier_settings, NOTIFIER, "TOPIC_ARN", "arn:aws-us-gov:sns:us-gov-west-1:123456789012:t", "topic", None),
@@ -60,6 +70,9 @@ EXPECTED = {
     "RETENTION_DAYS": "0 (for ever) or a number of days from 90 to 99999",
     "TOPIC_ARN": "the ARN of the SNS topic, arn:aws:sns:<region>:<account id>:<name>",
     "DIGEST_ABOVE": "a whole number of at least 1",
+    "LOST_AFTER_MINUTES": "whole minutes from 0 to 9999",
+    "REDRIVE_AFTER_MINUTES": "whole minutes from 0 to 9999",
+    "SILENT_AFTER_MINUTES": "whole minutes from 1 to 9999",
 }
 WRONG = {
     "HISTORY_TABLE": ["ab", "my table", "x" * 1025, "history\n", "${HistoryTable}"],
@@ -68,6 +81,9 @@ WRONG = {
     "RETENTION_DAYS": ["-1", "1", "89", "100000", "9" * 30, "90.5", "for ever", "0x5a", " "],
     "TOPIC_ARN": ["notices", "arn:aws:sqs:eu-west-1:123456789012:q", "arn:aws:sns:eu-west-1::t", f"{ARN} ", f"{ARN}\n"],
     "DIGEST_ABOVE": ["0", "-5", "five", "1.5", " "],
+    "LOST_AFTER_MINUTES": ["-1", "10000", "9" * 30, "1.5", "15m"],
+    "REDRIVE_AFTER_MINUTES": ["-1", "10000", "ten"],
+    "SILENT_AFTER_MINUTES": ["0", "-1", "10000"],
 }
 
 

@@ -18,6 +18,8 @@ from local.environments import ROOT, SUPPORTED
 from task_reporter.errors import SettingError
 from task_reporter.figures import NAMESPACE
 from task_reporter.kinds import KINDS, OUTCOMES
+from task_reporter.known import Known
+from task_reporter.life import Poll
 from task_reporter.notice_figures import figures_of_notices
 from task_reporter.notifier import Announced
 from task_reporter.poll_figures import figures_of_poll
@@ -61,6 +63,10 @@ INTERFACE = {
     "LogRetentionDays": 30,
     "KmsKeyArn": "",
     "DigestAbove": "5",
+    "AlarmEmail": "",
+    "LostAfterMinutes": "15",
+    "RedriveAfterMinutes": "10",
+    "SilentAfterMinutes": "15",
     "PythonRuntime": "python3.13",
 }
 """Parameter → default. People's scripts name them: one may be added, none renamed or removed."""
@@ -116,6 +122,11 @@ CASES: Mapping[str, tuple[list[str], list[str]]] = {
         [*OUTCOMES, ",".join(OUTCOMES), "failed, lost", "lost ,failed"],
         ["", "success", "Failed", "complete,", ",lost", "complete;failed", "complete failed", "lost,,failed"],
     ),
+    "AlarmEmail": (["", "oncall@example.com"], ["oncall", "oncall@example", "a@x.com,b@x.com", " "]),
+    "LostAfterMinutes": (["0", "1", "15", "9999"], ["", "-1", "05", "10000", "1.5", "15 ", "ten"]),
+    "RedriveAfterMinutes": (["0", "1", "10", "9999"], ["", "-1", "00", "10000", "1.5", "10m"]),
+    # A day of single minutes is as far as CloudWatch looks back.
+    "SilentAfterMinutes": (["1", "9", "15", "99", "100", "1399", "1440"], ["", "0", "-1", "015", "1441", "9999"]),
     "DigestAbove": (["1", "5", "10"], ["0", "11", "-1", "", "five", "2.5", "5.0"]),
     "TaskKinds": ([*KINDS, ",".join(KINDS)], ["", "bundles", "Bundle", "bundle,", "bundle,unknown", "*"]),
     "PollSchedule": (
@@ -203,16 +214,24 @@ def test_a_default_is_a_good_value(name: str) -> None:
     assert accepts(name, str(default(name)))
 
 
-PASSED_ON = [(name, value) for name, value in GOOD if name in {"TaskKinds", "RetentionDays", "DigestAbove"}]
+VARIABLES = {
+    "TaskKinds": "TASK_KINDS",
+    "RetentionDays": "RETENTION_DAYS",
+    "DigestAbove": "DIGEST_ABOVE",
+    "LostAfterMinutes": "LOST_AFTER_MINUTES",
+    "RedriveAfterMinutes": "REDRIVE_AFTER_MINUTES",
+    "SilentAfterMinutes": "SILENT_AFTER_MINUTES",
+}
+PASSED_ON = [(name, value) for name, value in GOOD if name in VARIABLES]
 
 
 @pytest.mark.parametrize(("name", "value"), PASSED_ON)
 def test_what_the_template_takes_the_functions_take(name: str, value: str) -> None:
     right = {"HISTORY_TABLE": "history", "SCOPE": "123456789012/eu-west-1", "TASK_KINDS": "bundle"}
     right |= {"RETENTION_DAYS": "0", "DIGEST_ABOVE": "5", "TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:notices"}
-    variable = {"TaskKinds": "TASK_KINDS", "RetentionDays": "RETENTION_DAYS", "DigestAbove": "DIGEST_ABOVE"}[name]
-    recorder_settings(right | {variable: value})
-    notifier_settings(right | {variable: value})
+    right |= {"LOST_AFTER_MINUTES": "15", "REDRIVE_AFTER_MINUTES": "10", "SILENT_AFTER_MINUTES": "15"}
+    recorder_settings(right | {VARIABLES[name]: value})
+    notifier_settings(right | {VARIABLES[name]: value})
 
 
 # The table
@@ -434,6 +453,7 @@ RESOURCE_OF = {
     "dynamodb:DescribeStream": arn("HistoryTable", "StreamArn"),
     "dynamodb:GetRecords": arn("HistoryTable", "StreamArn"),
     "dynamodb:GetShardIterator": arn("HistoryTable", "StreamArn"),
+    "sns:GetTopicAttributes": {"Ref": "NotificationTopic"},
     "sns:Publish": {"Ref": "NotificationTopic"},
     "sqs:SendMessage": arn("DeadLetterQueue"),
     "lambda:InvokeFunction": arn("RecorderFunction"),
@@ -576,7 +596,8 @@ ENCRYPTED = [logical_id for logical_id, resource in RESOURCES.items() if resourc
 
 
 def test_all_that_keeps_data_is_looked_at() -> None:
-    assert sorted(ENCRYPTED) == ["DeadLetterQueue", "HistoryTable", "NotificationTopic", "NotifierLogs", "RecorderLogs"]
+    data = ["AlarmTopic", "DeadLetterQueue", "HistoryTable", "NotificationTopic", "NotifierLogs", "RecorderLogs"]
+    assert sorted(ENCRYPTED) == data
 
 
 @pytest.mark.parametrize("logical_id", ENCRYPTED)
@@ -644,7 +665,9 @@ def test_the_dashboard_shows_every_figure_that_the_functions_write_and_no_other(
     shown = {metric[1] for metric in metrics if metric[0] == NAMESPACE}
     row: Row = {"scope": "s", "task_id": "t", "finished_at": "2026-11-23T12:00:00.000Z"}
     ended = Recorded("bundle", written=[Insert({**row, "outcome": outcome}) for outcome in OUTCOMES])
-    figures = [*figures_of_poll(Polled(["bundle"], done=[ended]), datetime.now(UTC))]
+    late: Row = {"awaiting_since": "2026-11-23T11:00:00.000Z"}
+    polled = Polled(["bundle"], Known(waiting=[late]), [ended], blind_seconds=7200)
+    figures = [*figures_of_poll(polled, Poll("123456789012/us-east-2", datetime(2026, 11, 23, 12, tzinfo=UTC)), 1)]
     figures += figures_of_notices(Announced([], {}))
     assert shown == {figure.name for figure in figures}
     ours = [metric[2:4] for metric in metrics if metric[0] == NAMESPACE]

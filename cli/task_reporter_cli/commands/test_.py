@@ -57,7 +57,7 @@ def command(home: Home, outcome: str, timeout: float) -> None:
 
 
 def _who(home: Home) -> str:
-    from task_reporter_cli.topics import subscribers
+    from task_reporter.subscribers import subscribers
 
     confirmed, pending = subscribers(home.account.client("sns"), home.needs_stack().output("NotificationTopicArn"))
     still = f"; {pending} have not confirmed yet and get nothing" if pending else ""

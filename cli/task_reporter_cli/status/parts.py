@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from task_reporter.subscribers import subscribers
 from task_reporter_cli.stack import Stack
 from task_reporter_cli.status.findings import Finding, well_if
-from task_reporter_cli.topics import subscribers
 
 BROKEN = ("FAILED", "DELETE_IN_PROGRESS", "DELETE_COMPLETE")
 """How the status of a stack ends that does not work as a whole; after an update was rolled back, the old one works."""

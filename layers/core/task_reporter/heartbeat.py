@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from task_reporter.kinds import Kind
+from task_reporter.life import Poll
 from task_reporter.rows import POLL_PREFIX, Key, Row
 from task_reporter.times import seconds_since, stamp
 from task_reporter.writes import Insert, Update, Write
@@ -20,29 +21,41 @@ def heartbeat_key(kind: str, scope: str) -> Key:
     return Key(scope, POLL_PREFIX + kind)
 
 
-def beat(kind: Kind, tasks: Iterable[Row], before: Row | None, now: datetime, scope: str) -> Write:
-    """The write after a good answer to ``kind``: its ``tasks`` as EC2 lists them ``now``, its heartbeat ``before``.
+def beat(kind: Kind, tasks: Iterable[Row], before: Row | None, poll: Poll) -> Write:
+    """The write after a good answer to ``kind``, which lists ``tasks``; ``before`` is the heartbeat so far.
 
     ``polled_at``: when EC2 was asked; ``listed``: how many tasks it told; ``longest_gap_seconds`` and
     ``longest_gap_at``: the longest time without a good answer, and when it ended; ``listed_for_seconds``: how long
-    after its end a task was still listed, the longest that was ever seen, which AWS does not tell.
+    after its end a task was still listed, the longest that was ever seen, which AWS does not tell; ``blind_from`` and
+    ``blind_until``: the last gap in which a task could have come and gone unseen.
     """
-    key, known = heartbeat_key(kind.name, scope), list(tasks)
-    told: Row = {"polled_at": stamp(now), "listed": len(known)}
-    ages = [*listed_for(kind, known, now), *_number(before, "listed_for_seconds")]
+    key, known, now = heartbeat_key(kind.name, poll.scope), list(tasks), stamp(poll.now)
+    told: Row = {"polled_at": now, "listed": len(known)}
+    ages = [*listed_for(kind, known, poll.now), *_number(before, "listed_for_seconds")]
     told |= {"listed_for_seconds": max(ages)} if ages else {}
     if before is None:
         return Insert({"scope": key.scope, "task_id": key.task_id, **told})
-    gap = gap_seconds(before, now)
-    if gap is not None and gap > max(_number(before, "longest_gap_seconds"), default=0):
-        told |= {"longest_gap_seconds": gap, "longest_gap_at": stamp(now)}
+    if gap_seconds(before, poll.now) > max(_number(before, "longest_gap_seconds"), default=0):
+        told |= {"longest_gap_seconds": gap_seconds(before, poll.now), "longest_gap_at": now}
+    if blind_seconds(before, poll):
+        told |= {"blind_from": before["polled_at"], "blind_until": now}
     return Update(key, told, {"polled_at": before.get("polled_at")})
 
 
-def gap_seconds(before: Row, now: datetime) -> int | None:
-    """Seconds since the last good poll; None where that is unknown, or where clocks disagree."""
-    seconds = seconds_since(str(before.get("polled_at", "")), now)
-    return seconds if seconds is not None and seconds >= 0 else None
+def gap_seconds(before: Row, now: datetime) -> int:
+    """Seconds since the last good poll; 0 where that is unknown, or where clocks disagree."""
+    return max(seconds_since(str(before.get("polled_at", "")), now) or 0, 0)
+
+
+def blind_seconds(before: Row | None, poll: Poll) -> int:
+    """Seconds of a gap in which a task could have come and gone unseen; 0 where the gap is too short for that.
+
+    What ended in a gap is still listed after it, if EC2 lists ended tasks for longer than that. How long EC2 does is
+    only known from what was seen, so a gap is long when it is longer than that, and than is ever to be expected.
+    """
+    gap = gap_seconds(before or {}, poll.now)
+    seen = max(_number(before, "listed_for_seconds"), default=0)
+    return gap if gap > max(seen, poll.silent_after.total_seconds()) else 0
 
 
 def listed_for(kind: Kind, tasks: Iterable[Row], now: datetime) -> Iterator[int]:

@@ -19,6 +19,9 @@ LATE_CODE = timedelta(minutes=3)
 ABSURD_CLOCK = timedelta(hours=1)
 """A time of EC2's that lies further ahead than this says nothing about how long we have waited."""
 
+OF_THE_LOST = ("notified_at", "expires_at", "missing_since", "redriven_at", "redrives")
+"""What a row holds of having been lost, and of that having been told."""
+
 NO_TIME = timedelta(days=366)
 """What lies further ahead than this is no time at all; kept, it would lead every list for ever."""
 
@@ -31,6 +34,12 @@ class Poll:
     now: datetime
     retention_days: int = 0
     """0 keeps rows for ever."""
+    lost_after: timedelta = timedelta(minutes=15)
+    """How long a running task is missing from good answers until it is lost."""
+    redrive_after: timedelta = timedelta(minutes=10)
+    """How long a row awaits its notification until it is sent to the notifier again, and then again."""
+    silent_after: timedelta = timedelta(minutes=15)
+    """How long EC2 may go unasked."""
 
 
 def next_write(kind: Kind, task: Row, row: Row | None, poll: Poll) -> Write | None:
@@ -43,18 +52,6 @@ def next_write(kind: Kind, task: Row, row: Row | None, poll: Poll) -> Write | No
     if "outcome" in row:
         return _late_error(task, row)
     return _advance(kind, task, row, poll)
-
-
-def write_unlisted(kind: Kind, row: Row, poll: Poll) -> Write | None:
-    """The write for a row that awaits its outcome and is no longer listed, or None.
-
-    One that was seen to fail waits no longer for its code than a listed one does. A row that somebody else wrote and
-    that says too little is left alone.
-    """
-    if not {"state", "updated_at", "first_seen_at"} <= row.keys():
-        return None
-    outcome = outcome_of(kind, row, row, poll.now)
-    return Update(key_of(row), _ended(outcome, row, stamp(poll.now)), _as_read(row)) if outcome else None
 
 
 def _believable(task: Row, poll: Poll) -> Row:
@@ -89,13 +86,21 @@ def _first(kind: Kind, task: Row, poll: Poll) -> Insert | None:
     outcome = outcome_of(kind, row, {}, poll.now)
     if outcome is None:
         return Insert({**row, "awaiting": AWAITING_OUTCOME, "awaiting_since": now})
-    ended = {**row, **_ended(outcome, row, now)}
-    return None if _before_retention(ended, poll) else Insert(ended)
+    whole = {**row, **ended(outcome, row, now)}
+    return None if _before_retention(whole, poll) else Insert(whole)
 
 
 def _advance(kind: Kind, task: Row, row: Row, poll: Poll) -> Update | None:
-    if _lags(kind, task, row):
+    # It is listed, so it is not missing, even where the rest of the answer is no news.
+    found = tuple(row.keys() & {"missing_since"})
+    news = {} if _lags(kind, task, row) else _news(kind, task, row, poll)
+    if not news and not found:
         return None
+    return Update(key_of(row), news, as_read(row), remove=found)
+
+
+def _news(kind: Kind, task: Row, row: Row, poll: Poll) -> Row:
+    """What of ``task`` the row does not hold yet, and its end where it has come."""
     now = stamp(poll.now)
     news = {name: value for name, value in task.items() if row.get(name) != value}
     if task["state"] == UNKNOWN_STATE:
@@ -104,12 +109,10 @@ def _advance(kind: Kind, task: Row, row: Row, poll: Poll) -> Update | None:
         news["updated_at"] = now
     seen = {**row, **news}
     outcome = outcome_of(kind, seen, row, poll.now)
-    if outcome:
-        news |= _ended(outcome, seen, now)
-    return Update(key_of(row), news, _as_read(row)) if news else None
+    return news | ended(outcome, seen, now) if outcome else news
 
 
-def _as_read(row: Row) -> dict[str, Value | None]:
+def as_read(row: Row) -> dict[str, Value | None]:
     """What must still hold for a decision about ``row`` to hold."""
     return {name: row.get(name) for name in ("outcome", "awaiting", "state", "updated_at")}
 
@@ -131,9 +134,9 @@ def _correction(kind: Kind, task: Row, row: Row, poll: Poll) -> Update | None:
         return None
     seen = {**row, "updated_at": now, **task}
     news = {name: value for name, value in seen.items() if row.get(name) != value}
-    news |= _ended(outcome, seen | {"finished_at": task.get("finished_at", seen["updated_at"])}, now)
+    news |= ended(outcome, seen | {"finished_at": task.get("finished_at", seen["updated_at"])}, now)
     expected = {"outcome": LOST, "awaiting": row.get("awaiting")}
-    return Update(key_of(row), news, expected, remove=("notified_at", "expires_at", "missing_since"))
+    return Update(key_of(row), news, expected, remove=OF_THE_LOST)
 
 
 def _late_error(task: Row, row: Row) -> Update | None:
@@ -144,7 +147,8 @@ def _late_error(task: Row, row: Row) -> Update | None:
     return Update(key_of(row), late, {"outcome": row["outcome"], **dict.fromkeys(late)})
 
 
-def _ended(outcome: str, task: Row, now: str) -> Row:
+def ended(outcome: str, task: Row, now: str) -> Row:
+    """What is written of ``task``, besides what EC2 said, when it ended with ``outcome``."""
     return {
         "outcome": outcome,
         "finished_at": task.get("finished_at", task["updated_at"]),

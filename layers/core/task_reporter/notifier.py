@@ -4,21 +4,26 @@ The stream only says which rows to look at. What is announced is what the histor
 record that comes twice, late or out of date changes nothing.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from task_reporter import single
 from task_reporter.deadline import NO_DEADLINE, Deadline
 from task_reporter.errors import IncompleteRowError, NotAnnouncedError, TaskReporterError
 from task_reporter.history import History
 from task_reporter.message import Notice
 from task_reporter.notices import compose
 from task_reporter.rows import AWAITING_NOTIFICATION, Key, Row, key_of
+from task_reporter.single import plain_notice
 from task_reporter.times import now, stamp
 from task_reporter.topic import Topic
 from task_reporter.writes import Update
+
+ENOUGH_REDRIVES = 5
+"""After so many, a row whose notice SNS does not take is told in plain words: nothing waits for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +58,49 @@ def announce(
     """
     rows = [row for row in history.read(keys, deadline).values() if row.get("awaiting") == AWAITING_NOTIFICATION]
     announced = Announced([], {key_of(row): IncompleteRowError("no outcome") for row in rows if "outcome" not in row})
-    for notice in compose([row for row in rows if "outcome" in row], policy.digest_above):
+    for notice, plainer in _notices([row for row in rows if "outcome" in row], policy.digest_above):
         try:
             deadline.check("announcing")
-            topic.publish(notice)
-            announced.notices.append(notice)
+            announced.notices.append(_published(topic, notice, plainer))
             history.apply(_marks(notice.rows, policy, clock()))
         except (TaskReporterError, BotoCoreError, ClientError) as error:
             announced.failed |= _failures(notice.rows, error)
     return announced
+
+
+def _notices(rows: Sequence[Row], digest_above: int) -> Iterator[tuple[Notice, Notice | None]]:
+    """The notices for ``rows``, each with the plain one to publish in its place if SNS does not take it.
+
+    Only what was redriven again and again has one. It stands alone, so that it costs its neighbours nothing.
+    """
+    stubborn = [row for row in rows if _redrives(row) >= ENOUGH_REDRIVES]
+    yield from ((notice, None) for notice in compose([row for row in rows if row not in stubborn], digest_above))
+    yield from ((_composed(row), plain_notice(row)) for row in stubborn)
+
+
+def _redrives(row: Row) -> int:
+    count = row.get("redrives", 0)
+    return count if isinstance(count, int) else 0
+
+
+def _composed(row: Row) -> Notice:
+    """The notice for a stubborn row; the plain one where composing the other is what fails, whatever the reason."""
+    try:
+        return single.notice(row)
+    except Exception:
+        return plain_notice(row)
+
+
+def _published(topic: Topic, notice: Notice, plainer: Notice | None) -> Notice:
+    """Publish ``notice``, and where SNS does not take it and there is one, the ``plainer``; the one that was taken."""
+    try:
+        topic.publish(notice)
+        return notice
+    except (BotoCoreError, ClientError):
+        if plainer is None:
+            raise
+        topic.publish(plainer)
+        return plainer
 
 
 def _marks(rows: Sequence[Row], policy: Policy, told: datetime) -> list[Update]:
@@ -72,7 +111,7 @@ def _marks(rows: Sequence[Row], policy: Policy, told: datetime) -> list[Update]:
     mark: Row = {"notified_at": stamp(told)}
     if policy.retention_days:
         mark["expires_at"] = int((told + timedelta(days=policy.retention_days)).timestamp())
-    done = ("awaiting", "awaiting_since", "redriven_at")
+    done = ("awaiting", "awaiting_since", "redriven_at", "redrives")
     return [
         Update(key_of(row), mark, {"awaiting": AWAITING_NOTIFICATION, "outcome": row["outcome"]}, remove=done)
         for row in rows

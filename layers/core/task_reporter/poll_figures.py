@@ -6,16 +6,19 @@ from datetime import datetime
 
 from task_reporter.figures import COUNT, SECONDS, Figure
 from task_reporter.kinds import OUTCOMES
+from task_reporter.life import Poll
 from task_reporter.recorder import Polled
+from task_reporter.redriving import overdue
 from task_reporter.rows import Row
 from task_reporter.times import seconds_since
 
 
-def figures_of_poll(polled: Polled, now: datetime) -> Iterator[Figure]:
+def figures_of_poll(polled: Polled, poll: Poll, confirmed: int | None) -> Iterator[Figure]:
     """What a poll tells of itself, of what it captured, and of what still waited to be told when it began.
 
     ``GoodPolls`` is 1 where every kind was listed and recorded whole; ``CaptureDelay`` goes from a task's end to its
-    row; ``OldestWaiting`` is how long the oldest of the ``RowsWaiting`` has awaited its notification.
+    row; ``OldestWaiting`` is how long the oldest of the ``RowsWaiting`` has awaited its notification, ``RowsOverdue``
+    are those that wait in spite of redriving. ``confirmed`` subscribers are left out where nobody could count them.
     """
     yield Figure("GoodPolls", COUNT, int(polled.good == polled.kinds))
     yield Figure("TasksListed", COUNT, sum(len(recorded.tasks) for recorded in polled.done))
@@ -23,10 +26,16 @@ def figures_of_poll(polled: Polled, now: datetime) -> Iterator[Figure]:
     counts = Counter(change["outcome"] for change in endings)
     # A metric costs for each hour in which it has a value, so what did not happen is not counted.
     yield from (Figure(f"Tasks{name.capitalize()}", COUNT, counts[name]) for name in OUTCOMES if counts[name])
-    yield from (Figure("CaptureDelay", SECONDS, delay) for delay in _ages(endings, "finished_at", now))
+    yield from (Figure("CaptureDelay", SECONDS, delay) for delay in _ages(endings, "finished_at", poll.now))
     waiting = polled.known.waiting
     yield Figure("RowsWaiting", COUNT, len(waiting))
-    yield Figure("OldestWaiting", SECONDS, max(_ages(waiting, "awaiting_since", now), default=0))
+    yield Figure("OldestWaiting", SECONDS, max(_ages(waiting, "awaiting_since", poll.now), default=0))
+    if late := overdue(waiting, poll):
+        yield Figure("RowsOverdue", COUNT, late)
+    if confirmed is not None:
+        yield Figure("ConfirmedSubscribers", COUNT, confirmed)
+    if polled.blind_seconds:
+        yield Figure("CoverageGap", SECONDS, polled.blind_seconds)
 
 
 def _ages(rows: Iterable[Row], since: str, now: datetime) -> Iterator[int]:

@@ -10,14 +10,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from task_reporter.deadline import NO_DEADLINE, Deadline
 from task_reporter.errors import HistoryError, PollError, TaskReporterError
-from task_reporter.heartbeat import beat, heartbeat_key
+from task_reporter.heartbeat import beat, blind_seconds, heartbeat_key
 from task_reporter.history import History
 from task_reporter.kinds import Kind
 from task_reporter.known import Known, known_before
-from task_reporter.life import Poll, next_write, write_unlisted
+from task_reporter.life import Poll, next_write
 from task_reporter.listing import listed
 from task_reporter.projection import Projected, project
+from task_reporter.redriving import touches
 from task_reporter.rows import Key, Row, key_of
+from task_reporter.vanishing import write_unlisted
 from task_reporter.writes import Insert, Write
 
 Result = TypeVar("Result")
@@ -90,13 +92,17 @@ def _news(
 class Polled:
     """What one poll of all ``kinds`` did, what the history knew before, and what went wrong.
 
-    ``good`` are the kinds whose answer was well-formed and is recorded whole.
+    ``good`` are the kinds whose answer was well-formed and is recorded whole; ``redriven`` counts the rows that were
+    sent to the notifier again; ``blind_seconds`` is the longest gap before this poll in which a task could have come
+    and gone unseen.
     """
 
     kinds: list[str]
     known: Known = field(default_factory=Known)
     done: list[Recorded] = field(default_factory=list)
     good: list[str] = field(default_factory=list)
+    redriven: int = 0
+    blind_seconds: int = 0
     problems: list[str] = field(default_factory=list)
 
     def summary(self) -> dict[str, Any]:
@@ -134,11 +140,18 @@ def record_all(
         report(recorded)
         if not recorded.refused:
             polled.good.append(kind.name)
-            attempt(f"{kind.name} heartbeat", partial(_beat, kind, recorded, polled.known, history, poll, deadline))
+            beaten = partial(_beat, kind, recorded, polled.known, history, poll, deadline)
+            polled.blind_seconds = max(polled.blind_seconds, attempt(f"{kind.name} heartbeat", beaten) or 0)
+    again = touches(polled.known.waiting, poll)
+    polled.redriven = attempt("redrive", lambda: len(history.apply(again, deadline).written)) or 0
     return polled
 
 
-def _beat(kind: Kind, recorded: Recorded, known: Known, history: History, poll: Poll, deadline: Deadline) -> None:
-    """Keep that this poll went well. Where another one was quicker, that is kept already."""
+def _beat(kind: Kind, recorded: Recorded, known: Known, history: History, poll: Poll, deadline: Deadline) -> int:
+    """Keep that this poll went well; the seconds of the gap that it ended, if that was too long.
+
+    Where another poll was quicker, that is kept already.
+    """
     before = known.heartbeats.get(heartbeat_key(kind.name, poll.scope))
-    history.apply([beat(kind, recorded.tasks, before, poll.now, poll.scope)], deadline)
+    done = history.apply([beat(kind, recorded.tasks, before, poll)], deadline)
+    return blind_seconds(before, poll) if done.written else 0

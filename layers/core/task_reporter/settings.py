@@ -1,8 +1,10 @@
 """What the template tells the functions, through their environment."""
 
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar
 
 from task_reporter.errors import SettingError
@@ -13,12 +15,20 @@ Setting = TypeVar("Setting")
 
 @dataclass(frozen=True, slots=True)
 class RecorderSettings:
-    """The recorder's: the table's name, ``<account id>/<region>``, the kinds to poll, days to keep rows (0: ever)."""
+    """The recorder's: the table's name, ``<account id>/<region>``, the kinds to poll, days to keep rows (0: ever).
+
+    And the topic whose subscribers it counts, and its patience: how long a task may be missing, a row untold, EC2
+    unasked.
+    """
 
     table: str
     scope: str
     kinds: tuple[Kind, ...]
     retention_days: int
+    topic: str
+    lost_after: timedelta
+    redrive_after: timedelta
+    silent_after: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +50,10 @@ def recorder_settings(environment: Mapping[str, str]) -> RecorderSettings:
             scope=reader.text("SCOPE", SCOPE, "<account id>/<region>, such as 123456789012/eu-west-1"),
             kinds=reader.read("TASK_KINDS", _kinds, f"a comma-separated list of: {', '.join(KINDS)}", ()),
             retention_days=reader.retention_days(),
+            topic=reader.topic(),
+            lost_after=reader.minutes("LOST_AFTER_MINUTES", 0),
+            redrive_after=reader.minutes("REDRIVE_AFTER_MINUTES", 0),
+            silent_after=reader.minutes("SILENT_AFTER_MINUTES", 1),
         )
     )
 
@@ -50,8 +64,8 @@ def notifier_settings(environment: Mapping[str, str]) -> NotifierSettings:
     return reader.checked(
         NotifierSettings(
             table=reader.text("HISTORY_TABLE", TABLE, "the name or ARN of the history table"),
-            topic=reader.text("TOPIC_ARN", ARN, "the ARN of the SNS topic, arn:aws:sns:<region>:<account id>:<name>"),
-            digest_above=reader.read("DIGEST_ABOVE", _at_least(1), "a whole number of at least 1", 0),
+            topic=reader.topic(),
+            digest_above=reader.read("DIGEST_ABOVE", _between(1, sys.maxsize), "a whole number of at least 1", 0),
             retention_days=reader.retention_days(),
         )
     )
@@ -60,6 +74,7 @@ def notifier_settings(environment: Mapping[str, str]) -> NotifierSettings:
 TABLE = re.compile(r"[A-Za-z0-9_.:/-]{3,1024}")
 SCOPE = re.compile(r"\d{12}/[a-z0-9-]+")
 ARN = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:\S+")
+LONGEST_PATIENCE = 9999
 SHORTEST_RETENTION, LONGEST_RETENTION = 90, 99_999
 
 
@@ -81,6 +96,13 @@ class _Reader:
 
     def text(self, name: str, pattern: re.Pattern[str], expected: str) -> str:
         return self.read(name, _matching(pattern), expected, "")
+
+    def topic(self) -> str:
+        return self.text("TOPIC_ARN", ARN, "the ARN of the SNS topic, arn:aws:sns:<region>:<account id>:<name>")
+
+    def minutes(self, name: str, least: int) -> timedelta:
+        expected = f"whole minutes from {least} to {LONGEST_PATIENCE}"
+        return timedelta(minutes=self.read(name, _between(least, LONGEST_PATIENCE), expected, least))
 
     def retention_days(self) -> int:
         expected = f"0 (for ever) or a number of days from {SHORTEST_RETENTION} to {LONGEST_RETENTION}"
@@ -108,9 +130,9 @@ def _kinds(value: str) -> tuple[Kind, ...]:
     return tuple(KINDS[name] for name in names)
 
 
-def _at_least(least: int) -> Callable[[str], int]:
+def _between(least: int, most: int) -> Callable[[str], int]:
     def parse(value: str) -> int:
-        if int(value) < least:
+        if not least <= int(value) <= most:
             raise ValueError(value)
         return int(value)
 

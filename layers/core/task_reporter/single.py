@@ -1,6 +1,7 @@
 """The notice for one finished task."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from task_reporter import times
 from task_reporter.commands import check_command, register_command
@@ -29,13 +30,22 @@ def notice(row: Row) -> Notice:
     return told if told.size <= LARGEST else plain(told)
 
 
+def plain_notice(row: Row) -> Notice:
+    """The notice for one finished task in its plainest form: nothing in it that depends on what EC2 said."""
+    return plain(_with(row, ""))
+
+
 def _single(row: Row) -> Notice:
+    return _with(row, _text(row), {"type": "task", **data_of(row)})
+
+
+def _with(row: Row, text: str, data: dict[str, Any] | None = None) -> Notice:
     kind = f"{'TEST: ' if TEST in row else ''}EC2 {row.get('kind', 'unknown')} task "
     return Notice(
         (row,),
         subject(kind, str(row["task_id"]), f" {row['outcome']} ({row['scope']})"),
-        _text(row),
-        {"type": "task", **data_of(row)},
+        text,
+        data or {},
         attributes(row, {name: str(row.get(name, "")) for name in (*FILTERED_BY, TEST)}),
     )
 

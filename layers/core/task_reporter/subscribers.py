@@ -1,10 +1,10 @@
-"""The topic that people subscribe to."""
+"""Who listens to the topic."""
 
 from typing import Any, NamedTuple
 
 
 class Subscribers(NamedTuple):
-    """How many subscriptions a topic has."""
+    """How many subscriptions a topic has: those that get notices, and those that nobody has confirmed yet."""
 
     confirmed: int
     pending: int

@@ -1,0 +1,49 @@
+"""Rows that have waited too long for their notification, sent to the notifier again.
+
+Whatever became of the stream's record of them, a write to the row makes another.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from task_reporter.life import Poll
+from task_reporter.rows import AWAITING_NOTIFICATION, Row, key_of
+from task_reporter.times import seconds_since, stamp
+from task_reporter.writes import Update
+
+GRACE = timedelta(minutes=10)
+"""What polls, streams and batches take on top."""
+
+AT_A_TIME = 500
+"""Rows that one poll touches: a topic that was gone for a week is not flooded at once."""
+
+
+def touches(waiting: Iterable[Row], poll: Poll) -> list[Update]:
+    """The writes that send those of ``waiting`` again whose time has come, the oldest first.
+
+    Each is made only while the row still waits, and nobody else has sent it meanwhile.
+    """
+    due = sorted((row for row in waiting if _is_due(row, poll)), key=lambda row: str(row.get("awaiting_since", "")))
+    return [_touch(row, poll.now) for row in due[:AT_A_TIME]]
+
+
+def overdue(waiting: Iterable[Row], poll: Poll) -> int:
+    """How many of ``waiting`` wait although they should have been sent twice by now."""
+    patience = 2 * poll.redrive_after + GRACE
+    return sum(_is_over(row.get("awaiting_since"), poll.now, patience) for row in waiting)
+
+
+def _is_due(row: Row, poll: Poll) -> bool:
+    return all(_is_over(row.get(name), poll.now, poll.redrive_after) for name in ("awaiting_since", "redriven_at"))
+
+
+def _is_over(since: object, now: datetime, patience: timedelta) -> bool:
+    """Whether that long has passed. No time, or one that lies as far ahead, is a clock's fault, and not waited for."""
+    seconds = seconds_since(str(since), now)
+    return seconds is None or abs(seconds) >= patience.total_seconds()
+
+
+def _touch(row: Row, now: datetime) -> Update:
+    count = row.get("redrives", 0)
+    news: Row = {"redriven_at": stamp(now), "redrives": (count if isinstance(count, int) else 0) + 1}
+    return Update(key_of(row), news, {"awaiting": AWAITING_NOTIFICATION, "redriven_at": row.get("redriven_at")})

@@ -1,0 +1,91 @@
+"""Measuring two things in turns, and what the measurements say: medians, the ratio of the pairs, its spread."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median, quantiles
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def in_turns(ours: Callable[[], T], theirs: Callable[[], T], pairs: int, warm_ups: int = 1) -> list[tuple[T, T]]:
+    """What both gave, ``pairs`` times, each pair measured at nearly the same moment.
+
+    Who comes first changes from pair to pair, so that neither always finds what the other has warmed. The first
+    ``warm_ups`` pairs fill the caches and don't count.
+    """
+    measured = [_pair(ours, theirs, ours_first=number % 2 == 0) for number in range(warm_ups + pairs)]
+    return measured[warm_ups:]
+
+
+def _pair(ours: Callable[[], T], theirs: Callable[[], T], ours_first: bool) -> tuple[T, T]:
+    if ours_first:
+        return ours(), theirs()
+    later = theirs()
+    return ours(), later
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One thing that was measured on both sides.
+
+    ``ours`` and ``theirs`` hold as many values, in the order of the pairs. ``against`` says what theirs is. ``at_most``
+    is the ratio that we want, if we want one.
+    """
+
+    name: str
+    unit: str
+    ours: tuple[float, ...]
+    theirs: tuple[float, ...]
+    against: str
+    at_most: float | None = None
+
+    @property
+    def ratios(self) -> list[float]:
+        """Ours divided by theirs, pair by pair: whatever slowed both of a pair falls out."""
+        return [ours / theirs for ours, theirs in zip(self.ours, self.theirs, strict=True)]
+
+    @property
+    def ratio(self) -> float:
+        """The median of the ratios."""
+        return median(self.ratios)
+
+    @property
+    def spread(self) -> tuple[float, float]:
+        """The quartiles of the ratios: half of the pairs lie between them."""
+        low, _, high = quantiles(self.ratios * 2 if len(self.ratios) == 1 else self.ratios, method="inclusive")
+        return low, high
+
+    @property
+    def is_met(self) -> bool | None:
+        """Whether the ratio is what we want; None where we only want to know."""
+        return None if self.at_most is None else self.ratio <= self.at_most
+
+    def plain(self) -> dict[str, Any]:
+        """All of it, for JSON."""
+        return {
+            "name": self.name,
+            "against": self.against,
+            "unit": self.unit,
+            "ours": median(self.ours),
+            "theirs": median(self.theirs),
+            "ratio": self.ratio,
+            "ratio_quartiles": list(self.spread),
+            "at_most": self.at_most,
+            "is_met": self.is_met,
+            "runs": len(self.ours),
+            "all": {"ours": list(self.ours), "theirs": list(self.theirs)},
+        }
+
+
+def figure(
+    name: str,
+    unit: str,
+    pairs: Sequence[tuple[T, T]],
+    value: Callable[[T], float],
+    against: str,
+    at_most: float | None = None,
+) -> Figure:
+    """The figure that ``value`` takes from each measurement of ``pairs``."""
+    ours, theirs = zip(*pairs, strict=True)
+    return Figure(name, unit, tuple(map(value, ours)), tuple(map(value, theirs)), against, at_most)

@@ -1,0 +1,82 @@
+"""Whole programs, run as a person runs them: from start to exit, installed from wheels, compiled to bytecode."""
+
+import json
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.cloud import outside
+from local.environments import ROOT, folder, program
+from local.processes import StepFailed, run
+
+CHILD = Path(__file__).with_name("child.py")
+WHEEL_OF = ("pyproject.toml", "README.md", "LICENSE", "layers/core", "cli")
+QUIETLY = ("--quiet", "--disable-pip-version-check", "--no-deps")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a program: wall-clock and processor ``seconds``, bytes held at its ``peak``."""
+
+    seconds: float
+    cpu: float
+    peak: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """Where programs run: their ``environment``, and a ``folder`` for what they print."""
+
+    environment: Mapping[str, str]
+    folder: Path
+
+    def run(self, *command: str) -> Run:
+        """Run it to its end. Raises StepFailed, which shows what it said to standard error."""
+        child = [sys.executable, "-I", "-S", str(CHILD), str(self.folder), *command]
+        run(" ".join(command), child, self.environment, self.folder, self.folder / "programs.log")
+        return Run(**json.loads((self.folder / "measured.json").read_text()))
+
+    def said(self, *command: str) -> str:
+        """What it prints to standard output. Raises StepFailed."""
+        self.run(*command)
+        return (self.folder / "output").read_text()
+
+
+def install(scratch: Path) -> None:
+    """Put the project, as its code stands, into the environment ``bench-cli``: built to a wheel, installed by pip.
+
+    Built from a copy, because setuptools leaves files where it builds. Raises StepFailed.
+    """
+    source, wheels = scratch / "source", scratch / "wheels"
+    for name in WHEEL_OF:
+        _copy(ROOT / name, source / name)
+    _pip(scratch, "wheel", *QUIETLY, "--no-build-isolation", "--wheel-dir", str(wheels), str(source))
+    (wheel,) = wheels.glob("*.whl")
+    into = ("--python", program("bench-cli", "python"))
+    _pip(scratch, *into, "install", *QUIETLY, "--force-reinstall", str(wheel))
+    for environment in ("bench", "bench-cli"):
+        _must_be_compiled(environment)
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    else:
+        shutil.copy(source, target)
+
+
+def _pip(scratch: Path, *arguments: str) -> None:
+    pip = [program("project", "python"), "-m", "pip", *arguments]
+    run(f"pip {arguments[0]}", pip, outside(), scratch, scratch / "pip.log")
+
+
+def _must_be_compiled(environment: str) -> None:
+    """A program that has to compile itself first, and may not keep that, would lose by that alone."""
+    (packages,) = folder(environment).glob("lib/python*/site-packages")
+    compiled = {path.name.split(".")[0] for path in packages.rglob("__pycache__/*.pyc")}
+    missing = [path for path in packages.rglob("*.py") if path.stem not in compiled]
+    if len(missing) > len(compiled) / 10:
+        raise StepFailed("looking for bytecode", f"{packages} is not compiled; make it anew, as with make clean")
