@@ -2,6 +2,7 @@
 
 from botocore import exceptions as aws
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from task_reporter.errors import TaskReporterError
 
@@ -29,6 +30,10 @@ def explained(error: Exception) -> str:
             return _unsent(error)
         case TaskReporterError():
             return str(error)
+        case ResponseParserError():
+            return "what answers is not AWS, or a proxy stands in between: its answer can't be read"
+        case ValueError() if str(error).startswith("Invalid endpoint"):
+            return f"{error}; check --region and AWS_ENDPOINT_URL"
         case OSError():
             named = f"{error.filename}: " if error.filename else ""
             return f"{named}{error.strerror or error}"

@@ -54,6 +54,11 @@ class Home:
         """DynamoDB's client."""
         return self.account.client("dynamodb")
 
+    @cached_property
+    def ec2(self) -> Any:
+        """EC2's client."""
+        return self.account.client("ec2")
+
     @property
     def history(self) -> "History":
         """The history, for conditional writes and consistent reads."""

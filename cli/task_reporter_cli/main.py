@@ -1,6 +1,7 @@
 """The entry point: runs a command, and turns whatever goes wrong into one line and an exit status."""
 
 import gc
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -38,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     # Most of a short run is imports, whose objects all stay: looking for garbage among them is a tenth of the time.
     gc.set_threshold(50_000)
+    _speak_utf8()
     try:
         status = cli.main(arguments, prog_name="task-reporter", standalone_mode=False)
         sys.stdout.flush()
@@ -61,6 +63,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _drop_unwritten()
         _say(explained(error))
     sys.exit(status or 0)
+
+
+def _speak_utf8() -> None:
+    """Files and pipes get UTF-8 whatever the locale is; a terminal that has other letters gets ``?`` for some."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding=None if sys.stdout.isatty() else "utf-8", errors="replace")
 
 
 def _drop_unwritten() -> None:

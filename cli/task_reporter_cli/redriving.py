@@ -12,6 +12,7 @@ from task_reporter.writes import Update
 from task_reporter_cli.errors import RefusedError
 from task_reporter_cli.find import find
 from task_reporter_cli.home import Home
+from task_reporter_cli.items import Item
 from task_reporter_cli.reader import about
 
 PAUSE = 1.0
@@ -29,9 +30,14 @@ def chosen(home: Home, tasks: Sequence[str]) -> list[Key]:
     rows = [find(home, task) for task in dict.fromkeys(tasks)]
     for row in rows:
         if row.get("awaiting") != AWAITING_NOTIFICATION:
-            told = f"was announced at {row['notified_at']}" if "notified_at" in row else "has not ended"
-            raise RefusedError(f"task {row['task_id']} {told}, so there is nothing to send; nothing was sent")
+            raise RefusedError(f"task {row['task_id']} {_why_not(row)}, so there is nothing to send; nothing was sent")
     return [key_of(row) for row in rows]
+
+
+def _why_not(row: Item) -> str:
+    if "notified_at" in row:
+        return f"was announced at {row['notified_at']}"
+    return "awaits no notification" if "outcome" in row else "has not ended"
 
 
 def touch(keys: Sequence[Key], history: History, now: datetime) -> list[Key]:

@@ -3,6 +3,7 @@
 import pytest
 from botocore import exceptions as aws
 from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 
 from task_reporter.errors import HistoryError, MalformedAnswerError
 from task_reporter.rows import Key
@@ -99,6 +100,8 @@ OURS = {
     "EC2's answer": (MalformedAnswerError("DescribeBundleTasks", "it is HTML"), "it is HTML"),
     "a full disk": (OSError(28, "No space left on device"), "No space left on device"),
     "a file": (FileNotFoundError(2, "No such file or directory", "a.html"), "a.html: No such file or directory"),
+    "no endpoint": (ValueError("Invalid endpoint: not a url"), "Invalid endpoint: not a url; check --region and AWS_"),
+    "somebody else's answer": (ResponseParserError("<html>"), "what answers is not AWS"),
     "a system error without a number": (OSError("odd"), "odd"),
 }
 

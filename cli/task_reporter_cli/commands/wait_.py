@@ -5,6 +5,7 @@ import sys
 import click
 
 from task_reporter.kinds import CANCELLED, COMPLETE, FAILED, LOST
+from task_reporter.rows import key_of
 from task_reporter_cli.home import Home
 from task_reporter_cli.items import Item
 from task_reporter_cli.options import at_home
@@ -36,13 +37,17 @@ def command(home: Home, task: str, timeout: float | None) -> None:
     from task_reporter_cli.find import find
     from task_reporter_cli.output.columns import state
     from task_reporter_cli.output.progress import working
+    from task_reporter_cli.reader import read_task
     from task_reporter_cli.waiting import is_listed, looks
 
+    row: Item | None = None
+
     def look() -> Item | None:
+        """The row; where it was once, it is read, and not looked for."""
         try:
-            return find(home, task)
+            return read_task(home.dynamodb, home.table, key_of(row)) if row else find(home, task)
         except NoTaskError:
-            if not is_listed(home.account.client("ec2"), task):
+            if not is_listed(home.ec2, task):
                 raise
             return None
 
