@@ -12,7 +12,7 @@ import pytest
 from botocore import xform_name
 from botocore.session import Session
 
-from task_reporter.kinds import KINDS
+from task_reporter.kinds import KINDS, OUTCOMES
 from task_reporter.rows import TOLD
 from task_reporter.single import notice
 from task_reporter_cli.lazy import COMMANDS
@@ -87,6 +87,27 @@ LISTED = [
         "finished_at": "2026-11-22T09:14:55.000Z",
     },
 ]
+
+
+WATCHING = (ROOT / "docs" / "watching.md").read_text()
+
+
+def test_the_alarms_are_the_templates() -> None:
+    alarms = {name for name, one in template()["Resources"].items() if one["Type"] == "AWS::CloudWatch::Alarm"}
+    assert set(re.findall(r"^\| `(\w+Alarm)` \|", WATCHING, re.MULTILINE)) == alarms
+
+
+def test_the_metrics_are_those_that_are_written() -> None:
+    explained = {
+        name
+        for cell in re.findall(r"^\| (`.*?) \| \w*(?:Count|Seconds)", WATCHING, re.MULTILINE)
+        for name in re.findall(r"`(\w+)`", cell)
+    }
+    sources = "".join(
+        (ROOT / "layers/core/task_reporter" / f"{one}_figures.py").read_text() for one in ("poll", "notice")
+    )
+    written = set(re.findall(r'Figure\("(\w+)"', sources)) | {f"Tasks{outcome.capitalize()}" for outcome in OUTCOMES}
+    assert explained == written
 
 
 def test_the_list_is_the_one_that_is_printed() -> None:
