@@ -11,14 +11,30 @@ import subprocess
 import sys
 from pathlib import Path
 
+from cut import cut_data
+from task_reporter.kinds import KINDS
+
 HERE = Path(__file__).resolve().parent
 PACKAGE = "task_reporter"
 
-SERVICES = {"dynamodb", "ec2", "sns"}
-"""The service models that the functions use, in their newest version. botocore brings some four hundred."""
+OPERATIONS = {
+    "dynamodb": ("BatchGetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem"),
+    "ec2": tuple(kind.operation for kind in KINDS.values()),
+    "sns": ("GetTopicAttributes", "Publish"),
+}
+"""What the functions ask of AWS. botocore brings the models of some four hundred services."""
 
 NOT_SHIPPED = ("bin", "**/RECORD", "**/INSTALLER", "**/REQUESTED", "**/__pycache__", "**/py.typed", "**/*.pyi")
 """What pip leaves for itself or for development. METADATA stays: vulnerability scanners read it."""
+
+NOT_USED = (
+    "aws_lambda_powertools/event_handler",
+    "aws_lambda_powertools/utilities/[!_]*/",
+    "dateutil/zoneinfo/*.tar.gz",
+)
+"""Whole parts of dependencies that nothing here imports: a web framework, its page, time zones."""
+USED_ALL_THE_SAME = {"jmespath_utils", "typing"}
+"""Of Powertools' utilities, what its logger imports."""
 
 EPOCH = 315_532_800
 """1980-01-01, the earliest time that a zip file knows."""
@@ -47,13 +63,15 @@ def install(target: Path) -> None:
 
 def prune(target: Path) -> None:
     """Remove what no function uses."""
-    for pattern in NOT_SHIPPED:
-        for path in list(target.glob(pattern)):
+    remove(target)
+    cut_data(target / "botocore" / "data", OPERATIONS)
+
+
+def remove(target: Path) -> None:
+    """Remove the files that no function uses."""
+    for pattern in NOT_SHIPPED + NOT_USED:
+        for path in [path for path in target.glob(pattern) if path.name not in USED_ALL_THE_SAME]:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    for model in (folder for folder in (target / "botocore" / "data").iterdir() if folder.is_dir()):
-        versions = sorted(folder for folder in model.iterdir() if folder.is_dir())
-        for unused in versions[:-1] if model.name in SERVICES else [model]:
-            shutil.rmtree(unused)
 
 
 def compile_bytecode(artifacts: Path, runtime: str) -> None:
