@@ -42,15 +42,15 @@ class Deployment:
         return sorted(tasks, key=lambda row: str(row["task_id"]))
 
 
-def build(folder: Path, runtime: str = RUNTIME) -> Path:
-    """`sam build`; the built template. Raises StepFailed."""
+def build(folder: Path, runtime: str = RUNTIME, template: Path = ROOT / "template.yaml") -> Path:
+    """`sam build` of ``template``; the built one. Raises StepFailed."""
     environment = outside() | _tools(folder) | {"PYTHON_RUNTIME": runtime}
     built = folder / "build"
     command = [
         program("sam", "sam"),
         "build",
         "--template-file",
-        str(ROOT / "template.yaml"),
+        str(template),
         "--build-dir",
         str(built),
     ]

@@ -18,7 +18,7 @@ from tests.bench.bench import Bench
 from tests.bench.figures import Figure
 from tests.bench.screen import show
 
-BENCHES = {"list": "listing"}
+BENCHES = {"cold": "cold", "list": "listing"}
 """Each bench and its module."""
 RESULTS = ROOT / ".local" / "bench.json"
 
