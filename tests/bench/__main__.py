@@ -18,7 +18,7 @@ from tests.bench.bench import Bench
 from tests.bench.figures import Figure
 from tests.bench.screen import show
 
-BENCHES = {"cold": "cold", "list": "listing"}
+BENCHES = {"cold": "cold", "capture": "capture", "list": "listing"}
 """Each bench and its module."""
 RESULTS = ROOT / ".local" / "bench.json"
 

@@ -5,71 +5,32 @@ write bytecode, as in Lambda.
 """
 
 import json
-import os
-import sys
-import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from local.cloud import Cloud, local_cloud, outside
-from local.deployment import build
-from local.environments import ROOT
 from task_reporter.rows import AWAITING_NOTIFICATION, to_attribute
 from tests.bench.bench import Bench
 from tests.bench.figures import Figure, figure, in_turns
 from tests.bench.programs import Run, Shell
+from tests.bench.sides import AGAINST, SCOPE, Side, both, variables
 from tests.canned_ec2 import canned_ec2, told
 from tests.integration.engines import LOCAL_AWS, Engine, make_table
 
-REFERENCE = ROOT / "tests" / "bench" / "reference" / "template.yaml"
-START = ROOT / "tests" / "bench" / "start.py"
-AGAINST = "what a tutorial builds"
 QUICKER, LIGHTER = 0.35, 0.65
 LARGEST_ZIP = 4.0
 """Megabytes; told as a ratio to the reference, so the goal is worked out when that is known."""
-SCOPE = "000000000000/eu-west-1"
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One of the two: its built template's folder, and the name of its layer there."""
-
-    folder: Path
-    layer: str
-
-    def command(self, function: str, event: Path) -> tuple[str, ...]:
-        """The cold start of ``function`` with ``event``, in an interpreter that has nothing but the artefacts."""
-        interpreter = str(Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}")
-        artefacts = (self.folder / function, self.folder / self.layer / "python", event)
-        return (interpreter, "-I", "-S", "-B", str(START), *map(str, artefacts))
-
-    @property
-    def megabytes(self) -> float:
-        """The layer on disk."""
-        return sum(path.stat().st_size for path in self._files()) / 1e6
-
-    def zipped(self, scratch: Path) -> float:
-        """Megabytes of the layer as it is uploaded."""
-        packed = scratch / f"{self.layer}.zip"
-        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-            for path in self._files():
-                archive.write(path, path.relative_to(self.folder))
-        return packed.stat().st_size / 1e6
-
-    def _files(self) -> Iterator[Path]:
-        return (path for path in (self.folder / self.layer).rglob("*") if path.is_file())
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
     """Raises StepFailed."""
-    with bench.screen.step("sam build", "the project, and what a tutorial builds"):
-        ours = Side(_built(bench, "ours", ROOT / "template.yaml"), "CoreLayer")
-        theirs = Side(_built(bench, "theirs", REFERENCE), "Dependencies")
+    ours, theirs = both(bench)
     with canned_ec2(told("complete")) as ec2, local_cloud(bench.folder, ec2.url) as cloud:
-        shell = Shell(outside() | cloud.environment | _functions(cloud), bench.folder)
+        topic = cloud.client("sns").create_topic(Name="bench")["TopicArn"]
+        table = make_table(Engine(LOCAL_AWS, cloud.endpoint).client()).name
+        shell = Shell(outside() | cloud.environment | variables(table, topic), bench.folder)
         with bench.screen.step("cold starts", f"{bench.pairs} pairs of each function"):
             yield from _starts("recorder", _polls(bench), (ours, theirs), shell, bench.pairs)
             yield from _starts("notifier", _batches(bench, cloud, shell), (ours, theirs), shell, bench.pairs)
@@ -78,34 +39,6 @@ def measure(bench: Bench) -> Iterator[Figure]:
     yield figure(
         "layer, zipped", "MB", [tuple(zipped for _, zipped in sizes)], float, AGAINST, LARGEST_ZIP / sizes[1][1]
     )
-
-
-def _built(bench: Bench, name: str, template: Path) -> Path:
-    folder = bench.folder / name
-    folder.mkdir()
-    return build(folder, template=template).parent
-
-
-def _functions(cloud: Cloud) -> dict[str, str]:
-    """The functions' environment: what the template gives them, and what Lambda does."""
-    client = Engine(LOCAL_AWS, cloud.endpoint).client()
-    topic = cloud.client("sns").create_topic(Name="bench")["TopicArn"]
-    return {
-        "HISTORY_TABLE": make_table(client).name,
-        "TOPIC_ARN": topic,
-        "SCOPE": SCOPE,
-        "TASK_KINDS": "bundle",
-        "RETENTION_DAYS": "0",
-        "DIGEST_ABOVE": "5",
-        "LOST_AFTER_MINUTES": "15",
-        "REDRIVE_AFTER_MINUTES": "10",
-        "SILENT_AFTER_MINUTES": "15",
-        "POWERTOOLS_SERVICE_NAME": "bench",
-        "LAMBDA_TASK_ROOT": "/var/task",
-        "AWS_LAMBDA_FUNCTION_NAME": "bench",
-        "_X_AMZN_TRACE_ID": "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0",
-        "AWS_CONFIG_FILE": os.devnull,
-    }
 
 
 def _starts(

@@ -1,0 +1,45 @@
+"""A wire that is longer than this machine: a proxy that lets everything arrive some milliseconds later."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from urllib.parse import urlsplit
+
+LAG = 0.005
+"""Seconds that a request takes longer: about what lies between a function and a service in its own region."""
+CHUNK = 1 << 16
+
+
+@contextmanager
+def lagging(endpoint: str, seconds: float = LAG) -> Iterator[str]:
+    """The address of a wire to ``endpoint`` on which each request takes ``seconds`` longer, while the context lasts."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    host, port = urlsplit(endpoint).hostname, urlsplit(endpoint).port
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection(host, port)
+        await asyncio.gather(_pass_on(reader, far_writer, seconds), _pass_on(far_reader, writer, 0))
+
+    server = asyncio.run_coroutine_threadsafe(asyncio.start_server(serve, "127.0.0.1", 0), loop).result()
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        loop.call_soon_threadsafe(server.close)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float) -> None:
+    """Write what is read, each piece ``seconds`` after it came; many pieces can be under way at once."""
+    loop = asyncio.get_running_loop()
+    while chunk := await reader.read(CHUNK):
+        loop.call_later(seconds, _write, writer, chunk)
+    loop.call_later(seconds, writer.close)
+
+
+def _write(writer: asyncio.StreamWriter, chunk: bytes) -> None:
+    with suppress(ConnectionError):
+        writer.write(chunk)

@@ -1,0 +1,81 @@
+"""The two sides: the project, and a reporter as a tutorial builds it, both as `sam build` leaves them."""
+
+import os
+import sys
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.deployment import build
+from local.environments import ROOT
+from tests.bench.bench import Bench
+
+REFERENCE = ROOT / "tests" / "bench" / "reference" / "template.yaml"
+START = ROOT / "tests" / "bench" / "start.py"
+AGAINST = "what a tutorial builds"
+SCOPE = "000000000000/eu-west-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two: its built template's folder, and the name of its layer there."""
+
+    folder: Path
+    layer: str
+
+    def command(self, function: str, event: Path) -> tuple[str, ...]:
+        """The cold start of ``function`` with ``event``, in an interpreter that has nothing but the artefacts."""
+        interpreter = str(Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}")
+        artefacts = (self.folder / function, self.folder / self.layer / "python", event)
+        return (interpreter, "-I", "-S", "-B", str(START), *map(str, artefacts))
+
+    @property
+    def megabytes(self) -> float:
+        """The layer on disk."""
+        return sum(path.stat().st_size for path in self._files()) / 1e6
+
+    def zipped(self, scratch: Path) -> float:
+        """Megabytes of the layer as it is uploaded."""
+        packed = scratch / f"{self.layer}.zip"
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in self._files():
+                archive.write(path, path.relative_to(self.folder))
+        return packed.stat().st_size / 1e6
+
+    def _files(self) -> Iterator[Path]:
+        return (path for path in (self.folder / self.layer).rglob("*") if path.is_file())
+
+
+def both(bench: Bench) -> tuple[Side, Side]:
+    """The project's, and the other one; built once for all benches. Raises StepFailed."""
+    if not (bench.folder / "theirs").exists():
+        with bench.screen.step("sam build", "the project, and what a tutorial builds"):
+            _build(bench.folder / "ours", ROOT / "template.yaml")
+            _build(bench.folder / "theirs", REFERENCE)
+    return Side(bench.folder / "ours" / "build", "CoreLayer"), Side(bench.folder / "theirs" / "build", "Dependencies")
+
+
+def _build(folder: Path, template: Path) -> None:
+    folder.mkdir()
+    build(folder, template=template)
+
+
+def variables(table: str, topic: str) -> Mapping[str, str]:
+    """The functions' environment: what the template gives them, and what Lambda does."""
+    return {
+        "HISTORY_TABLE": table,
+        "TOPIC_ARN": topic,
+        "SCOPE": SCOPE,
+        "TASK_KINDS": "bundle",
+        "RETENTION_DAYS": "0",
+        "DIGEST_ABOVE": "5",
+        "LOST_AFTER_MINUTES": "15",
+        "REDRIVE_AFTER_MINUTES": "10",
+        "SILENT_AFTER_MINUTES": "15",
+        "POWERTOOLS_SERVICE_NAME": "bench",
+        "LAMBDA_TASK_ROOT": "/var/task",
+        "AWS_LAMBDA_FUNCTION_NAME": "bench",
+        "_X_AMZN_TRACE_ID": "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0",
+        "AWS_CONFIG_FILE": os.devnull,
+    }
