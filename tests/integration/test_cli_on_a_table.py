@@ -406,7 +406,7 @@ def test_all_that_awaits_its_notification_is_sent(cli: Run) -> None:
 
 def test_the_tasks_that_are_named_are_sent_once_each(cli: Run) -> None:
     cli.table.history.apply(waiting("bun-1", "bun-2"))
-    cli.hooks["after-call.dynamodb.TransactWriteItems"] = lambda **_: announced(cli.table, "bun-1")
+    cli.hooks["after-call.dynamodb.UpdateItem"] = lambda **_: announced(cli.table, "bun-1")
     assert cli("redrive", "bun-1", "bun-1") == Said(0, "Announced 1 of 1.\n", "")
     assert redriven(cli.table) == {"bun-1"}
 
@@ -525,10 +525,10 @@ def test_the_image_of_a_call_that_died_is_found_again(cli: Run, aws_ec2: Any, bu
 
 def test_a_row_that_can_not_be_written_costs_nobody_the_image(cli: Run, aws_ec2: Any, bundled: Row) -> None:
     denied = refused("AccessDeniedException")
-    cli.hooks["before-send.dynamodb.TransactWriteItems"] = lambda request, **_: denied(request)
+    cli.hooks["before-send.dynamodb.UpdateItem"] = lambda request, **_: denied(request)
     said = register(cli, bundled)
     assert (said.status, [said.out.strip()]) == (0, images(aws_ec2, bundled))
-    assert "The history could not keep that: no permission for TransactWriteItems" in said.err
+    assert "The history could not keep that: no permission for UpdateItem" in said.err
     cli.hooks.clear()
     assert (register(cli, bundled).out, kept(cli, bundled)) == (said.out, said.out.strip())
     assert len(images(aws_ec2, bundled)) == 1
@@ -537,7 +537,7 @@ def test_a_row_that_can_not_be_written_costs_nobody_the_image(cli: Run, aws_ec2:
 def test_a_row_that_names_another_image_meanwhile_keeps_it(cli: Run, bundled: Row) -> None:
     key = key_of(bundled)
     meanwhile = Update(key, {"image_id": "ami-meanwhile"}, {})
-    cli.hooks["before-call.dynamodb.TransactWriteItems"] = lambda **_: cli.table.history.apply([meanwhile]) and None
+    cli.hooks["before-call.dynamodb.UpdateItem"] = lambda **_: cli.table.history.apply([meanwhile]) and None
     said = register(cli, bundled)
     assert said.status == 0
     assert said.out.startswith("ami-")

@@ -21,7 +21,7 @@ from task_reporter.projection import project
 from task_reporter.rows import Key, Row, to_attribute
 from task_reporter.topic import Topic
 from task_reporter.unfinished import rows_awaiting
-from task_reporter.writes import Insert, Update
+from task_reporter.writes import Insert, Update, is_done
 from tests.integration.engines import Table
 from tests.integration.faults import Fault, answered, between, cancelled, let_through, lost_answer, refused
 
@@ -233,6 +233,106 @@ def test_the_expected_value_may_be_the_one_that_is_replaced_or_removed(kept: Tab
     assert kept.rows()["bun-0"] == row("bun-0", state="storing")
 
 
+# One write goes alone: a transaction costs double
+
+
+ALONE: dict[str, tuple[str, Insert | Update]] = {
+    "an insert": ("PutItem", insert("bun-1", state="storing")),
+    "an update": ("UpdateItem", Update(key("bun-0"), {"state": "complete"}, {"state": "storing"}, ("progress",))),
+    "an update that only removes": ("UpdateItem", Update(key("bun-0"), {}, {}, ("progress",))),
+}
+each_alone = pytest.mark.parametrize(("operation", "write"), ALONE.values(), ids=ALONE)
+
+
+@each_alone
+def test_one_write_is_sent_without_a_transaction(kept: Table, operation: str, write: Insert | Update) -> None:
+    with between(kept.client, "TransactWriteItems", []) as together, between(kept.client, operation, []) as alone:
+        assert kept.history.apply([write]).written == [write]
+        assert kept.history.apply(inserts(2)).overtaken == []
+    assert (len(together), len(alone)) == (1, 1)
+    assert is_done(write, kept.rows()[write.key.task_id])
+
+
+CONFLICT = refused("TransactionConflictException")
+
+
+@each_alone
+def test_one_write_that_meets_a_transaction_is_repeated(kept: Table, operation: str, write: Insert | Update) -> None:
+    with between(kept.client, operation, [CONFLICT] * 3):
+        assert kept.history.apply([write]).written == [write]
+    assert len(kept.pauses) == 3
+
+
+@pytest.mark.parametrize(
+    "code", ["ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded"]
+)
+def test_one_write_that_is_throttled_for_good_is_named_and_others_are_written(
+    table: Table, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when botocore has given up, as it does sooner where much is throttled."""
+    monkeypatch.setattr("botocore.retries.standard.MaxAttemptsChecker.is_retryable", lambda self, context: False)
+    with between(table.client, "PutItem", [refused(code)] * TRIES), pytest.raises(HistoryError) as raised:
+        table.history.apply(inserts(WRITES_A_TRANSACTION + 1))
+    assert raised.value.problems == {key("bun-0100"): "Throttled"}
+    assert ids(raised.value.applied.written) == list(table.rows()) == ids(inserts(100))
+
+
+@pytest.mark.usefixtures("no_waiting")
+@pytest.mark.parametrize("fault", [*READ_FAULTS.values()], ids=[*READ_FAULTS])
+@each_alone
+def test_one_write_that_fails_for_a_while_is_repeated_and_counts_as_ours(
+    kept: Table, operation: str, write: Insert | Update, fault: Fault
+) -> None:
+    """Also where the engine made it and its answer was lost: then the row is what the write makes of it."""
+    with between(kept.client, operation, [fault, fault]):
+        applied = kept.history.apply([write])
+    assert (applied.written, applied.overtaken, kept.pauses) == ([write], [], [])
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_one_write_that_is_repeated_after_somebody_elses_is_overtaken(kept: Table) -> None:
+    """Its answer broke off because it was not made, and in between another was quicker."""
+    ours, theirs = (Update(key("bun-0"), {"state": state}, {"state": "storing"}) for state in ("complete", "failed"))
+
+    def meanwhile(request: Any) -> Any:
+        kept.history.apply([theirs, insert("bun-1")])
+        return refused("InternalServerError", status=500)(request)
+
+    with between(kept.client, "UpdateItem", [meanwhile]) as sent:
+        assert kept.history.apply([ours]).overtaken == [ours]
+    assert len(sent) == 2
+    assert kept.rows()["bun-0"]["state"] == "failed"
+
+
+@pytest.mark.parametrize(
+    "write",
+    [insert("bun-1"), Update(key("bun-0"), {"state": "complete"}, {"state": "storing"})],
+    ids=["insert", "update"],
+)
+def test_one_write_that_was_made_before_is_overtaken(kept: Table, write: Insert | Update) -> None:
+    """No answer broke off, so whoever made it was somebody else."""
+    kept.history.apply([write])
+    assert kept.history.apply([write]).overtaken == [write]
+
+
+@pytest.mark.parametrize("fault", [refused("ValidationException"), refused("Anything", status=413)], ids=["400", "413"])
+@each_alone
+def test_one_write_that_is_refused_is_named(kept: Table, operation: str, write: Insert | Update, fault: Fault) -> None:
+    with between(kept.client, operation, [fault]), pytest.raises(HistoryError) as raised:
+        kept.history.apply([write])
+    assert raised.value.problems == {write.key: "ValidationError"}
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException"])
+@each_alone
+def test_one_write_that_no_repetition_helps_rises(
+    kept: Table, operation: str, write: Insert | Update, code: str
+) -> None:
+    with between(kept.client, operation, [refused(code)]) as sent, pytest.raises(ClientError, match=code):
+        kept.history.apply([write])
+    assert len(sent) == 1
+
+
 # Many writes
 
 
@@ -382,9 +482,9 @@ def test_a_conflict_of_the_whole_request_is_repeated(table: Table) -> None:
 
 def test_two_who_met_do_not_pause_alike(table: Table) -> None:
     conflict = cancelled(lambda number: "TransactionConflict")
-    for task_id in ("bun-0", "bun-1"):
+    for start in (0, 2):
         with between(table.client, "TransactWriteItems", [conflict] * 6):
-            table.history.apply([insert(task_id)])
+            table.history.apply(inserts(4)[start : start + 2])
     assert len(set(table.pauses)) == 12
 
 

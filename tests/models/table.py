@@ -68,7 +68,8 @@ class Table:
 def _check(write: Write) -> None:
     """Raise ValueError where DynamoDB would refuse ``write`` whatever the row."""
     values = write.row if isinstance(write, Insert) else write.set
-    if not values or any(value == "" or not isinstance(value, str | int) for value in values.values()):
+    changes = values or (isinstance(write, Update) and write.remove)
+    if not changes or any(value == "" or not isinstance(value, str | int) for value in values.values()):
         raise ValueError(f"nothing, or a value that can't be stored: {values}")
     if isinstance(write, Update) and (KEY_ATTRIBUTES | set(write.remove)) & write.set.keys():
         raise ValueError(f"an update sets a key or what it removes: {write}")
@@ -113,6 +114,26 @@ class DynamoDb:
         self.table.apply(writes)
         return {}
 
+    def put_item(self, **request: Any) -> dict[str, Any]:
+        self.calls.append("put_item")
+        return self._alone("Put", request)
+
+    def update_item(self, **request: Any) -> dict[str, Any]:
+        self.calls.append("update_item")
+        return self._alone("Update", request)
+
+    def _alone(self, verb: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Refused with the row as it is, where the request asks for that."""
+        write = _write({verb: request})
+        if self.table.allows(write):
+            self.table.apply([write])
+            return {}
+        there = (
+            self.table.read([write.key]).get(write.key) if "ReturnValuesOnConditionCheckFailure" in request else None
+        )
+        said: Any = {"Error": {"Code": "ConditionalCheckFailedException"}} | ({"Item": _item(there)} if there else {})
+        raise ClientError(said, f"{verb}Item")
+
 
 def _item(row: Row) -> dict[str, Any]:
     return {attribute: to_attribute(value) for attribute, value in row.items()}
@@ -130,14 +151,14 @@ def _write(action: Mapping[str, Any]) -> Write:
 
 def _update(request: Mapping[str, Any]) -> Update:
     names = request["ExpressionAttributeNames"]
-    values = from_item(request["ExpressionAttributeValues"])
+    values = from_item(request.get("ExpressionAttributeValues", {}))
     there, *conditions = request["ConditionExpression"].split(" AND ")
     if there != "attribute_exists(task_id)":
         raise ValueError("an update without this condition makes a row")
-    change = re.fullmatch(r"SET (?P<set>.+?)( REMOVE (?P<remove>.+))?", request["UpdateExpression"])
+    change = re.fullmatch(r"(SET (?P<set>.+?))?( ?REMOVE (?P<remove>.+))?", request["UpdateExpression"])
     if not change:
         raise ValueError(request["UpdateExpression"])
-    assignments = (assignment.split(" = ") for assignment in change["set"].split(", "))
+    assignments = (assignment.split(" = ") for assignment in (change["set"] or "").split(", ") if assignment)
     return Update(
         key_of(from_item(request["Key"])),
         {names[name]: values[value] for name, value in assignments},

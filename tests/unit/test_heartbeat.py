@@ -42,13 +42,18 @@ def test_the_next_one_is_written_only_over_what_was_read():
 
 
 @pytest.mark.parametrize(
-    ("longest", "minutes", "kept"), [(None, 5, 300), (300, 5, None), (300, 6, 360), (360, 5, None), (300, -5, None)]
+    ("longest", "minutes", "kept"), [(None, 5, 300), (300, 5, None), (300, 6, 360), (360, 5, None)]
 )
 def test_the_longest_gap_is_kept_with_its_end(longest, minutes, kept):
     before = FIRST if longest is None else {**FIRST, "longest_gap_seconds": longest}
     told = after(minutes, before).set
     assert told.get("longest_gap_seconds") == kept
     assert told.get("longest_gap_at") == (stamp(NOW + timedelta(minutes=minutes)) if kept else None)
+
+
+@pytest.mark.parametrize(("minutes", "goes_back"), [(-1, False), (-15, False), (-16, True), (-600, True)])
+def test_it_does_not_go_back_behind_a_later_poll_but_a_clock_that_was_far_ahead_is_not_kept(minutes, goes_back):
+    assert (after(minutes) is not None) == goes_back
 
 
 @pytest.mark.parametrize("polled_at", ["", "soon", None])

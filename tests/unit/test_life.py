@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from task_reporter.kinds import BUNDLE, CANCELLED, COMPLETE, FAILED, KINDS, LOST
 from task_reporter.life import Poll, next_write, outcome_of
+from task_reporter.redriving import touches
 from task_reporter.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, Key
 from task_reporter.times import moment, stamp
+from task_reporter.vanishing import write_unlisted
 from task_reporter.writes import Insert, Update
 from tests.models.table import Table
 from tests.unit.cases import cases
@@ -37,13 +39,20 @@ def notified(row, now, retention_days=0):
     """The notifier's mark."""
     mark = {"notified_at": stamp(now)} | ({"expires_at": int(now.timestamp()) + 1} if retention_days else {})
     wanted = {"awaiting": AWAITING_NOTIFICATION, "outcome": row["outcome"]}
-    return Update(KEY, mark, wanted, remove=("awaiting", "awaiting_since"))
+    return Update(KEY, mark, wanted, remove=("awaiting", "awaiting_since", "redriven_at", "redrives"))
 
 
-def lost(row, now):
-    """What declares a task lost, as far as a later correction sees it."""
-    end = {"outcome": LOST, "finished_at": stamp(now), "awaiting": AWAITING_NOTIFICATION, "awaiting_since": stamp(now)}
-    return Update(KEY, end, {"outcome": None, "awaiting": AWAITING_OUTCOME})
+def unlisted(row, now, minutes=15):
+    """What a good answer without the task leads to."""
+    if row is None or row.get("awaiting") != AWAITING_OUTCOME:
+        return None
+    return write_unlisted(BUNDLE, row, Poll(KEY.scope, now, lost_after=timedelta(minutes=minutes)))
+
+
+def redriven(row, now):
+    """A poll sends the row to the notifier again."""
+    [write] = touches([row], Poll(KEY.scope, now, redrive_after=timedelta(0)))
+    return write
 
 
 def difference(before, after):
@@ -74,7 +83,7 @@ class Runner:
         after = self.row
         self.seen[step["at"]] = after
         if "news" not in step:
-            assert applied.written == [write]
+            assert applied.written == [write] != [None]
             return
         assert difference(before or {}, after or {}) == self.news(step["news"], before)
         assert len(applied.written) == (1 if step["news"] else 0)
@@ -83,10 +92,12 @@ class Runner:
     def write(self, step, now):
         if "notified" in step:
             return notified(self.row, now, self.retention_days)
-        if "lost" in step:
-            return lost(self.row, now)
-        task = {"task_id": KEY.task_id} | full_row(step["listed"])
+        if "redriven" in step:
+            return redriven(self.row, now)
         row = self.seen[step["read"]] if "read" in step else self.row
+        if "unlisted" in step:
+            return unlisted(row, now)
+        task = {"task_id": KEY.task_id} | full_row(step["listed"])
         return next_write(BUNDLE, task, row, Poll(KEY.scope, now, self.retention_days))
 
     def news(self, news, before):
@@ -155,8 +166,10 @@ LISTED = st.fixed_dictionaries(
         "error_message": st.sampled_from(["One.", "Other."]),
     },
 )
-ANYONE = LISTED | st.sampled_from(["notified", "lost"])
+ANYONE = LISTED | st.sampled_from(["notified", "redriven", "unlisted", "unlisted", "unlisted"])
 EVENTS = st.lists(ANYONE, min_size=1, max_size=8)
+LOST_AFTER = 3
+"""Minutes. Events are two minutes apart, so a task that is not listed three times in a row is lost."""
 RETENTION = st.sampled_from([0, 90])
 
 
@@ -187,8 +200,10 @@ class World:
         row = self.row
         if event == "notified":
             return notified(row, self.now, self.retention_days) if row and "outcome" in row else None
-        if event == "lost":
-            return lost(row, self.now) if row and "outcome" not in row else None
+        if event == "redriven":
+            return redriven(row, self.now) if row and row.get("awaiting") == AWAITING_NOTIFICATION else None
+        if event == "unlisted":
+            return unlisted(row, self.now, LOST_AFTER)
         return next_write(BUNDLE, event, row, Poll(KEY.scope, self.now, self.retention_days))
 
     def do(self, write):
@@ -220,6 +235,9 @@ def check_legal(row):
     assert ("awaiting_since" in row) == ("awaiting" in row)
     assert ("finished_at" in row) == ("outcome" in row)
     assert "notified_at" in row or "expires_at" not in row
+    assert "missing_since" not in row or row.get("outcome", LOST) == LOST or row["state"] in BUNDLE.endings
+    assert ("redrives" in row) == ("redriven_at" in row)
+    assert row.get("awaiting") == AWAITING_NOTIFICATION or "redriven_at" not in row
     times = {name: value for name, value in row.items() if name.endswith(("_at", "_since")) and name != "expires_at"}
     assert {"updated_at", "first_seen_at"} <= times.keys()
     assert all(STORED_TIME.fullmatch(value) for value in times.values())
@@ -243,6 +261,20 @@ def test_every_row_is_legal_and_its_outcome_is_written_once(events, retention_da
     world.run(events)
     assert len(world.told) <= 1
     assert world.outcomes in (world.told, [LOST, *world.told])
+
+
+@patient
+@given(EVENTS)
+def test_what_is_lost_was_missing_for_long_enough_from_every_answer_in_between(events):
+    world, missing_since = World(), None
+    for event in events:
+        lost = LOST in world.outcomes
+        if event not in ("notified", "redriven"):
+            missing_since = (missing_since or world.now) if event == "unlisted" else None
+        world.do(world.decide(event))
+        if LOST in world.outcomes and not lost:
+            assert world.now - missing_since >= timedelta(minutes=LOST_AFTER)
+        world.now += timedelta(minutes=2)
 
 
 @patient
@@ -315,3 +347,17 @@ def test_every_failure_is_told_in_the_end(events):
         world.do(world.decide({"task_id": KEY.task_id, "state": "failed"}))
         world.now += timedelta(minutes=22)
     assert len(world.told) == 1
+
+
+@patient
+@given(st.lists(LISTED, min_size=1, max_size=6))
+def test_every_task_that_vanishes_is_told_in_the_end(events):
+    """Whatever was seen of it, and at whatever times; a task of which an end was seen is never lost."""
+    world = World()
+    world.run(events)
+    state = world.row["state"]
+    for _ in range(4):
+        world.do(world.decide("unlisted"))
+        world.now += timedelta(minutes=22)
+    assert len(world.outcomes) == 1
+    assert (world.outcomes == [LOST]) == (state not in BUNDLE.endings)

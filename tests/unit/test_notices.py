@@ -134,11 +134,17 @@ def test_a_failed_task_has_its_code_and_message_in_full_in_both_bodies() -> None
 
 
 def test_a_lost_task_says_where_to_look() -> None:
-    text = notice(row(1, "lost", progress=80)).text
+    text = notice(row(1, "lost", progress=80, missing_since="2026-11-23T11:45:00.000Z")).text
     assert "Last state    storing\n" in text
+    assert "Missing since 2026-11-23 11:45:00 UTC\n" in text
     assert "Progress      80 %\n" in text
     assert f"\n  {check_command(row())}\n" in text
     assert f"\n  {register_command(row())}\n" in text
+
+
+@pytest.mark.parametrize("outcome", sorted({*OUTCOMES} - {"lost"}))
+def test_what_was_missing_for_a_while_and_ended_after_all_is_not_told_as_missing(outcome: str) -> None:
+    assert "Missing" not in notice(row(1, outcome, missing_since="2026-11-23T11:45:00.000Z")).text
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)

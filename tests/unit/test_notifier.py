@@ -11,10 +11,12 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from task_reporter import digests, notices, single
 from task_reporter.deadline import Deadline
 from task_reporter.errors import HistoryError, IncompleteRowError, NotAnnouncedError, OutOfTimeError
+from task_reporter.message import Notice
 from task_reporter.notifier import Announced, Policy, announce
-from task_reporter.rows import Key
+from task_reporter.rows import Key, Row
 from task_reporter.topic import Topic
 from task_reporter.writes import Update, Write
 from tests.models.sns import TOPIC, FakeSns, Request, is_plain, told_in
@@ -24,7 +26,7 @@ from tests.unit.finished import key, row
 NOW = datetime(2026, 11, 23, 12, 1, 5, 120_000, UTC)
 STAMP = "2026-11-23T12:01:05.120Z"
 SINGLY = Policy(digest_above=10)
-AWAITING = ("awaiting", "awaiting_since", "redriven_at")
+AWAITING = ("awaiting", "awaiting_since", "redriven_at", "redrives")
 
 
 def tell(table: Any, sns: FakeSns, keys: Iterable[Key], policy: Policy = SINGLY, **options: Any) -> Announced:
@@ -56,7 +58,7 @@ def told_numbers(sns: FakeSns) -> list[int]:
 
 
 def test_announces_and_marks() -> None:
-    table, sns = StreamedTable(row(1, redriven_at="2026-11-23T12:00:30.000Z", missing_since="x")), FakeSns()
+    table, sns = StreamedTable(row(1, redriven_at="2026-11-23T12:00:30.000Z", redrives=3, missing_since="x")), FakeSns()
     announced = tell(table, sns, [key(1)])
     assert sns.told == [("bun-00000001", "complete")]
     assert table.rows[key(1)] == row(1, awaiting=None, awaiting_since=None, notified_at=STAMP, missing_since="x")
@@ -118,11 +120,11 @@ def test_a_row_without_an_outcome_fails_and_its_neighbours_do_not() -> None:
     assert table.untold() == {"bun-00000001"}
 
 
-@pytest.mark.parametrize(("count", "notices"), [(4, 4), (5, 5), (6, 1), (12, 1)])
-def test_digest(count: int, notices: int) -> None:
+@pytest.mark.parametrize(("count", "published"), [(4, 4), (5, 5), (6, 1), (12, 1)])
+def test_digest(count: int, published: int) -> None:
     table, sns = table_of(count), FakeSns()
     tell(table, sns, keys(count), Policy(digest_above=5))
-    assert len(sns.accepted) == notices
+    assert len(sns.accepted) == published
     assert sorted(told_numbers(sns)) == list(range(count))
     assert all(told["notified_at"] == STAMP and not set(AWAITING) & set(told) for told in table.rows.values())
 
@@ -239,6 +241,148 @@ def test_a_mistake_of_ours_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
         tell(table, sns, keys(1))
     assert table.untold() == {"bun-00000000"}
+
+
+# What was redriven again and again
+
+
+def stubborn(number: int = 1, outcome: str = "complete", redrives: Any = 5, **more: Any) -> Row:
+    return row(number, outcome, redriven_at="2026-11-23T12:51:03.412Z", redrives=redrives, **more)
+
+
+def forms(sns: FakeSns) -> list[tuple[list[int], bool]]:
+    """Which tasks each accepted notice tells, and whether plainly."""
+    return [(sorted(numbers_in(request)), is_plain(request)) for request in sns.accepted]
+
+
+def unless_plain(code: str | Exception, *numbers: int) -> Any:
+    """SNS fails for every full notice that is about one of ``numbers``."""
+    return lambda request: None if is_plain(request) or not {*numbers} & {*numbers_in(request)} else code
+
+
+FAILURES = ["InternalError", "Throttled", "InvalidParameter", EndpointConnectionError(endpoint_url="x")]
+PASSING = [failure for failure in FAILURES if failure != "InvalidParameter"]
+
+
+def test_a_stubborn_row_gets_its_full_notice_where_sns_takes_it() -> None:
+    table, sns = StreamedTable(stubborn()), FakeSns()
+    assert tell(table, sns, [key(1)]).failed == {}
+    assert (forms(sns), len(sns.requests)) == ([([1], False)], 1)
+    assert not set(AWAITING) & table.rows[key(1)].keys()
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=str)
+@pytest.mark.parametrize("redrives", [5, 6, 1000])
+def test_a_stubborn_row_is_told_plainly_where_sns_does_not_take_more(failure: Any, redrives: int) -> None:
+    table, sns = StreamedTable(stubborn(redrives=redrives)), FakeSns()
+    sns.error = unless_plain(failure, 1)
+    announced = tell(table, sns, [key(1)])
+    assert (announced.failed, forms(sns)) == ({}, [([1], True)])
+    assert len(announced.notices) == 1
+    assert table.rows[key(1)]["notified_at"] == STAMP
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=str)
+def test_a_stubborn_row_of_which_sns_takes_neither_form_waits(failure: Any) -> None:
+    table, sns = StreamedTable(stubborn(), row(2)), FakeSns()
+    sns.error = about(1, failure)
+    before = dict(table.rows[key(1)])
+    announced = tell(table, sns, [key(1), key(2)])
+    assert {key: type(reason) for key, reason in announced.failed.items()} == {key(1): NotAnnouncedError}
+    assert table.rows[key(1)] == before
+    assert told_numbers(sns) == [2]
+
+
+@pytest.mark.parametrize("failure", PASSING, ids=str)
+@pytest.mark.parametrize("redrives", [None, 0, 4, "5", "many"])
+def test_any_other_row_waits_for_its_full_notice(failure: Any, redrives: Any) -> None:
+    """What SNS does not take for a moment is no reason to tell less."""
+    table, sns = StreamedTable(stubborn(redrives=redrives)), FakeSns()
+    sns.error = unless_plain(failure, 1)
+    assert set(tell(table, sns, [key(1)]).failed) == {key(1)}
+    assert (sns.accepted, len(sns.requests)) == ([], 1)
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=str)
+@pytest.mark.parametrize("digest_above", [2, 10])
+def test_a_stubborn_row_costs_its_neighbours_nothing(failure: Any, digest_above: int) -> None:
+    table, sns = StreamedTable(row(0), stubborn(1), row(2), row(3), stubborn(4)), FakeSns()
+    sns.error = unless_plain(failure, 1)
+    assert tell(table, sns, keys(5), Policy(digest_above)).failed == {}
+    together = [([0, 2, 3], False)] if digest_above == 2 else [([0], False), ([2], False), ([3], False)]
+    assert forms(sns) == [*together, ([1], True), ([4], False)]
+
+
+def break_composing(monkeypatch: pytest.MonkeyPatch, *numbers: int) -> None:
+    """Composing the notice for some tasks fails."""
+    broken = {key(number).task_id for number in numbers}
+    composed, digested = single.notice, digests.digests
+
+    def one(told: Row) -> Notice:
+        if told["task_id"] in broken:
+            raise ZeroDivisionError("a bug")
+        return composed(told)
+
+    def many(told: Sequence[Row]) -> list[Notice]:
+        if broken & {row["task_id"] for row in told}:
+            raise ZeroDivisionError("a bug")
+        return digested(told)
+
+    monkeypatch.setattr(single, "notice", one)
+    monkeypatch.setattr(notices, "notice", one)
+    monkeypatch.setattr(notices, "digests", many)
+
+
+@pytest.mark.parametrize("digest_above", [1, 10])
+def test_a_stubborn_row_whose_notice_can_not_be_composed_is_told_plainly(
+    digest_above: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_composing(monkeypatch, 1)
+    table, sns = StreamedTable(row(0), stubborn(1), stubborn(2)), FakeSns()
+    assert tell(table, sns, keys(3), Policy(digest_above)).failed == {}
+    assert forms(sns) == [([0], False), ([1], True), ([2], False)]
+    assert table.untold() == set()
+
+
+def test_a_mistake_of_ours_at_publishing_costs_a_stubborn_row_its_full_notice_only() -> None:
+    table, sns = StreamedTable(stubborn(1), row(2)), FakeSns()
+    sns.error = unless_plain(ZeroDivisionError("a bug"), 1)
+    assert tell(table, sns, [key(1), key(2)]).failed == {}
+    assert forms(sns) == [([2], False), ([1], True)]
+
+
+def test_a_mistake_in_composing_any_other_row_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    break_composing(monkeypatch, 1)
+    table, sns = StreamedTable(stubborn(1, redrives=4), stubborn(2)), FakeSns()
+    with pytest.raises(ZeroDivisionError):
+        tell(table, sns, keys(3))
+    assert table.untold() == {"bun-00000001", "bun-00000002"}
+
+
+def test_one_of_many_stubborn_rows_whose_notice_can_not_be_composed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others go on coming in digests."""
+    break_composing(monkeypatch, 77)
+    table, sns = StreamedTable(*(stubborn(number) for number in range(400))), FakeSns()
+    assert tell(table, sns, keys(400), Policy(digest_above=5)).failed == {}
+    assert [numbers for numbers, plainly in forms(sns) if plainly] == [[77]]
+    assert sorted(told_numbers(sns)) == list(range(400))
+    assert len(sns.accepted) < 16
+
+
+def test_after_a_long_outage_all_come_in_digests() -> None:
+    """By then every row is stubborn; one by one they would be more emails than SNS lets an address have."""
+    table, sns = StreamedTable(*(stubborn(number) for number in range(500))), FakeSns()
+    assert tell(table, sns, keys(500), Policy(digest_above=5)).failed == {}
+    assert len(sns.accepted) <= 5
+    assert sorted(told_numbers(sns)) == list(range(500))
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=str)
+def test_a_digest_of_the_stubborn_that_sns_does_not_take_is_told_plainly(failure: Any) -> None:
+    table, sns = StreamedTable(*(stubborn(number) for number in range(7))), FakeSns()
+    sns.error = unless_plain(failure, 3)
+    assert tell(table, sns, keys(7), Policy(digest_above=5)).failed == {}
+    assert forms(sns) == [(list(range(7)), True)]
 
 
 # Corrected meanwhile

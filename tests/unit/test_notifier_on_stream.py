@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from task_reporter.life import Poll
+from task_reporter.redriving import touches
 from task_reporter.rows import Row
 from tests.models.sns import FakeSns, Request, is_plain, told_in
 from tests.models.stream_mapping import FakeClock, StreamMapping, sequence_of
 from tests.models.streamed_table import StreamedTable
 from tests.template import event_properties
 from tests.unit.deployed_notifier import deployed
-from tests.unit.finished import key, row
+from tests.unit.finished import SCOPE, key, row
+from tests.unit.test_notifier import break_composing, stubborn, unless_plain
 
 HISTORY = event_properties("NotifierFunction", "History")
 
@@ -49,9 +53,9 @@ class Stack:
 
     def redrive(self) -> None:
         """What a later poll does: it touches the rows that still await notification."""
-        self.clock.advance(600)
-        for each in [each for each in self.table.rows.values() if each.get("awaiting") == "notification"]:
-            self.table.put(each | {"redriven_at": "2026-11-23T12:30:00.000Z"})
+        self.clock.advance(1200)
+        waiting = self.table.awaiting(SCOPE, "notification")
+        self.table.apply(touches(waiting, Poll(SCOPE, datetime.fromtimestamp(self.clock(), UTC))))
         self.flow()
 
     @property
@@ -210,13 +214,62 @@ def test_a_row_without_an_outcome_costs_its_neighbours_nothing(world: Stack, bad
 
 
 @pytest.mark.parametrize("bad", [0, 2, 4])
-def test_a_row_that_breaks_the_notifier_costs_its_neighbours_nothing(world: Stack, bad: int) -> None:
-    """Somebody wrote a time of their own into the table, and the function dies of it."""
-    world.record(*(row(number, started_at="noon" if number == bad else None) for number in range(5)))
+@pytest.mark.parametrize("count", [5, 30], ids=["singly", "in a digest"])
+@pytest.mark.parametrize("at", ["composing", "publishing"])
+def test_a_row_that_breaks_the_notifier_costs_its_neighbours_nothing(
+    world: Stack, bad: int, count: int, at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The function dies of it. After enough redrives it is told in plain words: nothing waits for ever."""
+    if at == "composing":
+        break_composing(monkeypatch, bad)
+    else:
+        world.sns.error = unless_plain(Crash(), bad)
+    world.record(*(row(number) for number in range(count)))
     world.flow()
-    assert world.told == once(range(5)) - once([bad])
+    assert world.told == once(range(count)) - once([bad])
     assert world.mapping.discarded_records == [sequence_of(world.table.records[bad])]
-    assert world.table.untold() == {f"bun-{bad:08x}"}
+    for redriven in range(5):
+        assert world.table.untold() == {f"bun-{bad:08x}"}
+        assert world.table.rows[key(bad)].get("redrives", 0) == redriven
+        world.redrive()
+    assert world.told == once(range(count))
+    assert world.table.untold() == set()
+    assert is_plain(world.sns.accepted[-1])
+
+
+def test_rows_that_break_the_notifier_and_are_redriven_cost_fresh_rows_nothing(world: Stack) -> None:
+    world.sns.error = unless_plain(Crash(), 1, 2, 3)
+    world.record(*(stubborn(number, redrives=3 + number % 3) for number in (1, 2, 3)), *(row(n) for n in (4, 5)))
+    world.flow()
+    assert world.told == once([2, 4, 5])
+    for _ in range(2):
+        world.redrive()
+    assert world.told == once(range(1, 6))
+
+
+def test_one_task_that_sns_never_takes_in_full_is_told_plainly_after_enough_redrives(world: Stack) -> None:
+    world.sns.error = unless_plain("InternalError", 3)
+    world.record(*(row(number) for number in range(30)))
+    world.flow()
+    for _ in range(4):
+        world.redrive()
+    assert world.table.untold() == {"bun-00000003"}
+    world.redrive()
+    assert world.told == once(range(30))
+    assert is_plain(world.sns.accepted[-1])
+
+
+def test_after_an_outage_of_hours_what_waits_comes_in_digests(world: Stack) -> None:
+    world.sns.error = lambda request: "InternalError"
+    world.record(*(row(number) for number in range(40)))
+    world.flow()
+    for _ in range(6):
+        world.redrive()
+    assert world.told == Counter()
+    world.sns.error = lambda request: None
+    world.redrive()
+    assert world.told == once(range(40))
+    assert len(world.sns.accepted) == 1
 
 
 # The function dies

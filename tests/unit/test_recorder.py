@@ -53,6 +53,10 @@ def states(table):
     return {task_id: (row["state"], row.get("outcome")) for task_id, row in tasks.items()}
 
 
+def writes(dynamodb):
+    return [call for call in dynamodb.calls if call not in {"query", "batch_get_item"}]
+
+
 def poll_all(ec2, history, *kinds, **options):
     """What a poll did; raises PollError as the handler does."""
     polled = record_all(kinds, ec2.client(), history, POLL, **options)
@@ -101,7 +105,7 @@ def test_a_life_in_polls(table, dynamodb, history):
         "awaiting": "notification",
         "awaiting_since": "2026-11-23T13:00:00.000Z",
     }
-    assert dynamodb.calls.count("transact_write_items") == 5
+    assert writes(dynamodb) == ["put_item"] + ["update_item"] * 4, "no transaction, which costs double"
 
 
 def test_a_poll_that_finds_nothing_new_only_reads(dynamodb, history):
@@ -124,7 +128,7 @@ def test_a_poll_asks_what_it_must_know_once_however_many_kinds_there_are(dynamod
         poll_all(ec2, history, BUNDLE, OTHER)
     before, after = dynamodb.calls[:3], dynamodb.calls[3:]
     assert before == ["query", "query", "batch_get_item"]
-    assert after == ["transact_write_items", "batch_get_item", *["transact_write_items"] * 2]
+    assert after == ["put_item", "batch_get_item", *["put_item"] * 2]
 
 
 @pytest.mark.parametrize("call", ["query", "batch_get_item"])
@@ -321,10 +325,10 @@ def test_a_task_that_can_not_be_kept_is_an_error_after_its_neighbours_are_record
 
 def test_a_row_that_dynamodb_refuses_is_an_error_of_its_kind(table, history):
     class Refusing(DynamoDb):
-        def transact_write_items(self, TransactItems):
-            if "bun-" in str(TransactItems):
-                raise ClientError({"Error": {"Code": "ValidationException", "Message": "SECRET"}}, "TransactWriteItems")
-            return super().transact_write_items(TransactItems)
+        def put_item(self, **request):
+            if "bun-" in str(request):
+                raise ClientError({"Error": {"Code": "ValidationException", "Message": "SECRET"}}, "PutItem")
+            return super().put_item(**request)
 
     refusing = History(Refusing(table), "history", pause=lambda seconds: None)
     with canned_ec2(told("bundling"), IMPORTED) as ec2, pytest.raises(PollError) as caught:
@@ -373,3 +377,50 @@ def test_the_next_poll_goes_on_where_time_ran_out(table, history):
         assert states(table).keys() == {"bun-2a4e041c"}
         poll_all(ec2, history, OTHER)
     assert states(table).keys() == {"bun-2a4e041c", "import-1"}
+
+
+@pytest.mark.parametrize("left", range(16))
+def test_whenever_time_runs_out_what_is_written_stays_and_only_what_was_recorded_whole_has_a_heartbeat(
+    left, table, history
+):
+    """Tasks come first, then their kind's heartbeat, then the next kind, and last what waits to be told."""
+    waits = {"scope": SCOPE, "task_id": "bun-waits", "kind": "bundle", "state": "complete", "outcome": "complete"}
+    waits |= {"awaiting": "notification", "awaiting_since": "2026-11-23T11:00:00.000Z"}
+    table.rows[Key(SCOPE, "bun-waits")] = dict(waits)
+    remaining = iter([60_000] * left + [0] * 30)
+    with canned_ec2(told("bundling"), IMPORTED) as ec2:
+        polled = record_all([BUNDLE, OTHER], ec2.client(), history, POLL, Deadline(lambda: next(remaining)))
+    written = [write.key.task_id for write in table.written]
+    whole = ["bun-2a4e041c", "poll#bundle", "import-1", "poll#import-image", "bun-waits"]
+    assert written == whole[: len(written)]
+    assert bool(polled.problems) == (written != whole)
+    assert all("out of time" in problem for problem in polled.problems)
+    assert polled.good == [kind.name for kind in (BUNDLE, OTHER) if FIRST_OF[kind.name] in written]
+    assert polled.redriven == ("bun-waits" in written)
+
+
+FIRST_OF = {"bundle": "bun-2a4e041c", "import-image": "import-1"}
+
+
+def test_the_time_above_is_long_enough_at_last_and_too_short_at_first(table, history):
+    """Or the test above would tell nothing."""
+    checks = []
+    with canned_ec2(told("bundling"), IMPORTED) as ec2:
+        record_all([BUNDLE, OTHER], ec2.client(), history, POLL, Deadline(lambda: checks.append(1) or 60_000))
+    assert 8 <= len(checks) < 15
+
+
+def test_what_the_history_refused_leaves_no_heartbeat(table):
+    """Half recorded is not well polled."""
+
+    class Refusing(DynamoDb):
+        def put_item(self, **request):
+            if "bun-" in str(request):
+                raise ClientError({"Error": {"Code": "ValidationException"}}, "PutItem")
+            return super().put_item(**request)
+
+    refusing = History(Refusing(table), "history", pause=lambda seconds: None)
+    with canned_ec2(told("bundling"), IMPORTED) as ec2:
+        polled = record_all([BUNDLE, OTHER], ec2.client(), refusing, POLL)
+    assert (heartbeat(table), heartbeat(table, "import-image")["listed"]) == (None, 1)
+    assert (polled.good, [recorded.refused for recorded in polled.done]) == (["import-image"], [True, False])

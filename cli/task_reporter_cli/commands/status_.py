@@ -24,14 +24,16 @@ MARKS = {"well": ("✓", "green"), "wrong": ("✗", "red"), "unknown": ("?", "ye
 def command(home: Home, output: str) -> None:
     """Whether the reporter itself is well.
 
-    Looks at the stack, its schedule, the last polls, running tasks, tasks that nobody was told of, the stream to the
-    notifier, subscribers, the dead-letter queue and alarms. Exit status 1 where anything is wrong, or can't be seen.
+    Looks at the stack, its schedule, the last polls and gaps between them, running and lost tasks, tasks that nobody
+    was told of, the stream to the notifier, subscribers, the dead-letter queue and alarms. Exit status 1 where anything
+    is wrong, or can't be seen.
 
     \b
     Examples:
       task-reporter status
       task-reporter status --output json
     """
+    from task_reporter_cli.output.columns import one_line
     from task_reporter_cli.status.examination import examine
     from task_reporter_cli.status.findings import WELL
 
@@ -45,7 +47,7 @@ def command(home: Home, output: str) -> None:
         width = max(len(finding.part) for finding in found)
         for finding in found:
             mark, colour = MARKS[finding.level]
-            click.echo(f"{click.style(mark, fg=colour)} {finding.part.ljust(width)}  {finding.text}")
+            click.echo(f"{click.style(mark, fg=colour)} {finding.part.ljust(width)}  {one_line(finding.text)}")
             if finding.todo:
-                click.echo(f"  {' ' * width}  → {finding.todo}")
+                click.echo(f"  {' ' * width}  → {one_line(finding.todo)}")
     click.get_current_context().exit(1 if bad else 0)

@@ -43,6 +43,7 @@ def looks_at(home: Home, now: datetime) -> dict[str, Look]:
         "schedule": lambda: parts.schedule(client["scheduler"], physical[SCHEDULE]),
         "last poll": lambda: list(history.polls(dynamodb, stack.scope, kinds, silent, now)),
         "running tasks": lambda: history.running(dynamodb),
+        "lost, last 24 hours": lambda: history.lost(dynamodb, now, home.flags),
         "not announced": lambda: history.untold(dynamodb, patience, now, home.flags),
         "stream to notifier": lambda: parts.stream(client["lambda"], physical[MAPPING]),
         "subscribers": lambda: parts.topic(client["sns"], stack.output("NotificationTopicArn")),

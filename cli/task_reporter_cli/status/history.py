@@ -1,22 +1,33 @@
-"""What the history tells of the reporter: polls, running tasks, tasks that nobody was told of."""
+"""What the history tells of the reporter: polls and their gaps, running tasks, lost ones, those nobody was told of."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from task_reporter.heartbeat import heartbeat_key
 from task_reporter.history import History
+from task_reporter.kinds import LOST
 from task_reporter.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, Row
-from task_reporter.times import seconds_since
+from task_reporter.times import seconds_since, stamp
 from task_reporter.unfinished import rows_awaiting
+from task_reporter_cli.reader import Answer, Question
 from task_reporter_cli.status.findings import Finding, well_if
-from task_reporter_cli.when import age, length
+from task_reporter_cli.when import age, length, short
+
+RECENT = timedelta(hours=24)
+"""What is older was told long ago."""
+NAMED = 3
 
 
 def polls(history: History, scope: str, kinds: Sequence[str], silent: timedelta, now: datetime) -> Iterator[Finding]:
-    """One finding a kind: when EC2 was last asked with success. Raises HistoryError and botocore's errors."""
+    """Two findings a kind: when EC2 was last asked with success, and whether it went unasked for too long.
+
+    Raises HistoryError and botocore's errors.
+    """
     rows = history.read([heartbeat_key(kind, scope) for kind in kinds])
     for kind in kinds:
-        yield _poll(kind, rows.get(heartbeat_key(kind, scope), {}), silent, now)
+        beat = rows.get(heartbeat_key(kind, scope), {})
+        yield _poll(kind, beat, silent, now)
+        yield _gap(kind, beat, now)
 
 
 def _poll(kind: str, beat: Row, silent: timedelta, now: datetime) -> Finding:
@@ -31,16 +42,40 @@ def _poll(kind: str, beat: Row, silent: timedelta, now: datetime) -> Finding:
     )
 
 
+def _gap(kind: str, beat: Row, now: datetime) -> Finding:
+    part, since, until = (
+        f"gaps, last 24 hours ({kind})",
+        str(beat.get("blind_from", "")),
+        str(beat.get("blind_until", "")),
+    )
+    ago = seconds_since(until, now)
+    if ago is None or ago > RECENT.total_seconds():
+        return well_if(True, part, "none in which a task could have come and gone unseen")
+    text = f"between {short(since)} and {short(until)} UTC EC2 went unasked for longer than it was seen to list"
+    return well_if(False, part, f"{text}: a task may have come and gone unseen", "look for what should have ended then")
+
+
 def _coverage(beat: Row) -> Iterator[str]:
-    if gap := beat.get("longest_gap_seconds"):
-        yield f"longest gap {length(int(gap))}"
-    if listed := beat.get("listed_for_seconds"):
-        yield f"EC2 was seen to list ended tasks for {length(int(listed))}"
+    """What the heartbeat knows of EC2's list; only numbers, for somebody else may have written something else."""
+    gap, listed = beat.get("longest_gap_seconds"), beat.get("listed_for_seconds")
+    if isinstance(gap, int) and gap > 0:
+        yield f"longest gap {length(gap)}"
+    if isinstance(listed, int) and listed > 0:
+        yield f"EC2 was seen to list ended tasks for {length(listed)}"
 
 
 def running(history: History) -> Finding:
     """How many tasks run. Raises botocore's errors."""
     return well_if(True, "running tasks", str(len(rows_awaiting(history, None, AWAITING_OUTCOME))))
+
+
+def lost(history: History, now: datetime, flags: str) -> Finding:
+    """Which tasks vanished lately and have not been seen again since. Raises botocore's errors."""
+    asked = Question(outcomes=(LOST,), since=stamp(now - RECENT))
+    ids = [str(row["task_id"]) for row in Answer(history.client, history.table, asked)]
+    more = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
+    text = f"{len(ids)}: {', '.join(ids[:NAMED])}{more}" if ids else "none"
+    return well_if(not ids, "lost, last 24 hours", text, f"task-reporter list --outcome lost{flags}")
 
 
 def untold(history: History, patience: timedelta, now: datetime, flags: str) -> Finding:

@@ -2,12 +2,16 @@
 
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from task_reporter.subscribers import subscribers
 from task_reporter_cli.stack import Stack
-from task_reporter_cli.status.findings import Finding, well_if
+from task_reporter_cli.status.findings import WRONG, Finding, well_if
 
 BROKEN = ("FAILED", "DELETE_IN_PROGRESS", "DELETE_COMPLETE")
 """How the status of a stack ends that does not work as a whole; after an update was rolled back, the old one works."""
+GONE = {"NotFound", "NotFoundException"}
+"""SNS's codes for a topic that is not there."""
 
 
 def stack(described: Stack) -> Finding:
@@ -34,10 +38,21 @@ def stream(functions: Any, mapping: str) -> Finding:
 
 def topic(sns: Any, arn: str) -> Finding:
     """Whether anybody listens."""
-    confirmed, pending = subscribers(sns, arn)
+    try:
+        confirmed, pending = subscribers(sns, arn)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in GONE:
+            raise
+        return Finding("subscribers", WRONG, "the topic is gone", _make_again(arn))
     text = f"{confirmed} confirmed" + (f", {pending} pending" if pending else "")
     todo = "confirm the email that SNS sent" if pending else f"nobody is told: aws sns subscribe --topic-arn {arn} …"
     return well_if(confirmed > 0, "subscribers", text, todo)
+
+
+def _make_again(arn: str) -> str:
+    """What to do about a topic that somebody deleted. CloudFormation does not look whether it is still there."""
+    name = arn.rpartition(":")[2]
+    return f"nobody is told until it is back; make it again with aws sns create-topic --name {name}, then subscribe"
 
 
 def dead_letters(sqs: Any, url: str) -> Finding:

@@ -6,6 +6,8 @@ from typing import Any
 from botocore.config import Config
 from botocore.session import Session, get_session
 
+from task_reporter import wire
+
 # Seconds to wait for an answer, and how often to ask, so that the worst of all of a poll's waits, one after another,
 # still ends before the recorder's time-out. EC2 is the slow one: it may have thousands of tasks to list.
 PATIENCE = {"ec2": (10, 5)}
@@ -36,9 +38,10 @@ def _session() -> Session:
     """A session whose clients leave times, and binary values, as the text that AWS sent.
 
     One ugly time or upload policy must not make a whole answer unreadable, as it does for botocore's own parsers;
-    text is what the history keeps of times, and of policies it keeps nothing.
+    text is what the history keeps of times, and of policies it keeps nothing. A list that is none does.
     """
     session = get_session()
     factory = session.get_component("response_parser_factory")
     factory.set_parser_defaults(timestamp_parser=str, blob_parser=str)
+    session.register(wire.EVENT, wire.check_lists)
     return session

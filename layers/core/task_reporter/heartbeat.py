@@ -21,8 +21,10 @@ def heartbeat_key(kind: str, scope: str) -> Key:
     return Key(scope, POLL_PREFIX + kind)
 
 
-def beat(kind: Kind, tasks: Iterable[Row], before: Row | None, poll: Poll) -> Write:
+def beat(kind: Kind, tasks: Iterable[Row], before: Row | None, poll: Poll) -> Write | None:
     """The write after a good answer to ``kind``, which lists ``tasks``; ``before`` is the heartbeat so far.
+
+    None where a poll that began later was quicker: the heartbeat does not go back.
 
     ``polled_at``: when EC2 was asked; ``listed``: how many tasks it told; ``longest_gap_seconds`` and
     ``longest_gap_at``: the longest time without a good answer, and when it ended; ``listed_for_seconds``: how long
@@ -35,11 +37,20 @@ def beat(kind: Kind, tasks: Iterable[Row], before: Row | None, poll: Poll) -> Wr
     told |= {"listed_for_seconds": max(ages)} if ages else {}
     if before is None:
         return Insert({"scope": key.scope, "task_id": key.task_id, **told})
+    if _is_overtaken(before, poll):
+        return None
     if gap_seconds(before, poll.now) > max(_number(before, "longest_gap_seconds"), default=0):
         told |= {"longest_gap_seconds": gap_seconds(before, poll.now), "longest_gap_at": now}
     if blind_seconds(before, poll):
         told |= {"blind_from": before["polled_at"], "blind_until": now}
     return Update(key, told, {"polled_at": before.get("polled_at")})
+
+
+def _is_overtaken(before: Row, poll: Poll) -> bool:
+    """Whether ``before`` is of a later poll. One that lies far ahead is of a clock that was wrong, and not kept."""
+    told = str(before.get("polled_at", ""))
+    seconds = seconds_since(told, poll.now)
+    return seconds is not None and told > stamp(poll.now) and -seconds <= poll.silent_after.total_seconds()
 
 
 def gap_seconds(before: Row, now: datetime) -> int:

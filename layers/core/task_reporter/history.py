@@ -1,7 +1,8 @@
 """The history: the DynamoDB table that remembers every task.
 
 Reads and conditional writes go in DynamoDB's largest batches, side by side. A transaction is the one batch whose
-writes can carry conditions; where one write spoils it, the others are sent again without that one:
+writes can carry conditions; where one write spoils it, the others are sent again without that one. It costs double,
+so a write that is alone goes without:
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
 """
 
@@ -18,7 +19,7 @@ from botocore.exceptions import ClientError
 from task_reporter.deadline import NO_DEADLINE, Deadline
 from task_reporter.errors import HistoryError
 from task_reporter.rows import Key, Row, from_item, key_of, to_key
-from task_reporter.writes import Write, action
+from task_reporter.writes import Insert, Write, action, is_done, put, update
 
 KEYS_A_READ = 100
 WRITES_A_TRANSACTION = 100
@@ -32,6 +33,16 @@ NOT_ITS_FAULT = "None"
 SOMEONE_WAS_FIRST = "ConditionalCheckFailed"
 WORTH_A_RETRY = {"TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError", NOT_ITS_FAULT}
 NOT_FINAL = WORTH_A_RETRY | {SOMEONE_WAS_FIRST}
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html
+OF_ONE_WRITE = {
+    "ConditionalCheckFailedException": SOMEONE_WAS_FIRST,
+    "ProvisionedThroughputExceededException": "ProvisionedThroughputExceeded",
+    "RequestLimitExceeded": "ThrottlingError",
+    "ThrottlingException": "ThrottlingError",
+    "ValidationException": "ValidationError",
+}
+"""Error of a write that went alone → the code by which a transaction would have said the same."""
 
 Item = TypeVar("Item")
 Left = TypeVar("Left")
@@ -82,9 +93,10 @@ class History:
         def send(batch: Sequence[Write]) -> list[Write]:
             deadline.check("writing the history")
             try:
-                self.client.transact_write_items(TransactItems=[action(self.table, write) for write in batch])
+                self._send(batch)
             except ClientError as error:
-                return settle(batch, error)
+                if not _met_itself(batch, error):
+                    return settle(batch, error)
             applied.written.extend(batch)
             return []
 
@@ -102,6 +114,17 @@ class History:
         if refused:
             raise HistoryError(refused, applied)
         return applied
+
+    def _send(self, writes: Sequence[Write]) -> None:
+        """Make all of ``writes``, or none of them."""
+        if len(writes) > 1:
+            self.client.transact_write_items(TransactItems=[action(self.table, write) for write in writes])
+            return
+        [write] = writes
+        if isinstance(write, Insert):
+            self.client.put_item(**put(self.table, write), ReturnValuesOnConditionCheckFailure="ALL_OLD")
+        else:
+            self.client.update_item(**update(self.table, write), ReturnValuesOnConditionCheckFailure="ALL_OLD")
 
     def _until_settled(
         self, items: Sequence[Item], at_a_time: int, attempt: Callable[[Sequence[Item]], list[Item]]
@@ -132,14 +155,25 @@ def _pause_before(tried: int) -> float:
 
 
 def _reasons(error: ClientError, writes: Sequence[Write]) -> list[str]:
-    """Why a transaction was cancelled, one code a write. Raises ``error`` where it is about something else."""
+    """Why ``writes`` were not made, one code each. Raises ``error`` where it is about something else."""
     if reasons := error.response.get("CancellationReasons"):
         return [str(reason.get("Code", NOT_ITS_FAULT)) for reason in reasons]
-    if error.response["Error"]["Code"] == "TransactionConflictException":
+    code = error.response["Error"]["Code"]
+    if code == "TransactionConflictException":
         return ["TransactionConflict"] * len(writes)
-    if _is_invalid(error) and len(writes) == 1:
-        return ["ValidationError"]
+    if len(writes) == 1 and (code in OF_ONE_WRITE or _is_invalid(error)):
+        return [OF_ONE_WRITE.get(code, "ValidationError")]
     raise error
+
+
+def _met_itself(writes: Sequence[Write], error: ClientError) -> bool:
+    """Whether one write was made, its answer lost, and it was refused when botocore sent it again.
+
+    A transaction knows itself by its token; a write that goes alone has none.
+    """
+    sent_again = error.response.get("ResponseMetadata", {}).get("RetryAttempts")
+    there: Any = error.response.get("Item")
+    return bool(sent_again and there and is_done(writes[0], from_item(there)))
 
 
 def _is_invalid(error: ClientError) -> bool:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from task_reporter.kinds import CANCELLED, FAILED, LOST, Kind
 from task_reporter.projection import UNKNOWN_STATE
 from task_reporter.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, Row, Value, key_of
-from task_reporter.times import moment, stamp
+from task_reporter.times import moment, normalised, stamp
 from task_reporter.writes import Insert, Update, Write
 
 LATE_CODE = timedelta(minutes=3)
@@ -72,8 +72,10 @@ def outcome_of(kind: Kind, task: Row, before: Row, now: datetime) -> str | None:
 
 
 def _failed_since(task: Row, now: datetime) -> datetime:
-    since = moment(str(task["updated_at"]))
-    return since if since <= now + ABSURD_CLOCK else moment(str(task["first_seen_at"]))
+    """The first time that can be believed; where there is none, which only others write, nothing is waited for."""
+    times = (normalised(str(task.get(name, ""))) for name in ("updated_at", "first_seen_at"))
+    since = (moment(time) for time in times if time)
+    return next((time for time in since if time <= now + ABSURD_CLOCK), now - LATE_CODE)
 
 
 def _is_cancelling(kind: Kind, task: Row) -> bool:

@@ -10,11 +10,10 @@ from datetime import datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from task_reporter import single
 from task_reporter.deadline import NO_DEADLINE, Deadline
 from task_reporter.errors import IncompleteRowError, NotAnnouncedError, TaskReporterError
 from task_reporter.history import History
-from task_reporter.message import Notice
+from task_reporter.message import Notice, plain
 from task_reporter.notices import compose
 from task_reporter.rows import AWAITING_NOTIFICATION, Key, Row, key_of
 from task_reporter.single import plain_notice
@@ -71,11 +70,23 @@ def announce(
 def _notices(rows: Sequence[Row], digest_above: int) -> Iterator[tuple[Notice, Notice | None]]:
     """The notices for ``rows``, each with the plain one to publish in its place if SNS does not take it.
 
-    Only what was redriven again and again has one. It stands alone, so that it costs its neighbours nothing.
+    Only what was redriven again and again has one. It stands apart, so that it costs its neighbours nothing; after a
+    long outage that is every row, so it comes in digests as all else.
     """
     stubborn = [row for row in rows if _redrives(row) >= ENOUGH_REDRIVES]
     yield from ((notice, None) for notice in compose([row for row in rows if row not in stubborn], digest_above))
-    yield from ((_composed(row), plain_notice(row)) for row in stubborn)
+    yield from ((notice, plain(notice)) for notice in _composed(stubborn, digest_above))
+
+
+def _composed(stubborn: Sequence[Row], digest_above: int) -> list[Notice]:
+    """The notices for ``stubborn`` rows. One whose notice can't be composed, whatever the reason, is told plainly."""
+    try:
+        return compose(stubborn, digest_above)
+    except Exception:
+        if len(stubborn) == 1:
+            return [plain_notice(stubborn[0])]
+        middle = len(stubborn) // 2
+        return _composed(stubborn[:middle], digest_above) + _composed(stubborn[middle:], digest_above)
 
 
 def _redrives(row: Row) -> int:
@@ -83,20 +94,12 @@ def _redrives(row: Row) -> int:
     return count if isinstance(count, int) else 0
 
 
-def _composed(row: Row) -> Notice:
-    """The notice for a stubborn row; the plain one where composing the other is what fails, whatever the reason."""
-    try:
-        return single.notice(row)
-    except Exception:
-        return plain_notice(row)
-
-
 def _published(topic: Topic, notice: Notice, plainer: Notice | None) -> Notice:
-    """Publish ``notice``, and where SNS does not take it and there is one, the ``plainer``; the one that was taken."""
+    """Publish ``notice``, and where that fails for whatever reason, the ``plainer`` if any; the one that was taken."""
     try:
         topic.publish(notice)
         return notice
-    except (BotoCoreError, ClientError):
+    except Exception:
         if plainer is None:
             raise
         topic.publish(plainer)

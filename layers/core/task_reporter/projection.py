@@ -28,10 +28,14 @@ LONGEST_OTHER = 8192
 
 @dataclass(slots=True)
 class Projected:
-    """The tasks of one answer, each once, and a sentence for each that can't be kept."""
+    """The tasks of one answer, each once, and a sentence for each that can't be kept.
+
+    ``names_all``: each has an id. Where one has none, it may be any of those that seem not to be listed.
+    """
 
     tasks: list[Row] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    names_all: bool = True
 
 
 def project(kind: Kind, answers: Iterable[Mapping[str, Any]]) -> Projected:
@@ -40,25 +44,42 @@ def project(kind: Kind, answers: Iterable[Mapping[str, Any]]) -> Projected:
     Raises MalformedAnswerError where an answer does not hold the list.
     """
     best: dict[str, Row] = {}
-    problems = []
+    problems, names_all = [], True
     for raw in (raw for answer in answers for raw in _listed(kind, answer)):
         task = _clean(raw)
+        names_all = names_all and "task_id" in task
         if problem := _unkeepable(kind, task):
             problems.append(problem)
             continue
         task_id = str(task["task_id"])
         best[task_id] = max(best.get(task_id, task), task, key=lambda seen: _how_far(kind, seen))
-    return Projected(list(best.values()), problems)
+    return Projected(list(best.values()), problems, names_all)
 
 
 def _listed(kind: Kind, answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    search = _compiled(kind.projection).search
     try:
-        listed = _compiled(kind.projection).search(answer)
+        try:
+            listed = search(answer)
+        except JMESPathError:
+            listed = search(_plain(answer))
     except JMESPathError:  # it quotes values of the answer
         raise MalformedAnswerError(kind.operation, "its values are not of the types that EC2 promises") from None
     if not isinstance(listed, list):
         raise MalformedAnswerError(kind.operation, "it does not hold the list of tasks")
     return listed
+
+
+def _plain(value: Any) -> Any:
+    """``value`` without what is neither a structure, a list, text nor a number.
+
+    Where an element that should hold text stands twice, botocore leaves XML, over which a projection may stumble.
+    """
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value if isinstance(one, Mapping | list | str | int | float)]
+    return value
 
 
 @cache

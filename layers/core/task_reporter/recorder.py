@@ -83,8 +83,9 @@ def _news(
     keyed = {Key(poll.scope, str(task["task_id"])): task for task in projected.tasks}
     rows = history.read(keyed, deadline)
     writes = [next_write(kind, task, rows.get(key), poll) for key, task in keyed.items()]
-    gone = (row for row in running if row.get("kind") == kind.name and key_of(row) not in keyed)
-    writes += [write_unlisted(kind, row, poll) for row in gone]
+    if projected.names_all:
+        gone = (row for row in running if row.get("kind") == kind.name and key_of(row) not in keyed)
+        writes += [write_unlisted(kind, row, poll) for row in gone]
     return [write for write in writes if write]
 
 
@@ -153,5 +154,6 @@ def _beat(kind: Kind, recorded: Recorded, known: Known, history: History, poll: 
     Where another poll was quicker, that is kept already.
     """
     before = known.heartbeats.get(heartbeat_key(kind.name, poll.scope))
-    done = history.apply([beat(kind, recorded.tasks, before, poll)], deadline)
+    write = beat(kind, recorded.tasks, before, poll)
+    done = history.apply([write] if write else [], deadline)
     return blind_seconds(before, poll) if done.written else 0

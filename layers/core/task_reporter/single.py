@@ -46,7 +46,9 @@ def _with(row: Row, text: str, data: dict[str, Any] | None = None) -> Notice:
         subject(kind, str(row["task_id"]), f" {row['outcome']} ({row['scope']})"),
         text,
         data or {},
-        attributes(row, {name: str(row.get(name, "")) for name in (*FILTERED_BY, TEST)}),
+        attributes(
+            row, {name: str(row.get(name, "")) for name in FILTERED_BY} | ({TEST: "true"} if TEST in row else {})
+        ),
     )
 
 
@@ -80,6 +82,7 @@ def _facts(row: Row) -> Iterator[tuple[str, str | None]]:
     yield "Progress", f"{row['progress']} %" if row["outcome"] != COMPLETE and "progress" in row else None
     yield "Started", _maybe(row, "started_at", times.spoken)
     yield "Last update", _maybe(row, "updated_at", times.spoken) if lost else None
+    yield "Missing since", _maybe(row, "missing_since", times.spoken) if lost else None
     yield "Declared lost", _maybe(row, "finished_at", times.spoken) if lost else None
     yield "Finished", None if lost else _finished(row)
     yield "Manifest", _maybe(row, "image_location") if row["outcome"] == COMPLETE else None

@@ -44,8 +44,14 @@ def spoken(text: str) -> str:
 
 
 def spoken_length(start: str, end: str) -> str | None:
-    """How long from one stored time to another (``34 min 10 s``); None where the end is before the start."""
-    seconds = int((moment(end) - moment(start)).total_seconds())
+    """How long from one stored time to another (``34 min 10 s``).
+
+    None where the end is before the start, or where one of them is no time: somebody else may have written it.
+    """
+    try:
+        seconds = int((moment(end) - moment(start)).total_seconds())
+    except (ValueError, OverflowError):
+        return None
     if seconds < 0:
         return None
     hours, minutes, seconds = seconds // 3600, seconds // 60 % 60, seconds % 60

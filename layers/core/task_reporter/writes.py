@@ -31,18 +31,25 @@ class Update:
 Write = Insert | Update
 
 
+def is_done(write: Write, row: Row) -> bool:
+    """Whether ``row`` is what ``write`` makes of it."""
+    if isinstance(write, Insert):
+        return row == write.row
+    return write.set.items() <= row.items() and not row.keys() & set(write.remove)
+
+
 def action(table: str, write: Write) -> dict[str, Any]:
     """``write`` as one action of a transaction."""
-    return {"Put": _put(table, write)} if isinstance(write, Insert) else {"Update": _update(table, write)}
+    return {"Put": put(table, write)} if isinstance(write, Insert) else {"Update": update(table, write)}
 
 
-def _put(table: str, write: Insert) -> dict[str, Any]:
+def put(table: str, write: Insert) -> dict[str, Any]:
     """A put that never replaces a row."""
     item = {name: to_attribute(value) for name, value in write.row.items()}
     return {"TableName": table, "Item": item, "ConditionExpression": "attribute_not_exists(task_id)"}
 
 
-def _update(table: str, write: Update) -> dict[str, Any]:
+def update(table: str, write: Update) -> dict[str, Any]:
     """An update that never makes a row: the condition wants one."""
     names = dict.fromkeys([*write.set, *write.remove, *write.expected])
     alias = {name: f"#n{number}" for number, name in enumerate(names)}
@@ -56,7 +63,7 @@ def _update(table: str, write: Update) -> dict[str, Any]:
         "SET": [f"{alias[name]} = {value}" for name, value in zip(write.set, values, strict=True)],
         "REMOVE": [alias[name] for name in write.remove],
     }
-    update = {
+    request = {
         "TableName": table,
         "Key": to_key(write.key),
         "UpdateExpression": " ".join(f"{verb} {', '.join(what)}" for verb, what in changes.items() if what),
@@ -65,4 +72,4 @@ def _update(table: str, write: Update) -> dict[str, Any]:
     }
     # DynamoDB refuses an empty clause, and an empty map of values.
     used = {name: to_attribute(value) for name, value in (values | wanted).items()}
-    return update | ({"ExpressionAttributeValues": used} if used else {})
+    return request | ({"ExpressionAttributeValues": used} if used else {})

@@ -1,0 +1,86 @@
+"""How CloudWatch evaluates a metric alarm.
+
+A test hands over the very properties that stand in the template, and the data points that the metric got.
+
+Pages of https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/ that the docstrings cite by name:
+  alarm-evaluation            periods, evaluation periods, data points to alarm
+  alarms-and-missing-data     what becomes of periods in which the metric got nothing
+  cloudwatch_limits           how far an alarm may look back
+"Silent:" marks what the pages leave open.
+"""
+
+from __future__ import annotations
+
+import operator
+from bisect import bisect_left, insort
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+DAY = 24 * 60 * 60
+STATISTICS: dict[str, Callable[[Sequence[float]], float]] = {
+    "Sum": sum,
+    "Maximum": max,
+    "Minimum": min,
+    "Average": lambda values: sum(values) / len(values),
+    "SampleCount": len,
+}
+COMPARISONS = {
+    "GreaterThanThreshold": operator.gt,
+    "GreaterThanOrEqualToThreshold": operator.ge,
+    "LessThanThreshold": operator.lt,
+    "LessThanOrEqualToThreshold": operator.le,
+}
+
+
+class Alarm:
+    """One alarm on one metric, whose data points ``put`` gives it.
+
+    ``further`` is how many periods before the evaluated ones CloudWatch looks back for data points. Silent: on the
+    number; "a higher number of data points than the number specified as Evaluation Periods", and the page's tables
+    have two further ones. What a test says should hold for several.
+    """
+
+    def __init__(self, properties: Mapping[str, Any], further: int = 2) -> None:
+        if {"Metrics", "ThresholdMetricId", "ExtendedStatistic"} & properties.keys():
+            raise ValueError("metric math and percentiles are not modelled")
+        if properties["TreatMissingData"] not in {"breaching", "notBreaching"}:
+            raise ValueError("an alarm that keeps its state, or has none, is not modelled")
+        self.period = int(properties["Period"])
+        self.evaluated = int(properties["EvaluationPeriods"])
+        self.enough = int(properties.get("DatapointsToAlarm", self.evaluated))
+        self.missing_breaches = properties["TreatMissingData"] == "breaching"
+        self._statistic = STATISTICS[properties["Statistic"]]
+        self._breaches = COMPARISONS[properties["ComparisonOperator"]]
+        self._threshold = float(properties["Threshold"])
+        self._further = further
+        self._points: list[tuple[float, ...]] = []
+        self._check()
+
+    def _check(self) -> None:
+        """Page cloudwatch_limits: a day at most, a week for periods of an hour and more."""
+        longest = 7 * DAY if self.period >= 3600 else DAY
+        if self.period % 60 or not 1 <= self.enough <= self.evaluated or self.period * self.evaluated > longest:
+            raise ValueError("CloudWatch refuses such an alarm")
+
+    def put(self, at: float, value: float) -> None:
+        """A data point, at a time in seconds."""
+        insort(self._points, (at, value))
+
+    def rings(self, at: float) -> bool:
+        """Whether it is in the state ALARM after its evaluation at that time; there is one each minute.
+
+        Page alarm-evaluation: periods end with the minute of the evaluation, so they slide. Page
+        alarms-and-missing-data: where there are as many real data points as are to be evaluated, the latest count, from
+        farther back if need be. Where there are fewer, each of them counts, and missing ones fill up the number.
+        """
+        end = at - at % 60
+        periods = [self._value(end - self.period * number) for number in range(self.evaluated + self._further)]
+        real = [value for value in periods if value is not None][: self.evaluated]
+        breaching = sum(self._breaches(value, self._threshold) for value in real)
+        filled = self.evaluated - len(real) if self.missing_breaches else 0
+        return breaching + filled >= self.enough
+
+    def _value(self, end: float) -> float | None:
+        first, last = (bisect_left(self._points, (at,)) for at in (end - self.period, end))
+        values = [value for _, value in self._points[first:last]]
+        return self._statistic(values) if values else None

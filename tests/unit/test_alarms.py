@@ -1,0 +1,362 @@
+"""The template's alarms, on a model of how CloudWatch evaluates them: each rings for its reason, and for no other.
+
+The figures are those that the functions themselves would write.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from task_reporter.figures import NAMESPACE
+from task_reporter.known import Known
+from task_reporter.life import Poll
+from task_reporter.poll_figures import figures_of_poll
+from task_reporter.recorder import Polled, Recorded
+from task_reporter.rows import Row
+from task_reporter.times import stamp
+from task_reporter.writes import Insert
+from tests.models.alarm import Alarm
+from tests.template import default, properties, template
+
+ALARMS = [name for name, made in template()["Resources"].items() if made["Type"] == "AWS::CloudWatch::Alarm"]
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+MINUTE, HOUR, DAY = 60, 3600, 86400
+FURTHER = [0, 2, 5]
+"""How many periods CloudWatch looks farther back than it evaluates, which it does not tell."""
+
+
+def resolved(value: Any, parameters: Mapping[str, Any]) -> Any:
+    """``value`` with the parameters that it refers to."""
+    return parameters.get(value["Ref"], value) if isinstance(value, dict) and value.keys() == {"Ref"} else value
+
+
+class Watched:
+    """A stack's alarms and what happens to it, at times in seconds after noon."""
+
+    def __init__(self, further: int = 2, **parameters: str) -> None:
+        known = {name: default(name) for name in template()["Parameters"]} | parameters
+        self.alarms = {
+            name: Alarm({key: resolved(value, known) for key, value in properties(name).items()}, further)
+            for name in ALARMS
+        }
+
+    def put(self, namespace: str, metric: str, of: Any, at: float, value: float) -> None:
+        """A data point for each alarm on that metric of that resource."""
+        for name, alarm in self.alarms.items():
+            asked = properties(name)
+            if (asked["Namespace"], asked["MetricName"], asked["Dimensions"][0]["Value"]) == (namespace, metric, of):
+                alarm.put(at, value)
+
+    def poll(self, at: float, confirmed: int | None = 1, **more: Any) -> None:
+        """One poll, good unless it is said otherwise, with the errors that Lambda counts."""
+        polled = Polled(["bundle"], **{"good": ["bundle"], **more})
+        for figure in figures_of_poll(polled, Poll("123456789012/us-east-2", now(at)), confirmed):
+            self.put(NAMESPACE, figure.name, STACK, at, figure.value)
+        self.put("AWS/Lambda", "Errors", {"Ref": "RecorderFunction"}, at, int(not polled.good))
+
+    def polls(self, start: int, end: int, every: int = 5 * MINUTE, **more: Any) -> None:
+        for at in range(start, end, every):
+            self.poll(at, **more)
+
+    def ringing(self, at: float) -> set[str]:
+        return {name.removesuffix("Alarm") for name, alarm in self.alarms.items() if alarm.rings(at)}
+
+    def rang(self, minutes: Iterable[int]) -> set[str]:
+        return {name for minute in minutes for name in self.ringing(minute * MINUTE)}
+
+    def minutes(self, name: str, until: int) -> list[int]:
+        """The minutes after noon in which one alarm rings."""
+        return [minute for minute in range(until) if self.alarms[f"{name}Alarm"].rings(minute * MINUTE)]
+
+
+STACK = {"Ref": "AWS::StackName"}
+QUEUE = {"Fn::GetAtt": ["DeadLetterQueue", "QueueName"]}
+
+
+def now(at: float) -> datetime:
+    return NOON + timedelta(seconds=at)
+
+
+@pytest.fixture(params=FURTHER)
+def further(request: pytest.FixtureRequest) -> int:
+    number: int = request.param
+    return number
+
+
+@pytest.fixture
+def watched(further: int) -> Watched:
+    """A stack that has polled well for four hours, and goes on for as long."""
+    made = Watched(further)
+    made.polls(-4 * HOUR, 0)
+    return made
+
+
+# While all is well
+
+
+def test_none_rings_while_polls_are_good(further: int) -> None:
+    """A day on the default schedule; polls come up to two minutes late, and some task ends in each."""
+    made, late = Watched(further), random.Random(1)
+    ended = Recorded("bundle", written=[Insert(ended_with("complete"))])
+    for at in range(0, DAY, 5 * MINUTE):
+        made.poll(at + late.uniform(0, 2 * MINUTE), done=[ended], known=Known(waiting=[waiting(at, 4)]))
+        made.put("AWS/Lambda", "Errors", {"Ref": "NotifierFunction"}, at, 0)
+        made.put("AWS/SQS", "ApproximateNumberOfMessagesVisible", QUEUE, at, 0)
+    assert made.rang(range(60, DAY // MINUTE)) == set()
+
+
+def ended_with(outcome: str) -> Row:
+    return {"scope": "123456789012/us-east-2", "task_id": "bun-1", "outcome": outcome, "finished_at": stamp(NOON)}
+
+
+def waiting(at: float, minutes: float) -> Row:
+    return {"awaiting_since": stamp(now(at) - timedelta(minutes=minutes))}
+
+
+def test_a_new_stack_is_silent_until_its_first_good_poll(further: int) -> None:
+    made = Watched(further)
+    made.poll(90)
+    assert "Silent" in made.ringing(MINUTE)
+    assert made.ringing(2 * MINUTE) == set()
+
+
+# Silence
+
+
+@pytest.mark.parametrize("minutes", ["1", "6", "15", "60"])
+@pytest.mark.parametrize("says", ["nothing", "that it failed"])
+def test_it_rings_after_so_many_minutes_without_a_good_poll_and_one_ends_it(
+    minutes: str, says: str, further: int
+) -> None:
+    made, silent = Watched(further, SilentAfterMinutes=minutes), int(minutes)
+    made.poll(-30)
+    back = 2 * silent + further + 5
+    if says == "that it failed":
+        made.polls(0, back * MINUTE, every=MINUTE, good=[])
+    made.poll(back * MINUTE + 30)
+    rings = made.minutes("Silent", back + 2)
+    latest = silent + (0 if says == "that it failed" else further)
+    assert silent <= rings[0] <= latest
+    assert rings == list(range(rings[0], back + 1))
+
+
+def test_polls_that_fail_in_between_are_no_silence(watched: Watched) -> None:
+    for at in range(0, 4 * HOUR, 10 * MINUTE):
+        watched.poll(at + 30)
+        watched.poll(at + 5 * MINUTE + 30, good=[])
+    assert watched.minutes("Silent", 240) == []
+
+
+def test_a_poll_of_which_one_kind_failed_is_not_good() -> None:
+    made = Watched()
+    for at in range(0, 30 * MINUTE, MINUTE):
+        made.poll(at, good=[])
+    assert "Silent" in made.ringing(30 * MINUTE)
+
+
+# Errors
+
+ERRORS = {"RecorderErrors": "RecorderFunction", "NotifierErrors": "NotifierFunction"}
+
+
+@pytest.mark.parametrize(("name", "function"), ERRORS.items())
+@pytest.mark.parametrize("afterwards", ["it works", "it is not needed"])
+def test_one_error_of_a_function_rings_and_is_over_when_there_are_no_more(
+    name: str, function: str, afterwards: str, watched: Watched, further: int
+) -> None:
+    watched.polls(30, 2 * HOUR)
+    watched.put("AWS/Lambda", "Errors", {"Ref": function}, 10 * MINUTE + 1, 1)
+    if afterwards == "it works":
+        for at in range(11 * MINUTE, 2 * HOUR, MINUTE):
+            watched.put("AWS/Lambda", "Errors", {"Ref": function}, at, 0)
+    rings = watched.minutes(name, 120)
+    assert rings[0] == 11
+    assert rings == list(range(11, rings[-1] + 1))
+    assert rings[-1] <= 15 + 5 * further * (afterwards == "it is not needed")
+    assert watched.rang(range(120)) == {name}
+
+
+def test_an_error_of_one_function_is_none_of_the_other() -> None:
+    made = Watched()
+    made.poll(0, good=[])
+    assert "NotifierErrors" not in made.ringing(MINUTE)
+    assert "RecorderErrors" in made.ringing(MINUTE)
+
+
+# What could not be done
+
+
+def test_it_rings_while_something_is_in_the_dead_letter_queue(watched: Watched) -> None:
+    watched.polls(30, 2 * HOUR)
+    for minute in range(120):
+        held = 1 if 20 <= minute < 50 else 0
+        watched.put("AWS/SQS", "ApproximateNumberOfMessagesVisible", QUEUE, minute * MINUTE, held)
+    assert watched.minutes("DeadLetters", 120) == list(range(21, 55))
+    assert watched.rang(range(120)) == {"DeadLetters"}
+
+
+def test_it_rings_while_a_row_waits_in_spite_of_redriving(watched: Watched, further: int) -> None:
+    """Told within RedriveAfterMinutes or soon after: no word of it."""
+    ended, told = 10, 75
+    for minute in range(0, 180, 5):
+        row = waiting(minute * MINUTE, minute - ended)
+        watched.poll(minute * MINUTE + 1, known=Known(waiting=[row] if ended <= minute < told else []))
+    rings = watched.minutes("Untold", 180)
+    assert rings[0] == ended + 2 * int(default("RedriveAfterMinutes")) + 10 + 1
+    assert rings == list(range(rings[0], rings[-1] + 1))
+    assert told <= rings[-1] <= told + 5 * (further + 1)
+    assert watched.rang(range(180)) == {"Untold"}
+
+
+# Who listens
+
+
+@pytest.mark.parametrize(("confirmed", "lag"), [(0, 0), (None, 60)], ids=["nobody", "the topic is gone"])
+def test_it_rings_when_nobody_has_listened_for_an_hour_and_one_who_confirms_ends_it(
+    confirmed: int | None, lag: int, watched: Watched, further: int
+) -> None:
+    back = 60 + lag * further + 30
+    watched.polls(30, back * MINUTE, confirmed=confirmed)
+    watched.polls(back * MINUTE + 30, (back + 60) * MINUTE)
+    rings = watched.minutes("NobodyListens", back + 60)
+    assert 55 <= rings[0] <= 61 + lag * further
+    assert rings == list(range(rings[0], back + 1))
+
+
+@pytest.mark.parametrize("confirmed", [0, None])
+def test_an_hour_in_which_somebody_listened_is_no_reason(confirmed: int | None, watched: Watched) -> None:
+    watched.polls(30, 40 * MINUTE, confirmed=confirmed)
+    watched.polls(40 * MINUTE + 30, 4 * HOUR)
+    assert watched.rang(range(240)) == set()
+
+
+# What may have been missed
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("CoverageGap", {"blind_seconds": 7200}),
+        ("LostTask", {"done": [Recorded("bundle", written=[Insert(ended_with("lost"))])]}),
+    ],
+)
+def test_what_happened_once_rings_once_and_is_over(
+    name: str, told: dict[str, Any], watched: Watched, further: int
+) -> None:
+    watched.polls(30, 20 * MINUTE)
+    watched.poll(20 * MINUTE + 30, **told)
+    watched.polls(25 * MINUTE + 30, 3 * HOUR)
+    rings = watched.minutes(name, 180)
+    assert rings[0] == 21
+    assert rings == list(range(21, rings[-1] + 1))
+    assert rings[-1] <= 25 + 5 * further
+    assert watched.rang(range(180)) == {name}
+    assert "OKActions" not in properties(f"{name}Alarm"), "that it is over is no news"
+
+
+@pytest.mark.parametrize("outcome", ["complete", "failed", "cancelled"])
+def test_a_task_that_was_seen_to_end_is_none_that_was_lost(outcome: str, watched: Watched) -> None:
+    watched.polls(30, HOUR, done=[Recorded("bundle", written=[Insert(ended_with(outcome))])])
+    assert watched.rang(range(60)) == set()
+
+
+# As they stand in the template
+
+TOPIC = [{"Ref": "AlarmTopic"}]
+BY_AWS: dict[tuple[str, str], tuple[str, Callable[[Any], bool]]] = {
+    # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+    ("AWS/Lambda", "Errors"): ("FunctionName", lambda value: value["Ref"] in ERRORS.values()),
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): ("QueueName", lambda value: value == QUEUE),
+}
+"""Metrics that AWS keeps: their one dimension, and what may stand in it."""
+
+
+def our_figures() -> set[str]:
+    """All that a poll can tell of itself."""
+    done = [Recorded("bundle", written=[Insert(ended_with(outcome)) for outcome in ("lost", "complete")])]
+    polled = Polled(["bundle"], Known(waiting=[waiting(0, 600)]), done, blind_seconds=1)
+    return {figure.name for figure in figures_of_poll(polled, Poll("123456789012/us-east-2", NOON), 1)}
+
+
+def test_there_are_eight() -> None:
+    assert len(ALARMS) == 8
+    assert all(name.endswith("Alarm") for name in ALARMS)
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_an_alarm_tells_its_topic_and_nobody_else(name: str) -> None:
+    asked = properties(name)
+    assert asked["AlarmActions"] == TOPIC
+    assert asked.get("OKActions", TOPIC) == TOPIC
+    assert "InsufficientDataActions" not in asked
+    assert asked.get("ActionsEnabled", True) is True
+    assert "AlarmName" not in asked, "a second stack in the same account must not clash with this one"
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_its_metric_is_one_that_somebody_writes_with_that_dimension(name: str) -> None:
+    asked = properties(name)
+    [dimension] = asked["Dimensions"]
+    if asked["Namespace"] == NAMESPACE:
+        assert asked["MetricName"] in our_figures()
+        assert dimension == {"Name": "service", "Value": STACK}
+    else:
+        expected, is_ours = BY_AWS[asked["Namespace"], asked["MetricName"]]
+        assert dimension["Name"] == expected
+        assert is_ours(dimension["Value"])
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_it_needs_no_metric_math(name: str) -> None:
+    assert not {"Metrics", "ThresholdMetricId", "ExtendedStatistic"} & properties(name).keys()
+
+
+DO = re.compile(r"(^|[.,:;] )(First |then )?(run|read|look|confirm)\b", re.IGNORECASE)
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_its_description_says_what_it_means_and_what_to_do(name: str) -> None:
+    described = properties(name)["AlarmDescription"]
+    text = described["Fn::Sub"] if isinstance(described, dict) else described
+    meaning, _, rest = text.partition(". ")
+    assert len(meaning) > 20
+    assert DO.search(text), "an order, such as: read the log"
+    assert len(text) < 800, "names come in the place of parameters, and CloudWatch takes 1,024 characters"
+    assert rest
+
+
+def test_a_description_refers_to_what_exists() -> None:
+    known = template()["Resources"].keys() | template()["Parameters"].keys()
+    for name in ALARMS:
+        described = properties(name)["AlarmDescription"]
+        referred = re.findall(r"\$\{(\w+)", described["Fn::Sub"] if isinstance(described, dict) else "")
+        assert set(referred) <= known
+        assert isinstance(described, dict) == bool(referred)
+
+
+@pytest.mark.parametrize("minutes", ["1", "15", "99", "1440"])
+def test_cloudwatch_takes_every_patience_that_the_template_takes(minutes: str) -> None:
+    assert Watched(SilentAfterMinutes=minutes).alarms["SilentAlarm"].evaluated == int(minutes)
+
+
+def test_only_who_gave_an_address_gets_an_email() -> None:
+    subscription = template()["Resources"]["AlarmSubscription"]
+    assert subscription["Condition"] == "HasAlarmEmail"
+    assert subscription["Properties"] == {
+        "TopicArn": {"Ref": "AlarmTopic"}, "Protocol": "email", "Endpoint": {"Ref": "AlarmEmail"}
+    }  # fmt: skip
+    assert template()["Conditions"]["HasAlarmEmail"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "AlarmEmail"}, ""]}]}
+
+
+def test_alarms_and_notices_do_not_share_a_topic() -> None:
+    """A filter for outcomes would swallow them, and who is told of tasks need not be who is called."""
+    subscribed = [made for made in template()["Resources"].values() if made["Type"] == "AWS::SNS::Subscription"]
+    topics = [made["Properties"]["TopicArn"]["Ref"] for made in subscribed]
+    assert sorted(topics) == ["AlarmTopic", "NotificationTopic"]

@@ -1,0 +1,331 @@
+"""Whether the reporter is well: each part's look, on what its service answers, and all of them side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from task_reporter.errors import HistoryError
+from task_reporter.history import History
+from task_reporter.rows import Key, Row, to_attribute
+from task_reporter.times import moment, stamp
+from task_reporter_cli.stack import Stack
+from task_reporter_cli.status import examination, history, parts
+from task_reporter_cli.status.findings import UNKNOWN, WELL, WRONG, Finding
+from task_reporter_cli.status.patience import silent_after, untold_after
+from tests.models.index import Index
+
+NOW = moment("2026-11-23T12:00:00Z")
+SCOPE = "123456789012/us-east-2"
+TOPIC = "arn:aws:sns:us-east-2:123456789012:ec2-task-reporter-NotificationTopic-1A2B"
+MINUTES = timedelta(minutes=1)
+
+
+def answers(**operations: Any) -> Any:
+    """A client whose operations answer so, or raise so."""
+
+    def operation(said: Any) -> Any:
+        def call(**_: Any) -> Any:
+            if isinstance(said, Exception):
+                raise said
+            return said
+
+        return call
+
+    return SimpleNamespace(**{name: operation(said) for name, said in operations.items()})
+
+
+def refusal(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "for a test"}}, "AnOperation")
+
+
+def before(**length: float) -> str:
+    return stamp(NOW - timedelta(**length))
+
+
+class Dynamo(Index):
+    """The three questions that `status` asks of the history."""
+
+    def batch_get_item(self, RequestItems: Mapping[str, Any]) -> dict[str, Any]:
+        [(name, request)] = RequestItems.items()
+        wanted = [Key(key["scope"]["S"], key["task_id"]["S"]) for key in request["Keys"]]
+        rows = [row for row in self.rows if Key(str(row["scope"]), str(row["task_id"])) in wanted]
+        return {"Responses": {name: [item(row) for row in rows]}}
+
+    def query(self, **asked: Any) -> dict[str, Any]:
+        if asked["IndexName"] != "by-awaiting":
+            return super().query(**asked)
+        what = asked["ExpressionAttributeValues"][":what"]["S"]
+        return {"Items": [item(row) for row in self.rows if row.get("awaiting") == what]}
+
+
+def item(row: Row) -> dict[str, Any]:
+    return {name: to_attribute(value) for name, value in row.items()}
+
+
+def on(*rows: Row) -> History:
+    return History(Dynamo([{"scope": SCOPE, **row} for row in rows]), "history")
+
+
+def beat(**told: Any) -> Row:
+    return {"task_id": "poll#bundle", "polled_at": before(minutes=3), "listed": 7, **told}
+
+
+# Patience
+
+
+@pytest.mark.parametrize(
+    ("parameters", "minutes"),
+    [
+        ({}, 15),
+        ({"SilentAfterMinutes": "40"}, 40),
+        ({"SilentAfterMinutes": "15", "PollSchedule": "rate(1 minute)"}, 15),
+        ({"SilentAfterMinutes": "15", "PollSchedule": "rate(10 minutes)"}, 20),
+        ({"PollSchedule": "rate(1 hour)"}, 120),
+        ({"PollSchedule": "rate(1 day)"}, 2880),
+        ({"PollSchedule": "cron(0/5 * * * ? *)"}, 15),
+        ({"SilentAfterMinutes": "soon"}, 15),
+    ],
+)
+def test_how_long_ec2_may_go_unasked(parameters: dict[str, str], minutes: int) -> None:
+    assert silent_after(parameters) == minutes * MINUTES
+
+
+@pytest.mark.parametrize(("said", "minutes"), [(None, 20), ("10", 20), ("45", 90), ("0", 2), ("", 20)])
+def test_how_long_a_row_may_wait(said: str | None, minutes: int) -> None:
+    assert untold_after({"RedriveAfterMinutes": said} if said is not None else {}) == minutes * MINUTES
+
+
+# The history
+
+
+def polls(row: Row | None, silent: timedelta = 15 * MINUTES) -> list[Finding]:
+    return list(history.polls(on(*([row] if row else [])), SCOPE, ["bundle"], silent, NOW))
+
+
+def test_a_recent_poll_is_well_and_says_what_it_saw() -> None:
+    poll, gap = polls(beat(longest_gap_seconds=660, listed_for_seconds=7200))
+    told = "3 minutes ago, 7 listed; longest gap 11 minutes; EC2 was seen to list ended tasks for 2 hours"
+    assert poll == Finding("last poll (bundle)", WELL, told)
+    assert gap == Finding("gaps, last 24 hours (bundle)", WELL, "none in which a task could have come and gone unseen")
+
+
+@pytest.mark.parametrize(("minutes", "level"), [(14, WELL), (15, WELL), (15.1, WRONG), (6000, WRONG), (-2, WELL)])
+def test_an_old_poll_is_wrong(minutes: float, level: str) -> None:
+    poll, _ = polls(beat(polled_at=before(minutes=minutes)))
+    assert poll.level == level
+    assert ("nothing for more than 15 minutes" in poll.todo) == (level == WRONG)
+
+
+@pytest.mark.parametrize("row", [None, beat(polled_at="yesterday"), {"task_id": "poll#bundle"}])
+def test_no_poll_is_wrong(row: Row | None) -> None:
+    poll, gap = polls(row)
+    assert (poll.level, poll.text) == (WRONG, "none that went well yet")
+    assert gap.level == WELL
+
+
+def test_what_somebody_else_wrote_is_left_out() -> None:
+    poll, _ = polls(beat(longest_gap_seconds="long", listed_for_seconds="longer"))
+    assert (poll.level, poll.text) == (WELL, "3 minutes ago, 7 listed")
+
+
+def test_a_gap_in_which_a_task_could_have_come_and_gone_is_wrong_for_a_day() -> None:
+    _, gap = polls(beat(blind_from="2026-11-23T06:00:00.000Z", blind_until="2026-11-23T09:30:00.000Z"))
+    assert gap.level == WRONG
+    assert gap.text == (
+        "between 2026-11-23 06:00:00 and 2026-11-23 09:30:00 UTC EC2 went unasked for longer than it was seen to list:"
+        " a task may have come and gone unseen"
+    )
+    assert gap.todo
+    assert polls(beat(blind_from=before(hours=30), blind_until=before(hours=23.9)))[1].level == WRONG
+    assert polls(beat(blind_from=before(hours=30), blind_until=before(hours=24.1)))[1].level == WELL
+    assert polls(beat(blind_from="x", blind_until="never"))[1].level == WELL
+
+
+def test_running_tasks_are_counted() -> None:
+    found = history.running(on({"task_id": "a", "awaiting": "outcome"}, {"task_id": "b", "awaiting": "notification"}))
+    assert found == Finding("running tasks", WELL, "1")
+
+
+def lost(number: int, **told: Any) -> Row:
+    row = {"task_id": f"bun-{number}", "kind": "bundle", "outcome": "lost", "finished_at": before(hours=number)}
+    return {**row, **told}
+
+
+def test_lost_tasks_are_wrong_and_named() -> None:
+    found = history.lost(on(lost(2), lost(1), lost(30), lost(3, outcome="complete")), NOW, " --stack x")
+    todo = "task-reporter list --outcome lost --stack x"
+    assert found == Finding("lost, last 24 hours", WRONG, "2: bun-1, bun-2", todo)
+
+
+def test_of_many_lost_tasks_some_are_named() -> None:
+    assert history.lost(on(*map(lost, range(1, 8))), NOW, "").text == "7: bun-1, bun-2, bun-3 and 4 more"
+
+
+def test_no_lost_task_is_well() -> None:
+    assert history.lost(on(lost(25)), NOW, "") == Finding("lost, last 24 hours", WELL, "none")
+
+
+@pytest.mark.parametrize(("since", "level"), [(19, WELL), (21, WRONG)])
+def test_what_waits_for_long_is_wrong(since: int, level: str) -> None:
+    waiting = [
+        {"task_id": str(ago), "awaiting": "notification", "awaiting_since": before(minutes=ago)} for ago in (5, since)
+    ]
+    found = history.untold(on(*waiting), 20 * MINUTES, NOW, " --stack x")
+    assert (found.level, found.text) == (level, f"2, the oldest waits since {since} minutes ago")
+    assert found.todo == ("task-reporter redrive --stack x" if level == WRONG else "")
+
+
+@pytest.mark.parametrize("row", [{}, {"awaiting_since": "always"}])
+def test_what_waits_since_nobody_knows_is_wrong(row: Row) -> None:
+    found = history.untold(on({"task_id": "a", "awaiting": "notification", **row}), 20 * MINUTES, NOW, "")
+    assert (found.level, found.text) == (WRONG, "1, the oldest waits since an unknown time")
+
+
+def test_nothing_that_waits_is_well() -> None:
+    assert history.untold(on(), 20 * MINUTES, NOW, "") == Finding("not announced", WELL, "none")
+
+
+@pytest.mark.parametrize(("said", "kinds"), [("bundle", ["bundle"]), (" a, b ,", ["a", "b"]), (None, ["bundle"])])
+def test_the_kinds_that_are_watched(said: str | None, kinds: list[str]) -> None:
+    assert history.kinds_of({"TaskKinds": said} if said else {}) == kinds
+
+
+# The parts
+
+
+@pytest.mark.parametrize(
+    ("status", "level"),
+    [
+        ("CREATE_COMPLETE", WELL),
+        ("UPDATE_COMPLETE", WELL),
+        ("UPDATE_IN_PROGRESS", WELL),
+        ("UPDATE_ROLLBACK_COMPLETE", WELL),
+        ("IMPORT_COMPLETE", WELL),
+        ("CREATE_FAILED", WRONG),
+        ("UPDATE_ROLLBACK_FAILED", WRONG),
+        ("ROLLBACK_COMPLETE", WRONG),
+        ("DELETE_IN_PROGRESS", WRONG),
+    ],
+)
+def test_the_stack(status: str, level: str) -> None:
+    found = parts.stack(Stack("mine", "arn", status, {}, {}))
+    assert (found.level, found.text) == (level, f"mine, {status}")
+
+
+def test_the_schedule() -> None:
+    told = {"State": "ENABLED", "ScheduleExpression": "rate(5 minutes)"}
+    assert parts.schedule(answers(get_schedule=told), "x") == Finding("schedule", WELL, "enabled, rate(5 minutes)")
+    found = parts.schedule(answers(get_schedule=told | {"State": "DISABLED"}), "x")
+    assert (found.level, found.text) == (WRONG, "disabled, rate(5 minutes)")
+    assert found.todo.startswith("nobody asks EC2")
+
+
+@pytest.mark.parametrize(
+    ("state", "level"), [("Enabled", WELL), ("Updating", WELL), ("Disabled", WRONG), ("Disabling", WRONG)]
+)
+def test_the_stream(state: str, level: str) -> None:
+    found = parts.stream(answers(get_event_source_mapping={"State": state}), "an-id")
+    assert (found.level, found.text) == (level, state.lower())
+    assert ("--uuid an-id" in found.todo) == (level == WRONG)
+
+
+@pytest.mark.parametrize(
+    ("confirmed", "pending", "level", "text", "todo"),
+    [
+        ("2", "0", WELL, "2 confirmed", ""),
+        ("1", "1", WELL, "1 confirmed, 1 pending", ""),
+        ("0", "1", WRONG, "0 confirmed, 1 pending", "confirm the email that SNS sent"),
+        ("0", "0", WRONG, "0 confirmed", f"nobody is told: aws sns subscribe --topic-arn {TOPIC} …"),
+    ],
+)
+def test_the_topic(confirmed: str, pending: str, level: str, text: str, todo: str) -> None:
+    told = {"Attributes": {"SubscriptionsConfirmed": confirmed, "SubscriptionsPending": pending}}
+    assert parts.topic(answers(get_topic_attributes=told), TOPIC) == Finding("subscribers", level, text, todo)
+
+
+@pytest.mark.parametrize("code", ["NotFound", "NotFoundException"])
+def test_a_topic_that_is_gone_is_wrong_and_not_unknown(code: str) -> None:
+    found = parts.topic(answers(get_topic_attributes=refusal(code)), TOPIC)
+    assert (found.level, found.text) == (WRONG, "the topic is gone")
+    assert "aws sns create-topic --name ec2-task-reporter-NotificationTopic-1A2B" in found.todo
+
+
+def test_a_topic_that_may_not_be_seen_is_raised() -> None:
+    with pytest.raises(ClientError):
+        parts.topic(answers(get_topic_attributes=refusal("AuthorizationError")), TOPIC)
+
+
+def test_the_dead_letter_queue() -> None:
+    queue = {"ApproximateNumberOfMessages": "1", "ApproximateNumberOfMessagesNotVisible": "2"}
+    found = parts.dead_letters(answers(get_queue_attributes={"Attributes": queue}), "https://a-queue")
+    assert (found.level, found.text, found.todo[-15:]) == (WRONG, "3 messages", "https://a-queue")
+    empty = {"Attributes": {"ApproximateNumberOfMessages": "0"}}
+    assert parts.dead_letters(answers(get_queue_attributes=empty), "u") == Finding("dead-letter queue", WELL, "empty")
+
+
+def test_alarms() -> None:
+    told = {
+        "MetricAlarms": [
+            {"AlarmName": "silent", "StateValue": "ALARM", "AlarmDescription": "No good poll."},
+            {"AlarmName": "errors", "StateValue": "OK"},
+            {"AlarmName": "new", "StateValue": "INSUFFICIENT_DATA"},
+        ]
+    }
+    found = parts.alarms(answers(describe_alarms=told), ["silent", "errors", "new"])
+    assert found == Finding("alarms", WRONG, "1 of 3 ring: silent", "No good poll.")
+    told["MetricAlarms"][0]["StateValue"] = "OK"
+    assert parts.alarms(answers(describe_alarms=told), ["a", "b", "c"]).text == "none of 3 rings"
+    assert parts.alarms(answers(), []).level == WELL
+
+
+# All of them
+
+
+ERRORS = {
+    "refused": (refusal("AccessDenied"), "no permission for AnOperation"),
+    "unreachable": (EndpointConnectionError(endpoint_url="http://x"), "AWS can't be reached"),
+    "unread": (HistoryError({Key(SCOPE, "poll#bundle"): "UnprocessedKeys"}), "1 rows could not be"),
+    "not in the stack": (KeyError("RecorderFunctionPoll"), "the stack has no 'RecorderFunctionPoll'"),
+}
+
+
+@pytest.mark.parametrize(("error", "says"), ERRORS.values(), ids=ERRORS)
+def test_a_part_that_can_not_be_looked_at_is_unknown_and_costs_the_others_nothing(
+    error: Exception, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails() -> Finding:
+        raise error
+
+    def begins() -> Any:
+        yield Finding("second", WELL, "half seen")
+        raise error
+
+    first, last = Finding("first", WELL, "fine"), Finding("last", WRONG, "broken")
+    looks = {"first": lambda: first, "second": fails, "third": lambda: list(begins()), "last": lambda: [last]}
+    monkeypatch.setattr(examination, "looks_at", lambda home, now: looks)
+    found = examination.examine(None, NOW)  # type: ignore[arg-type]
+    assert [one.part for one in found] == ["first", "second", "third", "last"]
+    assert (found[0], found[3]) == (first, last)
+    assert [one.level for one in found[1:3]] == [UNKNOWN, UNKNOWN]
+    assert all(says in one.text for one in found[1:3])
+
+
+def test_a_mistake_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examination, "looks_at", lambda home, now: {"part": lambda: Finding(*"ab", 1 / 0)})  # type: ignore[arg-type]
+    with pytest.raises(ZeroDivisionError):
+        examination.examine(None, NOW)  # type: ignore[arg-type]
+
+
+def test_the_stacks_resources_and_alarms() -> None:
+    told = [
+        {"LogicalResourceId": "Silence", "PhysicalResourceId": "x-Silence-1", "ResourceType": examination.ALARM},
+        {"LogicalResourceId": "NotYet", "ResourceType": "AWS::SNS::Topic"},
+    ]
+    physical, alarms = examination.resources(answers(describe_stack_resources={"StackResources": told}), "arn")
+    assert (physical, alarms) == ({"Silence": "x-Silence-1", "NotYet": ""}, ["x-Silence-1"])

@@ -1,0 +1,121 @@
+"""Answers of EC2's whose list is none, which botocore's own parser takes for an empty one, or for other tasks."""
+
+import pytest
+
+from task_reporter.errors import MalformedAnswerError
+from task_reporter.history import History
+from task_reporter.kinds import BUNDLE
+from task_reporter.life import Poll
+from task_reporter.listing import listed
+from task_reporter.projection import project
+from task_reporter.recorder import record_all
+from task_reporter.times import moment
+from tests.canned_ec2 import Answer, canned_ec2, no_pauses, told
+from tests.models.table import DynamoDb, Table
+
+ITEM = "<item><bundleId>bun-2a4e041c</bundleId><state>bundling</state></item>"
+LIST = "<bundleInstanceTasksSet>{}</bundleInstanceTasksSet>"
+SCOPE = "123456789012/us-east-2"
+
+
+def answer(lists: str) -> Answer:
+    """An answer that holds ``lists``."""
+    name = "DescribeBundleTasksResponse"
+    return Answer(f'<{name} xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">{lists}</{name}>'.encode())
+
+
+NO_LISTS = {
+    "text": LIST.format("SECRET"),
+    "text between tasks": LIST.format(ITEM + "SECRET" + ITEM),
+    "text before tasks": LIST.format("SECRET" + ITEM),
+    "two lists": LIST.format(ITEM) + LIST.format(ITEM),
+    "a list and an empty one": LIST.format(ITEM) + LIST.format(""),
+    "a list in the list": LIST.format(LIST.format(ITEM)),
+    "something else than tasks": LIST.format("<html><body>SECRET</body></html>"),
+    "tasks and something else": LIST.format(f"{ITEM}<member><bundleId>bun-1</bundleId></member>"),
+    "only in another element": f"<result>{LIST.format(ITEM)}</result>",
+}
+
+
+@pytest.mark.parametrize("lists", NO_LISTS.values(), ids=NO_LISTS)
+def test_what_is_no_list_is_malformed(lists: str) -> None:
+    with canned_ec2(answer(lists)) as ec2, pytest.raises(MalformedAnswerError) as caught:
+        project(BUNDLE, listed(ec2.client(), BUNDLE))
+    assert "SECRET" not in str(caught.value)
+
+
+LISTS = {
+    "nothing": ("", 0),
+    "blanks": (" \n\t", 0),
+    "a comment": ("<!-- text -->", 0),
+    "a task": (ITEM, 1),
+    "tasks in lines of their own": (f"\n  {ITEM}\n  <!-- and -->\n  {ITEM.replace('2a4e', '2a4f')}\n", 2),
+    "a task with something twice": (ITEM.replace("<state>", "<instanceId>i-1</instanceId>" * 2 + "<state>"), 1),
+    "a task in another namespace": (
+        ITEM.replace("<item>", '<x:item xmlns:x="urn:x">').replace("</item>", "</x:item>"),
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize(("inside", "count"), LISTS.values(), ids=LISTS)
+def test_what_is_a_list_is_read(inside: str, count: int) -> None:
+    with canned_ec2(answer(LIST.format(inside))) as ec2:
+        assert len(project(BUNDLE, listed(ec2.client(), BUNDLE)).tasks) == count
+
+
+def test_a_place_that_stands_twice_costs_nobody_anything() -> None:
+    twice = ITEM.replace(
+        "<state>", "<storage><S3><bucket>a</bucket><bucket>b</bucket><prefix>c</prefix></S3></storage><state>"
+    )
+    with canned_ec2(answer(LIST.format(twice + ITEM.replace("2a4e", "2a4f")))) as ec2:
+        tasks = project(BUNDLE, listed(ec2.client(), BUNDLE)).tasks
+    assert [task["task_id"] for task in tasks] == ["bun-2a4e041c", "bun-2a4f041c"]
+    assert tasks[0] == {"task_id": "bun-2a4e041c", "state": "bundling", "prefix": "c"}
+
+
+REFUSALS = (
+    "<Response><Errors/></Response>",
+    "<Response><Errors>no</Errors></Response>",
+    "<Response><Error>no</Error></Response>",
+)
+
+
+@pytest.mark.parametrize("body", REFUSALS)
+def test_a_refusal_that_says_nothing_is_malformed(body: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    no_pauses(monkeypatch)
+    with canned_ec2(Answer(body.encode(), 403)) as ec2, pytest.raises(MalformedAnswerError):
+        list(listed(ec2.client(), BUNDLE))
+
+
+def a_poll(table: Table, one: Answer, minute: int) -> list[str]:
+    """What one poll says is wrong."""
+    history = History(DynamoDb(table), "history")
+    poll = Poll(SCOPE, moment(f"2026-11-23T12:{minute:02}:00Z"))
+    with canned_ec2(one) as ec2:
+        return record_all([BUNDLE], ec2.client(), history, poll).problems
+
+
+@pytest.mark.parametrize("lists", NO_LISTS.values(), ids=NO_LISTS)
+def test_what_runs_is_not_lost_because_of_it(lists: str) -> None:
+    table = Table()
+    a_poll(table, told("bundling"), 0)
+    before = dict(table.rows)
+    for minute in (20, 40):
+        [problem] = a_poll(table, answer(lists), minute)
+        assert "malformed answer" in problem
+    assert table.rows == before
+
+
+def test_what_has_no_id_may_be_any_that_runs() -> None:
+    table = Table()
+    a_poll(table, told("bundling"), 0)
+    nameless = ITEM.replace("bun-2a4e041c", "")
+    for minute in (20, 40):
+        [problem] = a_poll(table, answer(LIST.format(nameless)), minute)
+        assert "without an id" in problem
+    [row] = [row for row in table.rows.values() if row["task_id"] == "bun-2a4e041c"]
+    assert "missing_since" not in row
+    for minute in (45, 59):
+        a_poll(table, told("empty"), minute)
+    assert "missing_since" in table.rows[next(key for key in table.rows if key.task_id == "bun-2a4e041c")]
