@@ -13,6 +13,7 @@ from local.deployment import Deployment, build, deploy
 from local.ec2.answer import response
 from tests.canned_ec2 import Answer, CannedEc2, canned_ec2
 
+READER = "impatient@example.com"
 SECRETS = ("AKIAE2EACCESSKEY", "ZTJlLXVwbG9hZC1wb2xpY3k=", "e2e-upload-signature")
 
 
@@ -62,6 +63,14 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def deployment(cloud: Cloud, template: Path) -> Deployment:
     """The stack that most tests share; they keep apart by the ids of their tasks. Its schedule stays out of the way."""
     return deploy(cloud, template, {"NotificationEmail": "e2e@example.com", "PollSchedule": "rate(1 day)"})
+
+
+@pytest.fixture(scope="session")
+def impatient(cloud: Cloud, template: Path, ec2: StagedEc2) -> Deployment:
+    """A stack that waits for nothing before it calls a task lost, or sends one again."""
+    at_once = {"RedriveAfterMinutes": "0", "LostAfterMinutes": "0"}
+    ec2.lists()
+    return deploy(cloud, template, {"NotificationEmail": READER, "PollSchedule": "rate(1 day)", **at_once}, "impatient")
 
 
 @pytest.fixture

@@ -111,6 +111,16 @@ def test_a_life(case):
         runner.run(step)
 
 
+def test_a_task_that_was_seen_to_fail_runs_no_more_whatever_a_replica_that_is_behind_says():
+    """It would be told as lost if EC2 forgot it then."""
+    at = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    failed = {"task_id": KEY.task_id, "state": "failed", "updated_at": "2026-11-23T12:00:00.000Z"}
+    row = next_write(BUNDLE, failed, None, Poll(KEY.scope, at)).row
+    assert row["awaiting"] == AWAITING_OUTCOME, "its error code may still come"
+    behind = failed | {"state": "storing", "updated_at": "2026-11-23T11:50:00.000Z"}
+    assert next_write(BUNDLE, behind, row, Poll(KEY.scope, at)) is None
+
+
 def test_an_insert_and_an_update_say_which_row_they_are_about():
     poll = Poll(KEY.scope, datetime(2026, 11, 23, 12, tzinfo=UTC))
     insert = next_write(BUNDLE, {"task_id": KEY.task_id, "state": "bundling"}, None, poll)

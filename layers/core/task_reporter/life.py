@@ -122,10 +122,12 @@ def as_read(row: Row) -> dict[str, Value | None]:
 def _lags(kind: Kind, task: Row, row: Row) -> bool:
     """Whether ``task`` comes from a replica that is behind the row, so that nothing in it is news.
 
-    Nothing leads back from being cancelled, and whether it was seen decides the outcome.
+    Nothing leads back from having ended, nor from being cancelled, and whether that was seen decides the outcome.
     """
-    later = {kind.cancelling_state, UNKNOWN_STATE, *kind.endings}
-    return _is_cancelling(kind, row) and task["state"] not in later
+    ended_or_silent = {UNKNOWN_STATE, *kind.endings}
+    if row.get("state") in kind.endings:
+        return task["state"] not in ended_or_silent
+    return _is_cancelling(kind, row) and task["state"] not in {kind.cancelling_state, *ended_or_silent}
 
 
 def _correction(kind: Kind, task: Row, row: Row, poll: Poll) -> Update | None:

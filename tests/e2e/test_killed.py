@@ -1,0 +1,52 @@
+"""Functions that are killed while they work: nothing stays missing, wrong or untold. `make killed` does more."""
+
+import time
+from random import Random
+
+import pytest
+
+from local.deployment import Deployment
+from tests.e2e.conftest import StagedEc2
+from tests.e2e.test_pipeline import poll
+from tests.killed.hearing import heard
+from tests.killed.judging import Round, interrupted_among, judge
+from tests.killed.rounds import listed, outcomes, play
+
+ROUNDS, KILLS = 3, 2
+
+
+def test_what_kills_leave_behind_heals(impatient: Deployment, ec2: StagedEc2) -> None:
+    received = heard(impatient, "killed")
+    seed = int(time.time())
+    print(f"seed {seed}")
+    killed = 0
+    for number in range(ROUNDS):
+        ec2.lists(*listed(outcomes(number)))
+        done = play(impatient, number, Random(f"{seed}/{number}"), KILLS, received)
+        assert done.problems == [], done
+        killed += done.killed.total()
+    assert killed >= ROUNDS
+    ec2.lists()
+    assert poll(impatient)["written"] == 0
+
+
+@pytest.mark.parametrize(
+    ("notices", "count"),
+    [([], 0), ([["a"], ["b"]], 0), ([["a"], ["a"]], 1), ([["a", "b"], ["a"], ["b"]], 1), ([["a"], ["a"], ["a"]], 2)],
+)
+def test_what_was_told_again_is_counted(notices: list[list[str]], count: int) -> None:
+    assert interrupted_among(notices) == count
+
+
+def test_a_round_would_see_what_must_not_be() -> None:
+    ended = {"a": "complete", "b": "failed", "c": "failed"}
+    rows = {"a": {"outcome": "failed", "notified_at": "x"}, "b": {"outcome": "failed", "awaiting": "notification"}}
+    done = Round(1)
+    judge(done, rows, ended, [["a"], ["a"]])
+    assert [problem.partition(":")[0] for problem in done.problems] == [
+        "1 missing",
+        "1 with a wrong outcome",
+        "1 unmarked",
+        "2 untold",
+        "1 notices told again, and 0 notifiers killed",
+    ]

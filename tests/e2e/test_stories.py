@@ -1,0 +1,176 @@
+"""What goes wrong around a deployed stack, and how it comes right again: told by `status` and by the inbox."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from local.deployment import Deployment
+from task_reporter.times import now, stamp
+from tests.canned_ec2 import told
+from tests.e2e.conftest import READER, StagedEc2, eventually
+from tests.e2e.test_command_line import parts, run
+from tests.e2e.test_pipeline import poll, row_of, task, told_row
+from tests.e2e.throttling import throttled
+
+
+@pytest.fixture
+def story(impatient: Deployment, ec2: StagedEc2) -> Iterator[Deployment]:
+    """The stack of the stories, well, its inbox read and EC2's list empty; well again after each."""
+    ec2.lists()
+    impatient.cloud.inbox.new()
+    yield impatient
+    ec2.lists()
+    poll(impatient)
+    assert {part: told for part, told in parts(impatient).items() if told[0] != "well"} == {}
+
+
+def subjects(deployment: Deployment, task_id: str) -> list[str]:
+    """The subjects of the new emails about a task; there is one at least, before long."""
+    return eventually(lambda: [mail.subject for mail in deployment.cloud.inbox.new() if task_id in mail.subject])
+
+
+def test_a_topic_that_is_gone_and_comes_back(story: Deployment, ec2: StagedEc2) -> None:
+    sns, arn = story.cloud.client("sns"), story.outputs["NotificationTopicArn"]
+    sns.delete_topic(TopicArn=arn)
+    ec2.lists(task("bun-e2e-mute", "complete"))
+    assert poll(story)["ended"] == {"complete": 1}
+    level, text = parts(story)["subscribers"]
+    assert (level, text) == ("wrong", "the topic is gone")
+    eventually(lambda: poll(story) and int(row_of(story, "bun-e2e-mute").get("redrives", 0)) >= 2)
+    assert row_of(story, "bun-e2e-mute")["awaiting"] == "notification"
+    assert story.cloud.inbox.new() == []
+
+    again = sns.create_topic(Name=arn.rpartition(":")[2])["TopicArn"]
+    assert again == arn
+    sns.subscribe(TopicArn=arn, Protocol="email", Endpoint=READER)
+    poll(story)
+    assert subjects(story, "bun-e2e-mute") == ["EC2 bundle task bun-e2e-mute complete (000000000000/eu-west-1)"]
+    told_row(story, "bun-e2e-mute")
+
+
+def test_a_table_that_throttles(story: Deployment, ec2: StagedEc2) -> None:
+    ids = [f"bun-e2e-slow-{number:03}" for number in range(60)]
+    ec2.lists(*(task(task_id, "bundling") for task_id in ids))
+    with throttled(story.cloud.endpoint) as dynamodb, setting(story, AWS_ENDPOINT_URL_DYNAMODB=dynamodb.url):
+        dynamodb.refuses = lambda number: number % 3 == 0
+        assert poll(story) == {"listed": 60, "written": 60, "ended": {}}
+        assert {"Query", "BatchGetItem", "TransactWriteItems"} & {*dynamodb.refused}
+        refused = len(dynamodb.refused)
+        ec2.lists(*(task(task_id, "complete") for task_id in ids))
+        assert poll(story)["ended"] == {"complete": 60}
+        assert len(dynamodb.refused) > refused
+    eventually(lambda: not any(row.get("awaiting") == "notification" for row in story.rows()))
+    mails = story.cloud.inbox.new()
+    assert [task_id for task_id in ids if sum(f" {task_id} " in mail.text for mail in mails) != 1] == []
+
+
+@contextmanager
+def setting(deployment: Deployment, **changes: str | None) -> Iterator[None]:
+    """The recorder's environment with ``changes``; None takes a variable away."""
+    functions, name = deployment.cloud.client("lambda"), deployment.outputs["RecorderFunctionName"]
+    variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    changed = {key: value for key, value in {**variables, **changes}.items() if value is not None}
+    functions.update_function_configuration(FunctionName=name, Environment={"Variables": changed})
+    try:
+        yield
+    finally:
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+
+
+def test_a_recorder_that_is_broken(story: Deployment) -> None:
+    with setting(story, HISTORY_TABLE=None):
+        assert "HISTORY_TABLE is missing" in story.poll()["payload"]["errorMessage"]
+        assert parts(story)["last poll (bundle)"][0] == "well"
+        a_season_passes(story)
+        assert "HISTORY_TABLE is missing" in story.poll()["payload"]["errorMessage"]
+        level, text = parts(story)["last poll (bundle)"]
+        assert (level, text.partition(",")[0]) == ("wrong", "90 days ago")
+        assert run(story, "status").returncode == 1
+    poll(story)
+    level, text = parts(story)["gaps, last 24 hours (bundle)"]
+    assert (level, text.endswith(": a task may have come and gone unseen")) == ("wrong", True)
+    forget_the_gap(story)
+
+
+def a_season_passes(deployment: Deployment) -> None:
+    """As the heartbeat would stand by then: EC2 was never seen to list a task for so long."""
+    change_heartbeat(deployment, "SET polled_at = :then", {":then": {"S": stamp(now() - timedelta(days=90))}})
+
+
+def forget_the_gap(deployment: Deployment) -> None:
+    """As a day later."""
+    day_before = {":then": {"S": stamp(now() - timedelta(days=2))}}
+    change_heartbeat(deployment, "SET blind_from = :then, blind_until = :then", day_before)
+
+
+def change_heartbeat(deployment: Deployment, update: str, values: dict[str, Any]) -> None:
+    deployment.cloud.client("dynamodb").update_item(
+        TableName=deployment.outputs["HistoryTableName"],
+        Key={"scope": {"S": "000000000000/eu-west-1"}, "task_id": {"S": "poll#bundle"}},
+        UpdateExpression=update,
+        ExpressionAttributeValues=values,
+    )
+
+
+def test_a_task_that_vanishes_and_comes_back_finished(story: Deployment, ec2: StagedEc2) -> None:
+    ec2.lists(task("bun-e2e-lost", "storing", Progress="80%"))
+    poll(story)
+    broken(story, ec2, "before it is missing")
+    assert "missing_since" not in row_of(story, "bun-e2e-lost")
+    ec2.lists()
+    assert poll(story)["ended"] == {}
+    row = row_of(story, "bun-e2e-lost")
+    assert "missing_since" in row
+    broken(story, ec2, "while it is missing")
+    assert row_of(story, "bun-e2e-lost") == row
+
+    ec2.lists()
+    assert poll(story)["ended"] == {"lost": 1}
+    told_row(story, "bun-e2e-lost")
+    [mail] = [mail for mail in story.cloud.inbox.new() if "bun-e2e-lost" in mail.subject]
+    assert mail.subject == "EC2 bundle task bun-e2e-lost lost (000000000000/eu-west-1)"
+    assert "aws s3api head-object --region eu-west-1 --bucket e2e-bucket --key bun-e2e-lost.manifest.xml" in mail.text
+    assert "aws ec2 register-image --region eu-west-1 --name bun-e2e-lost" in mail.text
+    assert "bun-e2e-lost" in run(story, "list", "--outcome", "lost").stdout
+    assert parts(story)["lost, last 24 hours"] == ("wrong", "1: bun-e2e-lost")
+
+    ec2.lists(task("bun-e2e-lost", "complete"))
+    assert poll(story)["ended"] == {"complete": 1}
+    assert subjects(story, "bun-e2e-lost") == ["EC2 bundle task bun-e2e-lost complete (000000000000/eu-west-1)"]
+    assert told_row(story, "bun-e2e-lost")["outcome"] == "complete"
+    assert "bun-e2e-lost" not in run(story, "list", "--outcome", "lost").stdout
+
+
+def broken(deployment: Deployment, ec2: StagedEc2, when: str) -> None:
+    """Polls that EC2 answers with what is no list: a page of a proxy's, and text where the list should be."""
+    text = told("empty").body.replace(
+        b"<bundleInstanceTasksSet/>", b"<bundleInstanceTasksSet>x</bundleInstanceTasksSet>"
+    )
+    assert b">x<" in text
+    for body in (told("html-page").body, text):
+        ec2.says(body)
+        assert "malformed answer" in deployment.poll()["payload"]["errorMessage"], when
+
+
+def test_a_schedule_that_is_disabled(story: Deployment) -> None:
+    with the_schedule(story, "DISABLED"):
+        level, text = parts(story)["schedule"]
+        assert (level, text) == ("wrong", "disabled, rate(1 day)")
+    assert parts(story)["schedule"] == ("well", "enabled, rate(1 day)")
+
+
+@contextmanager
+def the_schedule(deployment: Deployment, state: str) -> Iterator[None]:
+    client = deployment.cloud.client("scheduler")
+    [listed] = client.list_schedules(NamePrefix=deployment.stack)["Schedules"]
+    schedule = client.get_schedule(Name=listed["Name"], GroupName=listed["GroupName"])
+    wanted = ("Name", "GroupName", "ScheduleExpression", "FlexibleTimeWindow", "Target")
+    kept = {name: schedule[name] for name in wanted}
+    client.update_schedule(**kept, State=state)
+    try:
+        yield
+    finally:
+        client.update_schedule(**kept, State="ENABLED")

@@ -1,0 +1,57 @@
+"""The processes in which the local AWS runs the functions, found by whose children they are."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from local.cloud import Cloud
+
+PROC = Path("/proc")
+
+
+def kill(cloud: Cloud, function: str) -> int:
+    """End every process that runs ``function``, or stands by for it, unasked; how many."""
+    killed = 0
+    for pid in _children(_server(cloud)):
+        if function in _function(pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                killed += 1
+    return killed
+
+
+def _server(cloud: Cloud) -> int:
+    """The process of ``cloud``: it was told where this cloud's mail goes, and no other was."""
+    [found] = (pid for pid in _pids() if str(cloud.inbox.folder).encode() in _read(pid, "cmdline").split(b"\0"))
+    return found
+
+
+def _children(parent: int) -> list[int]:
+    return [pid for pid in _pids() if _parent(pid) == parent]
+
+
+def _parent(pid: int) -> int | None:
+    """The process that started it; None where it is gone, or dead already."""
+    # After the name, which may hold anything, come the state and the parent's id.
+    state, parent, *_ = _read(pid, "stat").rpartition(b") ")[2].split() or (b"Z", b"")
+    return None if state == b"Z" else int(parent)
+
+
+def _function(pid: int) -> str:
+    """The name of the function that it runs; empty where it runs none."""
+    variables = dict(pair.partition(b"=")[::2] for pair in _read(pid, "environ").split(b"\0"))
+    return variables.get(b"AWS_LAMBDA_FUNCTION_NAME", b"").decode()
+
+
+def _pids() -> Iterator[int]:
+    return (int(path.name) for path in PROC.iterdir() if path.name.isdecimal())
+
+
+def _read(pid: int, name: str) -> bytes:
+    """A file of a process; nothing where the process is gone."""
+    try:
+        return (PROC / str(pid) / name).read_bytes()
+    except OSError:
+        return b""
