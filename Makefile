@@ -13,7 +13,7 @@ RUNTIME = $(shell .venv/bin/python -c 'import sys; print("python%d.%d" % sys.ver
 SAM = PYTHON="$(CURDIR)/.venv/bin/python" PYTHON_RUNTIME=$(RUNTIME) .venv-sam/bin/sam
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test check bench build deploy takeover clean
+.PHONY: help demo local test soak check bench fuzz killed build deploy takeover clean
 
 help: ## list what there is to make
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -30,6 +30,10 @@ test: ## run every test: unit, integration, end to end
 	@$(PYTHON) -m local.environments project sam aws
 	@.venv/bin/python -m tests $(ARGS)
 
+soak: ## 10,000 random histories with every fault: nothing lost, nothing repeated
+	@$(PYTHON) -m local.environments project aws
+	@.venv/bin/python -m tests.soak $(ARGS)
+
 check: ## lint, types and template checks
 	@$(PYTHON) -m local.environments project sam check
 	.venv-check/bin/ruff check .
@@ -42,6 +46,14 @@ check: ## lint, types and template checks
 bench: ## measure against what a tutorial would build: time, memory, what is read
 	@$(PYTHON) -m local.environments project aws bench bench-cli
 	@.venv/bin/python -m tests.bench $(ARGS)
+
+fuzz: ## feed hostile input to all that reads any: make fuzz ARGS="--cases 1000000 --seed 7"
+	@$(PYTHON) -m local.environments project
+	@.venv/bin/python -m tests.fuzz $(ARGS)
+
+killed: ## kill the functions while they work, again and again, and see that nothing is lost
+	@$(PYTHON) -m local.environments project sam aws
+	@.venv/bin/python -m tests.killed $(ARGS)
 
 build: ## build functions and layer for AWS, into .aws-sam
 	@$(PYTHON) -m local.environments project sam

@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
         return pytest(sys.executable, arguments).wait()
     without_a_browser = lacking_browser()
     end_to_end = pytest(sys.executable, ["tests/e2e"], **CAPTURED)
-    status = pytest(sys.executable, ["tests/unit", "tests/integration"]).wait()
+    status = pytest(sys.executable, ["tests/unit", "tests/fuzz", "tests/integration"]).wait()
     others = dict(begun())
     failed = [status, finish("End to end", end_to_end)]
     failed += [finish(f"{name(version)}, unit tests", running) for version, running in others.items()]

@@ -1,0 +1,122 @@
+"""The real engine's client, with an edge before it and a mirror behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from botocore.awsrequest import AWSPreparedRequest
+from botocore.exceptions import ReadTimeoutError
+
+from tests.soak.edge import FOR_GOOD, Edge, Reach, refused
+from tests.soak.mirror import Action, Mirror
+from tests.soak.transport import Transport
+
+OK = 200
+SENT_AGAIN = "answer lost and sent again"
+
+
+class Engine:
+    """A botocore client whose next answer can be lost on the wire: then botocore sends the request again."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        self.client, self.table = client, table
+        self._to_lose: Callable[[], None] | None = None
+        self._transport, self._ordinary = Transport(client.meta.endpoint_url), client._endpoint.http_session
+        client._endpoint.http_session = self._transport
+        client.meta.events.register("before-send.dynamodb", self._before_send)
+
+    def close(self) -> None:
+        """The client is as it was."""
+        self.client._endpoint.http_session = self._ordinary
+        self._transport.close()
+        self.client.meta.events.unregister("before-send.dynamodb", self._before_send)
+
+    def lose_an_answer(self, done: Callable[[], None]) -> None:
+        """The engine gets the next request, and we no answer to it; ``done`` is told if it did what was asked."""
+        self._to_lose = done
+
+    def _before_send(self, request: AWSPreparedRequest, **_: Any) -> None:
+        done, self._to_lose = self._to_lose, None
+        if done is None:
+            return
+        if self._transport.send(request).status_code == OK:
+            done()
+        raise ReadTimeoutError(endpoint_url=request.url)
+
+
+class DynamoDb:
+    """What the history asks of its client. ``at_once`` is how much an answer holds; DynamoDB's are not endless."""
+
+    def __init__(self, engine: Engine, edge: Edge, mirror: Mirror, at_once: int | None) -> None:
+        self._engine, self._edge, self._mirror, self._at_once = engine, edge, mirror, at_once
+
+    def query(self, **asked: Any) -> Any:
+        limit = {"Limit": self._at_once} if self._at_once else {}
+        return self._edge.perform(
+            "DynamoDB",
+            lambda: self._engine.client.query(**asked, **limit),
+            {"one a page": lambda: self._engine.client.query(**asked, Limit=1)},
+        )
+
+    def batch_get_item(self, RequestItems: dict[str, Any]) -> Any:
+        return self._edge.perform(
+            "DynamoDB",
+            partial(self._get, RequestItems, self._at_once),
+            {"one key read": partial(self._get, RequestItems, 1)},
+        )
+
+    def _get(self, wanted: dict[str, Any], at_once: int | None) -> Any:
+        [(table, request)] = wanted.items()
+        now, later = request["Keys"][:at_once], request["Keys"][at_once:] if at_once else []
+        answer = self._engine.client.batch_get_item(RequestItems={table: {**request, "Keys": now}})
+        return answer | ({"UnprocessedKeys": {table: {**request, "Keys": later}}} if later else {})
+
+    def put_item(self, **request: Any) -> Any:
+        return self._write("put_item", request, [("Put", request)])
+
+    def update_item(self, **request: Any) -> Any:
+        return self._write("update_item", request, [("Update", request)])
+
+    def transact_write_items(self, **request: Any) -> Any:
+        actions = [(verb, asked) for action in request["TransactItems"] for verb, asked in action.items()]
+        return self._write("transact_write_items", request, actions)
+
+    def _write(self, operation: str, request: dict[str, Any], actions: list[Action]) -> Any:
+        def reach() -> Any:
+            answer = getattr(self._engine.client, operation)(**request)
+            self._mirror.follow(actions)
+            return answer
+
+        def send_again() -> Any:
+            done: list[bool] = []
+            self._engine.lose_an_answer(lambda: done.append(True))
+            try:
+                return getattr(self._engine.client, operation)(**request)
+            finally:
+                if done:
+                    self._mirror.follow(actions)
+
+        return self._edge.perform("DynamoDB", reach, {SENT_AGAIN: send_again, **_refusals(len(actions))})
+
+
+def _refusals(count: int) -> dict[str, Reach]:
+    """How DynamoDB refuses ``count`` writes: for now, and for one of them for good."""
+    if count == 1:
+        return {
+            "conflict": partial(_refuse, "TransactionConflictException"),
+            FOR_GOOD: partial(_refuse, "ValidationException"),
+        }
+    reasons = [
+        [{"Code": code}] + [{"Code": "None"}] * (count - 1) for code in ("TransactionConflict", "ValidationError")
+    ]
+    codes = ("conflict", FOR_GOOD)
+    return {
+        name: partial(_refuse, "TransactionCanceledException", CancellationReasons=why)
+        for name, why in zip(codes, reasons, strict=True)
+    }
+
+
+def _refuse(code: str, **members: Any) -> Any:
+    raise refused(code, **members)

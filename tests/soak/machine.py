@@ -1,0 +1,111 @@
+"""The histories themselves: their beginning, acts in any order, and the judgement at the end."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any, ClassVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, invariant, rule
+
+from local.cloud import REGION
+from tests.soak.acts import Acts
+from tests.soak.chances import TASKS, minutes, moves, plans, tellings
+from tests.soak.dynamodb import Engine
+from tests.soak.edge import MEANWHILE, Plan
+from tests.soak.healing import check, heal
+from tests.soak.sns import BROKEN, INVALID
+from tests.soak.tasks import ENDINGS, LATEST_CODE
+from tests.soak.world import World, advance
+
+numbers = count(1)
+"""Of all histories of this process, so that each has a scope of its own."""
+
+
+class Histories(Acts):
+    """One history. ``engine`` and ``worker`` are set before the first."""
+
+    engine: ClassVar[Engine]
+    worker: ClassVar[int] = 0
+
+    @initialize(
+        digest_above=st.sampled_from([5, 5, 1, 2]),
+        at_once=st.sampled_from([None, None, 1, 2]),
+        first=st.sampled_from([1, 1, 2, 3, 6]),
+        poison=st.sampled_from([{}] * 12 + [{1: INVALID}, {0: INVALID}, {0: BROKEN}, {0: INVALID, 2: BROKEN}]),
+    )
+    def begin(self, digest_above: int, at_once: int | None, first: int, poison: dict[int, str]) -> None:
+        self.world = World(self.engine, f"{self.worker:03}{next(numbers):09}/{REGION}", digest_above, at_once)
+        self.world.sns.poisoned = {f"bun-{number:08x}": error for number, error in poison.items()}
+        self.world.start(first, timed=True)
+
+    # What seldom comes together by itself
+
+    @rule(minutes=minutes, polled=plans, told=tellings, moves=moves, meanwhile=moves, end=st.sampled_from(ENDINGS))
+    def end_badly(
+        self, minutes: float, polled: Plan, told: Plan, moves: list[Any], meanwhile: list[Any], end: str
+    ) -> None:
+        """Tasks go on and end; a recorder and a notifier fare badly with it, a second recorder is on its way."""
+        self.world.live(moves)
+        self.poll_badly(minutes, polled, [])
+        self.all_live(end, LATEST_CODE)
+        self.poll(1)
+        self.world.deliver(told, lambda: self.another_poll(meanwhile))
+
+    @rule(at=st.integers(0, 7), more=st.integers(0, 1), moves=moves)
+    def poll_twice_at_once(self, at: int, more: int, moves: list[Any]) -> None:
+        """Two recorders, the second before request ``at`` of the first."""
+        advance(self.world, minutes=5)
+        self.world.start(min(more, TASKS - len(self.world.ec2.tasks)), timed=True)
+        self.world.poll({at: MEANWHILE}, lambda: self.another_poll(moves))
+
+    @rule(minutes=minutes)
+    def cancelled_in_view(self, minutes: float) -> None:
+        """Tasks are seen being cancelled, and no code ever says so."""
+        self.all_live("cancel", 0)
+        self.poll(minutes)
+        self.all_live("fail without code", 0)
+        self.poll(minutes)
+
+    @rule(at=st.integers(0, 3), end=st.sampled_from(ENDINGS))
+    def lost_and_found(self, at: int, end: str) -> None:
+        """Running tasks vanish for long, and come back as ended while people are told that they are lost."""
+        self.start(1, True, [])
+        self.poll(1)
+        self.world.live([(number, "hide", 0) for number in range(TASKS)])
+        self.poll(1)
+        self.poll(16)
+        back = [(number, move, 0) for move in ("show", end) for number in range(TASKS)]
+        self.world.deliver({at: MEANWHILE}, lambda: self.another_poll(back))
+        self.world.live(back)
+        self.poll(1)
+
+    @rule(which=st.integers(2, 3))
+    def some_vanish(self, which: int) -> None:
+        """Some tasks vanish, others run on beside them."""
+        self.world.live([(number, "hide", 0) for number in range(0, TASKS, which)])
+        self.poll(1)
+
+    @rule(move=st.sampled_from(ENDINGS), plan=tellings, meanwhile=moves)
+    def end_and_tell_badly(self, move: str, plan: Plan, meanwhile: list[Any]) -> None:
+        """All tasks end, a poll goes well, and what tells of them does not."""
+        self.all_live(move, LATEST_CODE)
+        self.poll(4)
+        self.world.deliver(plan, lambda: self.another_poll(meanwhile))
+
+    @invariant()
+    def count(self) -> None:
+        """Called after each step."""
+        self.figures.counts["steps"] += 1
+
+    def teardown(self) -> None:
+        """What follows a history that went wrong says nothing more."""
+        world = self.__dict__.get("world")
+        if world is None or world.stuck:
+            return
+        heal(world)
+        check(world)
+        self.figures.add(world.figures)
+        self.figures.counts["histories"] += 1
+        self.figures.counts["tasks"] += len(world.ec2.tasks)
+        self.figures.counts["repeats"] += world.judge.repeats.total()

@@ -1,0 +1,48 @@
+"""Every mutation in turn, and which invariant caught it after how many histories."""
+
+from __future__ import annotations
+
+import multiprocessing
+from typing import Any
+
+from hypothesis import Phase, settings
+
+from local.screen import Screen
+from tests.integration.engines import Engine
+from tests.soak.mutations import MUTATIONS
+from tests.soak.portions import quiet
+from tests.soak.run import ORDINARY, Found, histories, violation
+
+AT_MOST = 400
+"""Histories in which a defect must show itself."""
+SEED = 1
+ROUGHLY = settings(ORDINARY, max_examples=AT_MOST, phases=[Phase.generate])
+"""Which steps lead to a defect that somebody made on purpose nobody needs to know."""
+
+
+def hunt(client: Any, number: int) -> tuple[Found | None, int]:
+    """What the histories found of mutation ``number``, and after how many."""
+    with histories(client, worker=number) as machine, MUTATIONS[number].applied():
+        return violation(machine, ROUGHLY, SEED), machine.figures.counts["histories"] + 1
+
+
+def report(engine: Engine, screen: Screen) -> int:
+    """Say of each what became of it; how many were not caught."""
+    missed = 0
+    screen.say(f"\n{'defect':<54}{'after histories':<17}caught by")
+    with multiprocessing.get_context("spawn").Pool(initializer=quiet) as pool:
+        work = ((engine, number) for number in range(len(MUTATIONS)))
+        for mutation, (found, after) in zip(MUTATIONS, pool.imap(_hunt, work), strict=True):
+            missed += found is None
+            screen.say(f"{mutation.name:<54}{after:<17,}{found.invariant.partition(':')[0] if found else 'NOTHING'}")
+    screen.say(f"\n{len(MUTATIONS) - missed} of {len(MUTATIONS)} defects caught")
+    return missed
+
+
+def _hunt(work: tuple[Engine, int]) -> tuple[Found | None, int]:
+    engine, number = work
+    client = engine.client()
+    try:
+        return hunt(client, number)
+    finally:
+        client.close()

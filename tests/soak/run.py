@@ -1,0 +1,82 @@
+"""Runs histories: so many from one seed, on one engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import botocore.retries.standard
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import get_state_machine_test
+
+from local.cloud import local_cloud
+from tests.integration.dynamodb_local import UnavailableError, dynamodb_local
+from tests.integration.engines import DYNAMODB_LOCAL, LOCAL_AWS, Engine, make_table
+from tests.soak.dynamodb import Engine as Observed
+from tests.soak.figures import Figures
+from tests.soak.machine import Histories
+from tests.soak.violation import ViolationError
+
+STEPS = 7
+"""As many rules as one history goes by, at most."""
+NO_EC2 = "http://127.0.0.1:9"
+ORDINARY = settings(
+    stateful_step_count=STEPS,
+    deadline=None,
+    database=None,
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.generate, Phase.shrink],
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A history that went wrong: the ``invariant``, what is wrong, and the fewest steps that lead there."""
+
+    invariant: str
+    what: str
+    steps: str
+
+
+@contextmanager
+def an_engine(folder: Path) -> Iterator[Engine]:
+    """AWS's DynamoDB Local where it can run, else the local AWS. Raises StepFailed."""
+    with ExitStack() as stack:
+        try:
+            yield Engine(DYNAMODB_LOCAL, stack.enter_context(dynamodb_local(folder)))
+        except UnavailableError:
+            yield Engine(LOCAL_AWS, stack.enter_context(local_cloud(folder, NO_EC2)).endpoint)
+
+
+@contextmanager
+def histories(client: Any, worker: int = 0) -> Iterator[type[Histories]]:
+    """The state machine on a fresh table of ``client``'s engine. botocore's retries wait for nothing meanwhile."""
+    backoff = botocore.retries.standard.ExponentialBackoff
+    patient, backoff.delay_amount = backoff.delay_amount, lambda self, context: 0
+    table = make_table(client, StreamSpecification={"StreamEnabled": False})
+    observed = Observed(client, table.name)
+    Histories.engine, Histories.worker, Histories.figures = observed, worker, Figures()
+    try:
+        yield Histories
+    finally:
+        observed.close()
+        client.delete_table(TableName=table.name)
+        backoff.delay_amount = patient
+
+
+def violation(machine: type[Histories], how: settings, number: int | None = None) -> Found | None:
+    """The first violation in as many histories as ``how`` says, shrunk; ``number`` is the seed.
+
+    What nobody foresaw counts as one.
+    """
+    test = get_state_machine_test(machine, settings=how)
+    try:
+        (test if number is None else seed(number)(test))()
+    except Exception as error:
+        invariant = error.invariant if isinstance(error, ViolationError) else "unforeseen"
+        return Found(invariant, f"{type(error).__name__}: {error}", "\n".join(getattr(error, "__notes__", [])))
+    return None

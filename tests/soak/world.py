@@ -1,0 +1,169 @@
+"""One history: EC2, pollers, the table, its stream, notifiers and SNS, on one clock that the pollers may misread."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from task_reporter.errors import PollError
+from task_reporter.history import History
+from task_reporter.kinds import BUNDLE
+from task_reporter.life import Poll
+from task_reporter.notifier import Policy, announce
+from task_reporter.recorder import Polled, record_all
+from task_reporter.rows import Key
+from task_reporter.stream import key_in, settle
+from task_reporter.topic import Topic
+from tests.models.sns import TOPIC
+from tests.models.stream_mapping import FakeClock, Record, sequence_of
+from tests.soak.dynamodb import DynamoDb, Engine
+from tests.soak.ec2 import Ec2
+from tests.soak.edge import FORESEEN, Edge, Plan, Process
+from tests.soak.figures import Figures
+from tests.soak.judge import Judge
+from tests.soak.mirror import Mirror
+from tests.soak.shards import Shards
+from tests.soak.sns import Sns
+from tests.soak.tasks import BundleTask
+from tests.soak.violation import TOLD, hold
+
+WINDOW = 6
+"""Seconds, in which a batch is gathered and served."""
+Move = tuple[int, str, int]
+"""Which task, what happens to it, and after how many seconds EC2 tells its error code."""
+
+
+class World:
+    """``at_once`` is how much an answer of DynamoDB's holds; None is enough for all."""
+
+    def __init__(self, engine: Engine, scope: str, digest_above: int = 5, at_once: int | None = None) -> None:
+        self.engine, self.scope = engine, scope
+        self.figures = Figures()
+        self.clock, self.skew = FakeClock(), 0.0
+        self.edge = Edge(self.figures)
+        self.judge = Judge(self.edge, self._truth, lambda: self.mirror.rows)
+        self.mirror = Mirror(self.clock, self.judge.watch)
+        self.ec2, self.sns = Ec2(self.edge, self.clock), Sns(self.edge, self.judge)
+        client = DynamoDb(engine, self.edge, self.mirror, at_once)
+        self.history = History(client, engine.table, pause=lambda seconds: None)
+        self.topic, self.policy = Topic(self.sns, TOPIC), Policy(digest_above)
+        self._next = Process({})
+        self.shards = Shards(self.mirror.records, self._notified, self.clock)
+
+    @property
+    def now(self) -> datetime:
+        """The time as the functions read it."""
+        return datetime.fromtimestamp(self.clock.now + self.skew, UTC)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether a process ended in a way that nobody foresaw."""
+        return bool(self.edge.processes)
+
+    # What happens outside
+
+    def start(self, count: int, timed: bool, moves: Sequence[tuple[str, int]] = ()) -> None:
+        """New tasks, to which something may have happened already."""
+        for _ in range(count):
+            task_id = f"bun-{len(self.ec2.tasks):08x}"
+            self.ec2.tasks.append(BundleTask(task_id, self.clock.now, self.clock.now, timed))
+            for move, late in moves:
+                self.ec2.tasks[-1].move(move, self.clock.now, late)
+
+    def live(self, moves: Sequence[Move]) -> None:
+        """Something happens to some tasks."""
+        for which, move, late in moves:
+            if self.ec2.tasks:
+                self.ec2.tasks[which % len(self.ec2.tasks)].move(move, self.clock.now, late)
+
+    def jump(self, seconds: float) -> None:
+        """The functions' clocks are that much ahead from now on."""
+        self.judge.clock_was_set |= seconds != self.skew
+        self.skew = seconds
+
+    # What the functions do
+
+    def poll(self, plan: Plan | None = None, meanwhile: Callable[[], None] = lambda: None) -> Polled | None:
+        """The recorder runs once; None where it was killed."""
+        asked = self.judge.begin(Poll(self.scope, self.now))
+        self.figures.counts["polls"] += 1
+        with self.edge.running(Process(plan or {}, meanwhile, asked)):
+            polled = record_all([BUNDLE], self.ec2, self.history, asked.poll)
+            self.judge.end(asked, polled.good == polled.kinds)
+            self._report(polled)
+            return polled
+        return None
+
+    def _report(self, polled: Polled) -> None:
+        try:
+            self.judge.say(str(polled.summary()))
+        except PollError as error:
+            self.judge.say(_logged(error))
+
+    def deliver(
+        self, plan: Plan | None = None, meanwhile: Callable[[], None] = lambda: None, first: int = 0, down: bool = False
+    ) -> None:
+        """Lambda serves the stream as far as it goes now; the notifier's first run goes as planned."""
+        self.sns.down, self._next = down, Process(plan or {}, meanwhile)
+        self.shards.feed()
+        self.clock.advance(WINDOW)
+        self.shards.serve(first)
+        self.sns.down = False
+
+    def replay(self, *batches: Sequence[Record], plan: Plan | None = None) -> None:
+        """The notifier gets ``batches`` once more, whoever brings them."""
+        self._next = Process(plan or {})
+        self.shards.again(*batches)
+
+    def calm(self) -> None:
+        """Nothing fails any more, and the clocks are right."""
+        self.jump(0)
+        self._next = Process({})
+
+    def _notified(self, event: dict[str, Any]) -> Any:
+        """One run of the notifier. What nobody foresaw is raised as it is."""
+        process, self._next = self._next, Process({})
+        self.figures.counts["batches"] += 1
+        waiting = self._waiting(event)
+        with self.edge.running(process):
+            try:
+                answer = settle(event["Records"], self._announce)
+                again = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+                left = waiting.items() & self._waiting(event).items()
+                hold(
+                    TOLD, all(number in again for number, _ in left), f"{left} still wait, and only {again} come again"
+                )
+                return answer
+            except FORESEEN as error:
+                self.judge.say(_logged(error))
+                raise
+            finally:
+                if self.judge.violation:
+                    raise self.judge.violation
+        raise ChildProcessError("the notifier died")
+
+    def _waiting(self, event: dict[str, Any]) -> dict[str, str]:
+        """Sequence number → outcome, of the records whose rows await their notification now."""
+        rows = {sequence_of(record): self.mirror.rows[key_in(record)] for record in event["Records"]}
+        return {number: str(row["outcome"]) for number, row in rows.items() if row.get("awaiting") == "notification"}
+
+    def _announce(self, keys: Sequence[Key]) -> Any:
+        announced = announce(keys, self.history, self.topic, self.policy, clock=lambda: self.now)
+        for error in announced.failed.values():
+            self.judge.say(str(error))
+        return announced.failed
+
+    def _truth(self) -> dict[str, BundleTask]:
+        return {task.task_id: task for task in self.ec2.tasks}
+
+
+def advance(world: World, **time: float) -> None:
+    """Time passes."""
+    world.clock.advance(timedelta(**time).total_seconds())
+
+
+def _logged(error: Exception) -> str:
+    """What Lambda logs of an error that a function raises."""
+    return "".join(traceback.format_exception(error))
