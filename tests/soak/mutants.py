@@ -13,7 +13,7 @@ from tests.soak.mutations import MUTATIONS
 from tests.soak.portions import quiet
 from tests.soak.run import ORDINARY, Found, histories, violation
 
-AT_MOST = 400
+AT_MOST = 1000
 """Histories in which a defect must show itself."""
 SEED = 1
 ROUGHLY = settings(ORDINARY, max_examples=AT_MOST, phases=[Phase.generate])

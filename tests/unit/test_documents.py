@@ -180,6 +180,15 @@ def test_every_link_within_leads_somewhere(document: Path) -> None:
         assert not anchor or anchor in headings, target
 
 
+def test_every_promise_names_tests_that_there_are() -> None:
+    promises = README.read_text().split("## What is guaranteed")[1].split("\n## ")[0].split("\n- ")[1:]
+    assert len(promises) >= 6
+    for promise in promises:
+        named = re.findall(r"`(tests/[\w/]+\.py)`", promise)
+        assert named, promise
+        assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
 def test_the_readme_is_read_in_five_minutes() -> None:
     prose = re.sub(r"^```.*?^```$", "", README.read_text(), flags=re.DOTALL | re.MULTILINE)
     assert len(prose.split()) < 1200
