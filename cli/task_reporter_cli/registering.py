@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from task_reporter.errors import TaskReporterError
 from task_reporter.history import History
 from task_reporter.kinds import COMPLETE
-from task_reporter.rows import Key
+from task_reporter.rows import key_of
 from task_reporter.writes import Update
 from task_reporter_cli.errors import RefusedError
 from task_reporter_cli.explanations import DENIED, explained
@@ -101,7 +101,7 @@ def keep(row: Item, image: str, history: History) -> str:
     """
     unchanged = {"outcome": COMPLETE, "image_id": row.get("image_id")}
     try:
-        done = history.apply([Update(Key(row["scope"], row["task_id"]), {"image_id": image}, unchanged)])
+        done = history.apply([Update(key_of(row), {"image_id": image}, unchanged)])
     except (BotoCoreError, ClientError, TaskReporterError) as error:
         return explained(error)
     return "" if done.written else f"its row of {row['task_id']} has changed meanwhile"

@@ -15,7 +15,7 @@ from task_reporter.errors import IncompleteRowError, NotAnnouncedError, TaskRepo
 from task_reporter.history import History
 from task_reporter.message import Notice, plain
 from task_reporter.notices import compose
-from task_reporter.rows import AWAITING_NOTIFICATION, Key, Row, key_of
+from task_reporter.rows import AWAITING_NOTIFICATION, Key, Row, key_of, redrives_of
 from task_reporter.single import plain_notice
 from task_reporter.times import now, stamp
 from task_reporter.topic import Topic
@@ -73,7 +73,7 @@ def _notices(rows: Sequence[Row], digest_above: int) -> Iterator[tuple[Notice, N
     Only what was redriven again and again has one. It stands apart, so that it costs its neighbours nothing; after a
     long outage that is every row, so it comes in digests as all else.
     """
-    stubborn = [row for row in rows if _redrives(row) >= ENOUGH_REDRIVES]
+    stubborn = [row for row in rows if redrives_of(row) >= ENOUGH_REDRIVES]
     yield from ((notice, None) for notice in compose([row for row in rows if row not in stubborn], digest_above))
     yield from ((notice, plain(notice)) for notice in _composed(stubborn, digest_above))
 
@@ -87,11 +87,6 @@ def _composed(stubborn: Sequence[Row], digest_above: int) -> list[Notice]:
             return [plain_notice(stubborn[0])]
         middle = len(stubborn) // 2
         return _composed(stubborn[:middle], digest_above) + _composed(stubborn[middle:], digest_above)
-
-
-def _redrives(row: Row) -> int:
-    count = row.get("redrives", 0)
-    return count if isinstance(count, int) else 0
 
 
 def _published(topic: Topic, notice: Notice, plainer: Notice | None) -> Notice:

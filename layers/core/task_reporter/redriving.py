@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from task_reporter.life import Poll
-from task_reporter.rows import AWAITING_NOTIFICATION, Row, key_of
+from task_reporter.rows import AWAITING_NOTIFICATION, Row, key_of, redrives_of
 from task_reporter.times import seconds_since, stamp
 from task_reporter.writes import Update
 
@@ -44,6 +44,5 @@ def _is_over(since: object, now: datetime, patience: timedelta) -> bool:
 
 
 def _touch(row: Row, now: datetime) -> Update:
-    count = row.get("redrives", 0)
-    news: Row = {"redriven_at": stamp(now), "redrives": (count if isinstance(count, int) else 0) + 1}
+    news: Row = {"redriven_at": stamp(now), "redrives": redrives_of(row) + 1}
     return Update(key_of(row), news, {"awaiting": AWAITING_NOTIFICATION, "redriven_at": row.get("redriven_at")})

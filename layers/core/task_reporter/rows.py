@@ -38,6 +38,12 @@ def key_of(row: Mapping[str, Value]) -> Key:
     return Key(str(row["scope"]), str(row["task_id"]))
 
 
+def redrives_of(row: Mapping[str, Value]) -> int:
+    """How often ``row`` was sent to the notifier again; somebody else may have written something else there."""
+    count = row.get("redrives", 0)
+    return count if isinstance(count, int) else 0
+
+
 def place_of(row: Mapping[str, Value]) -> tuple[str, str]:
     """The account id and the region in which the task of ``row`` ran: the two parts of its scope."""
     account, _, region = str(row["scope"]).partition("/")
