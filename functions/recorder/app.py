@@ -1,5 +1,6 @@
 """Schedule → EC2 → projection → history."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import cache
 from os import environ
@@ -13,7 +14,8 @@ from task_reporter.figures import NAMESPACE, emit
 from task_reporter.history import History
 from task_reporter.life import Poll
 from task_reporter.poll_figures import figures_of_poll
-from task_reporter.recorder import Recorded, record_all
+from task_reporter.polling import record_all
+from task_reporter.recorder import Recorded
 from task_reporter.settings import RecorderSettings, recorder_settings
 from task_reporter.subscribers import subscribers
 
@@ -55,10 +57,16 @@ def poll_of(told: RecorderSettings, now: datetime) -> Poll:
     return Poll(told.scope, now, told.retention_days, told.lost_after, told.redrive_after, told.silent_after)
 
 
-def confirmed_subscribers() -> int | None:
+@cache
+def pool() -> ThreadPoolExecutor:
+    """Threads for what need not wait for EC2: the history's two questions, and the one for subscribers."""
+    return ThreadPoolExecutor(3)
+
+
+def confirmed_subscribers(client: Any) -> int | None:
     """How many listen to the topic; None where SNS does not say, which costs the poll nothing."""
     try:
-        return subscribers(sns(), settings().topic).confirmed
+        return subscribers(client, settings().topic).confirmed
     except Exception as error:  # whatever it is, what was recorded is recorded
         logger.warning("subscribers were not counted", reason=type(error).__name__)
         return None
@@ -74,10 +82,13 @@ def handler(_event: Any, context: Any) -> dict[str, Any]:
     """Poll every kind once; the event says nothing that matters, ``{}`` works. Answers the poll in numbers."""
     poll = poll_of(settings(), times.now())
     deadline = Deadline(context.get_remaining_time_in_millis)
-    polled = record_all(settings().kinds, ec2(), history(), poll, deadline, report)
+    # Clients are made here: botocore makes them in one thread at a time.
+    clients = ec2(), history()
+    listening = pool().submit(confirmed_subscribers, sns())
+    polled = record_all(settings().kinds, *clients, poll, deadline, report, pool())
     if polled.redriven:
         logger.info("redriven", rows=polled.redriven)
     if polled.blind_seconds:
         logger.warning("a task could have come and gone unseen", seconds_without_a_good_poll=polled.blind_seconds)
-    emit(metrics(), figures_of_poll(polled, poll, confirmed_subscribers()))
+    emit(metrics(), figures_of_poll(polled, poll, listening.result()))
     return polled.summary()

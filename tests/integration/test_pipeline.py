@@ -19,7 +19,8 @@ from task_reporter.history import History
 from task_reporter.kinds import BUNDLE
 from task_reporter.life import Poll
 from task_reporter.notifier import Announced, Policy, announce
-from task_reporter.recorder import Recorded, record_all
+from task_reporter.polling import record_all
+from task_reporter.recorder import Recorded
 from task_reporter.rows import Key
 from task_reporter.topic import Topic
 from task_reporter.writes import Insert, Update

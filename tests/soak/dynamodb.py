@@ -4,44 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
+from botocore import xform_name
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import ReadTimeoutError
 
+from tests.soak.direct import Direct
 from tests.soak.edge import FOR_GOOD, Edge, Reach, refused
 from tests.soak.mirror import Action, Mirror
-from tests.soak.transport import Transport
 
-OK = 200
 SENT_AGAIN = "answer lost and sent again"
 
 
 class Engine:
-    """A botocore client whose next answer can be lost on the wire: then botocore sends the request again."""
+    """The engine behind a botocore ``client``, asked directly.
+
+    Where an answer is to be lost on the wire, it is asked through the client: sending the request again is botocore's.
+    """
 
     def __init__(self, client: Any, table: str) -> None:
         self.client, self.table = client, table
+        self._direct = Direct(client.meta.endpoint_url)
         self._to_lose: Callable[[], None] | None = None
-        self._transport, self._ordinary = Transport(client.meta.endpoint_url), client._endpoint.http_session
-        client._endpoint.http_session = self._transport
         client.meta.events.register("before-send.dynamodb", self._before_send)
 
     def close(self) -> None:
         """The client is as it was."""
-        self.client._endpoint.http_session = self._ordinary
-        self._transport.close()
+        self._direct.close()
         self.client.meta.events.unregister("before-send.dynamodb", self._before_send)
 
-    def lose_an_answer(self, done: Callable[[], None]) -> None:
-        """The engine gets the next request, and we no answer to it; ``done`` is told if it did what was asked."""
+    def ask(self, operation: str, **request: Any) -> Any:
+        """What the engine answers. Raises ClientError."""
+        return self._direct.ask(operation, request)
+
+    def ask_twice(self, operation: str, request: dict[str, Any], done: Callable[[], None]) -> Any:
+        """The engine's second answer; the first was lost. ``done`` is told if the first did what was asked."""
         self._to_lose = done
+        return getattr(self.client, xform_name(operation))(**request)
 
     def _before_send(self, request: AWSPreparedRequest, **_: Any) -> None:
         done, self._to_lose = self._to_lose, None
         if done is None:
             return
-        if self._transport.send(request).status_code == OK:
+        if self.client._endpoint.http_session.send(request).status_code == HTTPStatus.OK:
             done()
         raise ReadTimeoutError(endpoint_url=request.url)
 
@@ -56,8 +63,8 @@ class DynamoDb:
         limit = {"Limit": self._at_once} if self._at_once else {}
         return self._edge.perform(
             "DynamoDB",
-            lambda: self._engine.client.query(**asked, **limit),
-            {"one a page": lambda: self._engine.client.query(**asked, Limit=1)},
+            lambda: self._engine.ask("Query", **asked, **limit),
+            {"one a page": lambda: self._engine.ask("Query", **asked, Limit=1)},
         )
 
     def batch_get_item(self, RequestItems: dict[str, Any]) -> Any:
@@ -70,33 +77,35 @@ class DynamoDb:
     def _get(self, wanted: dict[str, Any], at_once: int | None) -> Any:
         [(table, request)] = wanted.items()
         now, later = request["Keys"][:at_once], request["Keys"][at_once:] if at_once else []
-        answer = self._engine.client.batch_get_item(RequestItems={table: {**request, "Keys": now}})
+        answer = self._engine.ask("BatchGetItem", RequestItems={table: {**request, "Keys": now}})
         return answer | ({"UnprocessedKeys": {table: {**request, "Keys": later}}} if later else {})
 
     def put_item(self, **request: Any) -> Any:
-        return self._write("put_item", request, [("Put", request)])
+        return self._write("PutItem", request, [("Put", request)])
 
     def update_item(self, **request: Any) -> Any:
-        return self._write("update_item", request, [("Update", request)])
+        return self._write("UpdateItem", request, [("Update", request)])
 
     def transact_write_items(self, **request: Any) -> Any:
         actions = [(verb, asked) for action in request["TransactItems"] for verb, asked in action.items()]
-        return self._write("transact_write_items", request, actions)
+        return self._write("TransactWriteItems", request, actions)
 
     def _write(self, operation: str, request: dict[str, Any], actions: list[Action]) -> Any:
-        def reach() -> Any:
-            answer = getattr(self._engine.client, operation)(**request)
+        def done() -> None:
             self._mirror.follow(actions)
+
+        def reach() -> Any:
+            answer = self._engine.ask(operation, **request)
+            done()
             return answer
 
         def send_again() -> Any:
-            done: list[bool] = []
-            self._engine.lose_an_answer(lambda: done.append(True))
+            first: list[bool] = []
             try:
-                return getattr(self._engine.client, operation)(**request)
+                return self._engine.ask_twice(operation, request, lambda: first.append(True))
             finally:
-                if done:
-                    self._mirror.follow(actions)
+                if first:
+                    done()
 
         return self._edge.perform("DynamoDB", reach, {SENT_AGAIN: send_again, **_refusals(len(actions))})
 

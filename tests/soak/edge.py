@@ -88,7 +88,7 @@ class Edge:
             process.meanwhile()
             return reach()
         process.last_fault = process.requests
-        process.refused |= action == FOR_GOOD
+        process.refused |= action == FOR_GOOD and action in odd
         return odd[action]() if action in odd else _fail(action, reach)
 
 

@@ -69,7 +69,8 @@ def _waiting(world: World) -> bool:
 
 
 def _stored(world: World) -> dict[Key, Row]:
-    answer = world.engine.client.query(
+    answer = world.engine.ask(
+        "Query",
         TableName=world.engine.table,
         KeyConditionExpression="#scope = :scope",
         ExpressionAttributeNames={"#scope": "scope"},

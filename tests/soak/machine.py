@@ -12,7 +12,7 @@ from local.cloud import REGION
 from tests.soak.acts import Acts
 from tests.soak.chances import TASKS, minutes, moves, plans, tellings
 from tests.soak.dynamodb import Engine
-from tests.soak.edge import MEANWHILE, Plan
+from tests.soak.edge import FOR_GOOD, KILLED_BEFORE, MEANWHILE, Plan
 from tests.soak.healing import check, heal
 from tests.soak.sns import BROKEN, INVALID
 from tests.soak.tasks import ENDINGS, LATEST_CODE
@@ -58,6 +58,34 @@ class Histories(Acts):
         advance(self.world, minutes=5)
         self.world.start(min(more, TASKS - len(self.world.ec2.tasks)), timed=True)
         self.world.poll({at: MEANWHILE}, lambda: self.another_poll(moves))
+
+    @rule(at=st.integers(1, 6))
+    def overtaken_from_behind(self, at: int) -> None:
+        """One recorder sees a task end; before its request ``at`` another, told from behind, takes it for running.
+
+        EC2 forgets it then.
+        """
+        self.start(1, True, [])
+        self.world.poll({1: KILLED_BEFORE})
+        self.all_live("complete", 0)
+        advance(self.world, minutes=5)
+        self.world.poll({at: MEANWHILE}, lambda: self.poll_behind(0))
+        self.all_live("forget", 0)
+
+    @rule(at=st.integers(3, 6), more=st.integers(1, 3))
+    def refused_for_good(self, at: int, more: int) -> None:
+        """DynamoDB refuses one of a poll's writes for good."""
+        self.start(more, True, [])
+        advance(self.world, minutes=5)
+        self.world.poll({at: FOR_GOOD})
+
+    @rule(at=st.integers(3, 6))
+    def told_while_sent_again(self, at: int) -> None:
+        """Tasks are told after a poll has read that they still wait, and before it sends them again."""
+        self.all_live("complete", 0)
+        self.poll(5)
+        advance(self.world, minutes=11)
+        self.world.poll({at: MEANWHILE}, self.world.deliver)
 
     @rule(minutes=minutes)
     def cancelled_in_view(self, minutes: float) -> None:

@@ -14,6 +14,7 @@ from task_reporter import (
     history,
     life,
     notifier,
+    polling,
     projection,
     recorder,
     redriving,
@@ -81,6 +82,7 @@ MUTATIONS = (
     Mutation("cancelling is forgotten", life.outcome_of, "_is_cancelling(kind, before) or ", ""),
     Mutation("keys that were not read are forgotten", history.History.read, "return unread", "return []"),
     Mutation("a conflict is taken for done", history.History.apply, "if code in WORTH_A_RETRY", "if False"),
+    Mutation("what was overtaken is not looked at again", recorder._decide_anew, "range(ROUNDS)", "range(0)"),
     # Every outcome is told
     Mutation("marked before it is published", notifier.announce, PUBLISHED, f"{MARKED}\n            {PUBLISHED}"),
     Mutation("marked whatever the outcome is by now", notifier._marks, ', "outcome": row["outcome"]', ""),
@@ -156,5 +158,5 @@ MUTATIONS = (
         "if not news and not found:",
         'news = news or {"state": row["state"]}\n    if False:',
     ),
-    Mutation("the heart beats although rows were refused", recorder.record_all, "if not recorded.refused:", "if True:"),
+    Mutation("the heart beats although rows were refused", polling.record_all, "if not recorded.refused:", "if True:"),
 )

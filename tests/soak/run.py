@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import get_state_machine_test
 
 from local.cloud import local_cloud
+from tests.bench.engine import LASTING
 from tests.integration.dynamodb_local import UnavailableError, dynamodb_local
 from tests.integration.engines import DYNAMODB_LOCAL, LOCAL_AWS, Engine, make_table
 from tests.soak.dynamodb import Engine as Observed
@@ -47,7 +48,7 @@ def an_engine(folder: Path) -> Iterator[Engine]:
     """AWS's DynamoDB Local where it can run, else the local AWS. Raises StepFailed."""
     with ExitStack() as stack:
         try:
-            yield Engine(DYNAMODB_LOCAL, stack.enter_context(dynamodb_local(folder)))
+            yield Engine(DYNAMODB_LOCAL, stack.enter_context(dynamodb_local(folder, LASTING)))
         except UnavailableError:
             yield Engine(LOCAL_AWS, stack.enter_context(local_cloud(folder, NO_EC2)).endpoint)
 

@@ -12,7 +12,7 @@ from task_reporter.history import History
 from task_reporter.kinds import BUNDLE
 from task_reporter.life import Poll
 from task_reporter.notifier import Policy, announce
-from task_reporter.recorder import Polled, record_all
+from task_reporter.polling import Polled, record_all
 from task_reporter.rows import Key
 from task_reporter.stream import key_in, settle
 from task_reporter.topic import Topic

@@ -17,7 +17,8 @@ from task_reporter.figures import NAMESPACE
 from task_reporter.known import Known
 from task_reporter.life import Poll
 from task_reporter.poll_figures import figures_of_poll
-from task_reporter.recorder import Polled, Recorded
+from task_reporter.polling import Polled
+from task_reporter.recorder import Recorded
 from task_reporter.rows import Row
 from task_reporter.times import stamp
 from task_reporter.writes import Insert

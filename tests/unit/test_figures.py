@@ -13,7 +13,8 @@ from task_reporter.message import Notice
 from task_reporter.notice_figures import figures_of_notices
 from task_reporter.notifier import Announced
 from task_reporter.poll_figures import figures_of_poll
-from task_reporter.recorder import Polled, Recorded
+from task_reporter.polling import Polled
+from task_reporter.recorder import Recorded
 from task_reporter.rows import Key
 from task_reporter.writes import Insert, Update
 

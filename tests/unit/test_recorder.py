@@ -2,6 +2,7 @@
 
 import traceback
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 from botocore.exceptions import ClientError
@@ -12,7 +13,8 @@ from task_reporter.errors import MalformedAnswerError, OutOfTimeError, PollError
 from task_reporter.history import History
 from task_reporter.kinds import BUNDLE, COMPLETE, FAILED, Kind
 from task_reporter.life import Poll
-from task_reporter.recorder import Recorded, record, record_all
+from task_reporter.polling import record_all
+from task_reporter.recorder import ROUNDS, Recorded, record
 from task_reporter.rows import POLL_PREFIX, Key
 from tests.canned_ec2 import Answer, canned_ec2, no_pauses, told
 from tests.models.table import DynamoDb, Table
@@ -117,35 +119,24 @@ def test_a_poll_that_finds_nothing_new_only_reads(dynamodb, history):
     assert recorded.summary() == {"listed": 1, "written": 0, "ended": {}}
 
 
-def test_an_empty_list_asks_the_history_nothing(dynamodb, history):
+def test_an_empty_list_asks_only_for_the_heartbeat(dynamodb, history):
     with canned_ec2(told("empty")) as ec2:
         assert record(BUNDLE, ec2.client(), history, POLL) == Recorded("bundle")
-    assert dynamodb.calls == []
+    assert dynamodb.calls == ["batch_get_item"]
 
 
 def test_a_poll_asks_what_it_must_know_once_however_many_kinds_there_are(dynamodb, history):
     with canned_ec2(told("empty"), Answer(IMPORTED.body.replace(b"completed", b"active"))) as ec2:
         poll_all(ec2, history, BUNDLE, OTHER)
-    before, after = dynamodb.calls[:3], dynamodb.calls[3:]
-    assert before == ["query", "query", "batch_get_item"]
-    assert after == ["put_item", "batch_get_item", *["put_item"] * 2]
+    before, after = dynamodb.calls[:2], dynamodb.calls[2:]
+    assert before == ["query", "query"]
+    assert after == ["batch_get_item", "put_item", "batch_get_item", *["put_item"] * 2]
 
 
-@pytest.mark.parametrize("call", ["query", "batch_get_item"])
-def test_where_that_can_not_be_read_what_ec2_lists_is_recorded_all_the_same(call, table):
+def test_where_that_can_not_be_read_what_ec2_lists_is_recorded_all_the_same(table):
     class Throttled(DynamoDb):
-        tripped = False
-
-        def fail(self):
-            self.tripped = True
-            raise ClientError({"Error": {"Code": "ThrottlingException"}}, call)
-
         def query(self, **asked):
-            return self.fail() if call == "query" else super().query(**asked)
-
-        def batch_get_item(self, RequestItems):
-            fails = call == "batch_get_item" and not self.tripped
-            return self.fail() if fails else super().batch_get_item(RequestItems)
+            raise ClientError({"Error": {"Code": "ThrottlingException"}}, "query")
 
     history = History(Throttled(table), "history", pause=lambda seconds: None)
     with canned_ec2(told("bundling")) as ec2, pytest.raises(PollError, match=r"^history: .*Throttling"):
@@ -251,6 +242,52 @@ def test_a_poll_that_was_overtaken_changes_nothing_and_is_no_error(table, histor
     assert recorded.summary()["written"] == 0
 
 
+class Quicker(DynamoDb):
+    """Before each write of a poll, ``somebody`` else writes."""
+
+    def __init__(self, table, somebody):
+        super().__init__(table)
+        self._somebody = somebody
+
+    def put_item(self, **request):
+        self._somebody(self.table)
+        return super().put_item(**request)
+
+    def update_item(self, **request):
+        self._somebody(self.table)
+        return super().update_item(**request)
+
+
+def test_a_poll_that_was_overtaken_by_one_that_knew_less_has_its_say_all_the_same(table):
+    """The other one was told from behind that the task still runs; EC2 may have forgotten it when the next one asks."""
+
+    def from_behind(table):
+        with canned_ec2(told("bundling")) as ec2:
+            record(BUNDLE, ec2.client(), History(DynamoDb(table), "history"), POLL)
+
+    quicker = History(Quicker(table, from_behind), "history", pause=lambda seconds: None)
+    with canned_ec2(told("complete")) as ec2:
+        recorded = record(BUNDLE, ec2.client(), quicker, POLL)
+    assert states(table) == {"bun-2a4e041c": ("complete", "complete")}
+    assert (len(recorded.written), len(recorded.overtaken)) == (1, 1)
+    assert recorded.ended == {"bun-2a4e041c": "complete"}
+
+
+def test_a_poll_that_is_overtaken_for_ever_gives_up(table):
+    states = count()
+
+    def busy(table):
+        for row in table.rows.values():
+            row["state"] = f"state {next(states)}"
+
+    with canned_ec2(told("bundling"), told("storing")) as ec2:
+        record(BUNDLE, ec2.client(), History(DynamoDb(table), "history"), POLL)
+        busier = Quicker(table, busy)
+        recorded = record(BUNDLE, ec2.client(), History(busier, "history", pause=lambda seconds: None), POLL)
+    assert (recorded.written, len(recorded.overtaken), recorded.refused) == ([], 1 + ROUNDS, False)
+    assert writes(busier) == ["update_item"] * (1 + ROUNDS)
+
+
 def test_every_kind_is_recorded_and_reported_in_turn(table, history):
     reported = []
     with canned_ec2(told("bundling"), IMPORTED) as ec2:
@@ -352,7 +389,7 @@ def test_out_of_time_nothing_is_asked_and_every_kind_is_named(dynamodb, history)
     with canned_ec2(told("bundling")) as ec2, pytest.raises(PollError) as caught:
         poll_all(ec2, history, BUNDLE, OTHER, deadline=Deadline(lambda: 2999))
     assert (ec2.requests, dynamodb.calls) == ([], [])
-    assert [problem.split(":")[0] for problem in caught.value.problems] == ["history", "bundle", "import-image"]
+    assert sorted(problem.split(":")[0] for problem in caught.value.problems) == ["bundle", "history", "import-image"]
     assert "out of time while listing bundle tasks" in str(caught.value)
 
 

@@ -134,7 +134,7 @@ def test_who_listens_is_counted_and_where_that_fails_the_poll_goes_on(app, ec2, 
     assert app.handler({}, CONTEXT)["bundle"]["listed"] == 1
     first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert (first["ConfirmedSubscribers"], second.get("ConfirmedSubscribers")) == ([1], None)
-    assert entries(log)[-1]["message"] == "subscribers were not counted"
+    assert "subscribers were not counted" in [entry["message"] for entry in entries(log)]
 
 
 def test_the_answer_can_be_written_as_json(app, ec2, log):

@@ -9,7 +9,7 @@ from task_reporter.history import History
 from task_reporter.kinds import BUNDLE
 from task_reporter.life import Poll
 from task_reporter.notifier import Policy, announce
-from task_reporter.recorder import record_all
+from task_reporter.polling import record_all
 from task_reporter.redriving import AT_A_TIME, overdue, touches
 from task_reporter.rows import Key
 from task_reporter.times import moment, stamp

@@ -23,7 +23,8 @@ from task_reporter.life import Poll
 from task_reporter.notice_figures import figures_of_notices
 from task_reporter.notifier import Announced
 from task_reporter.poll_figures import figures_of_poll
-from task_reporter.recorder import Polled, Recorded
+from task_reporter.polling import Polled
+from task_reporter.recorder import Recorded
 from task_reporter.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, Row
 from task_reporter.settings import notifier_settings, recorder_settings
 from task_reporter.writes import Insert

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from task_reporter.history import History
 from task_reporter.kinds import BUNDLE, COMPLETE, LOST, Kind
 from task_reporter.life import Poll, next_write
-from task_reporter.recorder import record_all
+from task_reporter.polling import record_all
 from task_reporter.rows import POLL_PREFIX, Key
 from task_reporter.times import moment, stamp
 from task_reporter.vanishing import write_unlisted

@@ -7,8 +7,8 @@ from task_reporter.history import History
 from task_reporter.kinds import BUNDLE
 from task_reporter.life import Poll
 from task_reporter.listing import listed
+from task_reporter.polling import record_all
 from task_reporter.projection import project
-from task_reporter.recorder import record_all
 from task_reporter.times import moment
 from tests.canned_ec2 import Answer, canned_ec2, no_pauses, told
 from tests.models.table import DynamoDb, Table

@@ -7,7 +7,7 @@ from datetime import datetime
 from task_reporter.figures import COUNT, SECONDS, Figure
 from task_reporter.kinds import OUTCOMES
 from task_reporter.life import Poll
-from task_reporter.recorder import Polled
+from task_reporter.polling import Polled
 from task_reporter.redriving import overdue
 from task_reporter.rows import Row
 from task_reporter.times import seconds_since

@@ -1,33 +1,33 @@
-"""One poll: what EC2 lists, what of it is new, and the history brought up to it."""
+"""One poll of one kind: what EC2 lists, what of it is new, and the history brought up to it."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, TypeVar
-
-from botocore.exceptions import BotoCoreError, ClientError
+from typing import Any
 
 from task_reporter.deadline import NO_DEADLINE, Deadline
-from task_reporter.errors import HistoryError, PollError, TaskReporterError
-from task_reporter.heartbeat import beat, blind_seconds, heartbeat_key
+from task_reporter.errors import HistoryError
+from task_reporter.heartbeat import heartbeat_key
 from task_reporter.history import History
 from task_reporter.kinds import Kind
-from task_reporter.known import Known, known_before
 from task_reporter.life import Poll, next_write
 from task_reporter.listing import listed
-from task_reporter.projection import Projected, project
-from task_reporter.redriving import touches
+from task_reporter.projection import project
 from task_reporter.rows import Key, Row, key_of
 from task_reporter.vanishing import write_unlisted
 from task_reporter.writes import Insert, Write
 
-Result = TypeVar("Result")
+ROUNDS = 4
+"""How often a poll decides anew about tasks that others go on writing."""
 
 
 @dataclass(slots=True)
 class Recorded:
-    """What one poll of one kind did. ``refused``: the history did not take all of it."""
+    """What one poll of one kind did, and the ``heartbeat`` that was there before it.
+
+    ``overtaken`` are the writes that somebody else was quicker with, and which were decided anew. ``refused``: the
+    history did not take all of it.
+    """
 
     kind: str
     tasks: list[Row] = field(default_factory=list)
@@ -35,6 +35,7 @@ class Recorded:
     overtaken: list[Write] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     refused: bool = False
+    heartbeat: Row | None = None
 
     @property
     def ended(self) -> dict[str, str]:
@@ -62,98 +63,57 @@ def record(
 ) -> Recorded:
     """Record what EC2 lists of ``kind``, and what became of those of the ``running`` rows that it lists no longer.
 
-    A poll that finds nothing new writes nothing. Rows that DynamoDB refuses are among the ``problems``. Raises
-    MalformedAnswerError, OutOfTimeError, HistoryError where the history can't be read, and botocore's errors.
+    ``running`` is gone through only after EC2 and the history have answered. A poll that finds nothing new writes
+    nothing. Rows that DynamoDB refuses are among the ``problems``. Raises MalformedAnswerError, OutOfTimeError,
+    HistoryError where the history can't be read, and botocore's errors.
     """
     projected = project(kind, listed(ec2, kind, deadline))
-    writes = _news(kind, projected, running, history, poll, deadline)
-    recorded = Recorded(kind.name, projected.tasks, problems=list(projected.problems))
+    tasks = {Key(poll.scope, str(task["task_id"])): task for task in projected.tasks}
+    beat = heartbeat_key(kind.name, poll.scope)
+    rows = history.read([beat, *tasks], deadline)
+    recorded = Recorded(kind.name, projected.tasks, problems=list(projected.problems), heartbeat=rows.get(beat))
+    writes = [next_write(kind, task, rows.get(key), poll) for key, task in tasks.items()]
+    if projected.names_all:
+        gone = (row for row in running if row.get("kind") == kind.name and key_of(row) not in tasks)
+        writes += [write_unlisted(kind, row, poll) for row in gone]
+    _apply(recorded, [write for write in writes if write], history, deadline)
+    _decide_anew(kind, recorded, tasks, rows, history, poll, deadline)
+    return recorded
+
+
+def _apply(recorded: Recorded, writes: Sequence[Write], history: History, deadline: Deadline) -> None:
     try:
         applied = history.apply(writes, deadline)
     except HistoryError as error:
         applied, recorded.refused = error.applied, True
-        recorded.problems.append(f"{kind.name}: {error}")
-    recorded.written, recorded.overtaken = applied.written, applied.overtaken
-    return recorded
+        recorded.problems.append(f"{recorded.kind}: {error}")
+    recorded.written += applied.written
+    recorded.overtaken += applied.overtaken
 
 
-def _news(
-    kind: Kind, projected: Projected, running: Iterable[Row], history: History, poll: Poll, deadline: Deadline
-) -> list[Write]:
-    keyed = {Key(poll.scope, str(task["task_id"])): task for task in projected.tasks}
-    rows = history.read(keyed, deadline)
-    writes = [next_write(kind, task, rows.get(key), poll) for key, task in keyed.items()]
-    if projected.names_all:
-        gone = (row for row in running if row.get("kind") == kind.name and key_of(row) not in keyed)
-        writes += [write_unlisted(kind, row, poll) for row in gone]
-    return [write for write in writes if write]
-
-
-@dataclass(slots=True)
-class Polled:
-    """What one poll of all ``kinds`` did, what the history knew before, and what went wrong.
-
-    ``good`` are the kinds whose answer was well-formed and is recorded whole; ``redriven`` counts the rows that were
-    sent to the notifier again; ``blind_seconds`` is the longest gap before this poll in which a task could have come
-    and gone unseen.
-    """
-
-    kinds: list[str]
-    known: Known = field(default_factory=Known)
-    done: list[Recorded] = field(default_factory=list)
-    good: list[str] = field(default_factory=list)
-    redriven: int = 0
-    blind_seconds: int = 0
-    problems: list[str] = field(default_factory=list)
-
-    def summary(self) -> dict[str, Any]:
-        """The poll in numbers, by kind. Raises PollError where anything went wrong, so that the platform sees it."""
-        if self.problems:
-            raise PollError(self.problems)
-        return {recorded.kind: recorded.summary() for recorded in self.done}
-
-
-def record_all(
-    kinds: Sequence[Kind],
-    ec2: Any,
+def _decide_anew(
+    kind: Kind,
+    recorded: Recorded,
+    tasks: Mapping[Key, Row],
+    rows: Mapping[Key, Row],
     history: History,
     poll: Poll,
-    deadline: Deadline = NO_DEADLINE,
-    report: Callable[[Recorded], None] = lambda recorded: None,
-) -> Polled:
-    """Record every kind, telling ``report`` of each as it is done; one that fails costs the others nothing."""
-    polled = Polled([kind.name for kind in kinds])
+    deadline: Deadline,
+) -> None:
+    """Look again at the listed tasks whose writes were overtaken: who was quicker may have known less.
 
-    def attempt(what: str, work: Callable[[], Result]) -> Result | None:
-        try:
-            return work()
-        except (TaskReporterError, BotoCoreError, ClientError) as error:
-            polled.problems.append(f"{what}: {error}")
-            return None
-
-    polled.known = attempt("history", lambda: known_before(history, poll.scope, kinds, deadline)) or Known()
-    for kind in kinds:
-        recorded = attempt(kind.name, partial(record, kind, ec2, history, poll, polled.known.running, deadline))
-        if recorded is None:
-            continue
-        polled.done.append(recorded)
-        polled.problems += recorded.problems
-        report(recorded)
-        if not recorded.refused:
-            polled.good.append(kind.name)
-            beaten = partial(_beat, kind, recorded, polled.known, history, poll, deadline)
-            polled.blind_seconds = max(polled.blind_seconds, attempt(f"{kind.name} heartbeat", beaten) or 0)
-    again = touches(polled.known.waiting, poll)
-    polled.redriven = attempt("redrive", lambda: len(history.apply(again, deadline).written)) or 0
-    return polled
-
-
-def _beat(kind: Kind, recorded: Recorded, known: Known, history: History, poll: Poll, deadline: Deadline) -> int:
-    """Keep that this poll went well; the seconds of the gap that it ended, if that was too long.
-
-    Where another poll was quicker, that is kept already.
+    A task that ended, and that another poll recorded as running from an answer that lagged, may not be listed any
+    more when the next poll asks. What is not listed waits for the next poll. A row that did not change since it was
+    read would refuse the same write again.
     """
-    before = known.heartbeats.get(heartbeat_key(kind.name, poll.scope))
-    write = beat(kind, recorded.tasks, before, poll)
-    done = history.apply([write] if write else [], deadline)
-    return blind_seconds(before, poll) if done.written else 0
+    overtaken = recorded.overtaken
+    for _ in range(ROUNDS):
+        keys = [write.key for write in overtaken if write.key in tasks]
+        if not keys:
+            return
+        now = history.read(keys, deadline)
+        changed = {key: row for key, row in now.items() if row != rows.get(key)}
+        writes = [next_write(kind, tasks[key], row, poll) for key, row in changed.items()]
+        rows, before = now, len(recorded.overtaken)
+        _apply(recorded, [write for write in writes if write], history, deadline)
+        overtaken = recorded.overtaken[before:]

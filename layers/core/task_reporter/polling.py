@@ -1,0 +1,106 @@
+"""One poll of every kind, and what it says of itself."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from functools import cache, partial
+from typing import Any, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from task_reporter.aside import IN_TURN
+from task_reporter.deadline import NO_DEADLINE, Deadline
+from task_reporter.errors import PollError, TaskReporterError
+from task_reporter.heartbeat import beat, blind_seconds
+from task_reporter.history import History
+from task_reporter.kinds import Kind
+from task_reporter.known import Known, known_before
+from task_reporter.life import Poll
+from task_reporter.recorder import Recorded, record
+from task_reporter.redriving import touches
+from task_reporter.rows import Row
+
+Result = TypeVar("Result")
+
+
+@dataclass(slots=True)
+class Polled:
+    """What one poll of all ``kinds`` did, what the history knew before, and what went wrong.
+
+    ``good`` are the kinds whose answer was well-formed and is recorded whole; ``redriven`` counts the rows that were
+    sent to the notifier again; ``blind_seconds`` is the longest gap before this poll in which a task could have come
+    and gone unseen.
+    """
+
+    kinds: list[str]
+    known: Known = field(default_factory=Known)
+    done: list[Recorded] = field(default_factory=list)
+    good: list[str] = field(default_factory=list)
+    redriven: int = 0
+    blind_seconds: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def attempt(self, what: str, work: Callable[[], Result]) -> Result | None:
+        """What ``work`` comes to; where it fails, that is a problem, and None."""
+        try:
+            return work()
+        except (TaskReporterError, BotoCoreError, ClientError) as error:
+            self.problems.append(f"{what}: {error}")
+            return None
+
+    def summary(self) -> dict[str, Any]:
+        """The poll in numbers, by kind. Raises PollError where anything went wrong, so that the platform sees it."""
+        if self.problems:
+            raise PollError(self.problems)
+        return {recorded.kind: recorded.summary() for recorded in self.done}
+
+
+def record_all(
+    kinds: Sequence[Kind],
+    ec2: Any,
+    history: History,
+    poll: Poll,
+    deadline: Deadline = NO_DEADLINE,
+    report: Callable[[Recorded], None] = lambda recorded: None,
+    pool: Executor = IN_TURN,
+) -> Polled:
+    """Record every kind, telling ``report`` of each as it is done; one that fails costs the others nothing.
+
+    What the history knows is read in ``pool``, while EC2 is asked.
+    """
+    polled = Polled([kind.name for kind in kinds])
+    read = known_before(history, poll.scope, pool, deadline)
+
+    @cache
+    def known() -> Known:
+        return polled.attempt("history", read) or Known()
+
+    def running() -> Iterator[Row]:
+        yield from known().running
+
+    for kind in kinds:
+        recorded = polled.attempt(kind.name, partial(record, kind, ec2, history, poll, running(), deadline))
+        if recorded is None:
+            continue
+        polled.done.append(recorded)
+        polled.problems += recorded.problems
+        report(recorded)
+        if not recorded.refused:
+            polled.good.append(kind.name)
+            beaten = partial(_beat, kind, recorded, history, poll, deadline)
+            blind = polled.attempt(f"{kind.name} heartbeat", beaten)
+            polled.blind_seconds = max(polled.blind_seconds, blind or 0)
+    polled.known = known()
+    again = touches(polled.known.waiting, poll)
+    polled.redriven = polled.attempt("redrive", lambda: len(history.apply(again, deadline).written)) or 0
+    return polled
+
+
+def _beat(kind: Kind, recorded: Recorded, history: History, poll: Poll, deadline: Deadline) -> int:
+    """Keep that this poll went well; the seconds of the gap that it ended, if that was too long.
+
+    Where another poll was quicker, that is kept already.
+    """
+    write = beat(kind, recorded.tasks, recorded.heartbeat, poll)
+    done = history.apply([write] if write else [], deadline)
+    return blind_seconds(recorded.heartbeat, poll) if done.written else 0
