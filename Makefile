@@ -44,7 +44,7 @@ check: ## lint, types and template checks
 	.venv-check/bin/checkov --file template.yaml --framework cloudformation --compact --quiet --skip-download
 
 bench: ## measure against what a tutorial would build: time, memory, what is read
-	@$(PYTHON) -m local.environments project aws bench bench-cli
+	@$(PYTHON) -m local.environments project sam aws bench bench-cli bench-lambda
 	@.venv/bin/python -m tests.bench $(ARGS)
 
 fuzz: ## feed hostile input to all that reads any: make fuzz ARGS="--cases 1000000 --seed 7"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SUPPORTED = ((3, 11), (3, 12), (3, 13))
-NAMES = ("project", "sam", "aws", "check", "bench", "bench-cli")
+NAMES = ("project", "sam", "aws", "check", "bench", "bench-cli", "bench-lambda")
 
 
 class EnvironmentProblem(Exception):

@@ -20,6 +20,9 @@ from task_reporter.topic import Topic
 
 logger = Logger(service="notifier")
 
+SERVICES = ("dynamodb", "sns")
+"""What the notifier talks to."""
+
 
 @cache
 def settings() -> NotifierSettings:
@@ -28,15 +31,9 @@ def settings() -> NotifierSettings:
 
 
 @cache
-def history() -> History:
-    """The history, its client kept while the function is warm."""
-    return History(aws.client("dynamodb"), settings().table)
-
-
-@cache
-def topic() -> Topic:
-    """The topic, its client kept while the function is warm."""
-    return Topic(aws.client("sns"), settings().topic)
+def client(service: str) -> Any:
+    """The client for ``service``, kept while the function is warm."""
+    return aws.client(service)
 
 
 @cache
@@ -50,9 +47,11 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     """Announce what the batch's rows await; answers the records that failed, for Lambda to bring them again."""
     policy = Policy(settings().digest_above, settings().retention_days)
     deadline = Deadline(context.get_remaining_time_in_millis)
+    dynamodb, sns = map(client, SERVICES)
+    history, topic = History(dynamodb, settings().table), Topic(sns, settings().topic)
 
     def announce_and_report(keys: Sequence[Key]) -> Mapping[Key, Exception]:
-        announced = announce(keys, history(), topic(), policy, deadline)
+        announced = announce(keys, history, topic, policy, deadline)
         report(announced)
         emit(metrics(), figures_of_notices(announced))
         return announced.failed
@@ -66,3 +65,7 @@ def report(announced: Announced) -> None:
         logger.info("announced", tasks={str(row["task_id"]): row["outcome"] for row in notice.rows})
     for key, reason in announced.failed.items():
         logger.error("not announced or not marked", task=key.task_id, scope=key.scope, reason=str(reason))
+
+
+if aws.is_initialising(environ):
+    aws.prepare([client(service) for service in SERVICES])

@@ -21,6 +21,9 @@ from task_reporter.subscribers import subscribers
 
 logger = Logger(service="recorder")
 
+SERVICES = ("ec2", "dynamodb", "sns")
+"""What the recorder talks to."""
+
 
 @cache
 def settings() -> RecorderSettings:
@@ -29,21 +32,9 @@ def settings() -> RecorderSettings:
 
 
 @cache
-def history() -> History:
-    """The history, its client kept while the function is warm."""
-    return History(aws.client("dynamodb"), settings().table)
-
-
-@cache
-def ec2() -> Any:
-    """EC2's client, kept while the function is warm."""
-    return aws.client("ec2")
-
-
-@cache
-def sns() -> Any:
-    """SNS's client, kept while the function is warm; it only counts who listens."""
-    return aws.client("sns")
+def client(service: str) -> Any:
+    """The client for ``service``, kept while the function is warm; SNS's only counts who listens."""
+    return aws.client(service)
 
 
 @cache
@@ -63,10 +54,10 @@ def pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(3)
 
 
-def confirmed_subscribers(client: Any) -> int | None:
+def confirmed_subscribers(sns: Any) -> int | None:
     """How many listen to the topic; None where SNS does not say, which costs the poll nothing."""
     try:
-        return subscribers(client, settings().topic).confirmed
+        return subscribers(sns, settings().topic).confirmed
     except Exception as error:  # whatever it is, what was recorded is recorded
         logger.warning("subscribers were not counted", reason=type(error).__name__)
         return None
@@ -82,13 +73,17 @@ def handler(_event: Any, context: Any) -> dict[str, Any]:
     """Poll every kind once; the event says nothing that matters, ``{}`` works. Answers the poll in numbers."""
     poll = poll_of(settings(), times.now())
     deadline = Deadline(context.get_remaining_time_in_millis)
-    # Clients are made here: botocore makes them in one thread at a time.
-    clients = ec2(), history()
-    listening = pool().submit(confirmed_subscribers, sns())
-    polled = record_all(settings().kinds, *clients, poll, deadline, report, pool())
+    # Clients are made before threads begin: botocore makes them in one thread at a time.
+    ec2, dynamodb, sns = map(client, SERVICES)
+    listening = pool().submit(confirmed_subscribers, sns)
+    polled = record_all(settings().kinds, ec2, History(dynamodb, settings().table), poll, deadline, report, pool())
     if polled.redriven:
         logger.info("redriven", rows=polled.redriven)
     if polled.blind_seconds:
         logger.warning("a task could have come and gone unseen", seconds_without_a_good_poll=polled.blind_seconds)
     emit(metrics(), figures_of_poll(polled, poll, listening.result()))
     return polled.summary()
+
+
+if aws.is_initialising(environ):
+    aws.prepare([client(service) for service in SERVICES])

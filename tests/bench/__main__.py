@@ -18,7 +18,16 @@ from tests.bench.bench import Bench
 from tests.bench.figures import Figure
 from tests.bench.screen import show
 
-BENCHES = {"cold": "cold", "capture": "capture", "list": "listing"}
+BENCHES = {
+    "cold": "cold",
+    "lambda": "emulator",
+    "poll": "polls",
+    "parse": "parsing",
+    "notices": "telling",
+    "cost": "costing",
+    "capture": "capture",
+    "list": "listing",
+}
 """Each bench and its module."""
 RESULTS = ROOT / ".local" / "bench.json"
 

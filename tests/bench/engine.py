@@ -1,7 +1,7 @@
 """A DynamoDB engine on this machine, and a filled table in it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from itertools import islice
@@ -13,7 +13,6 @@ from botocore.session import Session
 
 from local.cloud import REGION, local_cloud
 from task_reporter.rows import Row, to_attribute
-from tests.bench.rows import rows
 from tests.integration.dynamodb_local import UnavailableError, dynamodb_local
 from tests.integration.engines import CREDENTIALS, DYNAMODB_LOCAL, LOCAL_AWS, Engine, make_table
 
@@ -48,15 +47,15 @@ def surroundings(engine: Engine) -> dict[str, str]:
     }
 
 
-def filled(engine: Engine, count: int) -> str:
-    """The name of a table as the template defines it, with ``count`` rows in it.
+def filled(engine: Engine, rows: Iterable[Row]) -> str:
+    """The name of a table as the template defines it, with ``rows`` in it.
 
     Its stream is off: what is written here nobody reads from there, and the engine would keep all of it twice.
     """
     client = _quick_client(engine)
     table = make_table(client, StreamSpecification={"StreamEnabled": False}).name
     with ThreadPoolExecutor(WRITERS) as pool:
-        for _ in pool.map(lambda batch: _write(client, table, batch), _batches(rows(count))):
+        for _ in pool.map(lambda batch: _write(client, table, batch), _batches(iter(rows))):
             pass
     return table
 

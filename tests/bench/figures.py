@@ -29,8 +29,8 @@ def _pair(ours: Callable[[], T], theirs: Callable[[], T], ours_first: bool) -> t
 class Figure:
     """One thing that was measured on both sides.
 
-    ``ours`` and ``theirs`` hold as many values, in the order of the pairs. ``against`` says what theirs is. ``at_most``
-    is the ratio that we want, if we want one.
+    ``ours`` and ``theirs`` hold as many values, in the order of the pairs; ``theirs`` none where it was not measured.
+    ``against`` says what theirs is. ``at_most`` is the ratio that we want, ``limit`` the value, if we want one.
     """
 
     name: str
@@ -39,27 +39,32 @@ class Figure:
     theirs: tuple[float, ...]
     against: str
     at_most: float | None = None
+    limit: float | None = None
 
     @property
     def ratios(self) -> list[float]:
         """Ours divided by theirs, pair by pair: whatever slowed both of a pair falls out."""
-        return [ours / theirs for ours, theirs in zip(self.ours, self.theirs, strict=True)]
+        return [ours / theirs for ours, theirs in zip(self.ours, self.theirs, strict=True)] if self.theirs else []
 
     @property
-    def ratio(self) -> float:
-        """The median of the ratios."""
-        return median(self.ratios)
+    def ratio(self) -> float | None:
+        """The median of the ratios; None where there is nothing to compare with."""
+        return median(self.ratios) if self.theirs else None
 
     @property
-    def spread(self) -> tuple[float, float]:
+    def spread(self) -> tuple[float, ...]:
         """The quartiles of the ratios: half of the pairs lie between them."""
+        if not self.theirs:
+            return ()
         low, _, high = quantiles(self.ratios * 2 if len(self.ratios) == 1 else self.ratios, method="inclusive")
         return low, high
 
     @property
     def is_met(self) -> bool | None:
-        """Whether the ratio is what we want; None where we only want to know."""
-        return None if self.at_most is None else self.ratio <= self.at_most
+        """Whether it is what we want; None where we only want to know."""
+        wanted = ((self.ratio, self.at_most), (median(self.ours), self.limit))
+        met = [value <= most for value, most in wanted if value is not None and most is not None]
+        return all(met) if met else None
 
     def plain(self) -> dict[str, Any]:
         """All of it, for JSON."""
@@ -68,10 +73,11 @@ class Figure:
             "against": self.against,
             "unit": self.unit,
             "ours": median(self.ours),
-            "theirs": median(self.theirs),
+            "theirs": median(self.theirs) if self.theirs else None,
             "ratio": self.ratio,
             "ratio_quartiles": list(self.spread),
             "at_most": self.at_most,
+            "limit": self.limit,
             "is_met": self.is_met,
             "runs": len(self.ours),
             "all": {"ours": list(self.ours), "theirs": list(self.theirs)},
@@ -85,7 +91,13 @@ def figure(
     value: Callable[[T], float],
     against: str,
     at_most: float | None = None,
+    limit: float | None = None,
 ) -> Figure:
     """The figure that ``value`` takes from each measurement of ``pairs``."""
     ours, theirs = zip(*pairs, strict=True)
-    return Figure(name, unit, tuple(map(value, ours)), tuple(map(value, theirs)), against, at_most)
+    return Figure(name, unit, tuple(map(value, ours)), tuple(map(value, theirs)), against, at_most, limit)
+
+
+def alone(name: str, unit: str, ours: Sequence[float], limit: float | None = None) -> Figure:
+    """The figure of something that only we were asked for."""
+    return Figure(name, unit, tuple(ours), (), "", limit=limit)

@@ -13,6 +13,7 @@ from tests.bench.engine import engine, filled, surroundings
 from tests.bench.figures import Figure, figure, in_turns
 from tests.bench.meter import Reading, meter
 from tests.bench.programs import Run, Shell, install
+from tests.bench.rows import rows
 
 OURS, AWS = program("bench-cli", "task-reporter"), program("bench", "aws")
 NEWEST = (
@@ -56,7 +57,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
     with engine(bench.folder) as running:
         bench.facts["engine"] = running.name
         with bench.screen.step("table", f"{bench.rows:,} rows in {running.name}"):
-            table = filled(running, bench.rows)
+            table = filled(running, rows(bench.rows))
         sides = Sides(Shell(outside() | surroundings(running), bench.folder), table)
         _tell_versions(bench, sides.shell)
         with bench.screen.step("list", f"{bench.pairs} pairs each"):

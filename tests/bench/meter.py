@@ -1,4 +1,4 @@
-"""A meter between a program and DynamoDB: what the program made it read, whatever of it the program shows."""
+"""A meter between a program and DynamoDB: what the program asked of it, and what is charged for that."""
 
 import json
 import threading
@@ -10,22 +10,46 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+from task_reporter.rows import POLL_PREFIX
+
 PASSED_ON = ("X-Amz-Target", "X-Amz-Date", "Authorization", "Content-Type")
 PASSED_BACK = ("Content-Type", "x-amz-crc32", "x-amzn-RequestId")
 PATIENCE = 60
+WRITES = {"PutItem", "UpdateItem", "TransactWriteItems"}
 
 
 @dataclass(slots=True)
 class Reading:
-    """What went through so far: ``rows`` that were read, and the ``units`` that are charged for it."""
+    """What went through so far.
+
+    ``rows`` that were read; ``units`` and ``write_units`` that are charged for reads and writes; ``requests``; the
+    ``tasks`` whose rows were written, each as often as it was.
+    """
 
     rows: int = 0
     units: float = 0.0
+    write_units: float = 0.0
+    requests: int = 0
+    tasks: int = 0
 
-    def add(self, answer: dict[str, Any]) -> None:
-        """Count one answer."""
-        self.rows += answer.get("ScannedCount", 0)
-        self.units += answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
+    def add(self, operation: str, asked: dict[str, Any], answer: dict[str, Any]) -> None:
+        """Count one request and its answer."""
+        self.requests += 1
+        self.rows += answer.get("ScannedCount", 0) + sum(map(len, answer.get("Responses", {}).values()))
+        consumed = answer.get("ConsumedCapacity", [])
+        units = sum(one["CapacityUnits"] for one in (consumed if isinstance(consumed, list) else [consumed]))
+        if operation in WRITES:
+            self.write_units += units
+            self.tasks += sum(not task_id.startswith(POLL_PREFIX) for task_id in _written(asked))
+        else:
+            self.units += units
+
+
+def _written(asked: dict[str, Any]) -> Iterator[str]:
+    """The ids in a request that writes."""
+    for action in asked.get("TransactItems", [{"": asked}]):
+        for request in action.values():
+            yield request.get("Item", request.get("Key"))["task_id"]["S"]
 
 
 class Meter(ThreadingHTTPServer):
@@ -38,6 +62,12 @@ class Meter(ThreadingHTTPServer):
         self.engine = urlsplit(engine).netloc
         self.endpoint = f"http://127.0.0.1:{self.server_port}"
         self.reading = Reading()
+        self._lock = threading.Lock()
+
+    def count(self, operation: str, asked: dict[str, Any], answer: dict[str, Any]) -> None:
+        """One request went through; several may at the same time."""
+        with self._lock:
+            self.reading.add(operation, asked, answer)
 
 
 @contextmanager
@@ -63,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
         answer = connection.getresponse()
         body = answer.read()
         connection.close()
-        meter.reading.add(json.loads(body))
+        meter.count(self.headers["X-Amz-Target"].rpartition(".")[2], asked, json.loads(body))
         self._answer(
             answer.status, {name: answer.headers[name] for name in PASSED_BACK if name in answer.headers}, body
         )

@@ -10,6 +10,7 @@ from task_reporter.times import stamp
 
 NEWEST = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SPAN = timedelta(days=365)
+SCOPE = "123456789012/eu-west-1"
 RUNNING = 20
 """How many of the newest tasks have not ended."""
 SHARES = {COMPLETE: 86, FAILED: 7, CANCELLED: 5, LOST: 2}
@@ -38,7 +39,7 @@ def _begun(chance: Random, changed: datetime) -> Row:
     began = changed - timedelta(seconds=chance.randint(300, 7200))
     bucket, prefix = "acme-bundles", f"host-{chance.randrange(INSTANCES)}/{began:%Y-%m-%d-%H%M%S}"
     return {
-        "scope": "123456789012/eu-west-1",
+        "scope": SCOPE,
         "task_id": f"bun-{chance.getrandbits(32):08x}",
         "kind": "bundle",
         "resource_id": f"i-{chance.randrange(INSTANCES):017x}",

@@ -38,14 +38,19 @@ def table(figures: Iterable[Figure]) -> Table:
 
 def _cells(figure: Figure) -> Iterable[Text | str]:
     mark, colour = MARKS[figure.is_met]
-    wanted = "" if figure.at_most is None else f"≤ {figure.at_most:.2f}{mark}"
     yield number(median(figure.ours))
-    yield number(median(figure.theirs))
+    yield number(median(figure.theirs)) if figure.theirs else ""
     yield figure.unit
-    yield Text(number(figure.ratio), f"bold {colour}")
+    yield Text("" if figure.ratio is None else number(figure.ratio), f"bold {colour}")
     yield " – ".join(map(number, figure.spread))
-    yield Text(wanted, colour)
+    yield Text(f"{_wanted(figure)}{mark}", colour)
     yield str(len(figure.ours))
+
+
+def _wanted(figure: Figure) -> str:
+    if figure.limit is not None:
+        return f"≤ {number(figure.limit)} {figure.unit}"
+    return "" if figure.at_most is None else f"≤ {figure.at_most:.2f}"
 
 
 def number(value: float) -> str:

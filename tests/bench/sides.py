@@ -1,20 +1,28 @@
 """The two sides: the project, and a reporter as a tutorial builds it, both as `sam build` leaves them."""
 
+import json
 import os
 import sys
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from local.deployment import build
 from local.environments import ROOT
 from tests.bench.bench import Bench
+from tests.bench.programs import Shell
+from tests.bench.rows import SCOPE
 
 REFERENCE = ROOT / "tests" / "bench" / "reference" / "template.yaml"
 START = ROOT / "tests" / "bench" / "start.py"
 AGAINST = "what a tutorial builds"
-SCOPE = "000000000000/eu-west-1"
+
+
+def interpreter() -> str:
+    """A bare Python, outside of every environment."""
+    return str(Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +32,10 @@ class Side:
     folder: Path
     layer: str
 
-    def command(self, function: str, event: Path) -> tuple[str, ...]:
-        """The cold start of ``function`` with ``event``, in an interpreter that has nothing but the artefacts."""
-        interpreter = str(Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}")
-        artefacts = (self.folder / function, self.folder / self.layer / "python", event)
-        return (interpreter, "-I", "-S", "-B", str(START), *map(str, artefacts))
+    def command(self, function: str, events: Path) -> tuple[str, ...]:
+        """A life of ``function`` with the ``events`` in a file, in an interpreter with nothing but the artefacts."""
+        artefacts = (self.folder / function, self.folder / self.layer / "python", events)
+        return (interpreter(), "-I", "-S", "-B", str(START), *map(str, artefacts))
 
     @property
     def megabytes(self) -> float:
@@ -45,6 +52,26 @@ class Side:
 
     def _files(self) -> Iterator[Path]:
         return (path for path in (self.folder / self.layer).rglob("*") if path.is_file())
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A part of a function's life: wall-clock and processor seconds."""
+
+    seconds: float
+    cpu: float
+
+
+def life(side: Side, function: str, events: Sequence[Any], shell: Shell) -> list[Step]:
+    """The steps of one life of ``function``: its start, and its answer to each of ``events``. Raises StepFailed."""
+    file = shell.folder / "events.json"
+    file.write_text(json.dumps(events))
+    return [Step(**step) for step in json.loads(shell.said(*side.command(function, file)).splitlines()[-1])]
+
+
+def said(shell: Shell) -> str:
+    """What the last life of a function printed: its log, and its metrics."""
+    return (shell.folder / "output").read_text().strip().rpartition("\n")[0]
 
 
 def both(bench: Bench) -> tuple[Side, Side]:
@@ -76,6 +103,7 @@ def variables(table: str, topic: str) -> Mapping[str, str]:
         "POWERTOOLS_SERVICE_NAME": "bench",
         "LAMBDA_TASK_ROOT": "/var/task",
         "AWS_LAMBDA_FUNCTION_NAME": "bench",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "_X_AMZN_TRACE_ID": "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0",
         "AWS_CONFIG_FILE": os.devnull,
     }

@@ -1,13 +1,13 @@
-"""One cold start of a function: from here to its first answer.
+"""One life of a function: from the start of its process to its last answer.
 
 Run as Lambda would: the function's folder and the layer's on the path, nothing of this project beside them, and no
-bytecode written, because both are mounted read-only. The process ends at once after the answer, which goes to standard
-output.
+bytecode written, because both are mounted read-only. What each step took goes to standard output as its last line.
 """
 
 import json
 import os
 import sys
+import time
 from types import SimpleNamespace
 
 CONTEXT = SimpleNamespace(
@@ -20,18 +20,36 @@ CONTEXT = SimpleNamespace(
 )
 
 
-def main(task: str, library: str, event: str) -> None:
-    """Start the function in ``task`` with the layer in ``library`` and send it the JSON in the file ``event``."""
+def main(task: str, library: str, events: str) -> None:
+    """Start the function in ``task`` with the layer in ``library``; send it each event of the JSON list in ``events``.
+
+    The first step is the start of the function, each other one an answer.
+    """
     sys.dont_write_bytecode = True
     sys.path[:1] = [task, library]
+    with open(events) as file:
+        asked = json.load(file)
+    begun = taken()
     import app
 
-    with open(event) as file:
-        asked = json.load(file)
-    answer = app.handler(asked, CONTEXT)
-    sys.stdout.write(json.dumps(answer) + "\n")
+    steps = [spent(begun)]
+    for event in asked:
+        begun = taken()
+        app.handler(event, CONTEXT)
+        steps.append(spent(begun))
+    sys.stdout.write("\n" + json.dumps(steps) + "\n")
     sys.stdout.flush()
     os._exit(0)
+
+
+def taken() -> tuple[float, float]:
+    """Wall-clock and processor seconds so far."""
+    return time.perf_counter(), time.process_time()
+
+
+def spent(begun: tuple[float, float]) -> dict[str, float]:
+    """The seconds since ``begun``."""
+    return dict(zip(("seconds", "cpu"), (now - then for now, then in zip(taken(), begun, strict=True)), strict=True))
 
 
 if __name__ == "__main__":

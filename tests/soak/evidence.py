@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 from task_reporter.life import Poll
 from tests.soak.ec2 import Listed
@@ -19,7 +20,7 @@ class Asked:
     poll: Poll
     began: int
     answer: Listed | None = None
-    ended: int | None = None
+    ended: float = inf
     good: bool = False
 
 

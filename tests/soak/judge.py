@@ -40,7 +40,7 @@ class Judge:
         return self.polls[-1]
 
     def end(self, asked: Asked, good: bool) -> None:
-        """A poll ended; ``good`` is what it says of itself."""
+        """A poll ended, maybe killed; ``good`` is what it says of itself."""
         asked.ended, asked.good = next(self.order), good
         hold(HEARTBEAT, asked.answer is not None or not good, "a poll without a good answer calls itself good")
 
@@ -137,6 +137,6 @@ class Judge:
     def _missed(self, task: BundleTask, first: Asked, now: Asked) -> bool:
         if first is now or first.answer is None or task.task_id in first.answer:
             return False
-        between = (one for one in self.polls if one.good and one.began > first.began and (one.ended or 0) < now.began)
-        listed = any(one.ended and task.task_id in (one.answer or {}) for one in between)
+        between = (one for one in self.polls if one.good and one.began > first.ended and one.ended < now.began)
+        listed = any(task.task_id in (one.answer or {}) for one in between)
         return not listed and now.poll.now - first.poll.now >= now.poll.lost_after

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from itertools import count
 from typing import Any, ClassVar
 
@@ -9,7 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
 from local.cloud import REGION
+from task_reporter.aside import IN_TURN
 from tests.soak.acts import Acts
+from tests.soak.at_last import AT_LAST
 from tests.soak.chances import TASKS, minutes, moves, plans, tellings
 from tests.soak.dynamodb import Engine
 from tests.soak.edge import FOR_GOOD, KILLED_BEFORE, MEANWHILE, Plan
@@ -32,10 +35,12 @@ class Histories(Acts):
         digest_above=st.sampled_from([5, 5, 1, 2]),
         at_once=st.sampled_from([None, None, 1, 2]),
         first=st.sampled_from([1, 1, 2, 3, 6]),
+        pool=st.sampled_from([IN_TURN, AT_LAST]),
         poison=st.sampled_from([{}] * 12 + [{1: INVALID}, {0: INVALID}, {0: BROKEN}, {0: INVALID, 2: BROKEN}]),
     )
-    def begin(self, digest_above: int, at_once: int | None, first: int, poison: dict[int, str]) -> None:
-        self.world = World(self.engine, f"{self.worker:03}{next(numbers):09}/{REGION}", digest_above, at_once)
+    def begin(self, digest_above: int, at_once: int | None, first: int, poison: dict[int, str], pool: Executor) -> None:
+        scope = f"{self.worker:03}{next(numbers):09}/{REGION}"
+        self.world = World(self.engine, scope, digest_above, at_once, pool)
         self.world.sns.poisoned = {f"bun-{number:08x}": error for number, error in poison.items()}
         self.world.start(first, timed=True)
 
@@ -59,14 +64,14 @@ class Histories(Acts):
         self.world.start(min(more, TASKS - len(self.world.ec2.tasks)), timed=True)
         self.world.poll({at: MEANWHILE}, lambda: self.another_poll(moves))
 
-    @rule(at=st.integers(1, 6))
+    @rule(at=st.integers(3, 6))
     def overtaken_from_behind(self, at: int) -> None:
         """One recorder sees a task end; before its request ``at`` another, told from behind, takes it for running.
 
         EC2 forgets it then.
         """
         self.start(1, True, [])
-        self.world.poll({1: KILLED_BEFORE})
+        self.world.poll({3: KILLED_BEFORE})
         self.all_live("complete", 0)
         advance(self.world, minutes=5)
         self.world.poll({at: MEANWHILE}, lambda: self.poll_behind(0))

@@ -131,7 +131,10 @@ MUTATIONS = (
         "False",
     ),
     Mutation(
-        "missing since long ago, though listed since", life._advance, 'tuple(row.keys() & {"missing_since"})', "()"
+        "missing since long ago, though listed since",
+        life._advance,
+        '{name: row[name] for name in row.keys() & {"missing_since"}}',
+        "{}",
     ),
     Mutation(
         "an answer without a list is an empty list",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from task_reporter.aside import IN_TURN
 from task_reporter.errors import PollError
 from task_reporter.history import History
 from task_reporter.kinds import BUNDLE
@@ -36,9 +38,15 @@ Move = tuple[int, str, int]
 
 
 class World:
-    """``at_once`` is how much an answer of DynamoDB's holds; None is enough for all."""
+    """``at_once`` is how much an answer of DynamoDB's holds; None is enough for all.
 
-    def __init__(self, engine: Engine, scope: str, digest_above: int = 5, at_once: int | None = None) -> None:
+    ``pool`` says when a poll asks what could be asked at any time.
+    """
+
+    def __init__(
+        self, engine: Engine, scope: str, digest_above: int = 5, at_once: int | None = None, pool: Executor = IN_TURN
+    ) -> None:
+        self._pool = pool
         self.engine, self.scope = engine, scope
         self.figures = Figures()
         self.clock, self.skew = FakeClock(), 0.0
@@ -90,10 +98,11 @@ class World:
         asked = self.judge.begin(Poll(self.scope, self.now))
         self.figures.counts["polls"] += 1
         with self.edge.running(Process(plan or {}, meanwhile, asked)):
-            polled = record_all([BUNDLE], self.ec2, self.history, asked.poll)
+            polled = record_all([BUNDLE], self.ec2, self.history, asked.poll, pool=self._pool)
             self.judge.end(asked, polled.good == polled.kinds)
             self._report(polled)
             return polled
+        self.judge.end(asked, good=False)
         return None
 
     def _report(self, polled: Polled) -> None:

@@ -7,7 +7,7 @@ from itertools import count
 import pytest
 
 from local.processes import StepFailed
-from tests.bench.figures import Figure, figure, in_turns
+from tests.bench.figures import Figure, alone, figure, in_turns
 from tests.bench.meter import Reading
 from tests.bench.programs import Shell
 from tests.bench.rows import RUNNING, rows
@@ -50,6 +50,16 @@ def test_a_figure_says_whether_it_is_what_we_want(at_most, met) -> None:
     assert of([1], [2], at_most).is_met is met
 
 
+def test_a_value_can_be_wanted_whatever_the_other_side_takes() -> None:
+    assert [Figure("zip", "MB", (3.0,), (9.0,), "x", limit=limit).is_met for limit in (4, 2)] == [True, False]
+
+
+def test_what_only_we_do_has_no_ratio() -> None:
+    told = alone("poll", "ms", [1, 2, 3], limit=2)
+    assert (told.ratio, told.spread, told.is_met) == (None, (), True)
+    assert (told.plain()["ours"], told.plain()["theirs"]) == (2, None)
+
+
 def test_a_figure_takes_its_values_from_the_pairs() -> None:
     told = figure("list", "ms", [("a", "bb"), ("ccc", "dddd")], len, "aws")
     assert (told.ours, told.theirs) == ((1, 3), (2, 4))
@@ -69,9 +79,22 @@ def test_a_number_has_the_digits_that_tell_something(value, text) -> None:
 def test_a_meter_counts_what_was_read_over_all_pages() -> None:
     reading = Reading()
     for _ in range(2):
-        reading.add({"ScannedCount": 50, "ConsumedCapacity": {"CapacityUnits": 2.5}})
-    reading.add({"Table": {}})
-    assert (reading.rows, reading.units) == (100, 5.0)
+        reading.add("Query", {}, {"ScannedCount": 50, "ConsumedCapacity": {"CapacityUnits": 2.5}})
+    reading.add("DescribeTable", {}, {"Table": {}})
+    reading.add("BatchGetItem", {}, {"Responses": {"t": [{}, {}]}, "ConsumedCapacity": [{"CapacityUnits": 2.0}]})
+    assert (reading.requests, reading.rows, reading.units, reading.write_units) == (4, 102, 7.0, 0.0)
+
+
+def test_a_meter_counts_the_tasks_whose_rows_are_written() -> None:
+    def item(task_id):
+        return {"task_id": {"S": task_id}, "scope": {"S": "1/x"}}
+
+    reading, charged = Reading(), {"ConsumedCapacity": {"CapacityUnits": 1.0}}
+    reading.add("PutItem", {"Item": item("bun-1")}, charged)
+    reading.add("UpdateItem", {"Key": item("poll#bundle")}, charged)
+    both = {"TransactItems": [{"Put": {"Item": item("bun-2")}}, {"Update": {"Key": item("bun-3")}}]}
+    reading.add("TransactWriteItems", both, {"ConsumedCapacity": [{"CapacityUnits": 4.0}]})
+    assert (reading.tasks, reading.write_units, reading.units) == (3, 6.0, 0.0)
 
 
 def test_a_program_is_measured_from_start_to_exit(tmp_path) -> None:

@@ -41,6 +41,27 @@ runpy.run_path({str(APP)!r}, run_name="app")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.parametrize("function", ["recorder", "notifier"])
+def test_while_lambda_initialises_clients_are_made_and_nothing_is_asked(function: str) -> None:
+    """Region and credentials are Lambda's own; of the template's settings nothing is needed yet."""
+    program = f"""
+import runpy, socket, sys
+sys.path[:0] = [{str(ROOT / "layers" / "core")!r}]
+socket.socket.connect = socket.getaddrinfo = None
+app = runpy.run_path({str(ROOT / "functions" / function / "app.py")!r}, run_name="app")
+print(*app["SERVICES"], app["client"].cache_info().currsize)
+"""
+    environment = {
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+    }
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    services = {"recorder": "ec2 dynamodb sns 3\n", "notifier": "dynamodb sns 2\n"}
+    assert (done.returncode, done.stdout, done.stderr) == (0, services[function], "")
+
+
 def test_one_task_from_stream_to_topic(monkeypatch: pytest.MonkeyPatch, notifier: Deployed) -> None:
     """The very requests that AWS gets, checked by botocore against its models."""
     clients = {name: client(name) for name in ("dynamodb", "sns")}

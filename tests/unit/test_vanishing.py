@@ -115,6 +115,8 @@ def test_a_task_that_is_listed_again_is_not_missing_whoever_was_first():
     for changes in ({"outcome": LOST, "awaiting": "notification"}, {"state": "complete"}):
         table = after(row, changes)
         assert table.apply([write]).written == []
+    table = after(row, {})
+    assert [len(table.apply([write]).written) for _ in range(2)] == [1, 0], "twice the same is a write without news"
 
 
 # In polls

@@ -1,17 +1,36 @@
 """Clients for the AWS services that the functions talk to, made by botocore: all that boto3 adds goes unused."""
 
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
 from botocore.config import Config
 from botocore.session import Session, get_session
 
-from task_reporter import wire
+from task_reporter import tls, wire
 
 # Seconds to wait for an answer, and how often to ask, so that the worst of all of a poll's waits, one after another,
 # still ends before the recorder's time-out. EC2 is the slow one: it may have thousands of tasks to list.
 PATIENCE = {"ec2": (10, 5)}
 PATIENCE_ELSEWHERE = (5, 4)
+
+UNCHECKED = {"dynamodb"}
+"""What botocore hands on without checking its types first: for a full transaction that takes longer than all else that
+botocore does with it. Every value is made by ``rows.to_attribute``, and DynamoDB itself says what it can't take."""
+
+
+def is_initialising(environment: Mapping[str, str]) -> bool:
+    """Whether Lambda initialises a function here: it gives it a whole processor for that, and later only a share.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+    """
+    return "AWS_LAMBDA_INITIALIZATION_TYPE" in environment
+
+
+def prepare(clients: Iterable[Any]) -> None:
+    """Do, without a network, what the first requests of ``clients`` would have to do."""
+    if any(client.meta.endpoint_url.startswith("https:") for client in clients):
+        tls.read_authorities(_session().get_config_variable("ca_bundle"))
 
 
 def client(service: str, **options: Any) -> Any:
@@ -30,6 +49,7 @@ def _config(service: str) -> Config:
         connect_timeout=3,
         read_timeout=seconds,
         max_pool_connections=10,
+        parameter_validation=service not in UNCHECKED,
     )
 
 
@@ -44,4 +64,5 @@ def _session() -> Session:
     factory = session.get_component("response_parser_factory")
     factory.set_parser_defaults(timestamp_parser=str, blob_parser=str)
     session.register(wire.EVENT, wire.check_lists)
+    tls.share_context()
     return session

@@ -94,11 +94,11 @@ def _first(kind: Kind, task: Row, poll: Poll) -> Insert | None:
 
 def _advance(kind: Kind, task: Row, row: Row, poll: Poll) -> Update | None:
     # It is listed, so it is not missing, even where the rest of the answer is no news.
-    found = tuple(row.keys() & {"missing_since"})
+    found = {name: row[name] for name in row.keys() & {"missing_since"}}
     news = {} if _lags(kind, task, row) else _news(kind, task, row, poll)
     if not news and not found:
         return None
-    return Update(key_of(row), news, as_read(row), remove=found)
+    return Update(key_of(row), news, {**as_read(row), **found}, remove=tuple(found))
 
 
 def _news(kind: Kind, task: Row, row: Row, poll: Poll) -> Row:

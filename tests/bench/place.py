@@ -1,0 +1,67 @@
+"""Where both sides run: an engine, a topic, an EC2 with canned answers, each at the end of a wire of its own."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from ssl import PROTOCOL_TLS_SERVER, SSLContext
+
+import trustme
+from botocore.httpsession import DEFAULT_CA_BUNDLE
+
+from local.cloud import local_cloud, outside
+from tests.bench.engine import NO_EC2, engine, surroundings
+from tests.bench.lag import LAG, lagging
+from tests.bench.programs import Shell
+from tests.bench.sides import variables
+from tests.canned_ec2 import Answer, canned_ec2
+from tests.integration.engines import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The ``engine`` for tables, the ``sns`` endpoint and its ``topic``."""
+
+    engine: Engine
+    sns: str
+    topic: str
+    folder: Path
+
+    @contextmanager
+    def shell(
+        self, table: str, *answers: Answer, lag: float = LAG, dynamodb: str | None = None, tls: bool = False
+    ) -> Iterator[Shell]:
+        """Functions run here as if each service were ``lag`` seconds away, and with ``tls`` as they talk to AWS.
+
+        EC2 gives ``answers``, DynamoDB is at ``dynamodb`` if that is not the engine itself.
+        """
+        secret, trust = _encryption(self.folder) if tls else (None, {})
+        with ExitStack() as stack:
+            ec2 = stack.enter_context(canned_ec2(*answers)).url if answers else NO_EC2
+            near = {"EC2": ec2, "DYNAMODB": dynamodb or self.engine.endpoint, "SNS": self.sns}
+            wires = {
+                f"AWS_ENDPOINT_URL_{name}": stack.enter_context(lagging(endpoint, lag, secret))
+                for name, endpoint in near.items()
+            }
+            yield Shell(self._surroundings | wires | variables(table, self.topic) | trust, self.folder)
+
+    @property
+    def _surroundings(self) -> Mapping[str, str]:
+        return outside() | surroundings(self.engine)
+
+
+def _encryption(folder: Path) -> tuple[SSLContext, Mapping[str, str]]:
+    """What a service proves itself with, and what makes a client believe it: one authority beside all usual ones."""
+    authority, context = trustme.CA(), SSLContext(PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    bundle = folder / "authorities.pem"
+    bundle.write_bytes(Path(DEFAULT_CA_BUNDLE).read_bytes() + authority.cert_pem.bytes())
+    return context, {"AWS_CA_BUNDLE": str(bundle)}
+
+
+@contextmanager
+def place(folder: Path) -> Iterator[Place]:
+    """An engine and a topic, while the context lasts. Raises StepFailed."""
+    with local_cloud(folder, NO_EC2) as cloud, engine(folder) as running:
+        topic = cloud.client("sns").create_topic(Name="bench")["TopicArn"]
+        yield Place(running, cloud.endpoint, topic, folder)

@@ -1,0 +1,116 @@
+"""A poll that finds nothing new, as nearly every one: what it asks and takes, whatever the history holds."""
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from statistics import median
+
+from task_reporter.rows import AWAITING_OUTCOME, Row
+from tests.bench.bench import Bench
+from tests.bench.ec2_lists import known, listed
+from tests.bench.engine import filled
+from tests.bench.figures import Figure, alone, figure
+from tests.bench.meter import Reading, meter
+from tests.bench.place import Place, place
+from tests.bench.rows import rows
+from tests.bench.sides import AGAINST, Side, both, life
+from tests.canned_ec2 import Answer
+
+FUNCTION = "RecorderFunction"
+FEW, MANY, ALL = 10, 1000, 10_000
+"""Tasks in EC2's list."""
+SMALL = 100
+"""Rows in a history that has just begun."""
+WARM = 5
+"""Polls that are timed after the first one, which begins the connections."""
+FAR = 0.05
+"""Seconds that a request takes longer where round trips are counted."""
+ROUND_TRIPS = 3.4
+"""EC2's answer and two more, one after the other, and what the function itself takes."""
+
+
+def measure(bench: Bench) -> Iterator[Figure]:
+    """Raises StepFailed."""
+    ours, theirs = both(bench)
+    with place(bench.folder) as here:
+        with bench.screen.step("polls", f"{SMALL:,} rows in the history"):
+            table = _history(here, SMALL, FEW)
+            small = _asked(here, ours, table, FEW)
+            yield from _few(here, (ours, theirs), table, small)
+            yield from _many(here, (ours, theirs))
+        with bench.screen.step("polls", f"{bench.rows:,} rows in the history"):
+            large = _asked(here, ours, _history(here, bench.rows, FEW), FEW)
+        name, against = f"with {bench.rows:,} rows in the history", f"ours with {SMALL:,} rows"
+        for what, unit in (("requests", "requests"), ("units", "read units"), ("write_units", "write units")):
+            pair = [(getattr(large, what), getattr(small, what))]
+            yield figure(f"{name}, {FEW} listed", unit, pair, float, against, at_most=1.0)
+
+
+def _few(here: Place, sides: tuple[Side, Side], table: str, small: Reading) -> Iterator[Figure]:
+    """What nearly every poll is like."""
+    ours, theirs = sides
+    name, empty = f"nothing new, {FEW} listed", filled(here.engine, [])
+    times = [(_seconds(here, ours, table, FEW), _seconds(here, theirs, empty, FEW)) for _ in range(3)]
+    yield figure(name, "ms", times, lambda seconds: seconds * 1000, AGAINST)
+    asked = [(small, _asked(here, theirs, empty, FEW))]
+    yield figure(f"{name}: asked of DynamoDB", "requests", asked, lambda read: read.requests, AGAINST)
+    yield (
+        figure(f"{name}: read", "read units", asked, lambda read: read.units, AGAINST)
+        if asked[0][1].units
+        else alone(f"{name}: read", "read units", [small.units])
+    )
+    yield figure(f"{name}: tasks written", "rows", asked, lambda read: read.tasks, AGAINST, limit=0)
+    yield figure(f"{name}: charged for writes", "write units", asked, lambda read: read.write_units, AGAINST)
+    trips = [(_round_trips(here, ours, table), _round_trips(here, theirs, empty))]
+    yield figure(f"{name}: one after the other", "trips", trips, float, AGAINST, limit=ROUND_TRIPS)
+
+
+def _many(here: Place, sides: tuple[Side, Side]) -> Iterator[Figure]:
+    """What a list is like that somebody's pipeline filled."""
+    ours, theirs = sides
+    for count in (MANY, ALL):
+        name, table = f"nothing new, {count:,} listed", _history(here, SMALL, count)
+        seconds = _seconds(here, ours, table, count)
+        if count == MANY:
+            pair = [(seconds, _seconds(here, theirs, filled(here.engine, []), count, polls=1))]
+            yield figure(name, "ms", pair, lambda seconds: seconds * 1000, AGAINST)
+        else:
+            yield alone(name, "ms", [seconds * 1000])
+        asked = _asked(here, ours, table, count)
+        yield alone(f"{name}: asked of DynamoDB", "requests", [asked.requests])
+        yield alone(f"{name}: tasks written", "rows", [asked.tasks], limit=0)
+
+
+def _history(here: Place, size: int, count: int) -> str:
+    """A table with ``size`` rows of old tasks beside ``count`` that EC2 still lists."""
+    return filled(here.engine, chain(known(count), _old(size)))
+
+
+def _old(size: int) -> Iterable[Row]:
+    return (row for row in rows(size) if row.get("awaiting") != AWAITING_OUTCOME)
+
+
+def _seconds(here: Place, side: Side, table: str, count: int, polls: int = WARM) -> float:
+    """The median of some polls in one process, after one more."""
+    with here.shell(table, Answer(listed(count))) as shell:
+        steps = life(side, FUNCTION, [{}] * (1 + polls), shell)
+    return median(step.seconds for step in steps[2:])
+
+
+def _round_trips(here: Place, side: Side, table: str) -> float:
+    """How many requests of a poll wait for one another: how much longer it takes where each takes so much longer."""
+    taken = []
+    for lag in (0.0, FAR):
+        with here.shell(table, Answer(listed(FEW)), lag=lag) as shell:
+            taken.append(median(step.seconds for step in life(side, FUNCTION, [{}] * (1 + WARM), shell)[2:]))
+    near, far = taken
+    return (far - near) / FAR
+
+
+def _asked(here: Place, side: Side, table: str, count: int) -> Reading:
+    """What one poll asks of DynamoDB once it knows all that there is."""
+    with meter(here.engine.endpoint) as between:
+        with here.shell(table, Answer(listed(count)), lag=0.0, dynamodb=between.endpoint) as shell:
+            life(side, FUNCTION, [{}], shell)
+            between.reading = Reading()
+            life(side, FUNCTION, [{}], shell)
+        return between.reading

@@ -1,0 +1,38 @@
+"""What the notifier gets done: tasks told in a second, one by one and in digests."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from tests.bench.bench import Bench
+from tests.bench.ec2_lists import known
+from tests.bench.engine import filled
+from tests.bench.figures import Figure, figure, in_turns
+from tests.bench.lag import LAG
+from tests.bench.place import Place, place
+from tests.bench.sides import AGAINST, Side, both, life
+from tests.bench.streams import batch, waiting
+
+BATCHES = {"one by one": 5, "in digests": 100}
+"""Records that come together: as many as are still told one by one, and as many as one transaction marks."""
+COUNT = 10
+"""Batches that are timed, after the first one, which begins the connections."""
+
+
+def measure(bench: Bench) -> Iterator[Figure]:
+    """Raises StepFailed."""
+    ours, theirs = both(bench)
+    with place(bench.folder) as here:
+        for how, size in BATCHES.items():
+            with bench.screen.step("notices", f"{COUNT} batches of {size}, {LAG * 1000:.0f} ms added to every request"):
+                runs = in_turns(partial(_rate, here, ours, size), partial(_rate, here, theirs, size), 3, warm_ups=0)
+                yield figure(f"tasks told {how}", "tasks/s", runs, float, AGAINST)
+
+
+def _rate(here: Place, side: Side, size: int) -> float:
+    """Tasks told in a second."""
+    told = [waiting(row) for row in known((1 + COUNT) * size)]
+    table = filled(here.engine, told)
+    events = [batch(told[start : start + size]) for start in range(0, len(told), size)]
+    with here.shell(table) as shell:
+        steps = life(side, "NotifierFunction", events, shell)
+    return COUNT * size / sum(step.seconds for step in steps[2:])

@@ -1,0 +1,27 @@
+"""The other extreme of what threads may do: each work is done when its result is asked for, and not before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from functools import partial
+from typing import Any
+
+
+class _Later(Future[Any]):
+    def __init__(self, work: Callable[[], Any]) -> None:
+        super().__init__()
+        self._work = work
+
+    def result(self, timeout: float | None = None) -> Any:
+        return self._work()
+
+
+class AtLast(Executor):
+    """Puts everything off."""
+
+    def submit(self, work: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        return _Later(partial(work, *arguments, **named))
+
+
+AT_LAST = AtLast()

@@ -1,0 +1,108 @@
+"""The one TLS context: its authorities are read once, and are still what a connection is judged by."""
+
+import ssl
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import trustme
+from botocore.exceptions import SSLError
+
+from task_reporter import aws, tls
+
+ANSWER = b'{"TableNames": []}'
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(ANSWER)))
+        self.end_headers()
+        self.wfile.write(ANSWER)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(autouse=True)
+def anew():
+    """What one process keeps is kept for one test."""
+    for kept in (tls.context, aws._session):
+        kept.cache_clear()
+    yield
+    for kept in (tls.context, aws._session):
+        kept.cache_clear()
+
+
+@pytest.fixture
+def authority(tmp_path, monkeypatch):
+    """One that the clients trust."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "trusted.pem")
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "trusted.pem"))
+    return authority
+
+
+def served(authority, name="127.0.0.1"):
+    """A DynamoDB without tables, that proves itself by ``authority`` to be ``name`` and hangs up after each answer."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).configure_cert(context)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    return server
+
+
+def client(server, service="dynamodb"):
+    return aws.client(
+        service,
+        endpoint_url=f"https://127.0.0.1:{server.server_port}",
+        region_name="eu-west-1",
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+    )
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """The files of authorities that OpenSSL was made to read."""
+    files, load = [], ssl.SSLContext.load_verify_locations
+
+    def count(self, cafile=None, *more):
+        files.append(cafile)
+        return load(self, cafile, *more)
+
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", count)
+    return files
+
+
+def test_authorities_are_read_once_for_all_connections_of_all_clients(authority, reads):
+    server = served(authority)
+    for _ in range(2):
+        one = client(server)
+        for _ in range(3):
+            assert one.list_tables()["TableNames"] == []
+    assert len(reads) == 1, "or botocore names the file in another way, and task_reporter.tls does nothing any more"
+
+
+def test_what_was_read_in_advance_is_not_read_again(authority, reads):
+    server = served(authority)
+    aws.prepare([client(server)])
+    assert client(server).list_tables()["TableNames"] == []
+    assert len(reads) == 1
+
+
+def test_where_nothing_is_encrypted_nothing_is_read(authority, reads):
+    aws.prepare([aws.client("dynamodb", endpoint_url="http://127.0.0.1:9", region_name="eu-west-1")])
+    assert reads == []
+
+
+def test_whom_they_do_not_vouch_for_is_not_talked_to(authority, monkeypatch):
+    monkeypatch.setattr(aws, "PATIENCE_ELSEWHERE", (5, 1))
+    assert client(served(authority)).list_tables()["TableNames"] == []
+    with pytest.raises(SSLError, match="certificate verify failed"):
+        client(served(trustme.CA())).list_tables()
+    with pytest.raises(SSLError, match=r"certificate verify failed|doesn't match"):
+        client(served(authority, "elsewhere.example")).list_tables()
