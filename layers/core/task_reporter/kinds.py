@@ -45,8 +45,7 @@ BUNDLE = Kind(
             updated_at: UpdateTime,
             bucket: Storage.S3.Bucket,
             prefix: Storage.S3.Prefix,
-            image_location: Storage.S3.Bucket && Storage.S3.Prefix
-                && join('', [Storage.S3.Bucket, '/', Storage.S3.Prefix, '.manifest.xml']),
+            image_location: Storage.S3 | (Bucket && Prefix && join('', [Bucket, '/', Prefix, '.manifest.xml'])),
             error_code: BundleTaskError.Code,
             error_message: BundleTaskError.Message
         }""",
