@@ -16,6 +16,7 @@ from local.screen import Screen
 from local.stage import play
 from tests.bench.bench import Bench
 from tests.bench.figures import Figure
+from tests.bench.place import place
 from tests.bench.screen import show
 
 BENCHES = {
@@ -61,8 +62,9 @@ def _story(asked: argparse.Namespace, screen: Screen) -> None:
 
 def _measured(asked: argparse.Namespace, screen: Screen, told: dict[str, str]) -> list[Figure]:
     modules = [import_module(f"tests.bench.{BENCHES[name]}") for name in asked.benches or BENCHES]
-    with tempfile.TemporaryDirectory(prefix="ec2-task-reporter-bench-") as folder:
-        bench = Bench(screen, Path(folder), asked.rows, asked.pairs, told)
+    with tempfile.TemporaryDirectory(prefix="ec2-task-reporter-bench-") as folder, place(Path(folder)) as here:
+        told["engine"] = here.engine.name
+        bench = Bench(screen, Path(folder), asked.rows, asked.pairs, here, told)
         return [figure for module in modules for figure in module.measure(bench)]
 
 

@@ -4,11 +4,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from local.screen import Screen
+from tests.bench.place import Place
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """One run of benches.
+    """One run of benches, all in one ``place``.
 
     ``folder`` is gone afterwards; ``rows`` is how large a history is to be, ``pairs`` how often what is quickly done is
     measured. What a bench wants to be told beside its figures it puts into ``facts``.
@@ -18,6 +19,7 @@ class Bench:
     folder: Path
     rows: int
     pairs: int
+    place: Place
     facts: dict[str, str] = field(default_factory=dict)
 
     @property

@@ -7,7 +7,7 @@ from tests.bench.bench import Bench
 from tests.bench.ec2_lists import listed
 from tests.bench.figures import Figure, figure, in_turns
 from tests.bench.lag import LAG
-from tests.bench.place import Place, place
+from tests.bench.place import Place
 from tests.bench.programs import Run
 from tests.bench.sides import AGAINST, Side, both
 from tests.canned_ec2 import Answer
@@ -15,7 +15,7 @@ from tests.integration.engines import make_table
 
 QUICKER = 0.1
 """The share of the other's time that a capture may take."""
-SIZES = {3000: 3, 10_000: 1}
+SIZES = {3000: 2, 10_000: 1}
 """How many tasks, and how often that is measured: the other side takes minutes."""
 FUNCTION_MB = 256
 
@@ -23,10 +23,10 @@ FUNCTION_MB = 256
 def measure(bench: Bench) -> Iterator[Figure]:
     """Raises StepFailed."""
     sides = both(bench)
-    with place(bench.folder) as here:
-        for size, pairs in SIZES.items():
-            with bench.screen.step("capture", f"{size:,} new tasks, {LAG * 1000:.0f} ms added to every request"):
-                yield from _capture(bench, here, sides, size, pairs)
+    here = bench.place
+    for size, pairs in SIZES.items():
+        with bench.screen.step("capture", f"{size:,} new tasks, {LAG * 1000:.0f} ms added to every request"):
+            yield from _capture(bench, here, sides, size, pairs)
 
 
 def _capture(bench: Bench, here: Place, sides: tuple[Side, Side], size: int, pairs: int) -> Iterator[Figure]:

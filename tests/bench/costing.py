@@ -11,7 +11,7 @@ from tests.bench.ec2_lists import known, listed
 from tests.bench.engine import filled
 from tests.bench.figures import Figure, alone, figure
 from tests.bench.meter import Reading, meter
-from tests.bench.place import Place, place
+from tests.bench.place import Place
 from tests.bench.prices import Life
 from tests.bench.sides import AGAINST, Side, Step, both, life, said
 from tests.bench.streams import batch, waiting
@@ -47,7 +47,8 @@ def measure(bench: Bench) -> Iterator[Figure]:
     """Raises StepFailed."""
     sides, chosen = both(bench), int(template()["Globals"]["Function"]["MemorySize"])
     bench.facts["prices"] = prices.OF
-    with place(bench.folder) as here, bench.screen.step("cost", "what a poll and a task take"):
+    here = bench.place
+    with bench.screen.step("cost", "what a poll and a task take"):
         ours, theirs = (_polling(here, side) for side in sides)
         for when, cold in (("always warm", False), ("always cold", True)):
             pair = [(ours.month(chosen, cold), theirs.month(chosen, cold))]

@@ -22,7 +22,7 @@ from tests.bench.bench import Bench
 from tests.bench.ec2_lists import known, listed
 from tests.bench.engine import filled
 from tests.bench.figures import Figure, figure, in_turns
-from tests.bench.place import Place, place
+from tests.bench.place import Place
 from tests.bench.programs import Shell
 from tests.bench.sides import AGAINST, Side, both, interpreter
 from tests.bench.streams import batch, waiting
@@ -46,13 +46,13 @@ class Answered:
 def measure(bench: Bench) -> Iterator[Figure]:
     """Raises StepFailed."""
     ours, theirs = both(bench)
-    with place(bench.folder) as here:
-        for function in ("recorder", "notifier"):
-            with bench.screen.step("emulator", f"{PAIRS} pairs of the {function}"):
-                start = partial(_start, here, *_asked(function))
-                pairs = in_turns(partial(start, ours), partial(start, theirs), PAIRS)
-            yield figure(f"{function} initialises, emulator", "ms", pairs, lambda one: one.initialised, AGAINST)
-            yield figure(f"{function}'s first answer, emulator", "ms", pairs, lambda one: one.answered, AGAINST)
+    here = bench.place
+    for function in ("recorder", "notifier"):
+        with bench.screen.step("emulator", f"{PAIRS} pairs of the {function}"):
+            start = partial(_start, here, *_asked(function))
+            pairs = in_turns(partial(start, ours), partial(start, theirs), PAIRS)
+        yield figure(f"{function} initialises, emulator", "ms", pairs, lambda one: one.initialised, AGAINST)
+        yield figure(f"{function}'s first answer, emulator", "ms", pairs, lambda one: one.answered, AGAINST)
 
 
 def _asked(function: str) -> tuple[str, dict[str, Any]]:

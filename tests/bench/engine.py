@@ -52,12 +52,17 @@ def filled(engine: Engine, rows: Iterable[Row]) -> str:
 
     Its stream is off: what is written here nobody reads from there, and the engine would keep all of it twice.
     """
+    table = make_table(engine.client(), StreamSpecification={"StreamEnabled": False}).name
+    fill(engine, table, rows)
+    return table
+
+
+def fill(engine: Engine, table: str, rows: Iterable[Row]) -> None:
+    """Put ``rows`` into ``table`` too."""
     client = _quick_client(engine)
-    table = make_table(client, StreamSpecification={"StreamEnabled": False}).name
     with ThreadPoolExecutor(WRITERS) as pool:
         for _ in pool.map(lambda batch: _write(client, table, batch), _batches(iter(rows))):
             pass
-    return table
 
 
 def _quick_client(engine: Engine) -> Any:

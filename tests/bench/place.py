@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from ssl import PROTOCOL_TLS_SERVER, SSLContext
 
@@ -10,9 +11,10 @@ import trustme
 from botocore.httpsession import DEFAULT_CA_BUNDLE
 
 from local.cloud import local_cloud, outside
-from tests.bench.engine import NO_EC2, engine, surroundings
+from tests.bench.engine import NO_EC2, engine, filled, surroundings
 from tests.bench.lag import LAG, lagging
 from tests.bench.programs import Shell
+from tests.bench.rows import RUNNING, rows
 from tests.bench.sides import variables
 from tests.canned_ec2 import Answer, canned_ec2
 from tests.integration.engines import Engine
@@ -26,6 +28,13 @@ class Place:
     sns: str
     topic: str
     folder: Path
+    _histories: dict[int, str] = field(default_factory=dict)
+
+    def history(self, size: int) -> str:
+        """A table with ``size`` rows of a busy account, all of tasks that ended; made once, for all who ask for it."""
+        if size not in self._histories:
+            self._histories[size] = filled(self.engine, islice(rows(size + RUNNING), RUNNING, None))
+        return self._histories[size]
 
     @contextmanager
     def shell(

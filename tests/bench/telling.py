@@ -8,12 +8,13 @@ from tests.bench.ec2_lists import known
 from tests.bench.engine import filled
 from tests.bench.figures import Figure, figure, in_turns
 from tests.bench.lag import LAG
-from tests.bench.place import Place, place
+from tests.bench.place import Place
 from tests.bench.sides import AGAINST, Side, both, life
 from tests.bench.streams import batch, waiting
 
-BATCHES = {"one by one": 5, "in digests": 100}
-"""Records that come together: as many as are still told one by one, and as many as one transaction marks."""
+BATCHES = {"one by one": (5, 3), "in digests": (100, 1)}
+"""Records that come together: as many as are still told one by one, and as many as one transaction marks. And how
+often that is measured."""
 COUNT = 10
 """Batches that are timed, after the first one, which begins the connections."""
 
@@ -21,11 +22,11 @@ COUNT = 10
 def measure(bench: Bench) -> Iterator[Figure]:
     """Raises StepFailed."""
     ours, theirs = both(bench)
-    with place(bench.folder) as here:
-        for how, size in BATCHES.items():
-            with bench.screen.step("notices", f"{COUNT} batches of {size}, {LAG * 1000:.0f} ms added to every request"):
-                runs = in_turns(partial(_rate, here, ours, size), partial(_rate, here, theirs, size), 3, warm_ups=0)
-                yield figure(f"tasks told {how}", "tasks/s", runs, float, AGAINST)
+    here = bench.place
+    for how, (size, pairs) in BATCHES.items():
+        with bench.screen.step("notices", f"{COUNT} batches of {size}, {LAG * 1000:.0f} ms added to every request"):
+            runs = in_turns(partial(_rate, here, ours, size), partial(_rate, here, theirs, size), pairs, warm_ups=0)
+            yield figure(f"tasks told {how}", "tasks/s", runs, float, AGAINST)
 
 
 def _rate(here: Place, side: Side, size: int) -> float:

@@ -123,7 +123,7 @@ def check_notifier(made: Rows) -> Counter[str]:
 def notifier_reads(notifier: Any, items: list[Item]) -> None:
     """The table gives its rows as they are stored, with all types that DynamoDB knows."""
     stored = {one["task_id"]["S"]: one for one in items}
-    dynamodb: DynamoDb = notifier.app.history().client
+    dynamodb: DynamoDb = notifier.app.client("dynamodb")
 
     def batch_get_item(RequestItems: Any) -> dict[str, Any]:
         [(name, request)] = RequestItems.items()
