@@ -76,12 +76,15 @@ def handler(_event: Any, context: Any) -> dict[str, Any]:
     # Clients are made before threads begin: botocore makes them in one thread at a time.
     ec2, dynamodb, sns = map(client, SERVICES)
     listening = pool().submit(confirmed_subscribers, sns)
-    polled = record_all(settings().kinds, ec2, History(dynamodb, settings().table), poll, deadline, report, pool())
+    try:
+        polled = record_all(settings().kinds, ec2, History(dynamodb, settings().table), poll, deadline, report, pool())
+    finally:
+        confirmed = listening.result()  # nothing is left running between two polls
     if polled.redriven:
         logger.info("redriven", rows=polled.redriven)
     if polled.blind_seconds:
         logger.warning("a task could have come and gone unseen", seconds_without_a_good_poll=polled.blind_seconds)
-    emit(metrics(), figures_of_poll(polled, poll, listening.result()))
+    emit(metrics(), figures_of_poll(polled, poll, confirmed))
     return polled.summary()
 
 

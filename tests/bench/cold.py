@@ -13,8 +13,9 @@ from task_reporter.rows import to_attribute
 from tests.bench.bench import Bench
 from tests.bench.ec2_lists import known
 from tests.bench.figures import Figure, figure, in_turns
+from tests.bench.place import variables
 from tests.bench.programs import Run, Shell
-from tests.bench.sides import AGAINST, Side, both, variables
+from tests.bench.sides import AGAINST, Side, both
 from tests.bench.streams import batch, waiting
 from tests.canned_ec2 import canned_ec2, told
 from tests.integration.engines import LOCAL_AWS, Engine, make_table

@@ -64,6 +64,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
 def _polling(here: Place, side: Side) -> Polling:
     table, answer = filled(here.engine, known(LISTED)), Answer(listed(LISTED))
     with here.shell(table, answer, tls=True) as shell:
+        life(side, "RecorderFunction", [{}], shell)  # from here on nothing is new
         steps = life(side, "RecorderFunction", [{}] * (1 + WARM), shell)
         printed = said(shell)
     with meter(here.engine.endpoint) as between:
@@ -87,11 +88,13 @@ def _task(here: Place, side: Side, megabytes: int) -> float:
         with here.shell(table, *answers, lag=0.0, dynamodb=between.endpoint) as shell:
             life(side, "RecorderFunction", [{}] * len(STATES), shell)
         heartbeats = len(STATES)
+        between.reading.units = 0.0  # what polls read is the polls' cost
         row = next(map(waiting, known(1)))
         table = filled(here.engine, [row])
         with here.shell(table, dynamodb=between.endpoint, tls=True) as shell:
             start, first = life(side, "NotifierFunction", [batch([row])], shell)
+            logged = len(said(shell).encode()) + prices.LAMBDA_S_OWN_LINES
         asked = between.reading
     telling = prices.computing(Life(start, first, first).cold(megabytes), megabytes)
     requests = asked.units * prices.READ_UNIT + (asked.write_units - heartbeats) * prices.WRITE_UNIT
-    return requests + telling + prices.EMAIL
+    return requests + telling + logged * prices.LOGGED_BYTE + prices.PUBLISHED + prices.EMAIL

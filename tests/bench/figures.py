@@ -53,10 +53,10 @@ class Figure:
 
     @property
     def spread(self) -> tuple[float, ...]:
-        """The quartiles of the ratios: half of the pairs lie between them."""
-        if not self.theirs:
+        """The quartiles of the ratios, between which half of the pairs lie; nothing where there is but one."""
+        if len(self.ratios) < 2:
             return ()
-        low, _, high = quantiles(self.ratios * 2 if len(self.ratios) == 1 else self.ratios, method="inclusive")
+        low, _, high = quantiles(self.ratios, method="inclusive")
         return low, high
 
     @property

@@ -1,5 +1,6 @@
 """Where both sides run: an engine, a topic, an EC2 with canned answers, each at the end of a wire of its own."""
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -14,8 +15,7 @@ from local.cloud import local_cloud, outside
 from tests.bench.engine import NO_EC2, engine, filled, surroundings
 from tests.bench.lag import LAG, lagging
 from tests.bench.programs import Shell
-from tests.bench.rows import RUNNING, rows
-from tests.bench.sides import variables
+from tests.bench.rows import RUNNING, SCOPE, rows
 from tests.canned_ec2 import Answer, canned_ec2
 from tests.integration.engines import Engine
 
@@ -74,3 +74,24 @@ def place(folder: Path) -> Iterator[Place]:
     with local_cloud(folder, NO_EC2) as cloud, engine(folder) as running:
         topic = cloud.client("sns").create_topic(Name="bench")["TopicArn"]
         yield Place(running, cloud.endpoint, topic, folder)
+
+
+def variables(table: str, topic: str) -> Mapping[str, str]:
+    """The functions' environment: what the template gives them, and what Lambda does."""
+    return {
+        "HISTORY_TABLE": table,
+        "TOPIC_ARN": topic,
+        "SCOPE": SCOPE,
+        "TASK_KINDS": "bundle",
+        "RETENTION_DAYS": "0",
+        "DIGEST_ABOVE": "5",
+        "LOST_AFTER_MINUTES": "15",
+        "REDRIVE_AFTER_MINUTES": "10",
+        "SILENT_AFTER_MINUTES": "15",
+        "POWERTOOLS_SERVICE_NAME": "bench",
+        "LAMBDA_TASK_ROOT": "/var/task",
+        "AWS_LAMBDA_FUNCTION_NAME": "bench",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "_X_AMZN_TRACE_ID": "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0",
+        "AWS_CONFIG_FILE": os.devnull,
+    }

@@ -6,7 +6,7 @@ from statistics import median
 from tests.bench.bench import Bench
 from tests.bench.ec2_lists import known, listed
 from tests.bench.engine import fill, filled
-from tests.bench.figures import Figure, alone, figure
+from tests.bench.figures import Figure, alone, figure, in_turns
 from tests.bench.meter import Reading, meter
 from tests.bench.place import Place
 from tests.bench.sides import AGAINST, Side, both, life
@@ -17,6 +17,7 @@ FEW, MANY, ALL = 10, 1000, 10_000
 """Tasks in EC2's list."""
 SMALL = 100
 """Rows in a history that has just begun."""
+PAIRS = 3
 WARM = 5
 """Polls that are timed after the first one, which begins the connections."""
 FAR = 0.05
@@ -46,7 +47,7 @@ def _few(here: Place, sides: tuple[Side, Side], table: str, small: Reading) -> I
     """What nearly every poll is like."""
     ours, theirs = sides
     name, empty = f"nothing new, {FEW} listed", filled(here.engine, [])
-    times = [(_seconds(here, ours, table, FEW), _seconds(here, theirs, empty, FEW)) for _ in range(3)]
+    times = in_turns(lambda: _seconds(here, ours, table, FEW), lambda: _seconds(here, theirs, empty, FEW), PAIRS, 0)
     yield figure(name, "ms", times, lambda seconds: seconds * 1000, AGAINST)
     asked = [(small, _asked(here, theirs, empty, FEW))]
     yield figure(f"{name}: asked of DynamoDB", "requests", asked, lambda read: read.requests, AGAINST)
@@ -68,7 +69,7 @@ def _many(here: Place, sides: tuple[Side, Side]) -> Iterator[Figure]:
         name, table = f"nothing new, {count:,} listed", _history(here, SMALL, count)
         seconds = _seconds(here, ours, table, count, polls=2)
         if count == MANY:
-            pair = [(seconds, _seconds(here, theirs, filled(here.engine, []), count, polls=0))]
+            pair = [(seconds, _seconds(here, theirs, filled(here.engine, []), count, polls=1))]
             yield figure(name, "ms", pair, lambda seconds: seconds * 1000, AGAINST)
         else:
             yield alone(name, "ms", [seconds * 1000])
@@ -85,10 +86,10 @@ def _history(here: Place, size: int, count: int) -> str:
 
 
 def _seconds(here: Place, side: Side, table: str, count: int, polls: int = WARM) -> float:
-    """The median of some ``polls`` in one process after the first one; of that, where it is the only one."""
+    """The median of some polls in one process, after the first one, which begins the connections."""
     with here.shell(table, Answer(listed(count))) as shell:
         steps = life(side, FUNCTION, [{}] * (1 + polls), shell)
-    return median(step.seconds for step in steps[2:] or steps[1:])
+    return median(step.seconds for step in steps[2:])
 
 
 def _round_trips(here: Place, side: Side, table: str) -> float:

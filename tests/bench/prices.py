@@ -1,6 +1,6 @@
 """What AWS charges, and what that makes of a measured function.
 
-List prices in US dollars of us-east-1 as published in July 2025, above all free tiers:
+List prices in US dollars of us-east-1 as of August 2025, above all free tiers:
 https://aws.amazon.com/lambda/pricing/ https://aws.amazon.com/dynamodb/pricing/on-demand/
 https://aws.amazon.com/eventbridge/pricing/ https://aws.amazon.com/cloudwatch/pricing/ https://aws.amazon.com/sns/pricing/
 """
@@ -9,14 +9,15 @@ from dataclasses import dataclass
 
 from tests.bench.sides import Step
 
-OF = "list prices of us-east-1, July 2025, no free tier"
+OF = "list prices of us-east-1, August 2025, no free tier; without metrics, alarms and dashboard"
 GB_SECOND = 0.0000133334
-"""Of an arm64 function. The time in which it initialises is charged as well."""
+"""Of an arm64 function. The time in which it initialises is charged as well, since that August."""
 MILLION = 1e-6
 INVOCATION = 0.20 * MILLION
 SCHEDULED = 1.00 * MILLION
 WRITE_UNIT, READ_UNIT = 0.625 * MILLION, 0.125 * MILLION
 LOGGED_BYTE = 0.50 / 1e9
+PUBLISHED = 0.50 * MILLION
 EMAIL = 2.00 / 100_000
 
 WHOLE_PROCESSOR = 1769
@@ -28,7 +29,10 @@ LAMBDA_S_OWN_LINES = 350
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """What a function was seen to take: its ``start``, its ``first`` answer, and a ``later`` one while it is warm."""
+    """What a function was seen to take: its ``start``, its ``first`` answer, and a ``later`` one while it is warm.
+
+    The start of the interpreter and of Lambda's runtime in it, which is the same for every function, is not in it.
+    """
 
     start: Step
     first: Step

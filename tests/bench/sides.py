@@ -1,10 +1,9 @@
 """The two sides: the project, and a reporter as a tutorial builds it, both as `sam build` leaves them."""
 
 import json
-import os
 import sys
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from local.deployment import build
 from local.environments import ROOT
 from tests.bench.bench import Bench
 from tests.bench.programs import Shell
-from tests.bench.rows import SCOPE
 
 REFERENCE = ROOT / "tests" / "bench" / "reference" / "template.yaml"
 START = ROOT / "tests" / "bench" / "start.py"
@@ -86,24 +84,3 @@ def both(bench: Bench) -> tuple[Side, Side]:
 def _build(folder: Path, template: Path) -> None:
     folder.mkdir()
     build(folder, template=template)
-
-
-def variables(table: str, topic: str) -> Mapping[str, str]:
-    """The functions' environment: what the template gives them, and what Lambda does."""
-    return {
-        "HISTORY_TABLE": table,
-        "TOPIC_ARN": topic,
-        "SCOPE": SCOPE,
-        "TASK_KINDS": "bundle",
-        "RETENTION_DAYS": "0",
-        "DIGEST_ABOVE": "5",
-        "LOST_AFTER_MINUTES": "15",
-        "REDRIVE_AFTER_MINUTES": "10",
-        "SILENT_AFTER_MINUTES": "15",
-        "POWERTOOLS_SERVICE_NAME": "bench",
-        "LAMBDA_TASK_ROOT": "/var/task",
-        "AWS_LAMBDA_FUNCTION_NAME": "bench",
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "_X_AMZN_TRACE_ID": "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0",
-        "AWS_CONFIG_FILE": os.devnull,
-    }

@@ -14,7 +14,20 @@ class _Later(Future[Any]):
         self._work = work
 
     def result(self, timeout: float | None = None) -> Any:
-        return self._work()
+        self._do()
+        return super().result(timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        self._do()
+        return super().exception(timeout)
+
+    def _do(self) -> None:
+        if self.done():
+            return
+        try:
+            self.set_result(self._work())
+        except Exception as error:
+            self.set_exception(error)
 
 
 class AtLast(Executor):

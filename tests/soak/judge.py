@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Any
 
-from task_reporter.kinds import CANCELLED, FAILED, LOST
+from task_reporter.kinds import BUNDLE, CANCELLED, FAILED, LOST
 from task_reporter.life import LATE_CODE, Poll
 from task_reporter.rows import AWAITING_NOTIFICATION, POLL_PREFIX, Key, Row
 from task_reporter.times import moment, stamp
@@ -99,8 +100,15 @@ class Judge:
         hold(HEARTBEAT, not self.edge.process.refused, "it beats although a row was refused")
         missing = [task_id for task_id in asked.answer if Key(change.key.scope, task_id) not in self.rows()]
         hold(HEARTBEAT, not missing, f"it beats although {missing} were not recorded")
+        running = [task_id for task_id, one in asked.answer.items() if self._is_behind(change.key.scope, task_id, one)]
+        hold(HEARTBEAT, not running, f"it beats although the end of {running} was not recorded")
         if change.before and not self.clock_was_set:
             hold(HEARTBEAT, told >= str(change.before["polled_at"]), f"it goes back to {told}")
+
+    def _is_behind(self, scope: str, task_id: str, listed: dict[str, Any]) -> bool:
+        """Whether a task is listed as ended and its row says that it runs."""
+        row = self.rows()[Key(scope, task_id)]
+        return listed["State"] in BUNDLE.endings and "outcome" not in row and row["state"] not in BUNDLE.endings
 
     def _marked(self, pair: Pair) -> None:
         hold(TOLD, pair in self.told, f"{pair} is marked and was not told")

@@ -280,12 +280,74 @@ def test_a_poll_that_is_overtaken_for_ever_gives_up(table):
         for row in table.rows.values():
             row["state"] = f"state {next(states)}"
 
-    with canned_ec2(told("bundling"), told("storing")) as ec2:
+    with canned_ec2(told("bundling"), told("complete")) as ec2:
         record(BUNDLE, ec2.client(), History(DynamoDb(table), "history"), POLL)
         busier = Quicker(table, busy)
         recorded = record(BUNDLE, ec2.client(), History(busier, "history", pause=lambda seconds: None), POLL)
-    assert (recorded.written, len(recorded.overtaken), recorded.refused) == ([], 1 + ROUNDS, False)
+    assert (recorded.written, len(recorded.overtaken), recorded.refused) == ([], 1 + ROUNDS, True)
+    assert recorded.problems == ["bundle: 1 rows are not as they were read: bun-2a4e041c"]
     assert writes(busier) == ["update_item"] * (1 + ROUNDS)
+
+
+def test_what_is_newer_is_not_overwritten_by_a_poll_that_it_overtook(table):
+    def newer(table):
+        with canned_ec2(told("storing")) as ec2:
+            record(BUNDLE, ec2.client(), History(DynamoDb(table), "history"), POLL)
+
+    with canned_ec2(told("pending"), told("bundling")) as ec2:
+        record(BUNDLE, ec2.client(), History(DynamoDb(table), "history"), POLL)
+        slow = History(Quicker(table, newer), "history", pause=lambda seconds: None)
+        recorded = record(BUNDLE, ec2.client(), slow, POLL)
+    assert states(table) == {"bun-2a4e041c": ("storing", None)}
+    assert (recorded.written, recorded.refused) == ([], False)
+
+
+def test_an_ended_task_whose_row_is_gone_meanwhile_is_kept_all_the_same(table):
+    with canned_ec2(told("bundling"), told("complete")) as ec2:
+        record(BUNDLE, ec2.client(), History(DynamoDb(table), "history"), POLL)
+        cleared = History(Quicker(table, lambda table: table.rows.clear()), "history", pause=lambda seconds: None)
+        recorded = record(BUNDLE, ec2.client(), cleared, POLL)
+    assert states(table) == {"bun-2a4e041c": ("complete", "complete")}
+    assert recorded.ended == {"bun-2a4e041c": "complete"}
+
+
+def test_a_row_that_refuses_what_was_decided_about_it_is_no_good_poll(table):
+    """Somebody else wrote a type there that is not read."""
+
+    class Odd(DynamoDb):
+        def update_item(self, **request):
+            self.calls.append("update_item")
+            raise ClientError({"Error": {"Code": "ConditionalCheckFailedException"}}, "UpdateItem")
+
+    with canned_ec2(told("bundling"), told("complete")) as ec2:
+        record(BUNDLE, ec2.client(), History(DynamoDb(table), "history"), POLL)
+        odd = Odd(table)
+        recorded = record(BUNDLE, ec2.client(), History(odd, "history", pause=lambda seconds: None), POLL)
+    assert (recorded.refused, writes(odd)) == (True, ["update_item"])
+
+
+def test_what_was_written_is_told_though_the_second_look_fails(table):
+    class Throttled(Quicker):
+        def batch_get_item(self, RequestItems):
+            if "batch_get_item" in self.calls:
+                raise ClientError({"Error": {"Code": "ThrottlingException"}}, "BatchGetItem")
+            return super().batch_get_item(RequestItems)
+
+        def transact_write_items(self, TransactItems):
+            self._somebody(self.table)
+            return super().transact_write_items(TransactItems)
+
+    def other(table):
+        if not table.rows:
+            with canned_ec2(told("bundling")) as ec2:
+                record(BUNDLE, ec2.client(), History(DynamoDb(table), "history"), POLL)
+
+    throttled = History(Throttled(table, other), "history", pause=lambda seconds: None)
+    with canned_ec2(told("duplicated")) as ec2:
+        recorded = record(BUNDLE, ec2.client(), throttled, POLL)
+    assert [write.key.task_id for write in recorded.written] == ["bun-3b5f152d"]
+    assert recorded.refused
+    assert "Throttling" in recorded.problems[0]
 
 
 def test_every_kind_is_recorded_and_reported_in_turn(table, history):

@@ -28,11 +28,9 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture(autouse=True)
 def anew():
     """What one process keeps is kept for one test."""
-    for kept in (tls.context, aws._session):
-        kept.cache_clear()
+    tls.contexts.clear()
     yield
-    for kept in (tls.context, aws._session):
-        kept.cache_clear()
+    tls.contexts.clear()
 
 
 @pytest.fixture
@@ -92,6 +90,35 @@ def test_what_was_read_in_advance_is_not_read_again(authority, reads):
     aws.prepare([client(server)])
     assert client(server).list_tables()["TableNames"] == []
     assert len(reads) == 1
+
+
+def test_only_who_is_trusted_is_read(authority, reads, monkeypatch, tmp_path):
+    """botocore looks at this variable too, and a home that is written as ~ is urllib3's to find."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("AWS_CA_BUNDLE")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "~/trusted.pem")
+    server = served(authority)
+    aws.prepare([client(server)])
+    assert client(server).list_tables()["TableNames"] == []
+    assert reads == [str(tmp_path / "trusted.pem")]
+    assert [len(made.get_ca_certs()) for made in tls.contexts.values()] == [1]
+
+
+def test_a_file_that_is_not_there_is_the_first_connection_s_to_say(authority, monkeypatch):
+    monkeypatch.setenv("AWS_CA_BUNDLE", "/nowhere/authorities.pem")
+    monkeypatch.setattr(aws, "PATIENCE_ELSEWHERE", (5, 1))
+    one = client(served(authority))
+    aws.prepare([one])
+    with pytest.raises(SSLError, match="No such file"):
+        one.list_tables()
+
+
+def test_clients_share_a_context_only_if_they_trust_the_same(authority, tmp_path, monkeypatch):
+    one, same = client(served(authority)), client(served(authority))
+    monkeypatch.delenv("AWS_CA_BUNDLE")
+    other = client(served(authority))
+    contexts = [made._endpoint.http_session._manager.connection_pool_kw["ssl_context"] for made in (one, same, other)]
+    assert contexts[0] is contexts[1] is not contexts[2]
 
 
 def test_where_nothing_is_encrypted_nothing_is_read(authority, reads):

@@ -119,6 +119,14 @@ def test_a_task_that_is_listed_again_is_not_missing_whoever_was_first():
     assert [len(table.apply([write]).written) for _ in range(2)] == [1, 0], "twice the same is a write without news"
 
 
+def test_what_was_first_seen_after_the_poll_began_is_not_missing():
+    """Another poll recorded it, while EC2 was asked or just after."""
+    row = row_of({"row": {"first_seen_at": "12:00"}})
+    assert write_unlisted(BUNDLE, row, poll_at("11:59")) is None
+    assert write_unlisted(BUNDLE, row, poll_at("12:00")) is not None
+    assert write_unlisted(BUNDLE, row, poll_at("11:44")) is not None, "no poll lasts that long: a clock was wrong"
+
+
 # In polls
 
 NOW = datetime(2026, 11, 23, 12, 40, tzinfo=UTC)

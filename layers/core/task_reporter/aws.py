@@ -29,8 +29,8 @@ def is_initialising(environment: Mapping[str, str]) -> bool:
 
 def prepare(clients: Iterable[Any]) -> None:
     """Do, without a network, what the first requests of ``clients`` would have to do."""
-    if any(client.meta.endpoint_url.startswith("https:") for client in clients):
-        tls.read_authorities(_session().get_config_variable("ca_bundle"))
+    encrypted = (client for client in clients if client.meta.endpoint_url.startswith("https:"))
+    tls.read_authorities({client._endpoint.http_session._verify for client in encrypted})
 
 
 def client(service: str, **options: Any) -> Any:
@@ -64,5 +64,5 @@ def _session() -> Session:
     factory = session.get_component("response_parser_factory")
     factory.set_parser_defaults(timestamp_parser=str, blob_parser=str)
     session.register(wire.EVENT, wire.check_lists)
-    tls.share_context()
+    tls.share_contexts()
     return session

@@ -1,4 +1,4 @@
-"""What the history knows before a poll: what runs, and what nobody was told yet."""
+"""What the history knows besides what a poll is told: what runs, and what nobody was told yet."""
 
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -23,4 +23,10 @@ def known_before(history: History, scope: str, pool: Executor, deadline: Deadlin
     reading = [
         pool.submit(rows_awaiting, history, scope, what, deadline) for what in (AWAITING_OUTCOME, AWAITING_NOTIFICATION)
     ]
-    return lambda: Known(*(one.result() for one in reading))
+
+    def known() -> Known:
+        for one in reading:
+            one.exception()  # nothing is left running, whatever became of the other
+        return Known(*(one.result() for one in reading))
+
+    return known

@@ -5,8 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from task_reporter.deadline import NO_DEADLINE, Deadline
-from task_reporter.errors import HistoryError
+from task_reporter.errors import HistoryError, TaskReporterError
 from task_reporter.heartbeat import heartbeat_key
 from task_reporter.history import History
 from task_reporter.kinds import Kind
@@ -18,15 +20,14 @@ from task_reporter.vanishing import write_unlisted
 from task_reporter.writes import Insert, Write
 
 ROUNDS = 4
-"""How often a poll decides anew about tasks that others go on writing."""
+"""How often a poll decides anew about ended tasks that others go on writing."""
 
 
 @dataclass(slots=True)
 class Recorded:
     """What one poll of one kind did, and the ``heartbeat`` that was there before it.
 
-    ``overtaken`` are the writes that somebody else was quicker with, and which were decided anew. ``refused``: the
-    history did not take all of it.
+    ``overtaken`` are the writes that somebody else was quicker with. ``refused``: the history did not take all of it.
     """
 
     kind: str
@@ -36,6 +37,11 @@ class Recorded:
     problems: list[str] = field(default_factory=list)
     refused: bool = False
     heartbeat: Row | None = None
+
+    def refuse(self, why: str) -> None:
+        """The history did not take all of it."""
+        self.refused = True
+        self.problems.append(f"{self.kind}: {why}")
 
     @property
     def ended(self) -> dict[str, str]:
@@ -77,18 +83,23 @@ def record(
         gone = (row for row in running if row.get("kind") == kind.name and key_of(row) not in tasks)
         writes += [write_unlisted(kind, row, poll) for row in gone]
     _apply(recorded, [write for write in writes if write], history, deadline)
-    _decide_anew(kind, recorded, tasks, rows, history, poll, deadline)
+    try:
+        _decide_anew(kind, recorded, tasks, rows, history, poll, deadline)
+    except (TaskReporterError, BotoCoreError, ClientError) as error:  # what was written is told all the same
+        recorded.refuse(str(error))
     return recorded
 
 
-def _apply(recorded: Recorded, writes: Sequence[Write], history: History, deadline: Deadline) -> None:
+def _apply(recorded: Recorded, writes: Sequence[Write], history: History, deadline: Deadline) -> list[Write]:
+    """Do ``writes``; those that somebody was quicker with."""
     try:
         applied = history.apply(writes, deadline)
     except HistoryError as error:
-        applied, recorded.refused = error.applied, True
-        recorded.problems.append(f"{recorded.kind}: {error}")
+        applied = error.applied
+        recorded.refuse(str(error))
     recorded.written += applied.written
     recorded.overtaken += applied.overtaken
+    return applied.overtaken
 
 
 def _decide_anew(
@@ -100,20 +111,30 @@ def _decide_anew(
     poll: Poll,
     deadline: Deadline,
 ) -> None:
-    """Look again at the listed tasks whose writes were overtaken: who was quicker may have known less.
+    """Look again at the ended tasks whose writes were overtaken: who was quicker may have known less.
 
-    A task that ended, and that another poll recorded as running from an answer that lagged, may not be listed any
-    more when the next poll asks. What is not listed waits for the next poll. A row that did not change since it was
-    read would refuse the same write again.
+    Such a task may not be listed any more when the next poll asks. All others wait for it: what this poll was told of
+    a running task may be older than what stands there now. A row that did not change since it was read would refuse
+    the same write again.
     """
-    overtaken = recorded.overtaken
+    overtaken: Sequence[Write] = recorded.overtaken
     for _ in range(ROUNDS):
-        keys = [write.key for write in overtaken if write.key in tasks]
+        keys = [write.key for write in overtaken if _has_ended(kind, tasks.get(write.key))]
         if not keys:
             return
         now = history.read(keys, deadline)
-        changed = {key: row for key, row in now.items() if row != rows.get(key)}
-        writes = [next_write(kind, tasks[key], row, poll) for key, row in changed.items()]
-        rows, before = now, len(recorded.overtaken)
-        _apply(recorded, [write for write in writes if write], history, deadline)
-        overtaken = recorded.overtaken[before:]
+        if stuck := [key for key in keys if now.get(key) == rows.get(key)]:
+            recorded.refuse(_unwritten(stuck))
+        writes = [next_write(kind, tasks[key], now.get(key), poll) for key in keys if key not in stuck]
+        rows = now
+        overtaken = _apply(recorded, [write for write in writes if write], history, deadline)
+    if overtaken:
+        recorded.refuse(_unwritten([write.key for write in overtaken]))
+
+
+def _has_ended(kind: Kind, task: Row | None) -> bool:
+    return task is not None and task["state"] in kind.endings
+
+
+def _unwritten(keys: Sequence[Key]) -> str:
+    return f"{len(keys)} rows are not as they were read: {', '.join(key.task_id for key in keys[:5])}"

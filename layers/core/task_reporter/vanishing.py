@@ -3,11 +3,17 @@
 Only good answers come here: one that is broken, or not all there, says nothing of what it does not hold.
 """
 
+from datetime import timedelta
+
 from task_reporter.kinds import LOST, Kind
 from task_reporter.life import Poll, as_read, ended, outcome_of
 from task_reporter.rows import Row, key_of
 from task_reporter.times import moment, normalised, stamp
 from task_reporter.writes import Update
+
+
+LONGEST_POLL = timedelta(minutes=15)
+"""No function of Lambda's runs for longer; what was seen further ahead was seen by a clock that was wrong."""
 
 
 def write_unlisted(kind: Kind, row: Row, poll: Poll) -> Update | None:
@@ -21,7 +27,14 @@ def write_unlisted(kind: Kind, row: Row, poll: Poll) -> Update | None:
         return None
     if outcome := outcome_of(kind, row, row, poll.now):
         return Update(key_of(row), ended(outcome, row, stamp(poll.now)), as_read(row))
-    return None if row["state"] in kind.endings else _missing(row, poll)
+    if row["state"] in kind.endings or _is_newer(row, poll):
+        return None
+    return _missing(row, poll)
+
+
+def _is_newer(row: Row, poll: Poll) -> bool:
+    """Whether another poll saw the task first after this one began, whose answer may not know it yet."""
+    return stamp(poll.now) < str(row["first_seen_at"]) <= stamp(poll.now + LONGEST_POLL)
 
 
 def _missing(row: Row, poll: Poll) -> Update | None:
