@@ -11,7 +11,6 @@ from task_reporter.rows import Row, key_of
 from task_reporter.times import moment, normalised, stamp
 from task_reporter.writes import Update
 
-
 LONGEST_POLL = timedelta(minutes=15)
 """No function of Lambda's runs for longer; what was seen further ahead was seen by a clock that was wrong."""
 
