@@ -33,7 +33,7 @@ def shape_of(node: dict, shape: Shape, read: list[Shape]) -> Shape | None:
         found = shape.members[node["value"]]
         read += [] if found.type_name in ("structure", "list") else [found]
         return found
-    if node["type"] in ("subexpression", "projection"):
+    if node["type"] in ("subexpression", "projection", "pipe"):
         inner = shape
         for child in children:
             inner = shape_of(child, inner, read)
