@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("benches", nargs="*", metavar="bench", help=f"of {', '.join(BENCHES)}; none is all")
     parser.add_argument("--json", type=Path, default=RESULTS, metavar="FILE", help="where to write every measurement")
     parser.add_argument("--rows", type=int, default=100_000, help="how large a history (%(default)s)")
-    parser.add_argument("--pairs", type=int, default=15, help="how often what is quickly done (%(default)s)")
+    parser.add_argument("--pairs", type=int, default=10, help="how often what is quickly done (%(default)s)")
     return parser
 
 

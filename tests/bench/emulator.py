@@ -31,7 +31,7 @@ from tests.canned_ec2 import Answer
 SERVED = ROOT / "tests" / "bench" / "served.py"
 INVOKE = "/2015-03-31/functions/function/invocations"
 INITIALISED = re.compile(r"INIT REPORT\(durationMs: ([\d.]+)\)")
-PAIRS = 5
+PAIRS = 3
 PATIENCE = 30
 
 
