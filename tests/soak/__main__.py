@@ -15,10 +15,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from local.screen import Screen
 from local.stage import play
+from tests.bench.engine import engine as an_engine
 from tests.soak import mutants
 from tests.soak.figures import Figures
 from tests.soak.portions import Portion, portions
-from tests.soak.run import an_engine
 
 TOLD = (
     "histories", "steps", "tasks", "polls", "batches", "faults", "crashes", "clock jumps", "records again",

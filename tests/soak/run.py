@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import botocore.retries.standard
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import get_state_machine_test
 
-from local.cloud import local_cloud
-from tests.bench.engine import LASTING
-from tests.integration.dynamodb_local import UnavailableError, dynamodb_local
-from tests.integration.engines import DYNAMODB_LOCAL, LOCAL_AWS, Engine, make_table
+from tests.integration.engines import make_table
 from tests.soak.dynamodb import Engine as Observed
 from tests.soak.figures import Figures
 from tests.soak.machine import Histories
@@ -23,7 +19,6 @@ from tests.soak.violation import ViolationError
 
 STEPS = 7
 """As many rules as one history goes by, at most."""
-NO_EC2 = "http://127.0.0.1:9"
 ORDINARY = settings(
     stateful_step_count=STEPS,
     deadline=None,
@@ -41,16 +36,6 @@ class Found:
     invariant: str
     what: str
     steps: str
-
-
-@contextmanager
-def an_engine(folder: Path) -> Iterator[Engine]:
-    """AWS's DynamoDB Local where it can run, else the local AWS. Raises StepFailed."""
-    with ExitStack() as stack:
-        try:
-            yield Engine(DYNAMODB_LOCAL, stack.enter_context(dynamodb_local(folder, LASTING)))
-        except UnavailableError:
-            yield Engine(LOCAL_AWS, stack.enter_context(local_cloud(folder, NO_EC2)).endpoint)
 
 
 @contextmanager
