@@ -77,15 +77,13 @@ def remove(target: Path) -> None:
 def compile_bytecode(artifacts: Path, runtime: str) -> None:
     """Ship bytecode: Lambda can't write any, and without it every cold start compiles every module.
 
-    An unchecked hash makes it valid whatever the files' times are, and /opt is where a layer stands in Lambda.
-    https://docs.python.org/3/reference/import.html#cached-bytecode-invalidation
+    /opt is where a layer stands in Lambda.
     """
     python = interpreter_of(runtime)
     if python is None:
         print(f"no {runtime} on this machine: the layer ships without bytecode and starts slower", file=sys.stderr)
         return
-    options = ["-q", "-j", "0", "--invalidation-mode", "unchecked-hash", "-s", str(artifacts), "-p", "/opt"]
-    subprocess.run([python, "-m", "compileall", *options, str(artifacts)], check=True)
+    subprocess.run([python, str(HERE / "bytecode.py"), str(artifacts), "/opt"], check=True)
 
 
 def interpreter_of(runtime: str) -> str | None:

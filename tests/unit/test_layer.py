@@ -115,6 +115,22 @@ def test_bytecode_is_valid_whatever_the_times_are_and_says_where_it_stands_in_la
     assert not [path for path in library.rglob("*.pyc") if str(library).encode() in path.read_bytes()]
 
 
+def test_bytecode_holds_no_docstrings(library: Path) -> None:
+    """Neither ours nor others': they would be read into memory at each cold start, for nobody."""
+    documented = (
+        "import botocore.session as a, task_reporter.history as b; print(a.__doc__, a.Session.__doc__, b.__doc__)"
+    )
+    python = [sys.executable, "-I", "-S", "-B", "-c", f"import sys; sys.path.append({str(library)!r}); {documented}"]
+    assert subprocess.run(python, capture_output=True, text=True, check=True).stdout == "None None None\n"
+
+
+def test_a_module_that_cannot_be_compiled_stops_the_build(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "module.py").write_text("answer = = 42\n")
+    with pytest.raises(subprocess.CalledProcessError):
+        builder().compile_bytecode(tmp_path, THIS)
+    assert "/opt/module.py" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("runtime", [THIS, OTHER])
 def test_a_runtime_that_is_not_here_gets_no_bytecode_and_the_builder_is_told(
     runtime: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]

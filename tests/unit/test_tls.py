@@ -1,5 +1,6 @@
 """The one TLS context: its authorities are read once, and are still what a connection is judged by."""
 
+import gc
 import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,9 +29,11 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture(autouse=True)
 def anew():
     """What one process keeps is kept for one test."""
+    thresholds = gc.get_threshold()
     tls.contexts.clear()
     yield
     tls.contexts.clear()
+    gc.set_threshold(*thresholds)
 
 
 @pytest.fixture
