@@ -88,7 +88,7 @@ def _make(name: str, python: str, uv: Path) -> None:
         _run([str(uv), "venv", "--quiet", "--clear", "--python", python, str(home)], f"making {name}")
         _install(name, [str(uv), "pip", "install", "--compile-bytecode", "--python", program(name, "python")])
     except EnvironmentProblem:
-        # uv does not read pip's configuration, which may name the only registry that can be reached from here.
+        # uv does not read pip's configuration, which may name the one registry that a company's machines may reach.
         _venv(home, python)
         _install(name, [program(name, "pip"), "install"])
     (home / ".ready").write_text(_fingerprint(name))

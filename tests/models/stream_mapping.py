@@ -14,30 +14,22 @@ Pages of https://docs.aws.amazon.com/lambda/latest/dg/ that the docstrings cite 
 AWS was observed to do, mostly in what LocalStack's tests of event source mappings recorded from AWS.
 """
 
-from __future__ import annotations
-
-import base64
 import json
 import math
-import operator
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-Record = dict[str, Any]
-Pattern = dict[str, Any]
+from tests.models.filter_patterns import matches
+from tests.models.mapping_properties import Settings
+from tests.models.stream_records import REGION, Record, created_at, json_size, sequence_of
 
 PAYLOAD_LIMIT = 6 * 1024 * 1024
-RETENTION = 24 * 60 * 60
-FILTERS_LIMIT = 5
-PATTERN_LIMIT = 4096
 LONGEST_DELAY = 60.0
 
-REGION = "us-east-2"
-STREAM_ARN = f"arn:aws:dynamodb:{REGION}:123456789012:table/history/stream/2026-11-23T12:00:00.000"
 FUNCTION_ARN = f"arn:aws:lambda:{REGION}:123456789012:function:notifier"
 SHARD_ID = "shardId-00000001573689847184-864758bb"
 
@@ -53,345 +45,6 @@ class FakeClock:
 
     def advance(self, seconds: float) -> None:
         self.now += seconds
-
-
-# Records
-
-
-def stream_record(
-    event_name: str,
-    keys: Mapping[str, Any],
-    new_image: Mapping[str, Any] | None,
-    *,
-    sequence: int | str,
-    created: float,
-    old_image: Mapping[str, Any] | None = None,
-    view: str = "NEW_IMAGE",
-) -> Record:
-    """One record as Lambda delivers it (page with-ddb); values are DynamoDB-typed, binary as base64 text.
-
-    Seen: the creation time is a number of whole seconds, and SizeBytes counts the keys and the images.
-    """
-    images = {"NewImage": new_image, "OldImage": old_image}
-    shown = {"Keys": keys, **{name: image for name, image in images.items() if image is not None}}
-    return {
-        "eventID": uuid.uuid5(uuid.NAMESPACE_OID, str(sequence)).hex,
-        "eventName": event_name,
-        "eventVersion": "1.1",
-        "eventSource": "aws:dynamodb",
-        "awsRegion": REGION,
-        "dynamodb": {
-            "ApproximateCreationDateTime": float(int(created)),
-            **{name: dict(item) for name, item in shown.items()},
-            "SequenceNumber": str(sequence),
-            "SizeBytes": sum(_item_size(item) for item in shown.values()),
-            "StreamViewType": view,
-        },
-        "eventSourceARN": STREAM_ARN,
-    }
-
-
-def sequence_of(record: Mapping[str, Any]) -> str:
-    sequence: str = record["dynamodb"]["SequenceNumber"]
-    return sequence
-
-
-def _created(record: Record) -> float:
-    created: float = record["dynamodb"]["ApproximateCreationDateTime"]
-    return created
-
-
-def _item_size(item: Mapping[str, Any]) -> int:
-    return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
-
-
-def _value_size(typed: Mapping[str, Any]) -> int:
-    """Sizes as in the DynamoDB developer guide, page CapacityUnitCalculations."""
-    ((kind, value),) = typed.items()
-    return _SIZES[kind](value)
-
-
-def _number_size(text: str) -> int:
-    digits = text.strip("-").replace(".", "").strip("0")
-    return math.ceil(len(digits) / 2) + 1
-
-
-_SIZES: dict[str, Callable[[Any], int]] = {
-    "BOOL": lambda _: 1,
-    "NULL": lambda _: 1,
-    "S": lambda text: len(text.encode()),
-    "N": _number_size,
-    "B": lambda text: len(base64.b64decode(text)),
-    "SS": lambda members: sum(map(_SIZES["S"], members)),
-    "NS": lambda members: sum(map(_SIZES["N"], members)),
-    "BS": lambda members: sum(map(_SIZES["B"], members)),
-    "L": lambda members: 3 + sum(1 + _value_size(member) for member in members),
-    "M": lambda members: 3 + len(members) + _item_size(members),
-}
-
-
-def _json_size(record: Record) -> int:
-    return len(json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode())
-
-
-# Filter patterns
-
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    "=": operator.eq,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
-
-
-def _same(value: Any, wanted: Any) -> bool:
-    """Strings match character by character and numbers by representation: 300 is not 300.0.
-
-    Page invocation-eventfiltering. In JSON true is not 1 either, which Python would call equal.
-    """
-    return json.dumps(value) == json.dumps(wanted)
-
-
-def _numeric(value: Any, terms: Sequence[Any]) -> bool:
-    """Never matches an attribute: the record carries `N` as text (page with-ddb-filtering)."""
-    if not _is_number(value):
-        return False
-    return all(_COMPARE[terms[i]](value, terms[i + 1]) for i in range(0, len(terms), 2))
-
-
-def _anything_but(value: Any, unwanted: Any) -> bool:
-    return not any(_same(value, each) for each in _listed(unwanted))
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_scalar(value: Any) -> bool:
-    return value is None or isinstance(value, str | int | float)
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _is_truth(value: Any) -> bool:
-    return isinstance(value, bool)
-
-
-def _are_terms(value: Any) -> bool:
-    if not isinstance(value, list) or not value or len(value) % 2:
-        return False
-    return all(sign in _COMPARE for sign in value[::2]) and all(map(_is_number, value[1::2]))
-
-
-@dataclass(frozen=True)
-class _Operator:
-    accepts: Callable[[Any], bool]
-    matches: Callable[[Any, Any], bool]
-
-
-_OPERATORS: dict[str, _Operator] = {
-    "prefix": _Operator(_is_text, lambda value, text: _is_text(value) and value.startswith(text)),
-    "suffix": _Operator(_is_text, lambda value, text: _is_text(value) and value.endswith(text)),
-    "equals-ignore-case": _Operator(
-        _is_text, lambda value, text: _is_text(value) and value.casefold() == text.casefold()
-    ),
-    "anything-but": _Operator(
-        lambda value: bool(_listed(value)) and all(map(_is_scalar, _listed(value))), _anything_but
-    ),
-    "numeric": _Operator(_are_terms, _numeric),
-}
-
-
-def parse_pattern(text: str) -> Pattern:
-    """A pattern that is not valid is refused when the mapping is made (page with-ddb-filtering)."""
-    if len(text) > PATTERN_LIMIT:
-        raise ValueError(f"filter pattern longer than {PATTERN_LIMIT} characters")
-    pattern: Pattern = json.loads(text, object_pairs_hook=_merged)
-    _check_node(pattern)
-    _check_roots(pattern)
-    return pattern
-
-
-def _merged(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The page's own AND example writes "dynamodb" twice, so objects under one name are merged.
-
-    Silent: on anything else written twice; refused, because one of the two would vanish.
-    """
-    merged: dict[str, Any] = {}
-    for name, value in pairs:
-        if name not in merged:
-            merged[name] = value
-        elif isinstance(merged[name], dict) and isinstance(value, dict):
-            merged[name] = _merged([*merged[name].items(), *value.items()])
-        else:
-            raise ValueError(f"filter pattern names {name!r} twice")
-    return merged
-
-
-def _check_roots(pattern: Pattern) -> None:
-    """Page with-ddb-filtering: only the `dynamodb` key can be filtered on. Seen: `eventName` too."""
-    for name, rules in pattern.items():
-        if name == "$or":
-            for alternative in rules:
-                _check_roots(alternative)
-        elif name not in ("dynamodb", "eventName"):
-            raise ValueError(f"a DynamoDB mapping can't filter on {name!r}")
-
-
-def _check_node(node: Any) -> None:
-    if not isinstance(node, dict) or not node:
-        raise ValueError(f"filter pattern: expected an object with names, got {node!r}")
-    for name, rules in node.items():
-        if isinstance(rules, dict) and name != "$or":
-            _check_node(rules)
-        elif isinstance(rules, list) and rules:
-            check = _check_node if name == "$or" else _check_rule
-            for rule in rules:
-                check(rule)
-        else:
-            raise ValueError(f"filter pattern: {name!r} needs a list of rules, got {rules!r}")
-
-
-def _check_rule(rule: Any) -> None:
-    if _is_scalar(rule):
-        return
-    if not isinstance(rule, dict) or len(rule) != 1:
-        raise ValueError(f"filter rule: expected a value or one operator, got {rule!r}")
-    ((name, argument),) = rule.items()
-    accepts = _is_truth if name == "exists" else _OPERATORS[name].accepts if name in _OPERATORS else None
-    if accepts is None or not accepts(argument):
-        raise ValueError(f"filter rule not known to Lambda: {rule!r}")
-
-
-def matches(pattern: Pattern, node: Any) -> bool:
-    """Every name in the pattern must match, names that it doesn't mention are ignored.
-
-    Page invocation-eventfiltering. Under a list any element may match, as in the `Organizations` example of
-    page with-ddb-filtering.
-    """
-    if isinstance(node, list):
-        return any(matches(pattern, element) for element in node)
-    return all(_matches_name(name, rules, node) for name, rules in pattern.items())
-
-
-def _matches_name(name: str, rules: Any, node: Any) -> bool:
-    if name == "$or":
-        return any(matches(alternative, node) for alternative in rules)
-    value = node.get(name, {}) if isinstance(node, dict) else {}
-    if isinstance(rules, dict):
-        return matches(rules, value)
-    return any(_matches_rule(rule, _leaves(value)) for rule in rules)
-
-
-def _matches_rule(rule: Any, leaves: list[Any]) -> bool:
-    """Exists only sees leaves; an intermediate node counts as absent (page with-ddb-filtering).
-
-    Seen: so `exists: false` on an attribute that is there, but without its type, matches every record.
-    """
-    if not isinstance(rule, dict):
-        return any(_same(leaf, rule) for leaf in leaves)
-    ((name, argument),) = rule.items()
-    if name == "exists":
-        return bool(leaves) is argument
-    return any(_OPERATORS[name].matches(leaf, argument) for leaf in leaves)
-
-
-def _leaves(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return []
-    if isinstance(value, list):
-        return [leaf for element in value for leaf in _leaves(element)]
-    return [value]
-
-
-# Properties
-
-_RANGES = {
-    "BatchSize": (100, 1, 10_000),
-    "MaximumBatchingWindowInSeconds": (0, 0, 300),
-    "MaximumRetryAttempts": (-1, -1, 10_000),
-    "MaximumRecordAgeInSeconds": (-1, -1, 604_800),
-}
-_FIXED = {"ParallelizationFactor": 1, "TumblingWindowInSeconds": 0, "Enabled": True}
-_READ = {"BisectBatchOnFunctionError", "FunctionResponseTypes", "FilterCriteria", "StartingPosition"}
-_ABOUT_OTHERS = {"EventSourceArn", "Stream", "FunctionName", "DestinationConfig"}
-_ABOUT_OTHERS |= {"KmsKeyArn", "MetricsConfig", "Tags"}
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The properties with the defaults of page services-ddb-params."""
-
-    batch_size: int
-    window: int
-    retries: int
-    oldest: float
-    bisect: bool
-    partial: bool
-    patterns: tuple[Pattern, ...]
-    from_latest: bool
-
-    @classmethod
-    def read(cls, properties: Mapping[str, Any]) -> Settings:
-        _check_names(properties)
-        age = _number(properties, "MaximumRecordAgeInSeconds")
-        if 0 <= age < 60:
-            # CloudFormation's page on the property: inside the range, yet not allowed.
-            raise ValueError(f"MaximumRecordAgeInSeconds: {age} is below 60")
-        return cls(
-            batch_size=_number(properties, "BatchSize"),
-            window=_number(properties, "MaximumBatchingWindowInSeconds"),
-            retries=_number(properties, "MaximumRetryAttempts"),
-            # -1 means until the record expires, and a stream keeps its records for 24 hours.
-            oldest=RETENTION if age < 0 else min(age, RETENTION),
-            bisect=_choice(properties, "BisectBatchOnFunctionError", [False, True], False),
-            partial=_choice(properties, "FunctionResponseTypes", [[], ["ReportBatchItemFailures"]], []) != [],
-            patterns=_patterns(properties.get("FilterCriteria") or {}),
-            from_latest=_choice(properties, "StartingPosition", ["TRIM_HORIZON", "LATEST"], None) == "LATEST",
-        )
-
-
-def _check_names(properties: Mapping[str, Any]) -> None:
-    """A misspelt property would silently be its default, so it is refused; so is what isn't modelled."""
-    unknown = sorted(properties.keys() - _RANGES.keys() - _FIXED.keys() - _READ - _ABOUT_OTHERS)
-    if unknown:
-        raise ValueError(f"not a property of a DynamoDB stream mapping: {', '.join(unknown)}")
-    for name, value in _FIXED.items():
-        if properties.get(name, value) != value:
-            raise ValueError(f"not modelled: {name} = {properties[name]!r}")
-
-
-def _number(properties: Mapping[str, Any], name: str) -> int:
-    default, low, high = _RANGES[name]
-    value = properties.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ValueError(f"{name}: {value!r} is not a whole number from {low} to {high}")
-    return value
-
-
-def _choice(properties: Mapping[str, Any], name: str, allowed: list[Any], default: Any) -> Any:
-    value = properties.get(name, default)
-    if value not in allowed:
-        raise ValueError(f"{name}: {value!r} is none of {allowed}")
-    return value
-
-
-def _patterns(criteria: Mapping[str, Any]) -> tuple[Pattern, ...]:
-    """At most five filters (page invocation-eventfiltering)."""
-    filters = criteria.get("Filters", [])
-    if len(filters) > FILTERS_LIMIT:
-        raise ValueError(f"{len(filters)} filters, at most {FILTERS_LIMIT} are allowed")
-    return tuple(parse_pattern(each["Pattern"]) for each in filters)
-
-
-# The mapping
 
 
 @dataclass
@@ -462,10 +115,10 @@ class StreamMapping:
         """
         for record in records:
             self._check_order(record)
-            if self.settings.from_latest and _created(record) < self._made:
+            if self.settings.from_latest and created_at(record) < self._made:
                 self.missed.append(sequence_of(record))
             elif self._wanted(record):
-                self._waiting.append(_Waiting(record, self.clock(), _json_size(record)))
+                self._waiting.append(_Waiting(record, self.clock(), json_size(record)))
             else:
                 self.filtered.append(sequence_of(record))
 
@@ -581,7 +234,7 @@ class StreamMapping:
         """
         limit = self.clock() - self.settings.oldest
         ages = enumerate(batch.records)
-        count = next((i for i, record in ages if _created(record) >= limit), len(batch.records))
+        count = next((i for i, record in ages if created_at(record) >= limit), len(batch.records))
         if count:
             self._discard(_Batch(batch.records[:count]), "RecordAgeExceeded", batch.tries + 1, None)
             del batch.records[:count]
@@ -626,8 +279,8 @@ class StreamMapping:
                 "shardId": SHARD_ID,
                 "startSequenceNumber": batch.sequences[0],
                 "endSequenceNumber": batch.sequences[-1],
-                "approximateArrivalOfFirstRecord": _iso(_created(batch.records[0]), "seconds"),
-                "approximateArrivalOfLastRecord": _iso(_created(batch.records[-1]), "seconds"),
+                "approximateArrivalOfFirstRecord": _iso(created_at(batch.records[0]), "seconds"),
+                "approximateArrivalOfLastRecord": _iso(created_at(batch.records[-1]), "seconds"),
                 "batchSize": len(batch.records),
                 "streamArn": batch.records[0]["eventSourceARN"],
             },

@@ -9,7 +9,8 @@ from task_reporter.deadline import NO_DEADLINE, Deadline
 from task_reporter.history import Applied
 from task_reporter.rows import Key, Row, Value, key_of, to_attribute, to_key
 from task_reporter.writes import Write
-from tests.models.stream_mapping import FakeClock, Record, stream_record
+from tests.models.stream_mapping import FakeClock
+from tests.models.stream_records import Record, stream_record
 from tests.models.table import Table
 
 FIRST_SEQUENCE = 4_421_584_500_000_000_017_450_439_000

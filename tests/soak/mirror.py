@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from task_reporter.rows import Key, Row, from_item, key_of, to_attribute, to_key
-from tests.models.stream_mapping import Record, stream_record
+from tests.models.stream_records import Record, stream_record
 
 FIRST_SEQUENCE = 4_421_584_500_000_000_017_450_439_000
 Action = tuple[str, Mapping[str, Any]]

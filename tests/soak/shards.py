@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from tests.models.stream_mapping import FakeClock, Record, StreamMapping, matches, parse_pattern
+from tests.models.filter_patterns import matches, parse_pattern
+from tests.models.stream_mapping import FakeClock, StreamMapping
+from tests.models.stream_records import Record
 from tests.soak.edge import FORESEEN
 from tests.template import event_properties
 

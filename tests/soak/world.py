@@ -19,7 +19,8 @@ from task_reporter.rows import Key
 from task_reporter.stream import key_in, settle
 from task_reporter.topic import Topic
 from tests.models.sns import TOPIC
-from tests.models.stream_mapping import FakeClock, Record, sequence_of
+from tests.models.stream_mapping import FakeClock
+from tests.models.stream_records import Record, sequence_of
 from tests.soak.dynamodb import DynamoDb, Engine
 from tests.soak.ec2 import Ec2
 from tests.soak.edge import FORESEEN, Edge, Plan, Process

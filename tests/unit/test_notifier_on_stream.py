@@ -16,7 +16,8 @@ from task_reporter.life import Poll
 from task_reporter.redriving import touches
 from task_reporter.rows import Row
 from tests.models.sns import FakeSns, Request, is_plain, told_in
-from tests.models.stream_mapping import FakeClock, StreamMapping, sequence_of
+from tests.models.stream_mapping import FakeClock, StreamMapping
+from tests.models.stream_records import sequence_of
 from tests.models.streamed_table import StreamedTable
 from tests.template import event_properties
 from tests.unit.deployed_notifier import deployed

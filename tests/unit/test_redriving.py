@@ -15,8 +15,8 @@ from task_reporter.rows import Key
 from task_reporter.times import moment, stamp
 from task_reporter.topic import Topic
 from tests.canned_ec2 import canned_ec2, no_pauses, told
+from tests.models.filter_patterns import matches, parse_pattern
 from tests.models.sns import TOPIC, FakeSns
-from tests.models.stream_mapping import matches, parse_pattern
 from tests.models.streamed_table import StreamedTable
 from tests.models.table import DynamoDb, Table
 from tests.template import event_properties

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from task_reporter.errors import NotAnnouncedError, UnreadableRecordError
 from task_reporter.rows import Key
 from task_reporter.stream import key_in, settle
-from tests.models.stream_mapping import matches, parse_pattern, sequence_of
+from tests.models.filter_patterns import matches, parse_pattern
+from tests.models.stream_records import sequence_of
 from tests.models.streamed_table import StreamedTable
 from tests.template import event_properties
 from tests.unit.finished import SCOPE, key, row

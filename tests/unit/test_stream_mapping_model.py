@@ -10,18 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.models.stream_mapping import (
-    PAYLOAD_LIMIT,
-    RETENTION,
-    STREAM_ARN,
-    FakeClock,
-    Record,
-    StreamMapping,
-    matches,
-    parse_pattern,
-    sequence_of,
-    stream_record,
-)
+from tests.models.filter_patterns import matches, parse_pattern
+from tests.models.mapping_properties import RETENTION
+from tests.models.stream_mapping import PAYLOAD_LIMIT, FakeClock, StreamMapping
+from tests.models.stream_records import STREAM_ARN, Record, sequence_of, stream_record
 
 Function = Callable[[dict[str, Any]], object]
 

@@ -28,7 +28,7 @@ from task_reporter.recorder import Recorded
 from task_reporter.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, Row
 from task_reporter.settings import notifier_settings, recorder_settings
 from task_reporter.writes import Insert
-from tests.models.stream_mapping import matches, parse_pattern
+from tests.models.filter_patterns import matches, parse_pattern
 from tests.template import default, event_properties, properties, table_properties, template
 
 TEXT = (ROOT / "template.yaml").read_text()
