@@ -7,11 +7,15 @@ alone costs some 130 ms of a cold start. What is cut is data that botocore reads
 import gzip
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
 from typing import Any
 
 MODEL, PAGINATORS, RULES = "service-2.json", "paginators-1.json", "endpoint-rule-set-1.json"
+ABOUT_ENDPOINTS = "operationContextParams"
+"""What of an operation's input botocore looks for before each request, in case it names another account's table by its
+ARN. Ours go by name, and in a full transaction that search takes longer than to make JSON of it.
+https://docs.aws.amazon.com/sdkref/latest/guide/feature-account-endpoints.html"""
 GLOBAL = ("partition", "partitionName", "regionRegex", "dnsSuffix", "defaults", "regions")
 """What a partition says besides its services."""
 
@@ -42,7 +46,7 @@ def of_operations(model: dict[str, Any], operations: set[str]) -> dict[str, Any]
 
     Raises KeyError where the service has no such operation.
     """
-    kept = {name: without_prose(model["operations"][name]) for name in sorted(operations)}
+    kept = {name: without_prose(without(ABOUT_ENDPOINTS, model["operations"][name])) for name in sorted(operations)}
     shapes = {name: without_prose(model["shapes"][name]) for name in reached(model["shapes"], named_in(kept))}
     return chosen(model, {"version", "metadata", "clientContextParams"}) | {"operations": kept, "shapes": shapes}
 
@@ -88,7 +92,12 @@ def of_services(endpoints: dict[str, Any], services: set[str]) -> dict[str, Any]
     return endpoints | {"partitions": partitions}
 
 
-def chosen(whole: dict[str, Any], names: set[str]) -> dict[str, Any]:
+def without(name: str, whole: dict[str, Any]) -> dict[str, Any]:
+    """``whole`` without its entry ``name``, if it has one."""
+    return chosen(whole, whole.keys() - {name})
+
+
+def chosen(whole: dict[str, Any], names: Set[str]) -> dict[str, Any]:
     """The entries of ``whole`` that are ``names``."""
     return {name: value for name, value in whole.items() if name in names}
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import botocore
 import pytest
+from botocore.endpoint_provider import EndpointProvider
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
 from botocore.parsers import ResponseParserError, ResponseParserFactory
@@ -223,6 +224,27 @@ def test_an_operation_that_a_service_does_not_have_stops_the_build(tmp_path: Pat
 def test_no_prose_of_the_models_is_shipped(library: Path) -> None:
     models = (library / "botocore" / "data").glob("*/*/service-2.json")
     assert not any('"documentation":"' in model.read_text() for model in models)
+
+
+@pytest.mark.parametrize("service", CALLED)
+def test_no_request_is_searched_for_what_tells_its_endpoint(library: Path, service: str) -> None:
+    """botocore would go through all writes of a transaction for that, before each one."""
+    cut, _ = models_of(service, library / "botocore" / "data")
+    assert [name for name in CALLED[service] if cut.operation_model(name).operation_context_parameters] == []
+
+
+@pytest.mark.parametrize("account", [None, "123456789012"])
+def test_the_name_of_a_table_tells_no_endpoint_anyway(account: str | None) -> None:
+    """Only an ARN would: it names an account, whose own endpoint the request then goes to."""
+    rules, partitions = Loader().load_service_model("dynamodb", "endpoint-rule-set-1"), Loader().load_data("partitions")
+    here = {"Region": "eu-west-1", "UseFIPS": False, "UseDualStack": False, "AccountIdEndpointMode": "preferred"}
+    here |= {"AccountId": account} if account else {}
+    arn = "arn:aws:dynamodb:eu-west-1:210987654321:table/history"
+    unasked, by_name, by_arn = (
+        EndpointProvider(rules, partitions).resolve_endpoint(**here, **asked).url
+        for asked in ({}, {"ResourceArnList": ["history"] * 2}, {"ResourceArnList": [arn]})
+    )
+    assert unasked == by_name != by_arn
 
 
 def shape(model: Any, above: tuple[str, ...] = ()) -> Any:
