@@ -29,13 +29,16 @@ class UnavailableError(Exception):
 
 
 @contextmanager
-def dynamodb_local(folder: Path, java_options: Sequence[str] = QUICK) -> Iterator[str]:
-    """The endpoint of a DynamoDB Local that keeps all in memory. Raises UnavailableError, StepFailed."""
+def dynamodb_local(folder: Path, java_options: Sequence[str] = QUICK, wrapper: Sequence[str] = ()) -> Iterator[str]:
+    """The endpoint of a DynamoDB Local that keeps all in memory, started by ``wrapper`` if there is one.
+
+    Raises UnavailableError, StepFailed.
+    """
     libraries, port, log = fetched(folder), free_port(), folder / "dynamodb-local.log"
     places = [f"-Djava.io.tmpdir={folder}", f"-Djava.library.path={libraries}", "-cp", f"{libraries}/*"]
     java = ["java", *java_options, *places, str(HERE / "Loopback.java")]
     options = ["-inMemory", "-disableTelemetry", "-port", str(port)]
-    with running([*java, *options], outside() | {"DDB_LOCAL_TELEMETRY": "0"}, folder, log) as child:
+    with running([*wrapper, *java, *options], outside() | {"DDB_LOCAL_TELEMETRY": "0"}, folder, log) as child:
         for _ in range(START_PATIENCE * 20):
             if answers(f"http://127.0.0.1:{port}"):
                 break
