@@ -9,10 +9,15 @@ from tests.bench.ec2_lists import listed
 from tests.canned_ec2 import Answer, canned_ec2
 
 
+PYTHONS_OWN = (700, 10, 10)
+"""What Python 3.11 and 3.12 start with; a test that ran before, in the same process, may have prepared clients."""
+
+
 @pytest.fixture
 def searches():
-    """One entry for each time that Python looked for unreachable objects."""
+    """One entry for each time that Python looked for unreachable objects, as often as it does unless told."""
     seen, thresholds = [], gc.get_threshold()
+    gc.set_threshold(*PYTHONS_OWN)
 
     def note(phase, _about):
         if phase == "start":
@@ -25,11 +30,11 @@ def searches():
 
 
 def test_a_large_answer_is_not_looked_through_for_garbage_while_it_is_parsed(searches):
-    with canned_ec2(Answer(listed(2000))) as ec2:
+    with canned_ec2(Answer(listed(5000))) as ec2:
         client = ec2.client()
         searches.clear()
         client.describe_bundle_tasks()
         unprepared = len(searches)
         aws.prepare([client])
         client.describe_bundle_tasks()
-    assert len(searches) - unprepared < unprepared / 4
+    assert len(searches) - unprepared < unprepared / 2
