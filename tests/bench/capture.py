@@ -17,8 +17,6 @@ QUICKER = 0.1
 SIZES = 3000, 10_000
 """Tasks. Each is measured once: the other side takes minutes."""
 FUNCTION_MB = 256
-
-
 WARM_UPS = 3, 300
 """How often ours captures the smaller number first, and how many tasks theirs captures: the engine is slower while it
 is new, the more so on one processor."""
