@@ -8,7 +8,6 @@ from task_reporter import aws
 from tests.bench.ec2_lists import listed
 from tests.canned_ec2 import Answer, canned_ec2
 
-
 PYTHONS_OWN = (700, 10, 10)
 """What Python 3.11 and 3.12 start with; a test that ran before, in the same process, may have prepared clients."""
 

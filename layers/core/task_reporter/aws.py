@@ -20,8 +20,8 @@ UNCHECKED = {"dynamodb"}
 botocore does with it. Every value is made by ``rows.to_attribute``, and DynamoDB itself says what it can't take."""
 
 OBJECTS_BETWEEN_SEARCHES = 20_000
-"""New objects before Python looks for unreachable ones. At its own 700 or 2,000 it looks through a large answer of EC2's
-again and again while that is parsed: a seventh of the time with Python 3.11, a fourteenth from 3.12 on.
+"""New objects before Python looks for unreachable ones. At its own 700 or 2,000 it looks through a large answer again
+and again while that is parsed: a seventh of the time with Python 3.11, a fourteenth from 3.12 on.
 https://docs.python.org/3/library/gc.html#gc.set_threshold"""
 
 
