@@ -353,3 +353,61 @@ def test_the_layer_alone_imports_both_handlers_and_makes_their_clients(library: 
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {"handlers": [True, True], "elsewhere": [], "boto3": False}
+
+
+ASK = """
+import json, sys
+sys.path[:0] = sys.argv[1:]
+from task_reporter import aws
+
+class Seen(Exception):
+    pass
+
+def see(request, **_):
+    raise Seen(request.url, request.headers["Authorization"].decode().split(",")[0].partition("/")[2])
+
+def asked(service, region, operation, arguments):
+    client = aws.client(service, region_name=region)
+    client.meta.events.register("before-send", see)
+    try:
+        getattr(client, operation)(**arguments)
+    except Seen as seen:
+        return seen.args
+
+requests = {
+    "dynamodb": ("transact_write_items", {"TransactItems": [{"Put": {"TableName": "t", "Item": {"id": {"S": "1"}}}}]}),
+    "ec2": ("describe_bundle_tasks", {}),
+    "sns": ("get_topic_attributes", {"TopicArn": "arn:aws:sns:eu-west-1:123456789012:t"}),
+}
+regions = ["eu-west-1", "us-gov-west-1", "cn-north-1", "us-iso-east-1", "eusc-de-east-1", "xy-unknown-1"]
+seen = {region: {name: asked(name, region, *request) for name, request in requests.items()} for region in regions}
+print(json.dumps(seen))
+"""
+
+
+@pytest.mark.parametrize(
+    "wishes",
+    [
+        {},
+        {"AWS_USE_FIPS_ENDPOINT": "true"},
+        {"AWS_USE_DUALSTACK_ENDPOINT": "true"},
+        {"AWS_ACCOUNT_ID": "123456789012"},
+        {"AWS_ENDPOINT_URL_SNS": "http://localhost:4566"},
+    ],
+    ids=" ".join,
+)
+def test_the_layer_asks_where_the_whole_of_botocore_does(library: Path, wishes: dict[str, str]) -> None:
+    """In every partition, signed for the same region and service, whatever kind of endpoint an account asks for."""
+    environment = {"PATH": "/usr/bin:/bin", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"} | wishes
+    cut, whole = (
+        subprocess.run(
+            [sys.executable, *options, "-B", "-c", ASK, *path],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment,
+        ).stdout
+        for options, path in ((["-I", "-S"], [str(library)]), ([], []))
+    )
+    assert cut == whole
+    assert all(all(asked.values()) for asked in json.loads(cut).values())
