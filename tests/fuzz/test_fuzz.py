@@ -100,7 +100,7 @@ def first_only(projected: projection.Projected) -> projection.Projected:
 
 
 def all_named(projected: projection.Projected) -> projection.Projected:
-    return replace(projected, names_all=True)
+    return replace(projected, nameless=set())
 
 
 @pytest.mark.parametrize("defect", DEFECTS)

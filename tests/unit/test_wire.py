@@ -107,15 +107,47 @@ def test_what_runs_is_not_lost_because_of_it(lists: str) -> None:
     assert table.rows == before
 
 
-def test_what_has_no_id_may_be_any_that_runs() -> None:
+BUNDLES = {"a": "i-0a1b2c3d4e5f60718", "b": "i-0f9e8d7c6b5a40312", "c": None}
+"""Three running bundle tasks' ids, short, and the instances that EC2 said they are of."""
+
+
+def running(name: str, instance: str | None) -> str:
+    """One running task in a list."""
+    about = f"<instanceId>{instance}</instanceId>" if instance else ""
+    return f"<item><bundleId>{name}</bundleId>{about}<state>bundling</state></item>"
+
+
+def missing_beside(*nameless: str | None) -> set[str]:
+    """Which of ``BUNDLES`` are missing when EC2 twice lists only tasks without an id, of these instances."""
     table = Table()
-    a_poll(table, told("bundling"), 0)
-    nameless = ITEM.replace("bun-2a4e041c", "")
-    for minute in (20, 40):
-        [problem] = a_poll(table, answer(LIST.format(nameless)), minute)
-        assert "without an id" in problem
-    [row] = [row for row in table.rows.values() if row["task_id"] == "bun-2a4e041c"]
-    assert "missing_since" not in row
-    for minute in (45, 59):
-        a_poll(table, told("empty"), minute)
-    assert "missing_since" in table.rows[next(key for key in table.rows if key.task_id == "bun-2a4e041c")]
+    a_poll(table, answer(LIST.format("".join(running(*bundle) for bundle in BUNDLES.items()))), 0)
+    for minute in (5, 9):
+        problems = a_poll(table, answer(LIST.format("".join(running("", one) for one in nameless))), minute)
+        assert ["without an id" in problem for problem in problems] == [True] * len(nameless)
+    return {key.task_id for key, row in table.rows.items() if "missing_since" in row}
+
+
+@pytest.mark.parametrize(
+    ("nameless", "missing"),
+    [
+        ((), {"a", "b", "c"}),
+        ((None,), set()),
+        ((BUNDLES["a"],), {"b"}),
+        (("i-0123456789abcdef0",), {"a", "b"}),
+        ((BUNDLES["a"], BUNDLES["b"]), set()),
+        ((BUNDLES["a"], None), set()),
+    ],
+)
+def test_what_has_no_id_may_be_any_of_its_instance(nameless: tuple[str | None, ...], missing: set[str]) -> None:
+    assert missing_beside(*nameless) == missing
+
+
+def test_a_task_without_an_id_that_stays_keeps_nobody_else_from_being_lost() -> None:
+    table = Table()
+    a_poll(table, answer(LIST.format(running("a", BUNDLES["a"]) + running("b", BUNDLES["b"]))), 0)
+    for minute in (5, 25, 45):
+        a_poll(table, answer(LIST.format(running("", BUNDLES["a"]))), minute)
+    outcomes = {key.task_id: row.get("outcome") for key, row in table.rows.items() if key.task_id in BUNDLES}
+    assert outcomes == {"a": None, "b": "lost"}
+    a_poll(table, answer(LIST.format(running("b", BUNDLES["b"]))), 46)
+    assert "missing_since" in next(row for key, row in table.rows.items() if key.task_id == "a")

@@ -30,12 +30,18 @@ LONGEST_OTHER = 8192
 class Projected:
     """The tasks of one answer, each once, and a sentence for each that can't be kept.
 
-    ``names_all``: each has an id. Where one has none, it may be any of those that seem not to be listed.
+    ``nameless`` are the resources of those that have no id, None where that is unknown too.
     """
 
     tasks: list[Row] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    names_all: bool = True
+    nameless: set[Value | None] = field(default_factory=set)
+
+    def may_hold(self, row: Row) -> bool:
+        """Whether one of the nameless tasks may be that of ``row``: a task's resource is the same all its life."""
+        if "resource_id" not in row:
+            return bool(self.nameless)
+        return not self.nameless.isdisjoint({row["resource_id"], None})
 
 
 def project(kind: Kind, answers: Iterable[Mapping[str, Any]]) -> Projected:
@@ -44,16 +50,18 @@ def project(kind: Kind, answers: Iterable[Mapping[str, Any]]) -> Projected:
     Raises MalformedAnswerError where an answer does not hold the list.
     """
     best: dict[str, Row] = {}
-    problems, names_all = [], True
+    problems: list[str] = []
+    nameless: set[Value | None] = set()
     for raw in (raw for answer in answers for raw in _listed(kind, answer)):
         task = _clean(raw)
-        names_all = names_all and "task_id" in task
+        if "task_id" not in task:
+            nameless.add(task.get("resource_id"))
         if problem := _unkeepable(kind, task):
             problems.append(problem)
             continue
         task_id = str(task["task_id"])
         best[task_id] = max(best.get(task_id, task), task, key=lambda seen: _how_far(kind, seen))
-    return Projected(list(best.values()), problems, names_all)
+    return Projected(list(best.values()), problems, nameless)
 
 
 def _listed(kind: Kind, answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -79,9 +79,8 @@ def record(
     rows = history.read([beat, *tasks], deadline)
     recorded = Recorded(kind.name, projected.tasks, problems=list(projected.problems), heartbeat=rows.get(beat))
     writes = [next_write(kind, task, rows.get(key), poll) for key, task in tasks.items()]
-    if projected.names_all:
-        gone = (row for row in running if row.get("kind") == kind.name and key_of(row) not in tasks)
-        writes += [write_unlisted(kind, row, poll) for row in gone]
+    unlisted = (row for row in running if row.get("kind") == kind.name and key_of(row) not in tasks)
+    writes += [write_unlisted(kind, row, poll) for row in unlisted if not projected.may_hold(row)]
     _apply(recorded, [write for write in writes if write], history, deadline)
     try:
         _decide_anew(kind, recorded, tasks, rows, history, poll, deadline)
