@@ -39,6 +39,10 @@ def with_mail(maildir: mailbox.Maildir) -> Any:
         attributes: Any = None,
         **rest: Any,
     ) -> None:
+        if structure == "json":
+            # "Message attributes are sent only when the message structure is String, not JSON."
+            # https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
+            attributes = None
         fan_out(topic, message_id, message, subject, structure, attributes, **rest)
         text = sns._resolve_message_for_protocol(message, structure, "email")
         for subscription in sns._topic_by_arn_any_scope(topic)["subscriptions"]:

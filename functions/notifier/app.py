@@ -13,15 +13,14 @@ from task_reporter.figures import NAMESPACE, emit
 from task_reporter.history import History
 from task_reporter.notice_figures import figures_of_notices
 from task_reporter.notifier import Announced, Policy, announce
+from task_reporter.patience import PUBLISH, Patience
 from task_reporter.rows import Key
 from task_reporter.settings import NotifierSettings, notifier_settings
 from task_reporter.stream import settle
+from task_reporter.subscribers import audience_of
 from task_reporter.topic import Topic
 
-logger = Logger(service="notifier")
-
-SERVICES = ("dynamodb", "sns")
-"""What the notifier talks to."""
+logger = Logger(service="notifier", use_rfc3339=True)  # Lambda reads no level from a line with another time format
 
 
 @cache
@@ -31,9 +30,9 @@ def settings() -> NotifierSettings:
 
 
 @cache
-def client(service: str) -> Any:
+def client(service: str, patience: Patience | None = None) -> Any:
     """The client for ``service``, kept while the function is warm."""
-    return aws.client(service)
+    return aws.client(service, patience)
 
 
 @cache
@@ -47,11 +46,13 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     """Announce what the batch's rows await; answers the records that failed, for Lambda to bring them again."""
     policy = Policy(settings().digest_above, settings().retention_days)
     deadline = Deadline(context.get_remaining_time_in_millis)
-    dynamodb, sns = map(client, SERVICES)
-    history, topic = History(dynamodb, settings().table), Topic(sns, settings().topic)
+    history, publisher = History(client("dynamodb"), settings().table), client("sns", PUBLISH)
+    # A connection that was idle between two batches may be dead, and a Publish that meets that is not sent again.
+    publisher.close()
+    topic = Topic(publisher, settings().topic)
 
     def announce_and_report(keys: Sequence[Key]) -> Mapping[Key, Exception]:
-        announced = announce(keys, history, topic, policy, deadline)
+        announced = announce(own(keys), history, topic, policy, deadline, must_wait=notices_must_wait)
         report(announced)
         emit(metrics(), figures_of_notices(announced))
         return announced.failed
@@ -59,13 +60,39 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     return settle(event["Records"], announce_and_report)
 
 
+def own(keys: Sequence[Key]) -> list[Key]:
+    """Those of ``keys`` that stand under the stack's own scope.
+
+    The role may read no others, and one of them would get a whole batch of reads denied.
+    """
+    for key in keys:
+        if key.scope != settings().scope:
+            logger.warning("a row of another scope was left alone", task=key.task_id, scope=key.scope)
+    return [key for key in keys if key.scope == settings().scope]
+
+
+def notices_must_wait() -> bool:
+    """Whether nobody would get a notice now. Where SNS does not say, it is published."""
+    audience = audience_of(client("sns"), settings().topic, settings().email_subscription)
+    if audience.problem:
+        logger.warning("subscribers were not counted", reason=audience.problem)
+    return audience.must_wait
+
+
 def report(announced: Announced) -> None:
     """Log which tasks were announced, and which were not and why."""
     for notice in announced.notices:
         logger.info("announced", tasks={str(row["task_id"]): row["outcome"] for row in notice.rows})
+    if announced.waiting:
+        waiting = [key.task_id for key in announced.waiting]
+        logger.warning("nobody has confirmed a subscription, so these notices wait", tasks=waiting)
+    for key, problem in announced.problems.items():
+        logger.error("told in its plainest form", task=key.task_id, scope=key.scope, reason=problem)
     for key, reason in announced.failed.items():
-        logger.error("not announced or not marked", task=key.task_id, scope=key.scope, reason=str(reason))
+        logger.error("not announced", task=key.task_id, scope=key.scope, reason=str(reason))
+    for key, reason in announced.unmarked.items():
+        logger.error("perhaps announced, not marked", task=key.task_id, scope=key.scope, reason=str(reason))
 
 
 if aws.is_initialising(environ):
-    aws.prepare([client(service) for service in SERVICES])
+    aws.prepare([client("dynamodb"), client("sns"), client("sns", PUBLISH)])

@@ -1,5 +1,6 @@
 """Schedule → EC2 → projection → history."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import cache
@@ -11,15 +12,17 @@ from aws_lambda_powertools import Logger, Metrics
 from task_reporter import aws, times
 from task_reporter.deadline import Deadline
 from task_reporter.figures import NAMESPACE, emit
+from task_reporter.heartbeat import not_logged_yet
 from task_reporter.history import History
 from task_reporter.life import Poll
-from task_reporter.poll_figures import figures_of_poll
+from task_reporter.poll_figures import figures_of_endings, figures_of_poll
 from task_reporter.polling import record_all
 from task_reporter.recorder import Recorded
 from task_reporter.settings import RecorderSettings, recorder_settings
-from task_reporter.subscribers import subscribers
+from task_reporter.subscribers import Audience, audience_of
+from task_reporter.writes import Write
 
-logger = Logger(service="recorder")
+logger = Logger(service="recorder", use_rfc3339=True)  # Lambda reads no level from a line with another time format
 
 SERVICES = ("ec2", "dynamodb", "sns")
 """What the recorder talks to."""
@@ -54,18 +57,19 @@ def pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(3)
 
 
-def confirmed_subscribers(sns: Any) -> int | None:
-    """How many listen to the topic; None where SNS does not say, which costs the poll nothing."""
-    try:
-        return subscribers(sns, settings().topic).confirmed
-    except Exception as error:  # whatever it is, what was recorded is recorded
-        logger.warning("subscribers were not counted", reason=type(error).__name__)
-        return None
+def audience(sns: Any) -> Audience:
+    """Who listens to the topic; where SNS does not say, that costs the poll nothing."""
+    found = audience_of(sns, settings().topic, settings().email_subscription)
+    if found.problem:
+        logger.warning("subscribers were not counted", reason=found.problem)
+    return found
 
 
 def report(recorded: Recorded) -> None:
-    """Log a poll's numbers, and the ids whose end it recorded."""
+    """Log a poll's numbers, the ids whose end it recorded, and once each task that can't be kept."""
     logger.info("polled", kind=recorded.kind, **recorded.summary(), tasks=recorded.ended)
+    for sentence in not_logged_yet(recorded.unkeepable, recorded.heartbeat):
+        logger.warning("a task can't be kept", kind=recorded.kind, reason=sentence)
 
 
 @logger.inject_lambda_context
@@ -75,16 +79,24 @@ def handler(_event: Any, context: Any) -> dict[str, Any]:
     deadline = Deadline(context.get_remaining_time_in_millis)
     # Clients are made before threads begin: botocore makes them in one thread at a time.
     ec2, dynamodb, sns = map(client, SERVICES)
-    listening = pool().submit(confirmed_subscribers, sns)
+    history = History(dynamodb, settings().table)
+    listening = pool().submit(audience, sns)
+
+    def count(written: Sequence[Write]) -> None:
+        """Should the time run out later in this poll, what it recorded is counted."""
+        emit(metrics(), figures_of_endings(written, poll.now))
+
     try:
-        polled = record_all(settings().kinds, ec2, History(dynamodb, settings().table), poll, deadline, report, pool())
+        polled = record_all(
+            settings().kinds, ec2, history, poll, deadline, report, pool(), listening.result, on_written=count
+        )
     finally:
-        confirmed = listening.result()  # nothing is left running between two polls
+        listening.result()  # nothing is left running between two polls
     if polled.redriven:
         logger.info("redriven", rows=polled.redriven)
     if polled.blind_seconds:
         logger.warning("a task could have come and gone unseen", seconds_without_a_good_poll=polled.blind_seconds)
-    emit(metrics(), figures_of_poll(polled, poll, confirmed))
+    emit(metrics(), figures_of_poll(polled, poll))
     return polled.summary()
 
 

@@ -17,6 +17,8 @@ from botocore.validate import validate_parameters
 
 TOPIC = "arn:aws:sns:us-east-2:123456789012:notices"
 LARGEST = 262_144
+MOST_ATTRIBUTES = 10
+"""More of them are discarded where SNS delivers raw messages to SQS."""
 
 Request = Mapping[str, Any]
 
@@ -27,12 +29,17 @@ class FakeSns:
     requests    all that were sent, also those that were refused
     accepted    those that SNS took
     error       answers the error to raise for a request that is right, if any: a code or an exception
+    subscribed  how many subscriptions are confirmed and pending, or the error where SNS does not say
+
+    What was accepted while nobody had confirmed went to nobody: ``dropped`` has it.
     """
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self.accepted: list[Request] = []
+        self.dropped: list[Request] = []
         self.error: Callable[[Request], str | Exception | None] = lambda request: None
+        self.subscribed: tuple[int, int] | Exception = (1, 0)
 
     def publish(self, **request: Any) -> dict[str, str]:
         self.requests.append(request)
@@ -40,7 +47,19 @@ class FakeSns:
         if error:
             raise error if isinstance(error, Exception) else refusal(error)
         self.accepted.append(request)
+        if isinstance(self.subscribed, tuple) and not self.subscribed[0]:
+            self.dropped.append(request)
         return {"MessageId": f"message-{len(self.accepted)}"}
+
+    def get_topic_attributes(self, TopicArn: str) -> dict[str, Any]:
+        assert TopicArn == TOPIC
+        if isinstance(self.subscribed, Exception):
+            raise self.subscribed
+        confirmed, pending = map(str, self.subscribed)
+        return {"Attributes": {"SubscriptionsConfirmed": confirmed, "SubscriptionsPending": pending}}
+
+    def close(self) -> None:
+        """Connections are closed; the next request makes a new one."""
 
     @property
     def told(self) -> list[tuple[str, str]]:
@@ -54,14 +73,28 @@ def refusal(code: str, message: str = "no") -> ClientError:
 
 
 def told_in(request: Request) -> list[tuple[str, str]]:
-    """Task and outcome of each task in the notice, from its body for machines."""
-    data = json.loads(json.loads(request["Message"])["default"])
+    """Task and outcome of each task in the notice, from its JSON for machines."""
+    data = detail(request)
     return [(task["task_id"], task["outcome"]) for task in data.get("tasks", [data])]
+
+
+def detail(request: Request) -> Any:
+    """The JSON for machines, as a subscriber gets it.
+
+    "Message attributes are sent only when the message structure is String, not JSON."
+    https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
+    """
+    return json.loads(delivered_attributes(request)["detail"]["StringValue"])
+
+
+def delivered_attributes(request: Request) -> Mapping[str, Any]:
+    """The attributes that reach subscribers and their filter policies."""
+    return {} if request.get("MessageStructure") == "json" else request.get("MessageAttributes", {})
 
 
 def is_plain(request: Request) -> bool:
     """Whether the notice is in its plainest form."""
-    return bool(json.loads(json.loads(request["Message"])["default"])["type"] == "plain")
+    return bool(detail(request)["type"] == "plain")
 
 
 def size(request: Request) -> int:
@@ -76,17 +109,12 @@ def _wrong(request: Request) -> Iterator[str]:
     subject = request["Subject"]
     if not (0 < len(subject) < 100 and all(" " <= char <= "~" for char in subject) and subject[0].isalnum()):
         yield "InvalidParameter"
-    if request["MessageStructure"] != "json" or not _is_structured(request["Message"]):
+    if not request["Message"] or len(request["MessageAttributes"]) > MOST_ATTRIBUTES:
         yield "InvalidParameter"
     if size(request) > LARGEST:
         yield "InvalidParameter"
     if not all(_is_attribute(typed) for typed in request["MessageAttributes"].values()):
         yield "InvalidParameter"
-
-
-def _is_structured(message: str) -> bool:
-    bodies = json.loads(message)
-    return bool(bodies.get("default")) and all(isinstance(body, str) for body in bodies.values())
 
 
 def _is_attribute(typed: Mapping[str, str]) -> bool:

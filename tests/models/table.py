@@ -28,17 +28,17 @@ class Table:
 
     def read(self, keys: Iterable[Key], deadline: Deadline = NO_DEADLINE) -> dict[Key, Row]:
         """Copies of the rows of ``keys`` that exist."""
-        deadline.check("reading the history")
+        deadline.check("reading the history", 0)
         return {key: dict(self.rows[key]) for key in keys if key in self.rows}
 
     def awaiting(self, scope: str, what: str, deadline: Deadline = NO_DEADLINE) -> list[Row]:
         """Copies of the rows of ``scope`` that await ``what``."""
-        deadline.check("reading the history")
+        deadline.check("reading the history", 0)
         return [dict(row) for key, row in self.rows.items() if key.scope == scope and row.get("awaiting") == what]
 
     def apply(self, writes: Sequence[Write], deadline: Deadline = NO_DEADLINE) -> Applied:
         """Do each of ``writes`` whose condition holds."""
-        deadline.check("writing the history")
+        deadline.check("writing the history", 0)
         applied = Applied()
         for write in writes:
             if self.allows(write):

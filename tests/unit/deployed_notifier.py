@@ -25,6 +25,8 @@ ROOT = Path(__file__).parents[2]
 APP = ROOT / "functions" / "notifier" / "app.py"
 ENVIRONMENT = {
     "HISTORY_TABLE": "history",
+    "SCOPE": "123456789012/us-east-2",
+    "EMAIL_SUBSCRIPTION": "false",
     "TOPIC_ARN": TOPIC,
     "DIGEST_ABOVE": str(default("DigestAbove")),
     "RETENTION_DAYS": str(default("RetentionDays")),
@@ -39,7 +41,7 @@ class Context:
     memory_limit_in_mb: int = 256
     invoked_function_arn: str = "arn:aws:lambda:us-east-2:123456789012:function:notifier"
     aws_request_id: str = "52fdfc07-2182-454f-963f-5f0f9a621d72"
-    remaining: int = 60_000
+    remaining: int = 120_000
 
     def get_remaining_time_in_millis(self) -> int:
         return self.remaining
@@ -76,7 +78,7 @@ def deployed(table: StreamedTable, sns: FakeSns, patch: pytest.MonkeyPatch | Non
     with nullcontext(patch) if patch else pytest.MonkeyPatch.context() as patching:
         for name, value in ENVIRONMENT.items():
             patching.setenv(name, value)
-        patching.setattr(aws, "client", clients.__getitem__)
+        patching.setattr(aws, "client", lambda service, _: clients[service])
         yield Deployed(app, table, sns, log)
     app.logger.registered_handler.setStream(sys.stdout)
 

@@ -16,7 +16,6 @@ import pytest
 from task_reporter.figures import NAMESPACE
 from task_reporter.known import Known
 from task_reporter.life import Poll
-from task_reporter.poll_figures import figures_of_poll
 from task_reporter.polling import Polled
 from task_reporter.recorder import Recorded
 from task_reporter.rows import Row
@@ -24,6 +23,7 @@ from task_reporter.times import stamp
 from task_reporter.writes import Insert
 from tests.models.alarm import Alarm
 from tests.template import default, properties, template
+from tests.unit.polled import figures_of
 
 ALARMS = [name for name, made in template()["Resources"].items() if made["Type"] == "AWS::CloudWatch::Alarm"]
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -57,7 +57,7 @@ class Watched:
     def poll(self, at: float, confirmed: int | None = 1, **more: Any) -> None:
         """One poll, good unless it is said otherwise, with the errors that Lambda counts."""
         polled = Polled(["bundle"], **{"good": ["bundle"], **more})
-        for figure in figures_of_poll(polled, Poll("123456789012/us-east-2", now(at)), confirmed):
+        for figure in figures_of(polled, Poll("123456789012/us-east-2", now(at)), confirmed):
             self.put(NAMESPACE, figure.name, STACK, at, figure.value)
         self.put("AWS/Lambda", "Errors", {"Ref": "RecorderFunction"}, at, int(not polled.good))
 
@@ -283,7 +283,7 @@ def our_figures() -> set[str]:
     """All that a poll can tell of itself."""
     done = [Recorded("bundle", written=[Insert(ended_with(outcome)) for outcome in ("lost", "complete")])]
     polled = Polled(["bundle"], Known(waiting=[waiting(0, 600)]), done, blind_seconds=1)
-    return {figure.name for figure in figures_of_poll(polled, Poll("123456789012/us-east-2", NOON), 1)}
+    return {figure.name for figure in figures_of(polled, Poll("123456789012/us-east-2", NOON), 1)}
 
 
 def test_there_are_eight() -> None:

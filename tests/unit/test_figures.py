@@ -12,11 +12,12 @@ from task_reporter.life import Poll
 from task_reporter.message import Notice
 from task_reporter.notice_figures import figures_of_notices
 from task_reporter.notifier import Announced
-from task_reporter.poll_figures import figures_of_poll
 from task_reporter.polling import Polled
 from task_reporter.recorder import Recorded
 from task_reporter.rows import Key
+from task_reporter.subscribers import Audience
 from task_reporter.writes import Insert, Update
+from tests.unit.polled import figures_of
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 POLL = Poll("123456789012/us-east-2", NOW)
@@ -25,7 +26,7 @@ ENDED = {"outcome": "complete", "finished_at": "2026-11-23T11:58:30.000Z"}
 
 def of_poll(polled, confirmed=None):
     told = {}
-    for figure in figures_of_poll(polled, POLL, confirmed):
+    for figure in figures_of(polled, POLL, confirmed):
         told.setdefault(figure.name, []).append(figure.value)
     return {name: values if name == "CaptureDelay" else values[0] for name, values in told.items()}
 
@@ -66,6 +67,22 @@ def test_a_poll_is_good_where_every_kind_was(good, is_good):
     assert of_poll(Polled(["bundle", "export-image"], good=good))["GoodPolls"] == is_good
 
 
+def test_nobody_is_late_while_rows_wait_for_a_subscriber_nor_at_the_first_poll_after():
+    long_ago = {"awaiting_since": "2026-11-23T08:00:00.000Z"}
+    heartbeat = {"unheard_since": "2026-11-23T09:00:00.000Z"}
+    still, came, long_since = (Polled(["bundle"], Known([], [long_ago])) for _ in range(3))
+    still.audience = Audience(0, must_wait=True)
+    came.done = [Recorded("bundle", heartbeat=heartbeat)]
+    assert ["RowsOverdue" in of_poll(polled, 1) for polled in (still, came, long_since)] == [False, False, True]
+    assert of_poll(still, 0)["OldestWaiting"] == 4 * 3600
+
+
+def test_tasks_that_can_not_be_kept_are_counted():
+    polled = Polled(["bundle"], done=[Recorded("bundle", unkeepable=["one", "another"])])
+    assert of_poll(polled)["TasksUnkeepable"] == 2
+    assert "TasksUnkeepable" not in of_poll(Polled(["bundle"]))
+
+
 def test_clocks_that_disagree_make_no_negative_age():
     polled = Polled(["bundle"], done=[recorded(insert(1, **ENDED | {"finished_at": "2026-11-23T12:00:05.000Z"}))])
     assert of_poll(polled)["CaptureDelay"] == [0]
@@ -73,18 +90,19 @@ def test_clocks_that_disagree_make_no_negative_age():
 
 def test_a_batch_in_figures():
     notices = [Notice(({}, {}), "", "", {}, {}), Notice(({},), "", "", {}, {})]
-    told = figures_of_notices(Announced(notices, {Key("s", "bun-9"): ValueError()}))
+    failed, unmarked = {Key("s", "bun-9"): ValueError()}, {Key("s", "bun-8"): ValueError()}
+    told = figures_of_notices(Announced(notices, failed, unmarked, waiting=[Key("s", "bun-7")]))
     assert {figure.name: figure.value for figure in told} == {
         "NoticesPublished": 2,
         "TasksAnnounced": 3,
-        "TasksNotAnnounced": 1,
+        "TasksNotAnnounced": 2,
     }
 
 
 def test_they_are_written_in_the_embedded_metric_format(monkeypatch, capsys):
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "my-stack")
     polled = Polled(["bundle"], done=[recorded(*(insert(number, **ENDED) for number in range(250)))])
-    emit(Metrics(namespace=NAMESPACE), figures_of_poll(polled, POLL, 1))
+    emit(Metrics(namespace=NAMESPACE), figures_of(polled, POLL, 1))
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {line["service"] for line in lines} == {"my-stack"}
     [described] = lines[0]["_aws"]["CloudWatchMetrics"]

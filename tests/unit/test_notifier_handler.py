@@ -49,7 +49,7 @@ import runpy, socket, sys
 sys.path[:0] = [{str(ROOT / "layers" / "core")!r}]
 socket.socket.connect = socket.getaddrinfo = None
 app = runpy.run_path({str(ROOT / "functions" / function / "app.py")!r}, run_name="app")
-print(*app["SERVICES"], app["client"].cache_info().currsize)
+print(app["client"].cache_info().currsize)
 """
     environment = {
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
@@ -58,27 +58,27 @@ print(*app["SERVICES"], app["client"].cache_info().currsize)
         "AWS_SECRET_ACCESS_KEY": "x",
     }
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
-    services = {"recorder": "ec2 dynamodb sns 3\n", "notifier": "dynamodb sns 2\n"}
-    assert (done.returncode, done.stdout, done.stderr) == (0, services[function], "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "3\n", "")
 
 
 def test_one_task_from_stream_to_topic(monkeypatch: pytest.MonkeyPatch, notifier: Deployed) -> None:
     """The very requests that AWS gets, checked by botocore against its models."""
     clients = {name: client(name) for name in ("dynamodb", "sns")}
-    monkeypatch.setattr(aws, "client", clients.__getitem__)
+    monkeypatch.setattr(aws, "client", lambda service, _: clients[service])
     item = {name: to_attribute(value) for name, value in row(1).items()}
     wanted = {"history": {"Keys": [to_key(key(1))], "ConsistentRead": True}}
     told = notice(row(1))
     published = {
         "TopicArn": TOPIC,
         "Subject": told.subject,
-        "Message": told.message,
-        "MessageStructure": "json",
-        "MessageAttributes": told.attributes,
+        "Message": told.text,
+        "MessageAttributes": told.message_attributes,
     }
+    listening = {"Attributes": {"SubscriptionsConfirmed": "1", "SubscriptionsPending": "0"}}
     with Stubber(clients["dynamodb"]) as dynamodb, Stubber(clients["sns"]) as sns:
         found = {"Responses": {"history": [item]}, "UnprocessedKeys": {}}
         dynamodb.add_response("batch_get_item", found, {"RequestItems": wanted})
+        sns.add_response("get_topic_attributes", listening, {"TopicArn": TOPIC})
         sns.add_response("publish", {"MessageId": "1"}, published)
         dynamodb.add_response("update_item", {}, dict.fromkeys(AN_UPDATE, ANY))
         assert notifier.batch(notifier.table.put(row(1))) == {"batchItemFailures": []}
@@ -124,7 +124,7 @@ def test_failures_are_reported_and_logged(notifier: Deployed) -> None:
     number = records[1]["dynamodb"]["SequenceNumber"]
     assert notifier.batch(*records) == {"batchItemFailures": [{"itemIdentifier": number}]}
     line = notifier.logged()[-1]
-    assert (line["level"], line["message"], line["task"]) == ("ERROR", "not announced or not marked", "bun-00000002")
+    assert (line["level"], line["message"], line["task"]) == ("ERROR", "not announced", "bun-00000002")
     assert "InternalError" in line["reason"]
 
 
@@ -132,7 +132,7 @@ def test_when_all_fail_the_function_fails(notifier: Deployed) -> None:
     notifier.sns.error = lambda request: "InternalError"
     with pytest.raises(NotAnnouncedError, match="2 of 2 records failed"):
         notifier.batch(*(notifier.table.put(row(number)) for number in (1, 2)))
-    assert [line["message"] for line in notifier.logged()] == ["not announced or not marked"] * 2
+    assert [line["message"] for line in notifier.logged()] == ["not announced"] * 2
 
 
 @pytest.mark.parametrize("outcome", ["complete", "failed", "lost"])
@@ -179,5 +179,5 @@ def test_digest_comes_from_the_environment(
 def test_a_missing_environment_is_said(monkeypatch: pytest.MonkeyPatch, notifier: Deployed) -> None:
     for name in ENVIRONMENT:
         monkeypatch.delenv(name)
-    with pytest.raises(SettingError, match=r"HISTORY_TABLE.*TOPIC_ARN.*DIGEST_ABOVE.*RETENTION_DAYS"):
+    with pytest.raises(SettingError, match=r"HISTORY_TABLE.*SCOPE.*TOPIC_ARN.*EMAIL_SUBSCRIPTION.*DIGEST_ABOVE.*RETENTION_DAYS"):
         notifier.batch()

@@ -9,26 +9,27 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from task_reporter.life import Poll
 from task_reporter.redriving import touches
 from task_reporter.rows import Row
-from tests.models.sns import FakeSns, Request, is_plain, told_in
+from tests.models.sns import FakeSns, Request, is_plain, refusal, told_in
 from tests.models.stream_mapping import FakeClock, StreamMapping
 from tests.models.stream_records import sequence_of
 from tests.models.streamed_table import StreamedTable
 from tests.template import event_properties
 from tests.unit.deployed_notifier import deployed
 from tests.unit.finished import SCOPE, key, row
-from tests.unit.test_notifier import break_composing, stubborn, unless_plain
+from tests.unit.test_notifier import break_composing, unless_plain
 
 HISTORY = event_properties("NotifierFunction", "History")
 
 
-class Crash(Exception):
-    """Something that nobody foresaw."""
+class Crash(SystemExit):
+    """The function's process dies."""
 
 
 class Stack:
@@ -216,48 +217,88 @@ def test_a_row_without_an_outcome_costs_its_neighbours_nothing(world: Stack, bad
 
 @pytest.mark.parametrize("bad", [0, 2, 4])
 @pytest.mark.parametrize("count", [5, 30], ids=["singly", "in a digest"])
-@pytest.mark.parametrize("at", ["composing", "publishing"])
-def test_a_row_that_breaks_the_notifier_costs_its_neighbours_nothing(
-    world: Stack, bad: int, count: int, at: str, monkeypatch: pytest.MonkeyPatch
+def test_a_row_that_can_not_be_composed_costs_its_neighbours_nothing(
+    world: Stack, bad: int, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The function dies of it. After enough redrives it is told in plain words: nothing waits for ever."""
-    if at == "composing":
-        break_composing(monkeypatch, bad)
-    else:
-        world.sns.error = unless_plain(Crash(), bad)
+    break_composing(monkeypatch, bad)
+    world.record(*(row(number) for number in range(count)))
+    world.flow()
+    assert (world.told, world.table.untold(), world.mapping.discarded) == (once(range(count)), set(), [])
+    assert sum(map(is_plain, world.sns.accepted)) == 1
+
+
+@pytest.mark.parametrize("bad", [0, 2, 4])
+@pytest.mark.parametrize("count", [5, 30], ids=["singly", "in a digest"])
+@pytest.mark.parametrize("failure", ["InternalError", ZeroDivisionError("a bug")], ids=["SNS", "a defect of ours"])
+def test_a_row_that_breaks_publishing_costs_its_neighbours_nothing(
+    world: Stack, bad: int, count: int, failure: Any
+) -> None:
+    """It waits and is counted for as long as that goes on, and is then told in full."""
+    world.sns.error = unless_plain(failure, bad)
     world.record(*(row(number) for number in range(count)))
     world.flow()
     assert world.told == once(range(count)) - once([bad])
     assert world.mapping.discarded_records == [sequence_of(world.table.records[bad])]
-    for redriven in range(5):
+    for redriven in range(6):
         assert world.table.untold() == {f"bun-{bad:08x}"}
         assert world.table.rows[key(bad)].get("redrives", 0) == redriven
         world.redrive()
-    assert world.told == once(range(count))
-    assert world.table.untold() == set()
-    assert is_plain(world.sns.accepted[-1])
+    world.sns.error = lambda request: None
+    world.redrive()
+    assert (world.told, world.table.untold()) == (once(range(count)), set())
+    assert not is_plain(world.sns.accepted[-1])
 
 
-def test_rows_that_break_the_notifier_and_are_redriven_cost_fresh_rows_nothing(world: Stack) -> None:
-    world.sns.error = unless_plain(Crash(), 1, 2, 3)
-    world.record(*(stubborn(number, redrives=3 + number % 3) for number in (1, 2, 3)), *(row(n) for n in (4, 5)))
+def test_slow_answers_of_sns_make_one_email_and_one_more_at_each_redriving(world: Stack) -> None:
+    """SNS accepts each notice and answers too late, so no mark follows."""
+    slow = {"at": True}
+
+    def accept_and_time_out(request: Request) -> Exception | None:
+        if slow["at"]:
+            world.sns.accepted.append(request)
+        return ReadTimeoutError(endpoint_url="x") if slow["at"] else None
+
+    world.sns.error = accept_and_time_out
+    world.record(row(1))
     world.flow()
-    assert world.told == once([2, 4, 5])
-    for _ in range(2):
-        world.redrive()
-    assert world.told == once(range(1, 6))
+    assert (world.told, world.mapping.discarded) == (once([1]), [])
+    world.redrive()
+    assert world.told == Counter({"bun-00000001": 2})
+    slow["at"] = False
+    world.redrive()
+    assert (world.told, world.table.untold()) == (Counter({"bun-00000001": 3}), set())
 
 
-def test_one_task_that_sns_never_takes_in_full_is_told_plainly_after_enough_redrives(world: Stack) -> None:
-    world.sns.error = unless_plain("InternalError", 3)
+@pytest.mark.parametrize("subscribed", [(0, 1), (0, 3)])
+def test_rows_wait_for_a_confirmed_subscriber_and_use_up_no_retry(world: Stack, subscribed: tuple[int, int]) -> None:
+    world.sns.subscribed = subscribed
     world.record(*(row(number) for number in range(30)))
     world.flow()
-    for _ in range(4):
-        world.redrive()
-    assert world.table.untold() == {"bun-00000003"}
+    assert (world.sns.requests, len(world.mapping.invocations), world.mapping.discarded) == ([], 1, [])
+    world.sns.subscribed = (1, 0)
     world.redrive()
-    assert world.told == once(range(30))
-    assert is_plain(world.sns.accepted[-1])
+    assert (world.told, world.table.untold(), world.sns.dropped) == (once(range(30)), set(), [])
+
+
+UNANSWERED = [ReadTimeoutError(endpoint_url="x"), refusal("AuthorizationError"), refusal("NotFound"), KeyError("x")]
+
+
+@pytest.mark.parametrize("subscribed", [(1, 3), (0, 0), *UNANSWERED], ids=repr)
+def test_otherwise_notices_go_out(world: Stack, subscribed: Any) -> None:
+    """Also where SNS does not say, and where the stack has no email subscription and nobody else wants any."""
+    world.sns.subscribed = subscribed
+    world.record(row(1))
+    world.flow()
+    assert (world.told, world.table.untold()) == (once([1]), set())
+
+
+def test_with_an_email_subscription_none_at_all_is_none_yet(world: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SNS deletes an unconfirmed subscription after 48 hours."""
+    monkeypatch.setenv("EMAIL_SUBSCRIPTION", "true")
+    world.sns.subscribed = (0, 0)
+    world.record(row(1))
+    world.flow()
+    assert (world.sns.requests, world.table.untold()) == ([], {"bun-00000001"})
 
 
 def test_after_an_outage_of_hours_what_waits_comes_in_digests(world: Stack) -> None:
@@ -302,7 +343,12 @@ def test_a_crash_between_publish_and_mark(world: Stack, count: int, dies_at: int
 @pytest.mark.parametrize("dies_at", range(5))
 def test_a_crash_before_publish_repeats_nothing(world: Stack, count: int, dies_at: int) -> None:
     publishing = iter(range(100))
-    world.sns.error = lambda request: Crash() if next(publishing) == dies_at else None
+
+    def error(_request: Request) -> None:
+        if next(publishing) == dies_at:
+            raise Crash
+
+    world.sns.error = error
     world.record(*(row(number) for number in range(count)))
     world.flow()
     assert world.told == once(range(count))
@@ -357,7 +403,9 @@ def test_whatever_fails_nothing_is_lost(
 
 def _fault(faults: list[str | None]) -> str | Exception | None:
     fault = faults.pop() if faults else None
-    return Crash() if fault == "crash" else fault
+    if fault == "crash":
+        raise Crash
+    return fault
 
 
 def _end(world: Stack, number: int, outcome: str) -> None:

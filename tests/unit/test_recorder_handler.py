@@ -25,6 +25,7 @@ ENVIRONMENT = {
     "TASK_KINDS": "bundle",
     "RETENTION_DAYS": "0",
     "TOPIC_ARN": "arn:aws:sns:us-east-2:123456789012:notices",
+    "EMAIL_SUBSCRIPTION": "true",
     "LOST_AFTER_MINUTES": "15",
     "REDRIVE_AFTER_MINUTES": "10",
     "SILENT_AFTER_MINUTES": "15",
@@ -34,7 +35,7 @@ CONTEXT = SimpleNamespace(
     memory_limit_in_mb=128,
     invoked_function_arn="arn:aws:lambda:us-east-2:123456789012:function:recorder",
     aws_request_id="52fdfc07-2182-454f-963f-5f0f9a621d72",
-    get_remaining_time_in_millis=lambda: 120_000,
+    get_remaining_time_in_millis=lambda: 300_000,
 )
 SCHEDULE = json.loads((ROOT / "events" / "schedule.json").read_text())
 

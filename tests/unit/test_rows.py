@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from task_reporter import rows
-from task_reporter.deadline import MARGIN_MS, NO_DEADLINE, Deadline
+from task_reporter.deadline import MARGIN_SECONDS, NO_DEADLINE, Deadline
 from task_reporter.errors import OutOfTimeError
 from task_reporter.rows import Key
 
@@ -47,9 +47,11 @@ def test_what_is_told_leaves_out_the_reporters_own_business():
     assert not own & set(rows.TOLD)
 
 
-def test_a_deadline_stops_work_while_there_is_time_to_say_so():
+@pytest.mark.parametrize("longest", [0, 1, 24])
+def test_a_step_begins_only_if_it_can_end_and_leave_time_to_log(longest):
+    needed = (longest + MARGIN_SECONDS) * 1000
     with pytest.raises(OutOfTimeError, match="while reading") as caught:
-        Deadline(lambda: MARGIN_MS - 1).check("reading")
+        Deadline(lambda: needed - 1).check("reading", longest)
     assert caught.value.doing == "reading"
-    Deadline(lambda: MARGIN_MS).check("reading")
-    NO_DEADLINE.check("reading")
+    Deadline(lambda: needed).check("reading", longest)
+    NO_DEADLINE.check("reading", longest)

@@ -22,13 +22,13 @@ from task_reporter.known import Known
 from task_reporter.life import Poll
 from task_reporter.notice_figures import figures_of_notices
 from task_reporter.notifier import Announced
-from task_reporter.poll_figures import figures_of_poll
 from task_reporter.polling import Polled
 from task_reporter.recorder import Recorded
 from task_reporter.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, Row
 from task_reporter.settings import notifier_settings, recorder_settings
 from task_reporter.writes import Insert
 from tests.models.filter_patterns import matches, parse_pattern
+from tests.unit.polled import figures_of
 from tests.template import default, event_properties, properties, table_properties, template
 
 TEXT = (ROOT / "template.yaml").read_text()
@@ -666,11 +666,13 @@ def test_the_dashboard_shows_every_figure_that_the_functions_write_and_no_other(
     metrics = [metric for widget in widgets() for metric in widget["properties"].get("metrics", [])]
     shown = {metric[1] for metric in metrics if metric[0] == NAMESPACE}
     row: Row = {"scope": "s", "task_id": "t", "finished_at": "2026-11-23T12:00:00.000Z"}
-    ended = Recorded("bundle", written=[Insert({**row, "outcome": outcome}) for outcome in OUTCOMES])
+    ended = Recorded(
+        "bundle", written=[Insert({**row, "outcome": outcome}) for outcome in OUTCOMES], unkeepable=["a task without an id"]
+    )
     late: Row = {"awaiting_since": "2026-11-23T11:00:00.000Z"}
     polled = Polled(["bundle"], Known(waiting=[late]), [ended], blind_seconds=7200)
-    figures = [*figures_of_poll(polled, Poll("123456789012/us-east-2", datetime(2026, 11, 23, 12, tzinfo=UTC)), 1)]
-    figures += figures_of_notices(Announced([], {}))
+    figures = figures_of(polled, Poll("123456789012/us-east-2", datetime(2026, 11, 23, 12, tzinfo=UTC)), 1)
+    figures += figures_of_notices(Announced())
     assert shown == {figure.name for figure in figures}
     ours = [metric[2:4] for metric in metrics if metric[0] == NAMESPACE]
     assert all(dimension == ["service", "${AWS::StackName}"] for dimension in ours)

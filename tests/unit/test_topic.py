@@ -23,9 +23,8 @@ def request_for(told: Notice) -> dict[str, Any]:
     return {
         "TopicArn": TOPIC,
         "Subject": told.subject,
-        "Message": told.message,
-        "MessageStructure": "json",
-        "MessageAttributes": told.attributes,
+        "Message": told.text,
+        "MessageAttributes": told.message_attributes,
     }
 
 

@@ -9,11 +9,10 @@ from botocore.config import Config
 from botocore.session import Session, get_session
 
 from task_reporter import tls, wire
+from task_reporter.patience import COUNT_SUBSCRIBERS, LIST_TASKS, USE_TABLE, Patience
 
-# Seconds to wait for an answer, and how often to ask, so that the worst of all of a poll's waits, one after another,
-# still ends before the recorder's time-out. EC2 is the slow one: it may have thousands of tasks to list.
-PATIENCE = {"ec2": (10, 5)}
-PATIENCE_ELSEWHERE = (5, 4)
+PATIENCE = {"ec2": LIST_TASKS, "dynamodb": USE_TABLE, "sns": COUNT_SUBSCRIBERS}
+"""Service → time limits of its requests, where the caller names no others."""
 
 UNCHECKED = {"dynamodb"}
 """What botocore hands on without checking its types first: for a full transaction that takes longer than all else that
@@ -40,21 +39,23 @@ def prepare(clients: Iterable[Any]) -> None:
     tls.read_authorities({client._endpoint.http_session._verify for client in encrypted})
 
 
-def client(service: str, **options: Any) -> Any:
-    """A client for ``service``, its region and credentials from the environment; ``options`` as botocore takes them."""
-    return _session().create_client(service, config=_config(service), **options)
+def client(service: str, patience: Patience | None = None, **options: Any) -> Any:
+    """Make a client for ``service``, with region and credentials from the environment.
+
+    ``patience`` limits its requests, by default as ``PATIENCE`` says; ``options`` are botocore's.
+    """
+    return _session().create_client(service, config=_config(service, patience or PATIENCE[service]), **options)
 
 
-def _config(service: str) -> Config:
+def _config(service: str, patience: Patience) -> Config:
     """Standard mode retries throttling, server errors and broken connections with a growing, random pause.
 
     https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
     """
-    seconds, tries = PATIENCE.get(service, PATIENCE_ELSEWHERE)
     return Config(
-        retries={"mode": "standard", "total_max_attempts": tries},
-        connect_timeout=3,
-        read_timeout=seconds,
+        retries={"mode": "standard", "total_max_attempts": patience.attempts},
+        connect_timeout=patience.connect,
+        read_timeout=patience.read,
         max_pool_connections=10,
         parameter_validation=service not in UNCHECKED,
     )

@@ -1,12 +1,12 @@
-"""How long a function may still work before its platform ends it."""
+"""The time that a function has left before its platform ends it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from task_reporter.errors import OutOfTimeError
 
-MARGIN_MS = 3000
-"""What is kept for saying so: a function that is cut off says nothing."""
+MARGIN_SECONDS = 3
+"""Kept for logs and metrics: a function that is cut off writes neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +16,9 @@ class Deadline:
     remaining_ms: Callable[[], int]
     """Milliseconds until the platform ends the function, such as the Lambda context's own method."""
 
-    def check(self, doing: str) -> None:
-        """Raise OutOfTimeError where too little is left for a further request; ``doing`` says at what."""
-        if self.remaining_ms() < MARGIN_MS:
+    def check(self, doing: str, seconds: int) -> None:
+        """Raise OutOfTimeError unless a step that takes up to ``seconds`` can end in time; ``doing`` names it."""
+        if self.remaining_ms() < (seconds + MARGIN_SECONDS) * 1000:
             raise OutOfTimeError(doing)
 
 

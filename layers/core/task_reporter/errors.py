@@ -35,14 +35,20 @@ class OutOfTimeError(TaskReporterError):
 
 
 class HistoryError(TaskReporterError):
-    """DynamoDB refused some rows for good: ``problems``, key to code. ``applied`` is what became of the others."""
+    """Some rows could not be written or read.
 
-    def __init__(self, problems: Mapping[Key, str], applied: Any = None) -> None:
+    ``problems`` maps the key of each to a code. ``applied`` says what became of the others. ``cause`` is the error
+    that failed whole requests, if one did; it is the ``__cause__`` too.
+    """
+
+    def __init__(self, problems: Mapping[Key, str], applied: Any = None, cause: Exception | None = None) -> None:
         named = ", ".join(f"{task_id}: {code}" for (_, task_id), code in sorted(problems.items())[:20])
         more = f" and {len(problems) - 20} more" if len(problems) > 20 else ""
-        super().__init__(f"{len(problems)} rows could not be written or read: {named}{more}")
+        why = f"; {cause}" if cause else ""
+        super().__init__(f"{len(problems)} rows could not be written or read: {named}{more}{why}")
         self.problems = dict(problems)
         self.applied = applied
+        self.__cause__ = cause
 
 
 class PollError(TaskReporterError):

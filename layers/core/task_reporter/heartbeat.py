@@ -3,8 +3,9 @@
 They stand under the tasks' scope with an id that no task has, and carry no index key.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from zlib import crc32
 
 from task_reporter.kinds import Kind
 from task_reporter.life import Poll
@@ -15,13 +16,26 @@ from task_reporter.writes import Insert, Update, Write
 LONGEST_LISTING = 60 * 24 * 3600
 """Seconds. An end further back tells of a clock, not of EC2, whose longest known listing is 31 days."""
 
+MOST_FINGERPRINTS = 100
+"""The heartbeat stays below 1 KB, the size of one write unit, however many tasks can't be kept."""
+
+WHILE_IT_LASTS = ("unkeepable", "unkeepable_logged", "unheard_since")
+"""Attributes that go when their reason is over."""
+
 
 def heartbeat_key(kind: str, scope: str) -> Key:
     """The key of the heartbeat of ``kind``."""
     return Key(scope, POLL_PREFIX + kind)
 
 
-def beat(kind: Kind, tasks: Iterable[Row], before: Row | None, poll: Poll) -> Write | None:
+def beat(
+    kind: Kind,
+    tasks: Iterable[Row],
+    before: Row | None,
+    poll: Poll,
+    unkeepable: Sequence[str] = (),
+    nobody_listens: bool = False,
+) -> Write | None:
     """The write after a good answer to ``kind``, which lists ``tasks``; ``before`` is the heartbeat so far.
 
     None where a poll that began later was quicker: the heartbeat does not go back.
@@ -30,11 +44,18 @@ def beat(kind: Kind, tasks: Iterable[Row], before: Row | None, poll: Poll) -> Wr
     ``longest_gap_at``: the longest time without a good answer, and when it ended; ``listed_for_seconds``: how long
     after its end a task was still listed, the longest that was ever seen, which AWS does not tell; ``blind_from`` and
     ``blind_until``: the last gap in which a task could have come and gone unseen.
+
+    While there are any: ``unkeepable`` counts the listed tasks that can't be kept, ``unkeepable_logged`` holds the
+    fingerprints of what was logged of them. While notices wait because ``nobody_listens``: ``unheard_since``.
     """
     key, known, now = heartbeat_key(kind.name, poll.scope), list(tasks), stamp(poll.now)
     told: Row = {"polled_at": now, "listed": len(known)}
     ages = [*listed_for(kind, known, poll.now), *_number(before, "listed_for_seconds")]
     told |= {"listed_for_seconds": max(ages)} if ages else {}
+    if unkeepable:
+        told |= {"unkeepable": len(unkeepable), "unkeepable_logged": _logged(unkeepable)}
+    if nobody_listens:
+        told["unheard_since"] = (before or {}).get("unheard_since", now)
     if before is None:
         return Insert({"scope": key.scope, "task_id": key.task_id, **told})
     if _is_overtaken(before, poll):
@@ -43,7 +64,22 @@ def beat(kind: Kind, tasks: Iterable[Row], before: Row | None, poll: Poll) -> Wr
         told |= {"longest_gap_seconds": gap_seconds(before, poll.now), "longest_gap_at": now}
     if blind_seconds(before, poll):
         told |= {"blind_from": before["polled_at"], "blind_until": now}
-    return Update(key, told, {"polled_at": before.get("polled_at")})
+    over = tuple(name for name in WHILE_IT_LASTS if name in before and name not in told)
+    return Update(key, told, {"polled_at": before.get("polled_at")}, remove=over)
+
+
+def not_logged_yet(unkeepable: Iterable[str], before: Row | None) -> list[str]:
+    """The sentences about tasks that can't be kept which no poll has logged; ``before`` is the heartbeat so far."""
+    logged = str((before or {}).get("unkeepable_logged", "")).split()
+    return [sentence for sentence in dict.fromkeys(unkeepable) if _fingerprint(sentence) not in logged]
+
+
+def _logged(unkeepable: Iterable[str]) -> str:
+    return " ".join(list(dict.fromkeys(map(_fingerprint, unkeepable)))[:MOST_FINGERPRINTS])
+
+
+def _fingerprint(sentence: str) -> str:
+    return f"{crc32(sentence.encode()):08x}"
 
 
 def _is_overtaken(before: Row, poll: Poll) -> bool:

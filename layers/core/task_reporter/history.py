@@ -17,7 +17,9 @@ from typing import Any, TypeVar
 from botocore.exceptions import ClientError
 
 from task_reporter.deadline import NO_DEADLINE, Deadline
-from task_reporter.errors import HistoryError
+from task_reporter.errors import HistoryError, MalformedAnswerError
+from task_reporter.failures import FORESEEN, code_of
+from task_reporter.patience import USE_TABLE
 from task_reporter.rows import Key, Row, from_item, key_of, to_key
 from task_reporter.writes import Insert, Write, action, is_done, put, update
 
@@ -35,14 +37,18 @@ WORTH_A_RETRY = {"TransactionConflict", "ProvisionedThroughputExceeded", "Thrott
 NOT_FINAL = WORTH_A_RETRY | {SOMEONE_WAS_FIRST}
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html
-OF_ONE_WRITE = {
+OF_ONE_REQUEST = {
     "ConditionalCheckFailedException": SOMEONE_WAS_FIRST,
     "ProvisionedThroughputExceededException": "ProvisionedThroughputExceeded",
     "RequestLimitExceeded": "ThrottlingError",
     "ThrottlingException": "ThrottlingError",
-    "ValidationException": "ValidationError",
+    "TransactionConflictException": "TransactionConflict",
+    "TransactionInProgressException": "TransactionConflict",
 }
-"""Error of a write that went alone → the code by which a transaction would have said the same."""
+"""Error of a whole request → the code by which a transaction says the same of one write.
+
+DynamoDB throttles and finds conflicts in a single write and in a batch alike; a condition fails in a single write.
+"""
 
 Item = TypeVar("Item")
 Left = TypeVar("Left")
@@ -72,7 +78,7 @@ class History:
         rows: dict[Key, Row] = {}
 
         def fetch(batch: Sequence[Key]) -> list[Key]:
-            deadline.check("reading the history")
+            deadline.check("reading the history", USE_TABLE.longest)
             found, unread = self._fetch(batch)
             rows.update(found)
             return unread
@@ -85,26 +91,29 @@ class History:
     def apply(self, writes: Sequence[Write], deadline: Deadline = NO_DEADLINE) -> Applied:
         """Do ``writes``, each on its own condition and in no order.
 
-        Raises HistoryError, after all that can be written is written, where DynamoDB refuses some for another
-        cause than their condition; OutOfTimeError; and botocore's errors, where a whole request fails.
+        Raises HistoryError, after all that can be written is written, where some could not be: DynamoDB refused them
+        for another cause than their condition, a whole request failed, or the time ran out.
         """
-        applied, refused = Applied(), dict[Key, str]()
+        applied, refused, causes = Applied(), dict[Key, str](), list[Exception]()
 
         def send(batch: Sequence[Write]) -> list[Write]:
-            deadline.check("writing the history")
             try:
+                deadline.check("writing the history", USE_TABLE.longest)
                 self._send(batch)
-            except ClientError as error:
+            except FORESEEN as error:
                 if not _met_itself(batch, error):
                     return settle(batch, error)
             applied.written.extend(batch)
             return []
 
-        def settle(batch: Sequence[Write], error: ClientError) -> list[Write]:
+        def settle(batch: Sequence[Write], error: Exception) -> list[Write]:
             if _is_invalid(error) and len(batch) > 1:
                 middle = len(batch) // 2
                 return send(batch[:middle]) + send(batch[middle:])
-            why = list(zip(batch, _reasons(error, batch), strict=True))
+            if (codes := _reasons(error, batch)) is None:
+                causes.append(error)
+                codes = [code_of(error)] * len(batch)
+            why = list(zip(batch, codes, strict=True))
             applied.overtaken.extend(write for write, code in why if code == SOMEONE_WAS_FIRST)
             refused.update((write.key, code) for write, code in why if code not in NOT_FINAL)
             return [write for write, code in why if code in WORTH_A_RETRY]
@@ -112,7 +121,7 @@ class History:
         unsettled = self._until_settled(writes, WRITES_A_TRANSACTION, send)
         refused |= {write.key: "Throttled" for write in unsettled}
         if refused:
-            raise HistoryError(refused, applied)
+            raise HistoryError(refused, applied, next(iter(causes), None))
         return applied
 
     def _send(self, writes: Sequence[Write]) -> None:
@@ -142,6 +151,8 @@ class History:
     def _fetch(self, keys: Sequence[Key]) -> tuple[dict[Key, Row], list[Key]]:
         request = {"Keys": [to_key(key) for key in keys], "ConsistentRead": True}
         answer = self.client.batch_get_item(RequestItems={self.table: request})
+        if "Responses" not in answer:
+            raise MalformedAnswerError("BatchGetItem", "it does not hold the rows")
         # One table was asked. Its name may stand here where its ARN was given, so neither is looked for.
         found = (from_item(item) for items in answer["Responses"].values() for item in items)
         left_out = (key for left in answer.get("UnprocessedKeys", {}).values() for key in left["Keys"])
@@ -154,35 +165,38 @@ def _pause_before(tried: int) -> float:
     return random.uniform(most / 2, most)
 
 
-def _reasons(error: ClientError, writes: Sequence[Write]) -> list[str]:
-    """Why ``writes`` were not made, one code each. Raises ``error`` where it is about something else."""
+def _reasons(error: Exception, writes: Sequence[Write]) -> list[str] | None:
+    """Say why ``writes`` were not made, one code each; None where the whole request failed for good."""
+    if not isinstance(error, ClientError):
+        return None
     if reasons := error.response.get("CancellationReasons"):
         return [str(reason.get("Code", NOT_ITS_FAULT)) for reason in reasons]
-    code = error.response["Error"]["Code"]
-    if code == "TransactionConflictException":
-        return ["TransactionConflict"] * len(writes)
-    if len(writes) == 1 and (code in OF_ONE_WRITE or _is_invalid(error)):
-        return [OF_ONE_WRITE.get(code, "ValidationError")]
-    raise error
+    code = OF_ONE_REQUEST.get(code_of(error))
+    if code in WORTH_A_RETRY or (code and len(writes) == 1):
+        return [code] * len(writes)
+    return ["ValidationError"] if _is_invalid(error) else None
 
 
-def _met_itself(writes: Sequence[Write], error: ClientError) -> bool:
+def _met_itself(writes: Sequence[Write], error: Exception) -> bool:
     """Whether one write was made, its answer lost, and it was refused when botocore sent it again.
 
     A transaction knows itself by its token; a write that goes alone has none.
     """
-    sent_again = error.response.get("ResponseMetadata", {}).get("RetryAttempts")
-    there: Any = error.response.get("Item")
+    response: Any = error.response if isinstance(error, ClientError) else {}
+    sent_again = response.get("ResponseMetadata", {}).get("RetryAttempts")
+    there = response.get("Item")
     return bool(sent_again and there and is_done(writes[0], from_item(there)))
 
 
-def _is_invalid(error: ClientError) -> bool:
+def _is_invalid(error: Exception) -> bool:
     """Whether DynamoDB refused the request as a whole: one write is ugly, or together they are too large.
 
     Above 4 MB it says so; a body above 16 MB, which text beyond ASCII soon makes, is not even read (413).
     """
+    if not isinstance(error, ClientError):
+        return False
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    return status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or error.response["Error"]["Code"] == "ValidationException"
+    return status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or code_of(error) == "ValidationException"
 
 
 def _batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:

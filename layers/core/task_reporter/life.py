@@ -107,7 +107,8 @@ def _news(kind: Kind, task: Row, row: Row, poll: Poll) -> Row:
     news = {name: value for name, value in task.items() if row.get(name) != value}
     if task["state"] == UNKNOWN_STATE:
         news.pop("state", None)
-    if "state" in news and "updated_at" not in task:
+    # A row that somebody else wrote may lack its time, and then no index leads to it.
+    if "updated_at" not in task and ("state" in news or "updated_at" not in row):
         news["updated_at"] = now
     seen = {**row, **news}
     outcome = outcome_of(kind, seen, row, poll.now)
@@ -155,7 +156,8 @@ def ended(outcome: str, task: Row, now: str) -> Row:
     """What is written of ``task``, besides what EC2 said, when it ended with ``outcome``."""
     return {
         "outcome": outcome,
-        "finished_at": task.get("finished_at", task["updated_at"]),
+        # Somebody else may have written the row, without a time.
+        "finished_at": task.get("finished_at") or task.get("updated_at") or now,
         "awaiting": AWAITING_NOTIFICATION,
         "awaiting_since": now,
     }

@@ -9,6 +9,7 @@ from botocore.parsers import ResponseParserError
 from task_reporter.deadline import NO_DEADLINE, Deadline
 from task_reporter.errors import MalformedAnswerError
 from task_reporter.kinds import Kind
+from task_reporter.patience import LIST_TASKS
 
 UNREADABLE = (ResponseParserError, ValueError, TypeError, AttributeError, LookupError, RecursionError)
 """What botocore raises of a body: an error of its own, or whatever it stumbles over where that is not as it should be,
@@ -22,11 +23,13 @@ def listed(client: Any, kind: Kind, deadline: Deadline = NO_DEADLINE) -> Iterato
     help, OutOfTimeError, and MalformedAnswerError where the answer can't be parsed: botocore's own error quotes
     the body, and a body can hold upload policies.
     """
-    deadline.check(f"listing {kind.name} tasks")
+    doing = f"listing {kind.name} tasks"
+    deadline.check(doing, LIST_TASKS.longest)
     try:
         for answer in _pages(client, xform_name(kind.operation)):
             yield answer
-            deadline.check(f"listing {kind.name} tasks")
+            if answer.get("NextToken"):
+                deadline.check(doing, LIST_TASKS.longest)
     except UNREADABLE:
         raise MalformedAnswerError(kind.operation, "it is not the XML that EC2 promises") from None
 

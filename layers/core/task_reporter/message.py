@@ -21,7 +21,12 @@ Attributes = dict[str, dict[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One SNS message about ``rows``: ``subject`` in ASCII, ``text`` for people, ``data`` for machines."""
+    """One SNS message about ``rows``.
+
+    ``subject`` is ASCII. ``text`` is the message, for people. ``attributes`` are what subscriptions filter by; ``data``
+    goes with them, for machines. There is no MessageStructure, because SNS sends the attributes of a structured message
+    to nobody: https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
+    """
 
     rows: tuple[Row, ...]
     subject: str
@@ -30,28 +35,29 @@ class Notice:
     attributes: Attributes
 
     @property
-    def message(self) -> str:
-        """Both bodies as ``MessageStructure: json`` takes them: ``email`` for people, ``default`` for machines."""
-        return _json({"default": _json(self.data), "email": self.text})
+    def message_attributes(self) -> Attributes:
+        """All attributes that SNS gets: ``detail`` holds the data as JSON."""
+        return self.attributes | {"detail": {"DataType": "String", "StringValue": _json(self.data)}}
 
     @property
     def size(self) -> int:
         """Bytes that SNS counts."""
-        counted = (name + typed["DataType"] + typed["StringValue"] for name, typed in self.attributes.items())
-        return len(self.message.encode()) + sum(len(text.encode()) for text in counted)
+        attributes = self.message_attributes.items()
+        counted = (name + typed["DataType"] + typed["StringValue"] for name, typed in attributes)
+        return len(self.text.encode()) + sum(len(text.encode()) for text in counted)
 
 
 BARE = ("scope", "kind", "task_id", "outcome", TEST)
 
 
 def plain(told: Notice) -> Notice:
-    """The same news in its plainest form, for a notice that SNS refuses: tasks and outcomes, nothing of EC2's text.
+    """The same news in its plainest form: tasks and outcomes, nothing of EC2's text.
 
     It keeps the attributes that are our own words: subscriptions with a filter get nothing that lacks them.
     """
     bare = [{name: row[name] for name in BARE if name in row} for row in told.rows]
     lines = [f"{task_name(row)}: {row['outcome']}" for row in bare]
-    rest = f"SNS did not take the full notice. The history has the rest, under\n  scope = {told.rows[0]['scope']}"
+    rest = f"The full notice could not be sent. The history has the rest, under\n  scope = {told.rows[0]['scope']}"
     data = {"type": "plain", "tasks": [data_of(row) for row in bare]}
     ours = {name: typed for name, typed in told.attributes.items() if name != "resource_id"}
     return Notice(told.rows, told.subject, "\n".join([*lines, "", rest, ""]), data, ours)

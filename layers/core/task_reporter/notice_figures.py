@@ -7,7 +7,10 @@ from task_reporter.notifier import Announced
 
 
 def figures_of_notices(announced: Announced) -> Iterator[Figure]:
-    """What became of one batch: messages that SNS took, tasks that they told, tasks that go on waiting."""
+    """Count what became of one batch: messages that SNS took, tasks in them, tasks that were not told or not marked.
+
+    Tasks that wait for a subscriber are none of these.
+    """
     yield Figure("NoticesPublished", COUNT, len(announced.notices))
     yield Figure("TasksAnnounced", COUNT, sum(len(notice.rows) for notice in announced.notices))
-    yield Figure("TasksNotAnnounced", COUNT, len(announced.failed))
+    yield Figure("TasksNotAnnounced", COUNT, len(announced.failed) + len(announced.unmarked))

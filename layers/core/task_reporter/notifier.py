@@ -4,25 +4,25 @@ The stream only says which rows to look at. What is announced is what the histor
 record that comes twice, late or out of date changes nothing.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ReadTimeoutError
+from botocore.parsers import ResponseParserError
 
 from task_reporter.deadline import NO_DEADLINE, Deadline
-from task_reporter.errors import IncompleteRowError, NotAnnouncedError, TaskReporterError
+from task_reporter.errors import HistoryError, IncompleteRowError, NotAnnouncedError
+from task_reporter.failures import FORESEEN, describe
 from task_reporter.history import History
-from task_reporter.message import Notice, plain
+from task_reporter.message import Notice
 from task_reporter.notices import compose
-from task_reporter.rows import AWAITING_NOTIFICATION, Key, Row, key_of, redrives_of
+from task_reporter.patience import COUNT_SUBSCRIBERS, PUBLISH, USE_TABLE
+from task_reporter.rows import AWAITING_NOTIFICATION, Key, Row, key_of
 from task_reporter.single import plain_notice
 from task_reporter.times import now, stamp
 from task_reporter.topic import Topic
 from task_reporter.writes import Update
-
-ENOUGH_REDRIVES = 5
-"""After so many, a row whose notice SNS does not take is told in plain words: nothing waits for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,19 @@ class Policy:
 
 @dataclass(slots=True)
 class Announced:
-    """What became of some tasks: the notices that SNS took, and for each other task why it still waits."""
+    """What became of some tasks.
 
-    notices: list[Notice]
-    failed: dict[Key, Exception]
+    ``notices`` are those that SNS took. Of each task in ``failed`` nothing went out; the stream brings it again. Each
+    task in ``unmarked`` may have been told: SNS's answer or the mark is missing. Only redriving sends those again,
+    because a retry within seconds would repeat the notice and settle nothing. ``waiting`` are the tasks that wait for a
+    subscriber. ``problems`` are notices that could not be composed; those tasks were told in the plainest form.
+    """
+
+    notices: list[Notice] = field(default_factory=list)
+    failed: dict[Key, Exception] = field(default_factory=dict)
+    unmarked: dict[Key, Exception] = field(default_factory=dict)
+    waiting: list[Key] = field(default_factory=list)
+    problems: dict[Key, str] = field(default_factory=dict)
 
 
 def announce(
@@ -49,56 +58,63 @@ def announce(
     policy: Policy,
     deadline: Deadline = NO_DEADLINE,
     clock: Callable[[], datetime] = now,
+    must_wait: Callable[[], bool] = lambda: False,
 ) -> Announced:
     """Announce those of ``keys`` whose rows await notification, and mark each once SNS has taken its notice.
 
-    A mark is tried however little time is left, because without it the notice is repeated.
-    Raises HistoryError, OutOfTimeError and botocore's errors where the rows can't be read.
+    ``must_wait`` tells whether SNS would drop the notices, because nobody has confirmed a subscription; it is asked only
+    where there is something to tell. A mark is tried however little time is left, because without it the notice is
+    repeated. Raises HistoryError, OutOfTimeError and botocore's errors where the rows can't be read.
     """
     rows = [row for row in history.read(keys, deadline).values() if row.get("awaiting") == AWAITING_NOTIFICATION]
-    announced = Announced([], {key_of(row): IncompleteRowError("no outcome") for row in rows if "outcome" not in row})
-    for notice, plainer in _notices([row for row in rows if "outcome" in row], policy.digest_above):
-        try:
-            deadline.check("announcing")
-            announced.notices.append(_published(topic, notice, plainer))
-            history.apply(_marks(notice.rows, policy, clock()))
-        except (TaskReporterError, BotoCoreError, ClientError) as error:
-            announced.failed |= _failures(notice.rows, error)
+    announced = Announced(failed={key_of(row): IncompleteRowError("no outcome") for row in rows if "outcome" not in row})
+    rows = [row for row in rows if "outcome" in row]
+    if rows:
+        deadline.check("counting subscribers", COUNT_SUBSCRIBERS.longest)
+        if must_wait():
+            announced.waiting = [key_of(row) for row in rows]
+            return announced
+    for notice in _composed(rows, policy.digest_above, announced):
+        _tell(notice, history, topic, policy, deadline, clock, announced)
     return announced
 
 
-def _notices(rows: Sequence[Row], digest_above: int) -> Iterator[tuple[Notice, Notice | None]]:
-    """The notices for ``rows``, each with the plain one to publish in its place if SNS does not take it.
-
-    Only what was redriven again and again has one. It stands apart, so that it costs its neighbours nothing; after a
-    long outage that is every row, so it comes in digests as all else.
-    """
-    stubborn = [row for row in rows if redrives_of(row) >= ENOUGH_REDRIVES]
-    yield from ((notice, None) for notice in compose([row for row in rows if row not in stubborn], digest_above))
-    yield from ((notice, plain(notice)) for notice in _composed(stubborn, digest_above))
-
-
-def _composed(stubborn: Sequence[Row], digest_above: int) -> list[Notice]:
-    """The notices for ``stubborn`` rows. One whose notice can't be composed, whatever the reason, is told plainly."""
+def _tell(
+    notice: Notice,
+    history: History,
+    topic: Topic,
+    policy: Policy,
+    deadline: Deadline,
+    clock: Callable[[], datetime],
+    announced: Announced,
+) -> None:
+    """Publish ``notice`` and mark its rows, or note in ``announced`` what kept that from happening."""
     try:
-        return compose(stubborn, digest_above)
-    except Exception:
-        if len(stubborn) == 1:
-            return [plain_notice(stubborn[0])]
-        middle = len(stubborn) // 2
-        return _composed(stubborn[:middle], digest_above) + _composed(stubborn[middle:], digest_above)
-
-
-def _published(topic: Topic, notice: Notice, plainer: Notice | None) -> Notice:
-    """Publish ``notice``, and where that fails for whatever reason, the ``plainer`` if any; the one that was taken."""
+        deadline.check("announcing", PUBLISH.longest + USE_TABLE.longest)
+        announced.notices.append(topic.publish(notice))
+    except (ReadTimeoutError, ResponseParserError) as error:
+        announced.unmarked |= _failures(notice.rows, error)
+        return
+    except Exception as error:  # whatever it is, it must not cost the notices that follow
+        announced.failed |= _failures(notice.rows, error)
+        return
     try:
-        topic.publish(notice)
-        return notice
-    except Exception:
-        if plainer is None:
-            raise
-        topic.publish(plainer)
-        return plainer
+        history.apply(_marks(notice.rows, policy, clock()))
+    except FORESEEN as error:
+        announced.unmarked |= _failures(notice.rows, error)
+
+
+def _composed(rows: Sequence[Row], digest_above: int, announced: Announced) -> list[Notice]:
+    """The notices for ``rows``. A row whose notice can't be composed, whatever the reason, is told plainly."""
+    try:
+        return compose(rows, digest_above)
+    except Exception as error:
+        if len(rows) == 1:
+            announced.problems[key_of(rows[0])] = describe(error)
+            return [plain_notice(rows[0])]
+        middle = len(rows) // 2
+        halves = rows[:middle], rows[middle:]
+        return [notice for half in halves for notice in _composed(half, digest_above, announced)]
 
 
 def _marks(rows: Sequence[Row], policy: Policy, told: datetime) -> list[Update]:
@@ -117,9 +133,8 @@ def _marks(rows: Sequence[Row], policy: Policy, told: datetime) -> list[Update]:
 
 
 def _failures(rows: Sequence[Row], error: Exception) -> dict[Key, Exception]:
-    """``error`` for each of ``rows``; where it names the rows that were refused, for those alone."""
+    """``error`` for each of ``rows``; where the history names those that it refused, for those alone."""
     keys = [key_of(row) for row in rows]
-    named = getattr(error, "problems", None)
-    if isinstance(named, dict):
-        keys = [key for key in keys if key in named]
-    return {key: NotAnnouncedError(str(error)) for key in keys}
+    if isinstance(error, HistoryError):
+        keys = [key for key in keys if key in error.problems]
+    return {key: NotAnnouncedError(describe(error)) for key in keys}

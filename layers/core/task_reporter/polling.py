@@ -6,19 +6,20 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from task_reporter.aside import IN_TURN
 from task_reporter.deadline import NO_DEADLINE, Deadline
-from task_reporter.errors import PollError, TaskReporterError
+from task_reporter.errors import HistoryError, PollError
+from task_reporter.failures import describe
 from task_reporter.heartbeat import beat, blind_seconds
 from task_reporter.history import History
 from task_reporter.kinds import Kind
 from task_reporter.known import Known, known_before
 from task_reporter.life import Poll
-from task_reporter.recorder import Recorded, record
+from task_reporter.recorder import OnWritten, Recorded, record
 from task_reporter.redriving import touches
 from task_reporter.rows import Row
+from task_reporter.subscribers import Audience
+from task_reporter.writes import Update
 
 Result = TypeVar("Result")
 
@@ -29,7 +30,7 @@ class Polled:
 
     ``good`` are the kinds whose answer was well-formed and is recorded whole; ``redriven`` counts the rows that were
     sent to the notifier again; ``blind_seconds`` is the longest gap before this poll in which a task could have come
-    and gone unseen.
+    and gone unseen. ``audience`` is who listens; ``somebody_came`` says that nobody did when the last poll asked.
     """
 
     kinds: list[str]
@@ -38,14 +39,21 @@ class Polled:
     good: list[str] = field(default_factory=list)
     redriven: int = 0
     blind_seconds: int = 0
+    audience: Audience = field(default_factory=Audience)
     problems: list[str] = field(default_factory=list)
+
+    @property
+    def somebody_came(self) -> bool:
+        """Whether notices waited for a subscriber until now, so that all of them are due."""
+        waited = any("unheard_since" in (recorded.heartbeat or {}) for recorded in self.done)
+        return waited and not self.audience.must_wait
 
     def attempt(self, what: str, work: Callable[[], Result]) -> Result | None:
         """What ``work`` comes to; where it fails, that is a problem, and None."""
         try:
             return work()
-        except (TaskReporterError, BotoCoreError, ClientError) as error:
-            self.problems.append(f"{what}: {error}")
+        except Exception as error:  # whatever it is, it costs nothing else that this poll does
+            self.problems.append(f"{what}: {describe(error)}")
             return None
 
     def summary(self) -> dict[str, Any]:
@@ -63,10 +71,13 @@ def record_all(
     deadline: Deadline = NO_DEADLINE,
     report: Callable[[Recorded], None] = lambda recorded: None,
     pool: Executor = IN_TURN,
+    audience: Callable[[], Audience] = Audience,
+    on_written: OnWritten = lambda written: None,
 ) -> Polled:
     """Record every kind, telling ``report`` of each as it is done; one that fails costs the others nothing.
 
-    What the history knows is read in ``pool``, while EC2 is asked.
+    What the history knows is read in ``pool``, while EC2 is asked. ``audience`` answers who listens to the topic;
+    ``on_written`` gets the writes of tasks as soon as they are made.
     """
     polled = Polled([kind.name for kind in kinds])
     read = known_before(history, poll.scope, pool, deadline)
@@ -79,7 +90,9 @@ def record_all(
         yield from known().running
 
     for kind in kinds:
-        recorded = polled.attempt(kind.name, partial(record, kind, ec2, history, poll, running(), deadline))
+        recorded = polled.attempt(
+            kind.name, partial(record, kind, ec2, history, poll, running(), deadline, on_written)
+        )
         if recorded is None:
             continue
         polled.done.append(recorded)
@@ -87,20 +100,33 @@ def record_all(
         report(recorded)
         if not recorded.refused:
             polled.good.append(kind.name)
-            beaten = partial(_beat, kind, recorded, history, poll, deadline)
+            beaten = partial(_beat, kind, recorded, history, poll, deadline, audience().must_wait)
             blind = polled.attempt(f"{kind.name} heartbeat", beaten)
             polled.blind_seconds = max(polled.blind_seconds, blind or 0)
     polled.known = known()
-    again = touches(polled.known.waiting, poll)
-    polled.redriven = polled.attempt("redrive", lambda: len(history.apply(again, deadline).written)) or 0
+    polled.audience = audience()
+    if not polled.audience.must_wait:
+        due = partial(touches, polled.known.waiting, poll, all_due=polled.somebody_came)
+        polled.redriven = _redrive(polled, polled.attempt("redrive", due) or [], history, deadline)
     return polled
 
 
-def _beat(kind: Kind, recorded: Recorded, history: History, poll: Poll, deadline: Deadline) -> int:
+def _redrive(polled: Polled, again: Sequence[Update], history: History, deadline: Deadline) -> int:
+    """Send rows to the notifier once more; how many were sent."""
+    try:
+        return len(history.apply(again, deadline).written)
+    except HistoryError as error:
+        polled.problems.append(f"redrive: {error}")
+        return len(error.applied.written)
+
+
+def _beat(
+    kind: Kind, recorded: Recorded, history: History, poll: Poll, deadline: Deadline, nobody_listens: bool
+) -> int:
     """Keep that this poll went well; the seconds of the gap that it ended, if that was too long.
 
     Where another poll was quicker, that is kept already.
     """
-    write = beat(kind, recorded.tasks, recorded.heartbeat, poll)
+    write = beat(kind, recorded.tasks, recorded.heartbeat, poll, recorded.unkeepable, nobody_listens)
     done = history.apply([write] if write else [], deadline)
     return blind_seconds(recorded.heartbeat, poll) if done.written else 0

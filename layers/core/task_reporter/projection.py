@@ -28,13 +28,13 @@ LONGEST_OTHER = 8192
 
 @dataclass(slots=True)
 class Projected:
-    """The tasks of one answer, each once, and a sentence for each that can't be kept.
+    """The tasks of one answer, each once; ``unkeepable`` has a sentence for each that can't be kept.
 
     ``nameless`` are the resources of those that have no id, None where that is unknown too.
     """
 
     tasks: list[Row] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+    unkeepable: list[str] = field(default_factory=list)
     nameless: set[Value | None] = field(default_factory=set)
 
     def may_hold(self, row: Row) -> bool:
@@ -50,18 +50,18 @@ def project(kind: Kind, answers: Iterable[Mapping[str, Any]]) -> Projected:
     Raises MalformedAnswerError where an answer does not hold the list.
     """
     best: dict[str, Row] = {}
-    problems: list[str] = []
+    unkeepable: list[str] = []
     nameless: set[Value | None] = set()
     for raw in (raw for answer in answers for raw in _listed(kind, answer)):
         task = _clean(raw)
         if "task_id" not in task:
             nameless.add(task.get("resource_id"))
-        if problem := _unkeepable(kind, task):
-            problems.append(problem)
+        if reason := _unkeepable(kind, task):
+            unkeepable.append(reason)
             continue
         task_id = str(task["task_id"])
         best[task_id] = max(best.get(task_id, task), task, key=lambda seen: _how_far(kind, seen))
-    return Projected(list(best.values()), problems, nameless)
+    return Projected(list(best.values()), unkeepable, nameless)
 
 
 def _listed(kind: Kind, answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -18,13 +18,15 @@ AT_A_TIME = 500
 """Rows that one poll touches: a topic that was gone for a week is not flooded at once."""
 
 
-def touches(waiting: Iterable[Row], poll: Poll) -> list[Update]:
+def touches(waiting: Iterable[Row], poll: Poll, all_due: bool = False) -> list[Update]:
     """The writes that send those of ``waiting`` again whose time has come, the oldest first.
 
-    Each is made only while the row still waits, and nobody else has sent it meanwhile.
+    ``all_due``: the time of all has come, because somebody listens again. Each is made only while the row still waits,
+    and nobody else has sent it meanwhile.
     """
-    due = sorted((row for row in waiting if _is_due(row, poll)), key=lambda row: str(row.get("awaiting_since", "")))
-    return [_touch(row, poll.now) for row in due[:AT_A_TIME]]
+    due = (row for row in waiting if all_due or _is_due(row, poll))
+    oldest_first = sorted(due, key=lambda row: str(row.get("awaiting_since", "")))
+    return [_touch(row, poll.now) for row in oldest_first[:AT_A_TIME]]
 
 
 def overdue(waiting: Iterable[Row], poll: Poll) -> int:

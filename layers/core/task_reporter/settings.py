@@ -17,8 +17,8 @@ Setting = TypeVar("Setting")
 class RecorderSettings:
     """The recorder's: the table's name, ``<account id>/<region>``, the kinds to poll, days to keep rows (0: ever).
 
-    And the topic whose subscribers it counts, and its patience: how long a task may be missing, a row untold, EC2
-    unasked.
+    And the topic whose subscribers it counts, whether the stack made an email subscription, and its patience: how long
+    a task may be missing, a row untold, EC2 unasked.
     """
 
     table: str
@@ -26,6 +26,7 @@ class RecorderSettings:
     kinds: tuple[Kind, ...]
     retention_days: int
     topic: str
+    email_subscription: bool
     lost_after: timedelta
     redrive_after: timedelta
     silent_after: timedelta
@@ -33,10 +34,15 @@ class RecorderSettings:
 
 @dataclass(frozen=True, slots=True)
 class NotifierSettings:
-    """The notifier's: the table's name, the topic's ARN, above how many tasks a digest, days to keep rows."""
+    """The notifier's: the table's name, ``<account id>/<region>``, the topic's ARN, above how many tasks a digest.
+
+    And whether the stack made an email subscription, and days to keep rows.
+    """
 
     table: str
+    scope: str
     topic: str
+    email_subscription: bool
     digest_above: int
     retention_days: int
 
@@ -46,11 +52,12 @@ def recorder_settings(environment: Mapping[str, str]) -> RecorderSettings:
     reader = _Reader(environment)
     return reader.checked(
         RecorderSettings(
-            table=reader.text("HISTORY_TABLE", TABLE, "the name or ARN of the history table"),
-            scope=reader.text("SCOPE", SCOPE, "<account id>/<region>, such as 123456789012/eu-west-1"),
+            table=reader.table(),
+            scope=reader.scope(),
             kinds=reader.read("TASK_KINDS", _kinds, f"a comma-separated list of: {', '.join(KINDS)}", ()),
             retention_days=reader.retention_days(),
             topic=reader.topic(),
+            email_subscription=reader.email_subscription(),
             lost_after=reader.minutes("LOST_AFTER_MINUTES", 0),
             redrive_after=reader.minutes("REDRIVE_AFTER_MINUTES", 0),
             silent_after=reader.minutes("SILENT_AFTER_MINUTES", 1),
@@ -63,8 +70,10 @@ def notifier_settings(environment: Mapping[str, str]) -> NotifierSettings:
     reader = _Reader(environment)
     return reader.checked(
         NotifierSettings(
-            table=reader.text("HISTORY_TABLE", TABLE, "the name or ARN of the history table"),
+            table=reader.table(),
+            scope=reader.scope(),
             topic=reader.topic(),
+            email_subscription=reader.email_subscription(),
             digest_above=reader.read("DIGEST_ABOVE", _between(1, sys.maxsize), "a whole number of at least 1", 0),
             retention_days=reader.retention_days(),
         )
@@ -97,6 +106,15 @@ class _Reader:
     def text(self, name: str, pattern: re.Pattern[str], expected: str) -> str:
         return self.read(name, _matching(pattern), expected, "")
 
+    def table(self) -> str:
+        return self.text("HISTORY_TABLE", TABLE, "the name or ARN of the history table")
+
+    def scope(self) -> str:
+        return self.text("SCOPE", SCOPE, "<account id>/<region>, such as 123456789012/eu-west-1")
+
+    def email_subscription(self) -> bool:
+        return self.read("EMAIL_SUBSCRIPTION", _truth, "true or false", False)
+
     def topic(self) -> str:
         return self.text("TOPIC_ARN", ARN, "the ARN of the SNS topic, arn:aws:sns:<region>:<account id>:<name>")
 
@@ -121,6 +139,12 @@ def _matching(pattern: re.Pattern[str]) -> Callable[[str], str]:
         return value
 
     return parse
+
+
+def _truth(value: str) -> bool:
+    if value not in ("true", "false"):
+        raise ValueError(value)
+    return value == "true"
 
 
 def _kinds(value: str) -> tuple[Kind, ...]:

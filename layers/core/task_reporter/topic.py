@@ -1,9 +1,11 @@
 """The SNS topic that people subscribe to."""
 
+from http import HTTPStatus
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
+from task_reporter.failures import code_of
 from task_reporter.message import Notice, plain
 
 REFUSED_AS_INVALID = {"InvalidParameter", "InvalidParameterException", "ParameterValueInvalid", "ValidationException"}
@@ -11,29 +13,36 @@ REFUSED_AS_INVALID = {"InvalidParameter", "InvalidParameterException", "Paramete
 
 
 class Topic:
-    """One topic, through an SNS client of botocore's."""
+    """One topic, through an SNS client of botocore's that sends a Publish once (``patience.PUBLISH``)."""
 
     def __init__(self, client: Any, arn: str) -> None:
         self._client = client
         self._arn = arn
 
-    def publish(self, notice: Notice) -> None:
+    def publish(self, notice: Notice) -> Notice:
         """Publish ``notice``; where SNS refuses it as invalid, the same news in its plainest form.
 
-        Raises botocore's errors where SNS takes neither.
+        Returns what SNS took. Raises botocore's errors where it took neither, or may have taken one.
         """
         try:
-            self._send(notice)
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in REFUSED_AS_INVALID:
+            return self._send(notice)
+        except (ClientError, ParamValidationError) as error:
+            if not _is_invalid(error):
                 raise
-            self._send(plain(notice))
+            return self._send(plain(notice))
 
-    def _send(self, notice: Notice) -> None:
+    def _send(self, notice: Notice) -> Notice:
         self._client.publish(
             TopicArn=self._arn,
             Subject=notice.subject,
-            Message=notice.message,
-            MessageStructure="json",
-            MessageAttributes=notice.attributes,
+            Message=notice.text,
+            MessageAttributes=notice.message_attributes,
         )
+        return notice
+
+
+def _is_invalid(error: ClientError | ParamValidationError) -> bool:
+    if isinstance(error, ParamValidationError):  # botocore refused it and sent nothing
+        return True
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return code_of(error) in REFUSED_AS_INVALID or status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE

@@ -1,0 +1,30 @@
+"""The errors that a step may end with, and what a log says of them."""
+
+import traceback
+
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from task_reporter.errors import TaskReporterError
+
+REQUEST_ERRORS = (BotoCoreError, ClientError, ResponseParserError)
+"""What a botocore client raises where a service refuses, does not answer, or answers what can't be parsed."""
+
+FORESEEN = (TaskReporterError, *REQUEST_ERRORS)
+"""These say themselves what went wrong. Any other error is a defect of this package."""
+
+
+def describe(error: Exception) -> str:
+    """Describe ``error`` for a log; of an unforeseen error, whose text may quote a payload, only type and place."""
+    if isinstance(error, FORESEEN):
+        return str(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
+    return f"unexpected {type(error).__name__}{where}; please report it"
+
+
+def code_of(error: Exception) -> str:
+    """Give the service's code of a refusal, or the type of any other error."""
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Code", "Unknown"))
+    return type(error).__name__
