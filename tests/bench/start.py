@@ -16,7 +16,7 @@ CONTEXT = SimpleNamespace(
     memory_limit_in_mb=256,
     invoked_function_arn="arn:aws:lambda:eu-west-1:000000000000:function:bench",
     aws_request_id="52fdfc07-2182-454f-963f-5f0f9a621d72",
-    get_remaining_time_in_millis=lambda: 60_000,
+    get_remaining_time_in_millis=lambda: 300_000,
 )
 
 

@@ -67,7 +67,8 @@ def check(material: tuple[Answer, bytes]) -> Counter[str]:
     if done is None:
         wanted(not table.written, "an answer that counts for nothing changed the history")
     else:
-        said = f"{done.problems} {done.summary()} {done.ended}"
+        said = f"{done.problems} {done.unkeepable} {done.summary()} {done.ended}"
+        wanted(not done.problems, f"something was not recorded: {done.problems}")
         _check_history(answer, table)
         again = poll(table, body, answer.status)
         wanted(not again.written, f"the same answer once more wrote {again.written}")
@@ -141,7 +142,7 @@ def _counts(done: Recorded | None, table: Table) -> Counter[str]:
     return Counter(
         {
             "rows kept": len(done.tasks),
-            "tasks that can't be kept": len(done.problems),
+            "tasks that can't be kept": len(done.unkeepable),
             "writes": len(done.written),
             "rows missing": missing,
         }

@@ -565,7 +565,7 @@ def test_out_of_time_nothing_is_asked_or_written(kept: Table) -> None:
 
 
 def test_time_that_runs_out_between_two_tries_ends_them(table: Table) -> None:
-    remaining = iter([60_000, 100])
+    remaining = iter([300_000, 100])
     conflict = cancelled(lambda number: "TransactionConflict")
     with between(table.client, "TransactWriteItems", [conflict]), pytest.raises(OutOfTimeError):
         table.history.apply(inserts(3), Deadline(lambda: next(remaining)))

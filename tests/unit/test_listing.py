@@ -156,7 +156,7 @@ def test_without_time_ec2_is_not_asked():
 
 
 def test_without_time_no_further_page_is_asked_for():
-    remaining = iter([60_000, 60_000, 2000])
+    remaining = iter([300_000, 300_000, 2000])
     deadline = Deadline(lambda: next(remaining))
     with canned_ec2(page("import-1", "one"), page("import-2", "two")) as ec2, pytest.raises(OutOfTimeError):
         list(listed(ec2.client(), PAGED, deadline))

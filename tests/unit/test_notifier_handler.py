@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from botocore.session import get_session
 from botocore.stub import ANY, Stubber
 
 from task_reporter import aws
 from task_reporter.errors import NotAnnouncedError, SettingError
-from task_reporter.rows import to_attribute, to_key
+from task_reporter.rows import Key, Row, to_attribute, to_key
 from task_reporter.single import notice
 from tests.models.sns import TOPIC, FakeSns
 from tests.models.streamed_table import StreamedTable
 from tests.unit.deployed_notifier import APP, ENVIRONMENT, ROOT, Deployed, deployed
-from tests.unit.finished import key, row
+from tests.unit.finished import SCOPE, key, row
 
 SECRETS = {"error_message": "a secret message", "bucket": "secret-bucket", "prefix": "secret/prefix"}
 
@@ -153,6 +154,33 @@ def test_the_log_holds_ids_and_outcomes_and_nothing_of_a_task(
     assert "bun-00000000" in log
     assert "secret" not in log
     assert "NewImage" not in log
+
+
+class OneScope(StreamedTable):
+    """The table as the role reaches it: one key of another scope gets the whole read denied."""
+
+    def read(self, keys: Iterable[Key], *rest: Any) -> dict[Key, Row]:
+        wanted = list(keys)
+        if any(key.scope != SCOPE for key in wanted):
+            raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "BatchGetItem")
+        return super().read(wanted, *rest)
+
+
+def test_records_of_another_scope_are_dropped_before_anything_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    with deployed(OneScope(), FakeSns(), monkeypatch) as notifier:
+        told = [row(1), row(2, scope="123456789012/eu-central-1")]
+        assert notifier.batch(*map(notifier.table.put, told)) == {"batchItemFailures": []}
+    assert notifier.sns.told == [("bun-00000001", "complete")]
+    said, _ = notifier.logged()
+    assert (said["level"], said["task"], said["scope"]) == ("WARNING", "bun-00000002", "123456789012/eu-central-1")
+
+
+def test_what_waits_for_a_subscriber_is_logged_and_is_no_error(notifier: Deployed) -> None:
+    notifier.sns.subscribed = (0, 1)
+    assert notifier.batch(notifier.table.put(row(1))) == {"batchItemFailures": []}
+    [line] = notifier.logged()
+    assert (line["level"], line["tasks"]) == ("WARNING", ["bun-00000001"])
+    assert notifier.table.untold() == {"bun-00000001"}
 
 
 def test_too_little_time_announces_nothing(notifier: Deployed) -> None:

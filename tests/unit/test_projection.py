@@ -44,7 +44,7 @@ def expected(case):
 def test_an_answer_becomes_rows(case, ec2):
     projected = ask(ec2, case["file"])
     assert projected.tasks == expected(case)
-    assert projected.problems == case.get("problems", [])
+    assert projected.unkeepable == case.get("unkeepable", [])
 
 
 @pytest.mark.parametrize("case", CASES["errors"], ids=lambda case: case["file"])
@@ -158,7 +158,7 @@ def test_an_error_text_is_cut_long_before_dynamodb_refuses_the_row():
 )
 def test_an_id_has_room_in_a_key_and_is_not_reserved(task_id, kept):
     projected = project(BUNDLE, [{"BundleTasks": [{"BundleId": task_id}]}])
-    assert (len(projected.tasks), len(projected.problems)) == ((1, 0) if kept else (0, 1))
+    assert (len(projected.tasks), len(projected.unkeepable)) == ((1, 0) if kept else (0, 1))
 
 
 COPIES = [

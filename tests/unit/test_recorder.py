@@ -1,5 +1,6 @@
 """One poll: a canned EC2 on one side, a table on the other, the real thing between them."""
 
+import re
 import traceback
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -10,12 +11,14 @@ from botocore.exceptions import ClientError
 from task_reporter import times
 from task_reporter.deadline import Deadline
 from task_reporter.errors import MalformedAnswerError, OutOfTimeError, PollError
+from task_reporter.heartbeat import not_logged_yet
 from task_reporter.history import History
 from task_reporter.kinds import BUNDLE, COMPLETE, FAILED, Kind
 from task_reporter.life import Poll
 from task_reporter.polling import record_all
 from task_reporter.recorder import ROUNDS, Recorded, record
-from task_reporter.rows import POLL_PREFIX, Key
+from task_reporter.rows import POLL_PREFIX, Key, key_of
+from task_reporter.subscribers import Audience
 from tests.canned_ec2 import Answer, canned_ec2, no_pauses, told
 from tests.models.table import DynamoDb, Table
 
@@ -397,15 +400,11 @@ def test_a_kind_that_fails_costs_the_others_nothing(answers, kinds, table, histo
 
 def test_a_poll_error_names_everything_that_went_wrong(table, history):
     broken = Kind("broken", "DescribeImportSnapshotTasks", "Missing", {})
-    answers = [told("without-id"), IMPORTED, told("error-unauthorized")]
+    answers = [told("html-page"), IMPORTED, told("error-unauthorized")]
     with canned_ec2(*answers) as ec2, pytest.raises(PollError) as caught:
         poll_all(ec2, history, BUNDLE, OTHER, broken)
-    assert states(table).keys() == {"bun-3b5f152d", "import-1"}
-    named = [
-        "without an id (for i-1234567890abcdef0)",
-        "without an id (for an unknown",
-        "broken: An error occurred (Unauth",
-    ]
+    assert states(table).keys() == {"import-1"}
+    named = ["DescribeBundleTasks: malformed answer", "broken: An error occurred (Unauth"]
     assert len(caught.value.problems) == len(named)
     for problem, said in zip(caught.value.problems, named, strict=True):
         assert said in problem
@@ -413,13 +412,77 @@ def test_a_poll_error_names_everything_that_went_wrong(table, history):
 
 
 @pytest.mark.parametrize("name", ["without-id", "reserved-id", "absurd-id"])
-def test_a_task_that_can_not_be_kept_is_an_error_after_its_neighbours_are_recorded(name, table, history):
+def test_a_task_that_can_not_be_kept_fails_no_poll_and_is_counted(name, table, history):
+    """It would fail each poll for as long as EC2 lists it, and hide what else goes wrong."""
     reported = []
-    with canned_ec2(told(name)) as ec2, pytest.raises(PollError, match="DescribeBundleTasks listed"):
+    with canned_ec2(told(name)) as ec2:
         poll_all(ec2, history, BUNDLE, report=reported.append)
     assert states(table) == {"bun-3b5f152d": ("bundling", None)}
-    assert len(reported) == 1
-    assert reported[0].problems
+    [recorded] = reported
+    assert (recorded.problems, recorded.refused) == ([], False)
+    assert all(sentence.startswith("DescribeBundleTasks listed") for sentence in recorded.unkeepable)
+    assert heartbeat(table)["unkeepable"] == len(recorded.unkeepable) > 0
+
+
+def test_each_task_that_can_not_be_kept_is_new_once(table, history):
+    """Also over cold starts: what was logged stands in the heartbeat."""
+    new = []
+    answers = ["without-id", "without-id", "reserved-id", "bundling", "without-id"]
+    with canned_ec2(*map(told, answers)) as ec2:
+        for minutes, _ in enumerate(answers):
+            later = Poll(SCOPE, NOW + timedelta(minutes=5 * minutes))
+            [recorded] = record_all([BUNDLE], ec2.client(), history, later).done
+            new.append(len(not_logged_yet(recorded.unkeepable, recorded.heartbeat)))
+            assert ("unkeepable" in heartbeat(table)) == bool(recorded.unkeepable)
+    assert new == [2, 0, 1, 0, 2]
+
+
+# Rows that somebody else wrote
+
+ODD = {"scope": SCOPE, "kind": "bundle", "state": "complete", "awaiting": "outcome"}
+
+
+def test_an_odd_row_whose_task_has_no_time_is_settled_like_any_other(table, history):
+    """It has no time, and EC2 tells none."""
+    body = re.sub(rb"<(startTime|updateTime)>[^<]*</\1>", b"", told("complete").body)
+    table.rows[Key(SCOPE, "bun-2a4e041c")] = {**ODD, "task_id": "bun-2a4e041c"}
+    with canned_ec2(Answer(body)) as ec2:
+        poll_all(ec2, history, BUNDLE)
+    row = table.rows[Key(SCOPE, "bun-2a4e041c")]
+    assert (row["outcome"], row["awaiting"]) == ("complete", "notification")
+    assert row["finished_at"] == row["updated_at"] == "2026-11-23T12:40:00.000Z"
+
+
+class Odder(dict):
+    """A row that no decision can deal with."""
+
+    def get(self, name, otherwise=None):
+        if name == "outcome":
+            raise ZeroDivisionError("a payload")
+        return super().get(name, otherwise)
+
+
+@pytest.mark.parametrize("vanished", [False, True])
+def test_a_decision_that_fails_is_a_problem_of_its_row_alone(vanished, table):
+    odd = Odder({**ODD, "task_id": "bun-odd" if vanished else "bun-2a4e041c", "updated_at": "x", "first_seen_at": "x"})
+    if vanished:
+        odd["state"] = "storing"
+    fine = {**ODD, "task_id": "bun-fine", "state": "storing", "updated_at": "x", "first_seen_at": "x"}
+
+    class Odds(History):
+        def read(self, keys, deadline):
+            return {} if vanished else {key_of(odd): odd}
+
+    with canned_ec2(told("duplicated")) as ec2:
+        history = Odds(DynamoDb(table), "history")
+        table.rows[key_of(fine)] = dict(fine)
+        recorded = record(BUNDLE, ec2.client(), history, POLL, [odd, fine] if vanished else [fine])
+    [problem] = recorded.problems
+    assert problem.startswith(f"bundle: {odd['task_id']}: unexpected ZeroDivisionError at test_recorder.py")
+    assert "payload" not in problem
+    assert recorded.refused
+    written = {write.key.task_id for write in recorded.written}
+    assert written == {"bun-3b5f152d", "bun-fine"} | ({"bun-2a4e041c"} if vanished else set())
 
 
 def test_a_row_that_dynamodb_refuses_is_an_error_of_its_kind(table, history):
@@ -444,6 +507,84 @@ def test_no_secret_and_no_body_stands_in_an_error(history):
     assert "SECRET" not in "".join(traceback.format_exception(caught.value))
 
 
+# What is written is told, whatever comes after it
+
+
+def running(number):
+    row = {"scope": SCOPE, "task_id": f"bun-{number:08x}", "kind": "bundle", "state": "storing", "awaiting": "outcome"}
+    times = dict.fromkeys(("updated_at", "first_seen_at", "missing_since"), "2026-11-23T11:00:00.000Z")
+    return row | times
+
+
+class ThrottledOnce(DynamoDb):
+    """From the second transaction on, whole requests are refused, ``times`` in all."""
+
+    def __init__(self, table, code, times):
+        super().__init__(table)
+        self._code, self._left = code, times
+
+    def transact_write_items(self, TransactItems):
+        if "transact_write_items" in self.calls and self._left:
+            self._left -= 1
+            raise ClientError({"Error": {"Code": self._code}}, "TransactWriteItems")
+        return super().transact_write_items(TransactItems)
+
+
+REFUSALS = ["ThrottlingException", "ProvisionedThroughputExceededException", "RequestLimitExceeded"]
+
+
+@pytest.mark.parametrize("code", REFUSALS)
+def test_a_batch_that_is_throttled_is_tried_again_like_a_single_write(code):
+    table = Table(*map(running, range(150)))
+    history = History(ThrottledOnce(table, code, times=3), "history", pause=lambda seconds: None)
+    with canned_ec2(told("empty")) as ec2:
+        recorded = record(BUNDLE, ec2.client(), history, POLL, [running(number) for number in range(150)])
+    assert recorded.summary()["ended"] == {"lost": 150}
+    assert (recorded.problems, len(states(table))) == ([], 150)
+
+
+@pytest.mark.parametrize("code", [*REFUSALS, "InternalServerError", "AccessDeniedException"])
+def test_what_was_written_before_a_request_failed_for_good_is_told(code):
+    """Else 100 rows are written as lost, and no log, metric or alarm ever says so."""
+    table, counted = Table(*map(running, range(150))), []
+    history = History(ThrottledOnce(table, code, times=99), "history", pause=lambda seconds: None)
+    with canned_ec2(told("empty")) as ec2:
+        listed = [running(number) for number in range(150)]
+        recorded = record(BUNDLE, ec2.client(), history, POLL, listed, on_written=counted.extend)
+    lost = sum(outcome == "lost" for _, outcome in states(table).values())
+    assert lost in (50, 100)
+    assert recorded.summary()["ended"] == {"lost": lost}
+    assert [len(recorded.written), len(counted)] == [lost, lost]
+    assert (recorded.refused, len(recorded.problems)) == (True, 1)
+    assert f"bundle: {150 - lost} rows could not be written" in recorded.problems[0]
+
+
+# Who listens
+
+NOBODY, SOMEBODY = Audience(0, must_wait=True), Audience(1)
+WAITS = {"scope": SCOPE, "task_id": "bun-waits", "kind": "bundle", "state": "complete", "outcome": "complete"}
+WAITS |= {"awaiting": "notification", "awaiting_since": "2026-11-23T12:39:00.000Z"}
+
+
+def poll_heard_by(history, audience, minutes):
+    with canned_ec2(told("empty")) as ec2:
+        later = Poll(SCOPE, NOW + timedelta(minutes=minutes))
+        return record_all([BUNDLE], ec2.client(), history, later, audience=lambda: audience)
+
+
+def test_while_nobody_listens_no_redrive_is_used_up_and_at_the_first_who_does_all_are_sent(table, history):
+    table.rows[key_of(WAITS)] = dict(WAITS)
+    for minutes in (0, 5, 30):
+        assert poll_heard_by(history, NOBODY, minutes).redriven == 0
+        assert heartbeat(table)["unheard_since"] == "2026-11-23T12:40:00.000Z"
+    assert table.rows[key_of(WAITS)] == WAITS
+    table.rows[key_of(WAITS)]["awaiting_since"] = "2026-11-23T13:14:00.000Z"
+    assert poll_heard_by(history, SOMEBODY, 35).redriven == 1
+    assert "unheard_since" not in heartbeat(table)
+    assert table.rows[key_of(WAITS)]["redrives"] == 1
+    assert poll_heard_by(history, SOMEBODY, 36).redriven == 0
+
+
 # Time
 
 
@@ -455,23 +596,25 @@ def test_out_of_time_nothing_is_asked_and_every_kind_is_named(dynamodb, history)
     assert "out of time while listing bundle tasks" in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("checks", "doing"),
-    [(2, "reading the history"), (3, "writing the history")],
-    ids=["before reading", "before writing"],
-)
-def test_time_that_runs_out_on_the_way_stops_the_poll(checks, doing, dynamodb, table, history):
-    remaining = iter([60_000] * checks + [0] * 9)
-    with canned_ec2(told("bundling")) as ec2, pytest.raises(OutOfTimeError, match=f"while {doing}"):
+def test_without_time_to_read_nothing_is_read(dynamodb, history):
+    remaining = iter([300_000] + [0] * 9)
+    with canned_ec2(told("bundling")) as ec2, pytest.raises(OutOfTimeError, match="while reading the history"):
         record(BUNDLE, ec2.client(), history, POLL, deadline=Deadline(lambda: next(remaining)))
-    assert table.rows == {}
-    assert len(dynamodb.calls) == checks - 2
+    assert dynamodb.calls == []
+
+
+def test_without_time_to_write_nothing_is_written_and_the_poll_is_not_good(dynamodb, table, history):
+    remaining = iter([300_000] * 2 + [0] * 9)
+    with canned_ec2(told("bundling")) as ec2:
+        recorded = record(BUNDLE, ec2.client(), history, POLL, deadline=Deadline(lambda: next(remaining)))
+    assert (table.rows, dynamodb.calls, recorded.refused) == ({}, ["batch_get_item"], True)
+    assert "bun-2a4e041c: OutOfTimeError; out of time while writing the history" in recorded.problems[0]
 
 
 def test_the_next_poll_goes_on_where_time_ran_out(table, history):
-    remaining = iter([60_000] * 8 + [0] * 9)
+    remaining = iter([300_000] * 8 + [0] * 9)
     with canned_ec2(told("bundling"), IMPORTED) as ec2:
-        with pytest.raises(PollError, match=r"^import-image: out of time"):
+        with pytest.raises(PollError, match=r"^import-image: .*out of time"):
             poll_all(ec2, history, BUNDLE, OTHER, deadline=Deadline(lambda: next(remaining)))
         assert states(table).keys() == {"bun-2a4e041c"}
         poll_all(ec2, history, OTHER)
@@ -486,7 +629,7 @@ def test_whenever_time_runs_out_what_is_written_stays_and_only_what_was_recorded
     waits = {"scope": SCOPE, "task_id": "bun-waits", "kind": "bundle", "state": "complete", "outcome": "complete"}
     waits |= {"awaiting": "notification", "awaiting_since": "2026-11-23T11:00:00.000Z"}
     table.rows[Key(SCOPE, "bun-waits")] = dict(waits)
-    remaining = iter([60_000] * left + [0] * 30)
+    remaining = iter([300_000] * left + [0] * 30)
     with canned_ec2(told("bundling"), IMPORTED) as ec2:
         polled = record_all([BUNDLE, OTHER], ec2.client(), history, POLL, Deadline(lambda: next(remaining)))
     written = [write.key.task_id for write in table.written]
@@ -505,7 +648,7 @@ def test_the_time_above_is_long_enough_at_last_and_too_short_at_first(table, his
     """Or the test above would tell nothing."""
     checks = []
     with canned_ec2(told("bundling"), IMPORTED) as ec2:
-        record_all([BUNDLE, OTHER], ec2.client(), history, POLL, Deadline(lambda: checks.append(1) or 60_000))
+        record_all([BUNDLE, OTHER], ec2.client(), history, POLL, Deadline(lambda: checks.append(1) or 300_000))
     assert 8 <= len(checks) < 15
 
 

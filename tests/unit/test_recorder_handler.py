@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -61,14 +62,14 @@ def log(app):
 
 
 class Sns:
-    """A topic with two subscribers, of which one has confirmed; or, where it is ``gone``, none."""
+    """A topic with two subscribers, of which one has confirmed; or one of which SNS refuses to tell."""
 
-    gone = False
+    refusal = None
 
     def get_topic_attributes(self, TopicArn):
         assert TopicArn == ENVIRONMENT["TOPIC_ARN"]
-        if self.gone:
-            raise ClientError({"Error": {"Code": "NotFound"}}, "GetTopicAttributes")
+        if self.refusal:
+            raise ClientError({"Error": {"Code": self.refusal}}, "GetTopicAttributes")
         return {"Attributes": {"SubscriptionsConfirmed": "1", "SubscriptionsPending": "1"}}
 
 
@@ -118,24 +119,70 @@ def test_each_poll_is_logged_in_numbers_with_the_ids_that_ended(app, ec2, log):
     assert (second["written"], second["tasks"]) == (0, {})
 
 
+def figures(capsys):
+    """All figures of each poll, whenever in the poll they were written."""
+    lines = map(json.loads, capsys.readouterr().out.splitlines())
+    return {name: value for line in lines for name, value in line.items()}
+
+
 def test_each_poll_is_told_to_cloudwatch_also_one_that_fails(app, ec2, log, monkeypatch, capsys):
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "my-stack")
     ec2.answers = [told("complete"), told("html-page")]
     app.handler({}, CONTEXT)
+    first = figures(capsys)
     with pytest.raises(PollError):
         app.handler({}, CONTEXT)
-    first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    second = figures(capsys)
     assert (first["service"], first["GoodPolls"], first["TasksComplete"]) == ("my-stack", [1], [1])
     assert (second["GoodPolls"], second["TasksListed"]) == ([0], [0])
 
 
-def test_who_listens_is_counted_and_where_that_fails_the_poll_goes_on(app, ec2, log, monkeypatch, capsys):
+def test_what_is_recorded_is_counted_before_anything_else_is_done(app, ec2, log, table, monkeypatch, capsys):
+    """A time-out that comes later must not swallow it."""
+
+    class Killed(BaseException):
+        pass
+
+    def dies(self, **request):
+        if "poll#" in str(request):
+            raise Killed
+        return put_item(self, **request)
+
+    put_item = DynamoDb.put_item
+    monkeypatch.setattr(DynamoDb, "put_item", dies)
+    with pytest.raises(Killed):
+        app.handler({}, CONTEXT)
+    assert figures(capsys)["TasksComplete"] == [1]
+
+
+UNCOUNTED = [("NotFound", [0]), ("AuthorizationError", None)]
+
+
+@pytest.mark.parametrize(("code", "counted"), UNCOUNTED)
+def test_who_listens_is_counted_and_where_that_fails_the_poll_goes_on(code, counted, app, ec2, log, monkeypatch, capsys):
+    """A topic that is gone has no subscribers; where SNS does not say, nothing is counted."""
     app.handler({}, CONTEXT)
-    monkeypatch.setattr(Sns, "gone", True)
+    assert figures(capsys)["ConfirmedSubscribers"] == [1]
+    monkeypatch.setattr(Sns, "refusal", code)
     assert app.handler({}, CONTEXT)["bundle"]["listed"] == 1
-    first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
-    assert (first["ConfirmedSubscribers"], second.get("ConfirmedSubscribers")) == ([1], None)
+    assert figures(capsys).get("ConfirmedSubscribers") == counted
     assert "subscribers were not counted" in [entry["message"] for entry in entries(log)]
+
+
+def test_log_lines_have_times_from_which_lambda_reads_their_level(app, ec2, log):
+    """https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html"""
+    app.handler({}, CONTEXT)
+    assert [datetime.fromisoformat(entry["timestamp"]).tzinfo is not None for entry in entries(log)] == [True]
+    assert all("T" in entry["timestamp"] for entry in entries(log))
+
+
+def test_a_task_that_can_not_be_kept_is_logged_once(app, ec2, table, log):
+    ec2.answers = [told("without-id")]
+    for _ in range(3):
+        assert app.handler({}, CONTEXT)["bundle"]["listed"] == 1
+    said = [entry["reason"] for entry in entries(log) if entry["message"] == "a task can't be kept"]
+    assert len(said) == len(set(said)) == 2
+    assert len(tasks(table)) == 1
 
 
 def test_the_answer_can_be_written_as_json(app, ec2, log):
@@ -152,11 +199,10 @@ def test_no_secret_is_logged_or_stored(app, ec2, table, log):
 
 
 def test_a_poll_that_fails_fails_the_function(app, ec2, table, log):
-    ec2.answers = [told("without-id")]
-    with pytest.raises(PollError, match="without an id"):
+    ec2.answers = [told("html-page")]
+    with pytest.raises(PollError, match="malformed answer"):
         app.handler({}, CONTEXT)
-    assert len(tasks(table)) == 1
-    assert entries(log)[0]["listed"] == 1
+    assert tasks(table) == {}
 
 
 def test_the_time_that_is_left_is_the_functions(app, ec2, table):

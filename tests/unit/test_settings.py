@@ -20,11 +20,19 @@ RECORDER = {
     "TASK_KINDS": "bundle",
     "RETENTION_DAYS": "0",
     "TOPIC_ARN": ARN,
+    "EMAIL_SUBSCRIPTION": "true",
     "LOST_AFTER_MINUTES": "15",
     "REDRIVE_AFTER_MINUTES": "10",
     "SILENT_AFTER_MINUTES": "20",
 }
-NOTIFIER = {"HISTORY_TABLE": "history", "TOPIC_ARN": ARN, "DIGEST_ABOVE": "5", "RETENTION_DAYS": "0"}
+NOTIFIER = {
+    "HISTORY_TABLE": "history",
+    "SCOPE": "123456789012/eu-west-1",
+    "TOPIC_ARN": ARN,
+    "EMAIL_SUBSCRIPTION": "false",
+    "DIGEST_ABOVE": "5",
+    "RETENTION_DAYS": "0",
+}
 
 Read = Callable[[Mapping[str, str]], Any]
 BOTH: list[tuple[Read, dict[str, str]]] = [(recorder_settings, RECORDER), (notifier_settings, NOTIFIER)]
@@ -33,9 +41,9 @@ EVERY = [(read, right, name) for read, right in BOTH for name in right]
 
 def test_right() -> None:
     patience = (timedelta(minutes=15), timedelta(minutes=10), timedelta(minutes=20))
-    right = RecorderSettings("history", RECORDER["SCOPE"], (KINDS["bundle"],), 0, ARN, *patience)
+    right = RecorderSettings("history", RECORDER["SCOPE"], (KINDS["bundle"],), 0, ARN, True, *patience)
     assert recorder_settings(RECORDER) == right
-    assert notifier_settings(NOTIFIER) == NotifierSettings("history", ARN, 5, 0)
+    assert notifier_settings(NOTIFIER) == NotifierSettings("history", NOTIFIER["SCOPE"], ARN, False, 5, 0)
 
 
 def test_other_variables_do_not_matter() -> None:
@@ -51,6 +59,7 @@ RIGHT: list[tuple[Read, dict[str, str], str, str, str, Any]] = [
     (recorder_settings, RECORDER, "LOST_AFTER_MINUTES", "0", "lost_after", timedelta()),
     (recorder_settings, RECORDER, "REDRIVE_AFTER_MINUTES", "0", "redrive_after", timedelta()),
     (recorder_settings, RECORDER, "SILENT_AFTER_MINUTES", "9999", "silent_after", timedelta(minutes=9999)),
+    (notifier_settings, NOTIFIER, "EMAIL_SUBSCRIPTION", "true", "email_subscription", True),
     (notifier_settings, NOTIFIER, "RETENTION_DAYS", "99999", "retention_days", 99_999),
     (notifier_settings, NOTIFIER, "TOPIC_ARN", "arn:aws-cn:sns:cn-north-1:123456789012:t", "topic", None),
     (notifier_settings, NOTIFIER, "TOPIC_ARN", "arn:aws-us-gov:sns:us-gov-west-1:123456789012:t", "topic", None),
@@ -69,6 +78,7 @@ EXPECTED = {
     "TASK_KINDS": f"a comma-separated list of: {', '.join(KINDS)}",
     "RETENTION_DAYS": "0 (for ever) or a number of days from 90 to 99999",
     "TOPIC_ARN": "the ARN of the SNS topic, arn:aws:sns:<region>:<account id>:<name>",
+    "EMAIL_SUBSCRIPTION": "true or false",
     "DIGEST_ABOVE": "a whole number of at least 1",
     "LOST_AFTER_MINUTES": "whole minutes from 0 to 9999",
     "REDRIVE_AFTER_MINUTES": "whole minutes from 0 to 9999",
@@ -80,6 +90,7 @@ WRONG = {
     "TASK_KINDS": ["bundles", "bundle,", ",", "bundle,export", "Bundle", "bundle;bundle"],
     "RETENTION_DAYS": ["-1", "1", "89", "100000", "9" * 30, "90.5", "for ever", "0x5a", " "],
     "TOPIC_ARN": ["notices", "arn:aws:sqs:eu-west-1:123456789012:q", "arn:aws:sns:eu-west-1::t", f"{ARN} ", f"{ARN}\n"],
+    "EMAIL_SUBSCRIPTION": ["yes", "True", "1", "true "],
     "DIGEST_ABOVE": ["0", "-5", "five", "1.5", " "],
     "LOST_AFTER_MINUTES": ["-1", "10000", "9" * 30, "1.5", "15m"],
     "REDRIVE_AFTER_MINUTES": ["-1", "10000", "ten"],

@@ -10,6 +10,7 @@ import trustme
 from botocore.exceptions import SSLError
 
 from task_reporter import aws, tls
+from task_reporter.patience import Patience
 
 ANSWER = b'{"TableNames": []}'
 
@@ -59,6 +60,7 @@ def served(authority, name="127.0.0.1"):
 def client(server, service="dynamodb"):
     return aws.client(
         service,
+        Patience(connect=2, read=5, attempts=1),
         endpoint_url=f"https://127.0.0.1:{server.server_port}",
         region_name="eu-west-1",
         aws_access_key_id="x",
@@ -109,7 +111,6 @@ def test_only_who_is_trusted_is_read(authority, reads, monkeypatch, tmp_path):
 
 def test_a_file_that_is_not_there_is_the_first_connection_s_to_say(authority, monkeypatch):
     monkeypatch.setenv("AWS_CA_BUNDLE", "/nowhere/authorities.pem")
-    monkeypatch.setattr(aws, "PATIENCE_ELSEWHERE", (5, 1))
     one = client(served(authority))
     aws.prepare([one])
     with pytest.raises(SSLError, match="No such file"):
@@ -129,8 +130,7 @@ def test_where_nothing_is_encrypted_nothing_is_read(authority, reads):
     assert reads == []
 
 
-def test_whom_they_do_not_vouch_for_is_not_talked_to(authority, monkeypatch):
-    monkeypatch.setattr(aws, "PATIENCE_ELSEWHERE", (5, 1))
+def test_whom_they_do_not_vouch_for_is_not_talked_to(authority):
     assert client(served(authority)).list_tables()["TableNames"] == []
     with pytest.raises(SSLError, match="certificate verify failed"):
         client(served(trustme.CA())).list_tables()

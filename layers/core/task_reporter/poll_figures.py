@@ -42,8 +42,7 @@ def figures_of_poll(polled: Polled, poll: Poll) -> Iterator[Figure]:
     yield Figure("RowsWaiting", COUNT, len(waiting))
     yield Figure("OldestWaiting", SECONDS, max(_ages(waiting, "awaiting_since", poll.now), default=0))
     nobody_heard = polled.audience.must_wait or polled.somebody_came
-    if not nobody_heard and (late := overdue(waiting, poll)):
-        yield Figure("RowsOverdue", COUNT, late)
+    yield Figure("RowsOverdue", COUNT, 0 if nobody_heard else overdue(waiting, poll))
     if polled.audience.confirmed is not None:
         yield Figure("ConfirmedSubscribers", COUNT, polled.audience.confirmed)
     if polled.blind_seconds:
