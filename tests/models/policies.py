@@ -75,6 +75,8 @@ def _holds(operator: str, found: str | list[str] | None, wanted: list[str]) -> b
         return all(value in wanted for value in as_list(found or []))
     if operator in {"StringEquals", "ArnEquals", "Bool"}:
         return isinstance(found, str) and found in wanted
+    if operator == "ArnLike":
+        return isinstance(found, str) and any(fnmatchcase(found, one) for one in wanted)
     raise ValueError(f"not modelled: {operator}")
 
 

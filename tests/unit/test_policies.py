@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from local.environments import ROOT
+from tests.documents import blocks
 from tests.models.cloudformation import ACCOUNT, NAME, REGIONS, Stack
 from tests.models.policies import Request, Statement, allowed, as_list
 from tests.template import template
@@ -274,3 +277,31 @@ def test_the_schedule_is_in_the_group_that_its_role_trusts(stack: Stack) -> None
 @pytest.mark.parametrize("boundary", ["", f"arn:aws:iam::{ACCOUNT}:policy/limits"])
 def test_every_role_has_the_boundary_that_is_given(role: str, boundary: str) -> None:
     assert Stack(PermissionsBoundaryArn=boundary).properties(role).get("PermissionsBoundary", "") == boundary
+
+
+# The key's own policy, as docs/encryption.md gives it
+
+KEY_POLICY = json.loads(blocks(ROOT / "docs" / "encryption.md", "json")[0])["Statement"]
+LOGS = "logs.us-east-2.amazonaws.com"
+LOG_GROUP = {"kms:EncryptionContext:aws:logs:arn": "arn:aws:logs:us-east-2:123456789012:log-group:mine"}
+OURS, THEIRS = {"aws:SourceAccount": ACCOUNT}, {"aws:SourceAccount": OTHER_ACCOUNT}
+KEY_USES: list[tuple[str, str, dict[str, str], bool]] = [
+    ("sns.amazonaws.com", "GenerateDataKey", OURS, True),
+    ("sns.amazonaws.com", "Decrypt", OURS, True),
+    ("sns.amazonaws.com", "Decrypt", THEIRS, False),
+    ("sns.amazonaws.com", "ScheduleKeyDeletion", OURS, False),
+    ("cloudwatch.amazonaws.com", "GenerateDataKey", OURS, True),
+    ("cloudwatch.amazonaws.com", "Decrypt", OURS, True),
+    ("cloudwatch.amazonaws.com", "Decrypt", THEIRS, False),
+    (LOGS, "Encrypt", LOG_GROUP, True),
+    (LOGS, "Encrypt", {}, False),
+    (f"arn:aws:iam::{ACCOUNT}:role/any", "Decrypt", {}, True),
+    (f"arn:aws:iam::{OTHER_ACCOUNT}:role/any", "Decrypt", {}, False),
+]
+
+
+@pytest.mark.parametrize(("principal", "action", "context", "expected"), KEY_USES)
+def test_the_documented_key_policy_serves_this_account(
+    principal: str, action: str, context: dict[str, str], expected: bool
+) -> None:
+    assert allowed(KEY_POLICY, Request(f"kms:{action}", KEY, context, principal)) is expected
