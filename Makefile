@@ -34,12 +34,13 @@ soak: ## 10,000 random histories with every fault: nothing lost, nothing repeate
 	@$(PYTHON) -m local.environments project aws
 	@.venv/bin/python -m tests.soak $(ARGS)
 
-check: ## lint, types and template checks
+check: ## lint, types, and the security of code and template
 	@$(PYTHON) -m local.environments project sam check
 	.venv-check/bin/ruff check .
 	.venv-check/bin/ruff format --check .
 	.venv/bin/mypy
-	.venv-check/bin/cfn-lint template.yaml
+	.venv-check/bin/bandit --quiet --recursive layers functions cli local
+	.venv-check/bin/cfn-lint template.yaml --append-rules cfn_lint_serverless.rules
 	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint --region us-east-1
 	.venv-check/bin/checkov --file template.yaml --framework cloudformation --compact --quiet --skip-download
 

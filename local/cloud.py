@@ -36,7 +36,7 @@ class Cloud:
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ENDPOINT_URL_EC2": self.ec2,
             "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",  # nosec B105 # the local AWS takes any
             "AWS_DEFAULT_REGION": REGION,
             "AWS_REGION": REGION,
         }
@@ -48,7 +48,7 @@ class Cloud:
             region_name=REGION,
             endpoint_url=self.ec2 if service == "ec2" else self.endpoint,
             aws_access_key_id="test",
-            aws_secret_access_key="test",
+            aws_secret_access_key="test",  # nosec B106 # the local AWS takes any
             config=Config(read_timeout=150, retries={"total_max_attempts": 1}, proxies={}),
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations  # so that an interpreter too old can still s
 
 import hashlib
 import os
-import subprocess
+import subprocess  # nosec B404 # it runs installers
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -109,7 +109,7 @@ def _venv(home: Path, python: str) -> None:
 
 
 def _run(command: list[str], doing: str, hint: str = "") -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": ""})
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": ""})  # nosec B603 # no shell, arguments of our own
     if done.returncode:
         said = (done.stderr or done.stdout).strip()[-2000:]
         raise EnvironmentProblem(f"{doing} failed with exit status {done.returncode}: {said} {hint}".rstrip())

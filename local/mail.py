@@ -31,5 +31,5 @@ class Inbox:
 
 def _mail(message: mailbox.MaildirMessage) -> Mail:
     text = message.get_payload(decode=True)
-    assert isinstance(text, bytes)
+    assert isinstance(text, bytes)  # nosec B101 # for the type checker
     return Mail(str(message["To"]), str(message["Subject"]), text.decode())

@@ -1,8 +1,9 @@
-"""ministack, with the one thing that the demo needs and it does not have: email that arrives.
+"""ministack, with what the demo needs and it does not have: email that arrives, and conditions on parts of a text.
 
 Runs in ministack's own environment: ``python ministack_with_mail.py MAILDIR``. ministack only logs what it would
-mail; here each email that SNS would send to a confirmed subscriber is put into a Maildir. This leans on names inside
-ministack, so its version is pinned. It ends itself when the process that started it is gone.
+mail; here each email that SNS would send to a confirmed subscriber is put into a Maildir. It takes ``Fn::Join`` and
+``Fn::Split`` in a condition and does not evaluate them; CloudFormation does. This leans on names inside ministack, so
+its version is pinned. It ends itself when the process that started it is gone.
 """
 
 import mailbox
@@ -16,13 +17,17 @@ from typing import Any
 
 from ministack import app
 from ministack.services import sns
+from ministack.services.cloudformation import changesets, engine, handlers, stacks
 
 fan_out = sns._fanout
+evaluate_conditions = engine._evaluate_conditions
 
 
 def main() -> None:
     maildir = mailbox.Maildir(sys.argv.pop())
     sns._fanout = with_mail(maildir)
+    for module in (changesets, engine, handlers, stacks):
+        module._evaluate_conditions = conditions
     threading.Thread(target=end_with_parent, daemon=True).start()
     app.main()
 
@@ -51,6 +56,19 @@ def with_mail(maildir: mailbox.Maildir) -> Any:
                 maildir.add(email(subscription["endpoint"], subject, text))
 
     return deliver
+
+
+def conditions(template: dict[str, Any], parameters: dict[str, Any]) -> dict[str, bool]:
+    """Evaluate a template's conditions after joining and splitting what they compare."""
+
+    def resolved(node: Any) -> Any:
+        if isinstance(node, dict):
+            if node.keys() & {"Fn::Join", "Fn::Split"}:
+                return engine._resolve_refs(node, {}, parameters, {}, {}, "", "")
+            return {name: resolved(value) for name, value in node.items()}
+        return [resolved(value) for value in node] if isinstance(node, list) else node
+
+    return evaluate_conditions({**template, "Conditions": resolved(template.get("Conditions", {}))}, parameters)
 
 
 def email(to: str, subject: str, text: str) -> EmailMessage:

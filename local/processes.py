@@ -3,7 +3,7 @@
 import os
 import signal
 import socket
-import subprocess
+import subprocess  # nosec B404 # it runs the SAM CLI and the local AWS
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -49,7 +49,7 @@ def _group(
     child = None
     try:
         with _undisturbed():
-            child = subprocess.Popen(
+            child = subprocess.Popen(  # nosec B603 # no shell, arguments of our own
                 command,
                 env=dict(environment),
                 cwd=folder,

@@ -15,8 +15,8 @@ def load(path: Path = TEMPLATE) -> dict[str, Any]:
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
     """
-    loaded = yaml.load(path.read_text(), _Loader)
-    assert isinstance(loaded, dict)
+    loaded = yaml.load(path.read_text(), _Loader)  # nosec B506 # its loader is a SafeLoader
+    assert isinstance(loaded, dict)  # nosec B101 # for the type checker
     return loaded
 
 
@@ -35,7 +35,7 @@ def _value(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
         return loader.construct_mapping(node, deep=True)
     if isinstance(node, yaml.SequenceNode):
         return loader.construct_sequence(node, deep=True)
-    assert isinstance(node, yaml.ScalarNode)
+    assert isinstance(node, yaml.ScalarNode)  # nosec B101 # for the type checker
     return loader.construct_scalar(node)
 
 

@@ -31,7 +31,7 @@ class LazyGroup(click.Group):
         if name not in COMMANDS:
             return None
         command = import_module(f"task_reporter_cli.commands.{name}_").command
-        assert isinstance(command, click.Command)
+        assert isinstance(command, click.Command)  # nosec B101 # for the type checker
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

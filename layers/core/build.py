@@ -7,7 +7,7 @@ byte. Run by this folder's Makefile; standard library and pip only.
 import argparse
 import os
 import shutil
-import subprocess
+import subprocess  # nosec B404 # a build runs programs
 import sys
 from pathlib import Path
 
@@ -57,7 +57,7 @@ def install(target: Path) -> None:
     """The pinned dependencies, each checked against its hash, and the package."""
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     options = ["--no-deps", "--require-hashes", "--requirement", str(HERE / "requirements.txt")]
-    subprocess.run([*pip, *options, "--target", str(target)], check=True)
+    subprocess.run([*pip, *options, "--target", str(target)], check=True)  # nosec B603 # no shell, arguments of our own
     shutil.copytree(HERE / PACKAGE, target / PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
 
 
@@ -83,7 +83,7 @@ def compile_bytecode(artifacts: Path, runtime: str) -> None:
     if python is None:
         print(f"no {runtime} on this machine: the layer ships without bytecode and starts slower", file=sys.stderr)
         return
-    subprocess.run([python, str(HERE / "bytecode.py"), str(artifacts), "/opt"], check=True)
+    subprocess.run([python, str(HERE / "bytecode.py"), str(artifacts), "/opt"], check=True)  # nosec B603 # no shell, arguments of our own
 
 
 def interpreter_of(runtime: str) -> str | None:
@@ -96,7 +96,7 @@ def interpreter_of(runtime: str) -> str | None:
 
 def _version(python: str) -> str:
     code = "import sys; print('python%d.%d' % sys.version_info[:2])"
-    return subprocess.run([python, "-c", code], capture_output=True, text=True, check=False).stdout.strip()
+    return subprocess.run([python, "-c", code], capture_output=True, text=True, check=False).stdout.strip()  # nosec B603 # no shell, arguments of our own
 
 
 def settle_times(artifacts: Path) -> None:

@@ -58,7 +58,7 @@ class Account:
         self.images: dict[str, Image] = {}
         self._tasks: dict[str, Task] = {}
         self._latest: dict[str, Task] = {}  # by instance: only its latest task can still run
-        self._random = random.Random(seed)
+        self._random = random.Random(seed)  # nosec B311 # made-up tasks, no secret
 
     def start_task(self, instance_id: str, storage: Mapping[str, Any], moment: datetime) -> Task:
         """A new task that starts at ``moment``."""

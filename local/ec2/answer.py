@@ -8,7 +8,7 @@ import base64
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree  # nosec B405 # it writes XML and reads none
 
 from local.ec2.errors import Ec2Error
 from local.ec2.model import API_VERSION, ec2_model

@@ -62,7 +62,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def deployment(cloud: Cloud, template: Path) -> Deployment:
     """The stack that most tests share; they keep apart by the ids of their tasks. Its schedule stays out of the way."""
-    return deploy(cloud, template, {"NotificationEmail": "e2e@example.com", "PollSchedule": "rate(1 day)"})
+    return deploy(cloud, template, {"NotificationEmail": "e2e@example.com", "PollSchedule": "rate(12 hours)"})
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +70,9 @@ def impatient(cloud: Cloud, template: Path, ec2: StagedEc2) -> Deployment:
     """A stack that waits for nothing before it calls a task lost, or sends one again."""
     at_once = {"RedriveAfterMinutes": "0", "LostAfterMinutes": "0"}
     ec2.lists()
-    return deploy(cloud, template, {"NotificationEmail": READER, "PollSchedule": "rate(1 day)", **at_once}, "impatient")
+    return deploy(
+        cloud, template, {"NotificationEmail": READER, "PollSchedule": "rate(12 hours)", **at_once}, "impatient"
+    )
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def test_two_stacks_live_side_by_side_and_an_update_keeps_the_history(
     cloud: Cloud, template: Path, deployment: Deployment, ec2: StagedEc2
 ) -> None:
     ec2.lists(task("bun-e2e-update", "complete"))
-    parameters = {"NotificationEmail": "second@example.com", "PollSchedule": "rate(1 day)"}
+    parameters = {"NotificationEmail": "second@example.com", "PollSchedule": "rate(12 hours)"}
     second = deploy(cloud, template, parameters, "second")
     assert set(second.outputs.values()).isdisjoint(deployment.outputs.values())
     poll(second)
@@ -75,7 +75,7 @@ def encrypted_with(cloud: Cloud, stack: str) -> dict[str, str | None]:
 def test_the_table_outlives_its_stack_and_a_new_one_takes_it_over(
     cloud: Cloud, template: Path, ec2: StagedEc2, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    parameters = {"NotificationEmail": "heir@example.com", "PollSchedule": "rate(1 day)"}
+    parameters = {"NotificationEmail": "heir@example.com", "PollSchedule": "rate(12 hours)"}
     ec2.lists(task("bun-e2e-heritage", "complete"))
     old = deploy(cloud, template, parameters, "testator")
     poll(old)

@@ -158,8 +158,8 @@ def broken(deployment: Deployment, ec2: StagedEc2, when: str) -> None:
 def test_a_schedule_that_is_disabled(story: Deployment) -> None:
     with the_schedule(story, "DISABLED"):
         level, text = parts(story)["schedule"]
-        assert (level, text) == ("wrong", "disabled, rate(1 day)")
-    assert parts(story)["schedule"] == ("well", "enabled, rate(1 day)")
+        assert (level, text) == ("wrong", "disabled, rate(12 hours)")
+    assert parts(story)["schedule"] == ("well", "enabled, rate(12 hours)")
 
 
 @contextmanager

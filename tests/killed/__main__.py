@@ -20,7 +20,7 @@ KILLS = (4, 8)
 """In each round."""
 PARAMETERS = {
     "NotificationEmail": "killed@example.com",
-    "PollSchedule": "rate(1 day)",
+    "PollSchedule": "rate(12 hours)",
     "RedriveAfterMinutes": "0",
     "LostAfterMinutes": "0",
 }

@@ -43,12 +43,13 @@ class Alarm:
     def __init__(self, properties: Mapping[str, Any], further: int = 2) -> None:
         if {"Metrics", "ThresholdMetricId", "ExtendedStatistic"} & properties.keys():
             raise ValueError("metric math and percentiles are not modelled")
-        if properties["TreatMissingData"] not in {"breaching", "notBreaching"}:
-            raise ValueError("an alarm that keeps its state, or has none, is not modelled")
+        if properties["TreatMissingData"] not in {"breaching", "notBreaching", "ignore"}:
+            raise ValueError("an alarm that has no state for want of data is not modelled")
         self.period = int(properties["Period"])
         self.evaluated = int(properties["EvaluationPeriods"])
         self.enough = int(properties.get("DatapointsToAlarm", self.evaluated))
         self.missing_breaches = properties["TreatMissingData"] == "breaching"
+        self.missing_is_ignored = properties["TreatMissingData"] == "ignore"
         self._statistic = STATISTICS[properties["Statistic"]]
         self._breaches = COMPARISONS[properties["ComparisonOperator"]]
         self._threshold = float(properties["Threshold"])
@@ -67,16 +68,32 @@ class Alarm:
         insort(self._points, (at, value))
 
     def rings(self, at: float) -> bool:
-        """Whether it is in the state ALARM after its evaluation at that time; there is one each minute.
+        """Tell if the alarm is in the state ALARM after its evaluation at a time; there is one each minute.
+
+        An alarm that ignores missing data keeps the state of the evaluation before, where data are too few to decide.
+        Its first state is INSUFFICIENT_DATA.
+        """
+        end = at - at % 60
+        while self._points and end > self._points[0][0]:
+            decided = self._decide(end)
+            if decided is not None:
+                return decided
+            end -= 60
+        return self._decide(end) or False
+
+    def _decide(self, end: float) -> bool | None:
+        """The state of ALARM by the data alone, None where it stays as it is.
 
         Page alarm-evaluation: periods end with the minute of the evaluation, so they slide. Page
         alarms-and-missing-data: where there are as many real data points as are to be evaluated, the latest count, from
-        farther back if need be. Where there are fewer, each of them counts, and missing ones fill up the number.
+        farther back if need be. Where there are fewer, each of them counts, and missing ones fill up the number; or,
+        where they are ignored, the state stays as long as no real data point speaks against an alarm.
         """
-        end = at - at % 60
         periods = [self._value(end - self.period * number) for number in range(self.evaluated + self._further)]
         real = [value for value in periods if value is not None][: self.evaluated]
         breaching = sum(self._breaches(value, self._threshold) for value in real)
+        if self.missing_is_ignored and len(real) < self.evaluated and breaching == len(real) < self.enough:
+            return None
         filled = self.evaluated - len(real) if self.missing_breaches else 0
         return breaching + filled >= self.enough
 

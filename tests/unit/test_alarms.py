@@ -13,9 +13,12 @@ from typing import Any
 
 import pytest
 
+from local.environments import ROOT
 from task_reporter.figures import NAMESPACE
 from task_reporter.known import Known
 from task_reporter.life import Poll
+from task_reporter.notice_figures import figures_of_notices
+from task_reporter.notifier import Announced
 from task_reporter.polling import Polled
 from task_reporter.recorder import Recorded
 from task_reporter.rows import Row
@@ -68,6 +71,11 @@ class Watched:
     def ringing(self, at: float) -> set[str]:
         return {name.removesuffix("Alarm") for name, alarm in self.alarms.items() if alarm.rings(at)}
 
+    def batch(self, at: float, not_announced: int = 0) -> None:
+        """One batch of the notifier, of which some tasks could not be announced."""
+        self.put("AWS/Lambda", "Errors", {"Ref": "NotifierFunction"}, at, 0)
+        self.put(NAMESPACE, "TasksNotAnnounced", STACK, at, not_announced)
+
     def rang(self, minutes: Iterable[int]) -> set[str]:
         return {name for minute in minutes for name in self.ringing(minute * MINUTE)}
 
@@ -78,6 +86,7 @@ class Watched:
 
 STACK = {"Ref": "AWS::StackName"}
 QUEUE = {"Fn::GetAtt": ["DeadLetterQueue", "QueueName"]}
+NOTICES = {"Fn::GetAtt": ["NotificationTopic", "TopicName"]}
 
 
 def now(at: float) -> datetime:
@@ -107,9 +116,19 @@ def test_none_rings_while_polls_are_good(further: int) -> None:
     ended = Recorded("bundle", written=[Insert(ended_with("complete"))])
     for at in range(0, DAY, 5 * MINUTE):
         made.poll(at + late.uniform(0, 2 * MINUTE), done=[ended], known=Known(waiting=[waiting(at, 4)]))
-        made.put("AWS/Lambda", "Errors", {"Ref": "NotifierFunction"}, at, 0)
+        made.batch(at)
+        made.put("AWS/SNS", "NumberOfNotificationsFailed", NOTICES, at, 0)
         made.put("AWS/SQS", "ApproximateNumberOfMessagesVisible", QUEUE, at, 0)
     assert made.rang(range(60, DAY // MINUTE)) == set()
+
+
+@pytest.mark.parametrize(("hours", "silent"), [(1, "120"), (6, "720"), (12, "1440")])
+def test_none_rings_on_a_slow_schedule(hours: int, silent: str, further: int) -> None:
+    """Two rounds of each rate that PollSchedule takes; polls come up to two minutes late."""
+    made, late = Watched(further, SilentAfterMinutes=silent), random.Random(1)
+    for at in range(0, 4 * DAY, hours * HOUR):
+        made.poll(at + late.uniform(0, 2 * MINUTE))
+    assert made.rang(range(5, 4 * DAY // MINUTE, 11)) == set()
 
 
 def ended_with(outcome: str) -> Row:
@@ -202,6 +221,36 @@ def test_it_rings_while_something_is_in_the_dead_letter_queue(watched: Watched) 
     assert watched.rang(range(120)) == {"DeadLetters"}
 
 
+def test_it_rings_as_long_as_the_queue_is_full_though_sqs_stops_reporting_it(further: int) -> None:
+    """A queue that nobody used for six hours has no metrics.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/monitoring-using-cloudwatch.html
+    """
+    made, purged = Watched(further), 20 * 60
+    for minute in [*range(60, 7 * 60), *range(purged, purged + 60)]:
+        made.put("AWS/SQS", "ApproximateNumberOfMessagesVisible", QUEUE, minute * MINUTE, int(minute < purged))
+    assert made.minutes("DeadLetters", purged + 60) == list(range(61, purged + 1))
+
+
+def test_it_rings_when_a_task_could_not_be_announced(watched: Watched, further: int) -> None:
+    """Of a batch that failed in part, Lambda counts no error."""
+    watched.polls(30, 2 * HOUR)
+    for minute in range(120):
+        watched.batch(minute * MINUTE, not_announced=int(minute == 40))
+    assert watched.minutes("NotAnnounced", 120) == list(range(41, 46))
+    assert watched.rang(range(120)) == {"NotAnnounced"}
+
+
+def test_it_rings_when_sns_could_not_deliver_a_notice(watched: Watched, further: int) -> None:
+    watched.polls(30, 2 * HOUR)
+    watched.put("AWS/SNS", "NumberOfNotificationsFailed", NOTICES, 40 * MINUTE, 2)
+    rings = watched.minutes("Undelivered", 120)
+    assert rings == list(range(41, rings[-1] + 1))
+    assert rings[-1] <= 45 + 5 * further
+    assert watched.rang(range(120)) == {"Undelivered"}
+    assert "OKActions" not in properties("UndeliveredAlarm"), "that it is over is no news"
+
+
 def test_it_rings_while_a_row_waits_in_spite_of_redriving(watched: Watched, further: int) -> None:
     """Told within RedriveAfterMinutes or soon after: no word of it."""
     ended, told = 10, 75
@@ -218,16 +267,29 @@ def test_it_rings_while_a_row_waits_in_spite_of_redriving(watched: Watched, furt
 # Who listens
 
 
-@pytest.mark.parametrize(("confirmed", "lag"), [(0, 0), (None, 60)], ids=["nobody", "the topic is gone"])
-def test_it_rings_when_nobody_has_listened_for_an_hour_and_one_who_confirms_ends_it(
-    confirmed: int | None, lag: int, watched: Watched, further: int
-) -> None:
-    back = 60 + lag * further + 30
-    watched.polls(30, back * MINUTE, confirmed=confirmed)
-    watched.polls(back * MINUTE + 30, (back + 60) * MINUTE)
-    rings = watched.minutes("NobodyListens", back + 60)
-    assert 55 <= rings[0] <= 61 + lag * further
-    assert rings == list(range(rings[0], back + 1))
+def test_it_rings_when_nobody_has_listened_for_an_hour_and_one_who_confirms_ends_it(watched: Watched) -> None:
+    watched.polls(30, 90 * MINUTE, confirmed=0)
+    watched.polls(90 * MINUTE + 30, 150 * MINUTE)
+    rings = watched.minutes("NobodyListens", 150)
+    assert 55 <= rings[0] <= 61
+    assert rings == list(range(rings[0], 91))
+
+
+@pytest.mark.parametrize("hours", [2, 12])
+def test_nobody_listening_is_told_on_a_slow_schedule(hours: int, further: int) -> None:
+    """What the last poll counted holds until the next one."""
+    made, confirms = Watched(further, SilentAfterMinutes="1440"), hours * HOUR * 3
+    made.polls(0, confirms, every=hours * HOUR, confirmed=0)
+    made.polls(confirms, 2 * confirms, every=hours * HOUR)
+    assert made.minutes("NobodyListens", 2 * confirms // MINUTE) == list(range(1, confirms // MINUTE + 1))
+
+
+@pytest.mark.parametrize("listened", [True, False])
+def test_nobody_listening_is_no_guess_while_sns_does_not_say(listened: bool, further: int) -> None:
+    made = Watched(further)
+    made.poll(0, confirmed=int(listened))
+    made.polls(5 * MINUTE, 6 * HOUR, confirmed=None)
+    assert bool(made.minutes("NobodyListens", 360)) is not listened
 
 
 @pytest.mark.parametrize("confirmed", [0, None])
@@ -275,20 +337,25 @@ BY_AWS: dict[tuple[str, str], tuple[str, Callable[[Any], bool]]] = {
     ("AWS/Lambda", "Errors"): ("FunctionName", lambda value: value["Ref"] in ERRORS.values()),
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): ("QueueName", lambda value: value == QUEUE),
+    # https://docs.aws.amazon.com/sns/latest/dg/sns-monitoring-using-cloudwatch.html
+    ("AWS/SNS", "NumberOfNotificationsFailed"): ("TopicName", lambda value: value == NOTICES),
 }
 """Metrics that AWS keeps: their one dimension, and what may stand in it."""
 
 
 def our_figures() -> set[str]:
-    """All that a poll can tell of itself."""
+    """All that a poll and a batch can tell of themselves."""
     done = [Recorded("bundle", written=[Insert(ended_with(outcome)) for outcome in ("lost", "complete")])]
     polled = Polled(["bundle"], Known(waiting=[waiting(0, 600)]), done, blind_seconds=1)
-    return {figure.name for figure in figures_of(polled, Poll("123456789012/us-east-2", NOON), 1)}
+    figures = [*figures_of(polled, Poll("123456789012/us-east-2", NOON), 1), *figures_of_notices(Announced())]
+    return {figure.name for figure in figures}
 
 
-def test_there_are_eight() -> None:
-    assert len(ALARMS) == 8
+def test_their_number_is_the_one_in_the_documents() -> None:
     assert all(name.endswith("Alarm") for name in ALARMS)
+    number = {10: "ten"}[len(ALARMS)]
+    assert f"{number} alarms" in (ROOT / "docs" / "watching.md").read_text()
+    assert f"{number} alarms at $0.10" in (ROOT / "docs" / "performance.md").read_text()
 
 
 @pytest.mark.parametrize("name", ALARMS)
@@ -333,6 +400,14 @@ def test_its_description_says_what_it_means_and_what_to_do(name: str) -> None:
     assert rest
 
 
+def test_nobody_listening_says_how_to_subscribe_again() -> None:
+    text = properties("NobodyListensAlarm")["AlarmDescription"]["Fn::Sub"]
+    [command] = re.findall(r"`(aws sns .*?)`", text)
+    assert command.startswith("aws sns subscribe --topic-arn ${NotificationTopic} --protocol email")
+    assert "--notification-endpoint" in command
+    assert "wait" in text
+
+
 def test_a_description_refers_to_what_exists() -> None:
     known = template()["Resources"].keys() | template()["Parameters"].keys()
     for name in ALARMS:
@@ -350,9 +425,9 @@ def test_cloudwatch_takes_every_patience_that_the_template_takes(minutes: str) -
 def test_only_who_gave_an_address_gets_an_email() -> None:
     subscription = template()["Resources"]["AlarmSubscription"]
     assert subscription["Condition"] == "HasAlarmEmail"
-    assert subscription["Properties"] == {
-        "TopicArn": {"Ref": "AlarmTopic"}, "Protocol": "email", "Endpoint": {"Ref": "AlarmEmail"}
-    }  # fmt: skip
+    asked = {name: subscription["Properties"][name] for name in ("TopicArn", "Protocol", "Endpoint")}
+    assert asked == {"TopicArn": {"Ref": "AlarmTopic"}, "Protocol": "email", "Endpoint": {"Ref": "AlarmEmail"}}
+    assert "FilterPolicy" not in subscription["Properties"], "an alarm has no attributes"
     assert template()["Conditions"]["HasAlarmEmail"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "AlarmEmail"}, ""]}]}
 
 

@@ -355,7 +355,7 @@ def test_an_error_of_128_kb_is_told_as_far_as_sns_takes_it(char: str) -> None:
     assert said in told.text
 
 
-HUGE = {**dict.fromkeys(("bucket", "prefix", "state"), "\x01" * 8192), "image_location": "'" * 8192}
+HUGE = {**dict.fromkeys(("bucket", "prefix", "state", "error_code"), "\x01" * 8192), "image_location": "'" * 8192}
 """What EC2 can hardly send, and the recorder would keep: more than SNS takes once it is quoted for JSON and a shell."""
 
 

@@ -207,5 +207,7 @@ def test_digest_comes_from_the_environment(
 def test_a_missing_environment_is_said(monkeypatch: pytest.MonkeyPatch, notifier: Deployed) -> None:
     for name in ENVIRONMENT:
         monkeypatch.delenv(name)
-    with pytest.raises(SettingError, match=r"HISTORY_TABLE.*SCOPE.*TOPIC_ARN.*EMAIL_SUBSCRIPTION.*DIGEST_ABOVE.*RETENTION_DAYS"):
+    with pytest.raises(
+        SettingError, match=r"HISTORY_TABLE.*SCOPE.*TOPIC_ARN.*EMAIL_SUBSCRIPTION.*DIGEST_ABOVE.*RETENTION_DAYS"
+    ):
         notifier.batch()

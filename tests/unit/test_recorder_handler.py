@@ -159,7 +159,9 @@ UNCOUNTED = [("NotFound", [0]), ("AuthorizationError", None)]
 
 
 @pytest.mark.parametrize(("code", "counted"), UNCOUNTED)
-def test_who_listens_is_counted_and_where_that_fails_the_poll_goes_on(code, counted, app, ec2, log, monkeypatch, capsys):
+def test_who_listens_is_counted_and_where_that_fails_the_poll_goes_on(
+    code, counted, app, ec2, log, monkeypatch, capsys
+):
     """A topic that is gone has no subscribers; where SNS does not say, nothing is counted."""
     app.handler({}, CONTEXT)
     assert figures(capsys)["ConfirmedSubscribers"] == [1]

@@ -27,9 +27,10 @@ from task_reporter.recorder import Recorded
 from task_reporter.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, Row
 from task_reporter.settings import notifier_settings, recorder_settings
 from task_reporter.writes import Insert
+from tests.models.cloudformation import Stack
 from tests.models.filter_patterns import matches, parse_pattern
-from tests.unit.polled import figures_of
 from tests.template import default, event_properties, properties, table_properties, template
+from tests.unit.polled import figures_of
 
 TEXT = (ROOT / "template.yaml").read_text()
 PARAMETERS: Mapping[str, dict[str, Any]] = template()["Parameters"]
@@ -68,6 +69,7 @@ INTERFACE = {
     "LostAfterMinutes": "15",
     "RedriveAfterMinutes": "10",
     "SilentAfterMinutes": "15",
+    "PermissionsBoundaryArn": "",
     "PythonRuntime": "python3.13",
 }
 """Parameter → default. People's scripts name them: one may be added, none renamed or removed."""
@@ -75,6 +77,7 @@ INTERFACE = {
 OUTPUTS = {
     "HistoryTableName": {"Ref": "HistoryTable"},
     "NotificationTopicArn": {"Ref": "NotificationTopic"},
+    "AlarmTopicArn": {"Ref": "AlarmTopic"},
     "RecorderFunctionName": {"Ref": "RecorderFunction"},
     "NotifierFunctionName": {"Ref": "NotifierFunction"},
     "DeadLetterQueueUrl": {"Ref": "DeadLetterQueue"},
@@ -88,8 +91,29 @@ def test_parameters_keep_their_names_and_defaults() -> None:
 def test_outputs_keep_their_names_and_meaning() -> None:
     outputs = template()["Outputs"]
     assert {name: outputs[name]["Value"] for name in OUTPUTS} == OUTPUTS
-    assert "#dashboards:name=${Dashboard}" in outputs["DashboardUrl"]["Value"]["Fn::Sub"]
     assert all(output["Description"] for output in outputs.values())
+
+
+@pytest.mark.parametrize(
+    ("partition", "host"),
+    [
+        ("aws", "eu-west-1.console.aws.amazon.com"),
+        ("aws-us-gov", "us-gov-west-1.console.amazonaws-us-gov.com"),
+        ("aws-cn", "cn-north-1.console.amazonaws.cn"),
+    ],
+)
+def test_the_dashboards_link_opens_the_partitions_console(partition: str, host: str) -> None:
+    stack = Stack(partition)
+    url = f"https://{host}/cloudwatch/home?region={stack.region}#dashboards:name={stack.ref('Dashboard')}"
+    assert stack.output("DashboardUrl") == url
+
+
+def test_nothing_names_one_partition_only() -> None:
+    """The names of service principals are the same everywhere."""
+    texts = [node for name in ("Resources", "Outputs") for node in walk(template()[name]) if isinstance(node, str)]
+    assert not [text for text in texts if "arn:aws:" in text]
+    principals = {text for text in texts if text.endswith(".amazonaws.com")}
+    assert {text.count(".") for text in principals} == {2}, "no endpoint of a region"
 
 
 # Parameters
@@ -132,12 +156,16 @@ CASES: Mapping[str, tuple[list[str], list[str]]] = {
     "TaskKinds": ([*KINDS, ",".join(KINDS)], ["", "bundles", "Bundle", "bundle,", "bundle,unknown", "*"]),
     "PollSchedule": (
         [
-            "rate(1 minute)", "rate(5 minutes)", "rate(10 minutes)", "rate(1 hour)", "rate(12 hours)", "rate(1 day)",
+            "rate(1 minute)", "rate(2 minutes)", "rate(5 minutes)", "rate(10 minutes)", "rate(99 minutes)",
+            "rate(100 minutes)", "rate(699 minutes)", "rate(700 minutes)", "rate(719 minutes)", "rate(720 minutes)",
+            "rate(1 hour)", "rate(2 hours)", "rate(9 hours)", "rate(10 hours)", "rate(12 hours)",
             "cron(0/5 * * * ? *)", "cron(0 8 ? * MON-FRI *)",
         ],
         [
             "", "5 minutes", "rate(5)", "rate(0 minutes)", "rate(1 minutes)", "rate(5 minute)", "rate(05 minutes)",
             "rate(-5 minutes)", "rate(5 seconds)", "rate(5 minutes) ", "rate(5  minutes)", "at(2026-11-23T12:00:00)",
+            "rate(721 minutes)", "rate(730 minutes)", "rate(800 minutes)", "rate(1440 minutes)", "rate(13 hours)",
+            "rate(20 hours)", "rate(24 hours)", "rate(1 day)", "rate(2 days)", "rate(1 hours)", "rate(12 hour)",
             "cron()", "cron(0/5 * * * ? *", "rate(5 minutes)\n",
         ],
     ),
@@ -156,6 +184,19 @@ CASES: Mapping[str, tuple[list[str], list[str]]] = {
             KEY, "alias/aws/sns", "arn:aws:kms:eu-west-1:123456789012:alias/mine", f"arn:aws:kms:eu-west-1::key/{KEY}",
             "arn:aws:kms:eu-west-1:123456789012:key/", f"arn:aws:sns:eu-west-1:123456789012:key/{KEY}", "*",
             f"arn:aws:kms:*:123456789012:key/{KEY}", f"arn:aws:kms:eu-west-1:123456789012:key/{KEY}/*",
+        ],
+    ),
+    "PermissionsBoundaryArn": (
+        [
+            "", "arn:aws:iam::123456789012:policy/limits", "arn:aws:iam::aws:policy/PowerUserAccess",
+            "arn:aws-cn:iam::123456789012:policy/teams/apps/limits",
+            "arn:aws-us-gov:iam::123456789012:policy/a+b=c,d.e@f-g_h",
+        ],
+        [
+            "limits", "arn:aws:iam::123456789012:role/limits", "arn:aws:iam::123456789012:policy/", "*",
+            "arn:aws:iam::123456789012:policy/*", "arn:aws:iam:eu-west-1:123456789012:policy/limits",
+            "arn:aws:iam::12345:policy/limits", "arn:aws:iam::123456789012:policy//limits",
+            "arn:aws:iam::123456789012:policy/teams/", "arn:aws:iam::123456789012:policy/limits\n",
         ],
     ),
     "PythonRuntime": (
@@ -215,6 +256,14 @@ def test_a_default_is_a_good_value(name: str) -> None:
     assert accepts(name, str(default(name)))
 
 
+def test_the_longest_rate_is_named_and_covered_by_the_silent_alarm() -> None:
+    """CloudWatch evaluates one day at most, in which two polls must fall."""
+    longest = "rate(12 hours)"
+    assert longest in PARAMETERS["PollSchedule"]["ConstraintDescription"]
+    assert accepts("PollSchedule", longest)
+    assert accepts("SilentAfterMinutes", str(2 * 12 * 60))
+
+
 VARIABLES = {
     "TaskKinds": "TASK_KINDS",
     "RetentionDays": "RETENTION_DAYS",
@@ -231,6 +280,7 @@ def test_what_the_template_takes_the_functions_take(name: str, value: str) -> No
     right = {"HISTORY_TABLE": "history", "SCOPE": "123456789012/eu-west-1", "TASK_KINDS": "bundle"}
     right |= {"RETENTION_DAYS": "0", "DIGEST_ABOVE": "5", "TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:notices"}
     right |= {"LOST_AFTER_MINUTES": "15", "REDRIVE_AFTER_MINUTES": "10", "SILENT_AFTER_MINUTES": "15"}
+    right |= {"EMAIL_SUBSCRIPTION": "true"}
     recorder_settings(right | {VARIABLES[name]: value})
     notifier_settings(right | {VARIABLES[name]: value})
 
@@ -267,10 +317,16 @@ def keys(keyed: Mapping[str, Any]) -> tuple[str, ...]:
     return named["HASH"], named["RANGE"]
 
 
-def test_the_table_bills_by_use_expires_rows_and_streams_what_they_become() -> None:
+@pytest.mark.parametrize(("days", "expires"), [("0", False), ("90", True), ("99999", True)])
+def test_rows_expire_where_a_retention_is_given(days: str, expires: bool) -> None:
+    """CloudFormation wants the attribute also to disable: https://github.com/aws/aws-cdk/issues/25655."""
+    expected = {"AttributeName": "expires_at", "Enabled": expires}
+    assert Stack(RetentionDays=days).properties("HistoryTable")["TimeToLiveSpecification"] == expected
+
+
+def test_the_table_bills_by_use_and_streams_what_rows_become() -> None:
     table = properties("HistoryTable")
     assert table["BillingMode"] == "PAY_PER_REQUEST"
-    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     assert table["StreamSpecification"] == {"StreamViewType": "NEW_IMAGE"}
 
 
@@ -366,9 +422,13 @@ STATEMENTS = [
     (role, statement)
     for role, resource in ROLES.items()
     for policy in resource["Properties"]["Policies"]
-    for stated in policy["PolicyDocument"]["Statement"]
-    for statement in (stated["Fn::If"][1:] if "Fn::If" in stated else [stated])
-    if statement != NO_VALUE
+    for statement in policy["PolicyDocument"]["Statement"]
+]
+RESOURCE_STATEMENTS = [
+    statement
+    for kind in ("AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy")
+    for resource in of_type(kind).values()
+    for statement in resource["Properties"]["PolicyDocument"]["Statement"]
 ]
 
 
@@ -378,8 +438,9 @@ def listed(actions: str | list[str]) -> list[str]:
 
 def granted(role: str) -> set[str]:
     """The actions that ``role`` allows, without those of the key."""
-    mine = [statement for owner, statement in STATEMENTS if owner == role and statement["Sid"] != "UseKey"]
-    return {action for statement in mine for action in listed(statement["Action"])}
+    mine = [statement for owner, statement in STATEMENTS if owner == role]
+    actions = {action for statement in mine for action in listed(statement["Action"])}
+    return {action for action in actions if not action.startswith("kms:")}
 
 
 def operations_of(function: str) -> set[tuple[str, str]]:
@@ -468,13 +529,9 @@ def test_a_statement_names_its_actions_and_its_one_resource(role: str, statement
     assert "NotAction" not in statement
     assert "NotResource" not in statement
     actions = listed(statement["Action"])
-    if statement["Sid"] == "UseKey":
-        assert statement["Resource"] == {"Ref": "KmsKeyArn"}
-        assert all(
-            re.fullmatch(r"kms:(Decrypt|Encrypt|DescribeKey|GenerateDataKey\*|ReEncrypt\*)", one) for one in actions
-        )
-        return
     assert not [action for action in actions if "*" in action]
+    if actions[0].startswith("kms:"):
+        return  # bound to one resource by its encryption context, as test_policies.py shows
     if (role, statement["Sid"]) in NO_RESOURCE_TO_NAME:
         assert statement["Resource"] == "*"
     elif actions[0].startswith("logs:"):
@@ -483,28 +540,9 @@ def test_a_statement_names_its_actions_and_its_one_resource(role: str, statement
         assert [RESOURCE_OF[action] for action in actions] == [statement["Resource"]] * len(actions)
 
 
-@pytest.mark.parametrize(
-    ("role", "services"),
-    [
-        ("RecorderRole", {"dynamodb", "sqs"}),
-        ("NotifierRole", {"dynamodb", "sns", "sqs"}),
-        ("ScheduleRole", {"sqs"}),
-    ],
-)
-def test_the_key_is_used_only_where_there_is_one_and_through_the_services_that_need_it(
-    role: str, services: set[str]
-) -> None:
-    stated = properties(role)["Policies"][0]["PolicyDocument"]["Statement"]
-    ((condition, statement, otherwise),) = [one["Fn::If"] for one in stated if "Fn::If" in one]
-    assert (condition, statement["Sid"], otherwise) == ("HasKey", "UseKey", NO_VALUE)
-    via = statement["Condition"]["StringEquals"]["kms:ViaService"]
-    named = {one["Fn::Sub"].split(".")[0] for one in (via if isinstance(via, list) else [via])}
-    assert named == services
-
-
 def test_every_statement_has_a_sid_and_its_reason_on_that_line() -> None:
     lines = [line for line in TEXT.splitlines() if re.match(r"\s*- Sid:", line)]
-    assert len(lines) == len(STATEMENTS)
+    assert len(lines) == len(STATEMENTS) + len(RESOURCE_STATEMENTS)
     assert [line for line in lines if not re.search(r"Sid: [A-Z][A-Za-z]+ # \S+ .{5,}", line)] == []
     for role in ROLES:
         sids = [statement["Sid"] for owner, statement in STATEMENTS if owner == role]
@@ -514,7 +552,7 @@ def test_every_statement_has_a_sid_and_its_reason_on_that_line() -> None:
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_has_no_name_no_managed_policy_and_trusts_its_service_only(role: str) -> None:
     asked = properties(role)
-    assert asked.keys() == {"Description", "AssumeRolePolicyDocument", "Policies"}
+    assert asked.keys() == {"Description", "PermissionsBoundary", "AssumeRolePolicyDocument", "Policies"}
     (trust,) = asked["AssumeRolePolicyDocument"]["Statement"]
     assert (trust["Action"], trust["Principal"]) == ("sts:AssumeRole", {"Service": TRUSTED[role]})
 
@@ -556,8 +594,20 @@ def test_every_setting_that_a_function_reads_is_set_and_no_other(function: str, 
     with pytest.raises(SettingError):
         read(asked)
     everywhere = template()["Globals"]["Function"]["Environment"]["Variables"]
-    ours = everywhere.keys() - {"POWERTOOLS_SERVICE_NAME"}
-    assert ours | properties(function)["Environment"]["Variables"].keys() == asked.names
+    ours = everywhere.keys() - {"POWERTOOLS_SERVICE_NAME"} | properties(function)["Environment"]["Variables"].keys()
+    assert asked.names == ours
+
+
+@pytest.mark.parametrize(("email", "expected"), [("", "false"), ("ops@example.com", "true")])
+@pytest.mark.parametrize("function", ["RecorderFunction", "NotifierFunction"])
+def test_a_function_knows_its_scope_and_of_an_email_subscription(function: str, email: str, expected: str) -> None:
+    variables = Stack(NotificationEmail=email).properties(function)["Environment"]["Variables"]
+    assert variables["EMAIL_SUBSCRIPTION"] == expected
+    assert variables["SCOPE"] == "123456789012/eu-west-1"
+
+
+def test_two_stacks_of_an_account_share_no_layer() -> None:
+    assert "AWS::StackName" in properties("CoreLayer")["LayerName"]["Fn::Sub"]
 
 
 def test_the_dimension_of_the_metrics_is_the_stack() -> None:
@@ -631,9 +681,39 @@ def test_every_parameter_is_used() -> None:
 def test_the_email_subscription_gets_the_outcomes_that_its_owner_wants() -> None:
     assert RESOURCES["EmailSubscription"]["Condition"] == "HasEmail"
     subscription = properties("EmailSubscription")
-    assert subscription["FilterPolicy"] == {"outcome": {"Ref": "NotifyOutcomes"}}
     assert subscription.get("FilterPolicyScope", "MessageAttributes") == "MessageAttributes"
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", {"Ref": "NotificationEmail"})
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        ",".join(OUTCOMES),
+        ",".join(reversed(OUTCOMES)),
+        " , ".join(OUTCOMES),
+        ",".join([*OUTCOMES, *OUTCOMES]),
+        f"lost,{','.join(OUTCOMES)},lost",
+    ],
+)
+def test_who_wants_every_outcome_has_no_filter(wanted: str) -> None:
+    assert accepts("NotifyOutcomes", wanted)
+    assert "FilterPolicy" not in Stack(NotifyOutcomes=wanted).properties("EmailSubscription")
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        *OUTCOMES,
+        "failed,cancelled",
+        "failed , failed, failed,failed",
+        "lost,lost,complete,failed",
+        *(",".join(one for one in OUTCOMES if one != left_out) for left_out in OUTCOMES),
+    ],
+)
+def test_who_wants_some_outcomes_has_a_filter_for_them(wanted: str) -> None:
+    assert accepts("NotifyOutcomes", wanted)
+    filtered = Stack(NotifyOutcomes=wanted).properties("EmailSubscription")["FilterPolicy"]
+    assert filtered == {"outcome": [one.strip() for one in wanted.split(",")]}
 
 
 # What is shown
@@ -649,6 +729,12 @@ def test_the_dashboard_is_json_about_resources_that_exist() -> None:
     named = set(re.findall(r"\$\{([A-Za-z]+)(?:\.[A-Za-z]+)?\}", json.dumps(widgets())))
     assert named <= RESOURCES.keys()
     assert all(widget["properties"]["title"] for widget in widgets())
+
+
+def test_the_dashboard_shows_every_alarm() -> None:
+    [widget] = [widget for widget in widgets() if widget["type"] == "alarm"]
+    shown = [text.removeprefix("${").removesuffix(".Arn}") for text in widget["properties"]["alarms"]]
+    assert sorted(shown) == sorted(of_type("AWS::CloudWatch::Alarm"))
 
 
 def test_the_dashboards_widgets_do_not_overlap() -> None:
@@ -667,7 +753,9 @@ def test_the_dashboard_shows_every_figure_that_the_functions_write_and_no_other(
     shown = {metric[1] for metric in metrics if metric[0] == NAMESPACE}
     row: Row = {"scope": "s", "task_id": "t", "finished_at": "2026-11-23T12:00:00.000Z"}
     ended = Recorded(
-        "bundle", written=[Insert({**row, "outcome": outcome}) for outcome in OUTCOMES], unkeepable=["a task without an id"]
+        "bundle",
+        written=[Insert({**row, "outcome": outcome}) for outcome in OUTCOMES],
+        unkeepable=["a task without an id"],
     )
     late: Row = {"awaiting_since": "2026-11-23T11:00:00.000Z"}
     polled = Polled(["bundle"], Known(waiting=[late]), [ended], blind_seconds=7200)

@@ -89,11 +89,12 @@ def test_a_refusal_that_says_nothing_is_malformed(body: str, monkeypatch: pytest
 
 
 def a_poll(table: Table, one: Answer, minute: int) -> list[str]:
-    """What one poll says is wrong."""
+    """What one poll says is wrong, or can't be kept."""
     history = History(DynamoDb(table), "history")
     poll = Poll(SCOPE, moment(f"2026-11-23T12:{minute:02}:00Z"))
     with canned_ec2(one) as ec2:
-        return record_all([BUNDLE], ec2.client(), history, poll).problems
+        polled = record_all([BUNDLE], ec2.client(), history, poll)
+    return polled.problems + [sentence for recorded in polled.done for sentence in recorded.unkeepable]
 
 
 @pytest.mark.parametrize("lists", NO_LISTS.values(), ids=NO_LISTS)

@@ -21,7 +21,7 @@ def command(shell: str) -> None:
       task-reporter completion fish | source        # in ~/.config/fish/config.fish
     """
     kind = get_completion_class(shell)
-    assert kind
+    assert kind  # nosec B101 # for the type checker
     group = click.get_current_context().find_root().command
     try:
         click.echo(kind(group, {}, "task-reporter", VARIABLE).source())

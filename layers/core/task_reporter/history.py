@@ -162,7 +162,7 @@ class History:
 def _pause_before(tried: int) -> float:
     """Seconds before the next try: longer each time, and random, or two who met would meet again and again."""
     most: float = min(FIRST_PAUSE * 2 ** (tried - 1), LONGEST_PAUSE)
-    return random.uniform(most / 2, most)
+    return random.uniform(most / 2, most)  # nosec B311 # spreads retries, keeps no secret
 
 
 def _reasons(error: Exception, writes: Sequence[Write]) -> list[str] | None:

@@ -62,12 +62,14 @@ def announce(
 ) -> Announced:
     """Announce those of ``keys`` whose rows await notification, and mark each once SNS has taken its notice.
 
-    ``must_wait`` tells whether SNS would drop the notices, because nobody has confirmed a subscription; it is asked only
-    where there is something to tell. A mark is tried however little time is left, because without it the notice is
+    ``must_wait`` tells whether SNS would drop the notices, because nobody has confirmed a subscription. It is asked
+    only where there is something to tell. A mark is tried however little time is left, because without it the notice is
     repeated. Raises HistoryError, OutOfTimeError and botocore's errors where the rows can't be read.
     """
     rows = [row for row in history.read(keys, deadline).values() if row.get("awaiting") == AWAITING_NOTIFICATION]
-    announced = Announced(failed={key_of(row): IncompleteRowError("no outcome") for row in rows if "outcome" not in row})
+    announced = Announced(
+        failed={key_of(row): IncompleteRowError("no outcome") for row in rows if "outcome" not in row}
+    )
     rows = [row for row in rows if "outcome" in row]
     if rows:
         deadline.check("counting subscribers", COUNT_SUBSCRIBERS.longest)

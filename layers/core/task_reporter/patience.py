@@ -20,7 +20,8 @@ class Patience(NamedTuple):
         Standard mode pauses at most 1, 2, 4, … seconds:
         https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
         """
-        return self.attempts * (self.connect + self.read) + 2 ** (self.attempts - 1) - 1
+        pauses = sum(1 << retry for retry in range(self.attempts - 1))
+        return self.attempts * (self.connect + self.read) + pauses
 
 
 LIST_TASKS = Patience(connect=2, read=10, attempts=5)

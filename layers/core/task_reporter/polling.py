@@ -90,9 +90,7 @@ def record_all(
         yield from known().running
 
     for kind in kinds:
-        recorded = polled.attempt(
-            kind.name, partial(record, kind, ec2, history, poll, running(), deadline, on_written)
-        )
+        recorded = polled.attempt(kind.name, partial(record, kind, ec2, history, poll, running(), deadline, on_written))
         if recorded is None:
             continue
         polled.done.append(recorded)
