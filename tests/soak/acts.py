@@ -11,7 +11,7 @@ from tests.soak.chances import CLOCKS, PASSES, TASKS, late, minutes, move, moves
 from tests.soak.edge import Plan
 from tests.soak.figures import Figures
 from tests.soak.tasks import LATEST_CODE
-from tests.soak.world import World, advance
+from tests.soak.world import ODD, World, advance
 
 
 class Acts(RuleBasedStateMachine):
@@ -81,6 +81,18 @@ class Acts(RuleBasedStateMachine):
         records = [served[pick % len(served)] for pick in picks]
         self.world.replay(*([[record] for record in records] if split else [records]), plan=plan)
         self.figures.counts["records again"] += len(records)
+
+    # People
+
+    @rule(subscribed=st.sampled_from([(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)]))
+    def subscriptions_change(self, subscribed: tuple[int, int]) -> None:
+        """Somebody confirms, unsubscribes, or SNS deletes what was never confirmed."""
+        self.world.sns.subscribed = subscribed
+
+    @precondition(lambda self: len(self.world.ec2.tasks) < TASKS)
+    @rule(number=st.integers(0, len(ODD) - 1))
+    def somebody_else_writes_a_row(self, number: int) -> None:
+        self.world.odd(number)
 
     # Time
 

@@ -47,6 +47,14 @@ class Process:
     """The number of its requests, counted from 1, that was the last to go wrong."""
     refused: bool = False
     """Whether a write of it was refused for good."""
+    uncertain: bool = False
+    """Whether it may have done something without knowing it: an answer was lost."""
+    endings: int = 0
+    """How many tasks it recorded as ended."""
+    must_wait: bool | None = None
+    """What SNS told it of subscribers: whether notices must wait; None where it did not say."""
+    asked: bool = False
+    """Whether it asked for subscribers."""
 
 
 @dataclass
@@ -88,6 +96,7 @@ class Edge:
             process.meanwhile()
             return reach()
         process.last_fault = process.requests
+        process.uncertain |= action not in REFUSALS and action != UNREACHABLE
         process.refused |= action == FOR_GOOD and action in odd
         return odd[action]() if action in odd else _fail(action, reach)
 

@@ -12,7 +12,7 @@ from task_reporter.kinds import BUNDLE, CANCELLED, FAILED, LOST
 from task_reporter.life import LATE_CODE, Poll
 from task_reporter.rows import AWAITING_NOTIFICATION, POLL_PREFIX, Key, Row
 from task_reporter.times import moment, stamp
-from tests.soak.edge import Edge
+from tests.soak.edge import Edge, Process
 from tests.soak.evidence import Asked, Pair, Told
 from tests.soak.mirror import Change
 from tests.soak.tasks import SECRET, BundleTask
@@ -45,6 +45,11 @@ class Judge:
         asked.ended, asked.good = next(self.order), good
         hold(HEARTBEAT, asked.answer is not None or not good, "a poll without a good answer calls itself good")
 
+    def counted(self, process: Process, count: int) -> None:
+        """A poll ended and counted so many ends that it recorded."""
+        is_right = process.uncertain or count == process.endings
+        hold(TOLD, is_right, f"a poll recorded {process.endings} ends, and counted {count}")
+
     def say(self, text: str) -> None:
         """Something is told to people, or logged."""
         hold(OPEN, SECRET not in text, text)
@@ -52,12 +57,16 @@ class Judge:
     # Notices
 
     def taken(self, pairs: list[Pair]) -> None:
-        """SNS took a notice about ``pairs``. A violation is kept, because the notifier takes it for SNS's failure."""
+        """SNS took a notice about ``pairs``."""
         self.edge.figures.counts["notices"] += 1
+        self.keep(lambda: self._taken(pairs))
+
+    def keep(self, judgement: Callable[[], None]) -> None:
+        """Keep a violation, because the function under test takes it for a failure of the service."""
         try:
-            self._taken(pairs)
+            judgement()
         except ViolationError as violation:
-            self.violation = violation
+            self.violation = self.violation or violation
             raise
 
     def _taken(self, pairs: list[Pair]) -> None:
@@ -74,7 +83,11 @@ class Judge:
     # Writes
 
     def watch(self, change: Change) -> None:
-        """A write was made."""
+        """A write was made, by somebody else where no function runs."""
+        if self.edge.processes:
+            self.keep(lambda: self._watch(change))
+
+    def _watch(self, change: Change) -> None:
         self.say(repr(change.after))
         if change.key.task_id.startswith(POLL_PREFIX):
             self._heartbeat(change)
@@ -83,7 +96,10 @@ class Judge:
         if self.edge.process.poll:
             hold(QUIET, change.before != change.after, f"{change.key.task_id} is written although nothing is new")
         if before:
-            hold(KEPT, before["first_seen_at"] == change.after.get("first_seen_at"), f"{before} is replaced")
+            hold(KEPT, before.get("first_seen_at") == change.after.get("first_seen_at"), f"{before} is replaced")
+        sent_again = before and change.after.get("redriven_at") != before.get("redriven_at")
+        if sent_again and self.edge.process.poll:
+            hold(QUIET, not self.edge.process.must_wait, f"{change.key.task_id} is sent again although nobody listens")
         if change.after.get("state") == "cancelling":
             self.was_cancelling.add(change.key.task_id)
         if before.get("outcome") not in (None, LOST, change.after.get("outcome")):
@@ -115,6 +131,7 @@ class Judge:
         self.told[pair].marked = True
 
     def _ended(self, change: Change) -> None:
+        self.edge.process.endings += 1
         task, outcome = self.tasks()[change.key.task_id], change.after["outcome"]
         self.edge.figures.counts["lost and found" if (change.before or {}).get("outcome") else str(outcome)] += 1
         hold(TOLD, change.after.get("awaiting") == AWAITING_NOTIFICATION, f"{task} ended and awaits no notification")

@@ -17,7 +17,7 @@ from tests.soak.chances import TASKS, minutes, moves, plans, tellings
 from tests.soak.dynamodb import Engine
 from tests.soak.edge import FOR_GOOD, KILLED_BEFORE, MEANWHILE, Plan
 from tests.soak.healing import check, heal
-from tests.soak.sns import BROKEN, INVALID
+from tests.soak.sns import INVALID
 from tests.soak.tasks import ENDINGS, LATEST_CODE
 from tests.soak.world import World, advance
 
@@ -36,11 +36,14 @@ class Histories(Acts):
         at_once=st.sampled_from([None, None, 1, 2]),
         first=st.sampled_from([1, 1, 2, 3, 6]),
         pool=st.sampled_from([IN_TURN, AT_LAST]),
-        poison=st.sampled_from([{}] * 12 + [{1: INVALID}, {0: INVALID}, {0: BROKEN}, {0: INVALID, 2: BROKEN}]),
+        poison=st.sampled_from([{}] * 12 + [{1: INVALID}, {0: INVALID}]),
+        email=st.booleans(),
     )
-    def begin(self, digest_above: int, at_once: int | None, first: int, poison: dict[int, str], pool: Executor) -> None:
+    def begin(
+        self, digest_above: int, at_once: int | None, first: int, poison: dict[int, str], pool: Executor, email: bool
+    ) -> None:
         scope = f"{self.worker:03}{next(numbers):09}/{REGION}"
-        self.world = World(self.engine, scope, digest_above, at_once, pool)
+        self.world = World(self.engine, scope, digest_above, at_once, pool, email)
         self.world.sns.poisoned = {f"bun-{number:08x}": error for number, error in poison.items()}
         self.world.start(first, timed=True)
 
@@ -91,6 +94,17 @@ class Histories(Acts):
         self.poll(5)
         advance(self.world, minutes=11)
         self.world.poll({at: MEANWHILE}, self.world.deliver)
+
+    @rule(minutes=minutes, pending=st.integers(0, 1))
+    def ended_before_anybody_listens(self, minutes: float, pending: int) -> None:
+        """Tasks end and are recorded before anybody has confirmed; later somebody does."""
+        self.subscriptions_change((0, pending))
+        self.all_live("complete", 0)
+        self.poll(minutes)
+        self.world.deliver()
+        self.poll(11)
+        self.subscriptions_change((1, 0))
+        self.poll(1)
 
     @rule(minutes=minutes)
     def cancelled_in_view(self, minutes: float) -> None:

@@ -61,7 +61,7 @@ class Mutation:
         return made[self.function.__name__].__code__
 
 
-PUBLISHED = "announced.notices.append(_published(topic, notice, plainer))"
+PUBLISHED = "announced.notices.append(topic.publish(notice))"
 MARKED = "history.apply(_marks(notice.rows, policy, clock()))"
 
 MUTATIONS = (
@@ -82,9 +82,16 @@ MUTATIONS = (
     Mutation("cancelling is forgotten", life.outcome_of, "_is_cancelling(kind, before) or ", ""),
     Mutation("keys that were not read are forgotten", history.History.read, "return unread", "return []"),
     Mutation("a conflict is taken for done", history.History.apply, "if code in WORTH_A_RETRY", "if False"),
-    Mutation("what was overtaken is not looked at again", recorder._decide_anew, "range(ROUNDS)", "range(0)"),
+    Mutation("what was overtaken is not looked at again", recorder._Recording.decide_anew, "range(ROUNDS)", "range(0)"),
     # Every outcome is told
-    Mutation("marked before it is published", notifier.announce, PUBLISHED, f"{MARKED}\n            {PUBLISHED}"),
+    Mutation("marked before it is published", notifier._tell, PUBLISHED, f"{MARKED}\n        {PUBLISHED}"),
+    Mutation("told to nobody", notifier.announce, "if must_wait():", "if False:"),
+    Mutation(
+        "what was written before a request failed is forgotten",
+        recorder._Recording.apply,
+        "applied = error.applied",
+        "from task_reporter.history import Applied; applied = Applied()",
+    ),
     Mutation("marked whatever the outcome is by now", notifier._marks, ', "outcome": row["outcome"]', ""),
     Mutation(
         "a digest names one task too few",
@@ -108,7 +115,7 @@ MUTATIONS = (
         "if not (last :=",
         "if True or not (last :=",
     ),
-    Mutation("nothing is sent again", redriving.touches, "due[:AT_A_TIME]", "due[:0]"),
+    Mutation("nothing is sent again", redriving.touches, "oldest_first[:AT_A_TIME]", "oldest_first[:0]"),
     # Nothing is told twice
     Mutation(
         "told whether or not it waits",
@@ -116,7 +123,8 @@ MUTATIONS = (
         'row.get("awaiting") == AWAITING_NOTIFICATION',
         '"outcome" in row',
     ),
-    Mutation("no mark", notifier.announce, MARKED, "pass"),
+    Mutation("no mark", notifier._tell, MARKED, "pass"),
+    Mutation("sent again while nobody listens", polling.record_all, "if not polled.audience.must_wait:", "if True:"),
     # Nothing is lost too soon, nothing waits for ever
     Mutation(
         "lost at the first answer without it",

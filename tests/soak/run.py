@@ -17,6 +17,8 @@ from tests.soak.figures import Figures
 from tests.soak.machine import Histories
 from tests.soak.violation import ViolationError
 
+UNFORESEEN = "unforeseen"
+"""Stands for the invariant where an error ended a history that none of the invariants is about."""
 STEPS = 7
 """As many rules as one history goes by, at most."""
 ORDINARY = settings(
@@ -63,6 +65,6 @@ def violation(machine: type[Histories], how: settings, number: int | None = None
     try:
         (test if number is None else seed(number)(test))()
     except Exception as error:
-        invariant = error.invariant if isinstance(error, ViolationError) else "unforeseen"
+        invariant = error.invariant if isinstance(error, ViolationError) else UNFORESEEN
         return Found(invariant, f"{type(error).__name__}: {error}", "\n".join(getattr(error, "__notes__", [])))
     return None

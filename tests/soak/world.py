@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from concurrent.futures import Executor
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from task_reporter.aside import IN_TURN
@@ -15,9 +16,12 @@ from task_reporter.kinds import BUNDLE
 from task_reporter.life import Poll
 from task_reporter.notifier import Policy, announce
 from task_reporter.polling import Polled, record_all
-from task_reporter.rows import Key
+from task_reporter.recorder import endings
+from task_reporter.rows import Key, Row, to_attribute
 from task_reporter.stream import key_in, settle
+from task_reporter.subscribers import Audience, audience_of
 from task_reporter.topic import Topic
+from task_reporter.writes import Write
 from tests.models.sns import TOPIC
 from tests.models.stream_mapping import FakeClock
 from tests.models.stream_records import Record, sequence_of
@@ -34,6 +38,14 @@ from tests.soak.violation import TOLD, hold
 
 WINDOW = 6
 """Seconds, in which a batch is gathered and served."""
+ODD: tuple[Row, ...] = (
+    {"state": "complete"},
+    {"state": "complete", "updated_at": "yesterday", "progress": -5},
+    {"state": "storing"},
+    {},
+    {"first_seen_at": 12, "missing_since": 7},
+)
+"""What rows say that somebody else wrote."""
 Move = tuple[int, str, int]
 """Which task, what happens to it, and after how many seconds EC2 tells its error code."""
 
@@ -45,7 +57,13 @@ class World:
     """
 
     def __init__(
-        self, engine: Engine, scope: str, digest_above: int = 5, at_once: int | None = None, pool: Executor = IN_TURN
+        self,
+        engine: Engine,
+        scope: str,
+        digest_above: int = 5,
+        at_once: int | None = None,
+        pool: Executor = IN_TURN,
+        email_subscription: bool = True,
     ) -> None:
         self._pool = pool
         self.engine, self.scope = engine, scope
@@ -54,11 +72,12 @@ class World:
         self.edge = Edge(self.figures)
         self.judge = Judge(self.edge, self._truth, lambda: self.mirror.rows)
         self.mirror = Mirror(self.clock, self.judge.watch)
-        self.ec2, self.sns = Ec2(self.edge, self.clock), Sns(self.edge, self.judge)
+        self.ec2, self.sns = Ec2(self.edge, self.clock), Sns(self.edge, self.judge, email_subscription)
         client = DynamoDb(engine, self.edge, self.mirror, at_once)
         self.history = History(client, engine.table, pause=lambda seconds: None)
         self.topic, self.policy = Topic(self.sns, TOPIC), Policy(digest_above)
         self._next = Process({})
+        self._left_alone: Set[Key] = set()
         self.shards = Shards(self.mirror.records, self._notified, self.clock)
 
     @property
@@ -98,13 +117,44 @@ class World:
         """The recorder runs once; None where it was killed."""
         asked = self.judge.begin(Poll(self.scope, self.now))
         self.figures.counts["polls"] += 1
-        with self.edge.running(Process(plan or {}, meanwhile, asked)):
-            polled = record_all([BUNDLE], self.ec2, self.history, asked.poll, pool=self._pool)
+        process, written = Process(plan or {}, meanwhile, asked), list[Write]()
+        with self.edge.running(process):
+            polled = record_all(
+                [BUNDLE],
+                self.ec2,
+                self.history,
+                asked.poll,
+                pool=self._pool,
+                audience=cache(self._audience),
+                on_written=written.extend,
+            )
+            self._raise_violation()
             self.judge.end(asked, polled.good == polled.kinds)
+            self.judge.counted(process, len(list(endings(written))))
             self._report(polled)
             return polled
+        self._raise_violation()
         self.judge.end(asked, good=False)
         return None
+
+    def _audience(self) -> Audience:
+        """What SNS tells a poll; that its answer may fail is played in the notifier."""
+        self.edge.process.must_wait = self.sns.must_wait
+        return Audience(self.sns.subscribed[0], self.sns.must_wait)
+
+    def _raise_violation(self) -> None:
+        if self.judge.violation:
+            raise self.judge.violation
+
+    def odd(self, number: int) -> None:
+        """Somebody else writes a row that says too little: of no task, or of a new one that EC2 lists without times."""
+        row = {"scope": self.scope, "task_id": f"odd-{number}", "kind": "bundle", "awaiting": "outcome", **ODD[number]}
+        if "state" in row:
+            self.start(1, timed=False, moves=[("complete", 0)])
+            row["task_id"] = self.ec2.tasks[-1].task_id
+        item = {name: to_attribute(value) for name, value in row.items()}
+        self.engine.ask("PutItem", TableName=self.engine.table, Item=item)
+        self.mirror.follow([("Put", {"Item": item})])
 
     def _report(self, polled: Polled) -> None:
         try:
@@ -128,8 +178,9 @@ class World:
         self.shards.again(*batches)
 
     def calm(self) -> None:
-        """Nothing fails any more, and the clocks are right."""
+        """Nothing fails any more, the clocks are right, and somebody listens."""
         self.jump(0)
+        self.sns.subscribed = (1, 0)
         self._next = Process({})
 
     def _notified(self, event: dict[str, Any]) -> Any:
@@ -142,16 +193,18 @@ class World:
                 answer = settle(event["Records"], self._announce)
                 again = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
                 left = waiting.items() & self._waiting(event).items()
+                alone = {sequence_of(record) for record in event["Records"] if key_in(record) in self._left_alone}
                 hold(
-                    TOLD, all(number in again for number, _ in left), f"{left} still wait, and only {again} come again"
+                    TOLD,
+                    all(number in again | alone for number, _ in left),
+                    f"{left} still wait, and only {again} come again",
                 )
                 return answer
             except FORESEEN as error:
                 self.judge.say(_logged(error))
                 raise
             finally:
-                if self.judge.violation:
-                    raise self.judge.violation
+                self._raise_violation()
         raise ChildProcessError("the notifier died")
 
     def _waiting(self, event: dict[str, Any]) -> dict[str, str]:
@@ -160,9 +213,17 @@ class World:
         return {number: str(row["outcome"]) for number, row in rows.items() if row.get("awaiting") == "notification"}
 
     def _announce(self, keys: Sequence[Key]) -> Any:
-        announced = announce(keys, self.history, self.topic, self.policy, clock=lambda: self.now)
-        for error in announced.failed.values():
+        announced = announce(
+            keys,
+            self.history,
+            self.topic,
+            self.policy,
+            clock=lambda: self.now,
+            must_wait=lambda: audience_of(self.sns, TOPIC, self.sns.email_subscription).must_wait,
+        )
+        for error in [*announced.failed.values(), *announced.unmarked.values()]:
             self.judge.say(str(error))
+        self._left_alone = announced.unmarked.keys() | announced.waiting
         return announced.failed
 
     def _truth(self) -> dict[str, BundleTask]:
