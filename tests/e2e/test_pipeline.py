@@ -13,6 +13,7 @@ from task_reporter.life import LATE_CODE
 from task_reporter.times import now, stamp
 from tests.canned_ec2 import told
 from tests.e2e.conftest import SECRETS, StagedEc2, eventually
+from tests.models.sns import delivered_detail
 
 STARTED, ENDED = "2026-11-20T08:00:00.000Z", "2026-11-20T08:35:10.000Z"
 
@@ -98,7 +99,8 @@ def test_no_credential_is_kept_logged_or_sent(fresh: Deployment, ec2: StagedEc2)
     poll(fresh)
     told_row(fresh, "bun-e2e-secret")
     [message] = eventually(received)
-    assert json.loads(message["Message"])["task_id"] == "bun-e2e-secret"
+    assert delivered_detail(message)["task_id"] == "bun-e2e-secret"
+    assert message["Message"].startswith("EC2 bundle task bun-e2e-secret is complete.")
     assert message["MessageAttributes"]["outcome"] == {"Type": "String", "Value": "complete"}
     mails = " ".join(mail.text for mail in fresh.cloud.inbox.new())
     log = (fresh.cloud.folder / "aws.log").read_text()
@@ -152,12 +154,19 @@ def test_an_ugly_task_costs_its_neighbours_nothing(fresh: Deployment, ec2: Stage
     nameless = {"InstanceId": "i-nameless", "State": "complete", "BundleId": ""}
     bare = {"BundleId": "bun-e2e-bare", "State": "complete", "Storage": {}}
     ec2.lists(nameless, bare, task("bun-e2e-neat", "complete"), task("bun-e2e-odd", "hibernating"))
-    answered = fresh.poll()
-    assert "without an id" in answered["payload"]["errorMessage"]
+    assert poll(fresh)["listed"] == 3
+    assert row_of_heartbeat(fresh)["unkeepable"] == "1"
     assert told_row(fresh, "bun-e2e-bare")["outcome"] == "complete"
     assert told_row(fresh, "bun-e2e-neat")["outcome"] == "complete"
     assert row_of(fresh, "bun-e2e-odd")["state"] == "hibernating"
     assert row_of(fresh, "bun-e2e-odd")["awaiting"] == "outcome"
+
+
+def row_of_heartbeat(deployment: Deployment) -> dict[str, Any]:
+    key = {"scope": {"S": "000000000000/eu-west-1"}, "task_id": {"S": "poll#bundle"}}
+    dynamodb, table = deployment.cloud.client("dynamodb"), deployment.outputs["HistoryTableName"]
+    item = dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)["Item"]
+    return {name: next(iter(typed.values())) for name, typed in item.items()}
 
 
 def test_six_hundred_at_once_are_a_few_digests(fresh: Deployment, ec2: StagedEc2) -> None:
@@ -166,7 +175,7 @@ def test_six_hundred_at_once_are_a_few_digests(fresh: Deployment, ec2: StagedEc2
     ec2.lists(*(task(task_id, "complete") for task_id in ids))
     assert poll(fresh)["ended"] == {"complete": 600}
     eventually(lambda: not any(row.get("awaiting") == "notification" for row in fresh.rows()))
-    notices = [json.loads(body["Message"]) for body in received()]
+    notices = [delivered_detail(body) for body in received()]
     told = [entry["task_id"] for notice in notices for entry in notice.get("tasks", [notice])]
     assert sorted(told) == ids
     mails = fresh.cloud.inbox.new()

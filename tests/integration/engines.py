@@ -7,6 +7,7 @@ from typing import Any
 from local.cloud import REGION
 from task_reporter import aws
 from task_reporter.history import History
+from task_reporter.patience import USE_TABLE
 from task_reporter.rows import POLL_PREFIX, Row, from_item
 from tests.template import table_properties
 
@@ -24,7 +25,8 @@ class Engine:
 
     def client(self, service: str = "dynamodb") -> Any:
         """A client as the functions make it."""
-        return aws.client(service, region_name=REGION, endpoint_url=self.endpoint, **CREDENTIALS)
+        patience = aws.PATIENCE.get(service, USE_TABLE)
+        return aws.client(service, patience, region_name=REGION, endpoint_url=self.endpoint, **CREDENTIALS)
 
 
 @dataclass(slots=True)

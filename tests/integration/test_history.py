@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from task_reporter.deadline import Deadline
 from task_reporter.errors import HistoryError, OutOfTimeError
@@ -325,12 +325,14 @@ def test_one_write_that_is_refused_is_named(kept: Table, operation: str, write: 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException"])
 @each_alone
-def test_one_write_that_no_repetition_helps_rises(
+def test_one_write_that_no_repetition_helps_is_named_with_the_cause(
     kept: Table, operation: str, write: Insert | Update, code: str
 ) -> None:
-    with between(kept.client, operation, [refused(code)]) as sent, pytest.raises(ClientError, match=code):
+    with between(kept.client, operation, [refused(code)]) as sent, pytest.raises(HistoryError, match=code) as raised:
         kept.history.apply([write])
     assert len(sent) == 1
+    assert raised.value.problems == {write.key: code}
+    assert isinstance(raised.value.__cause__, ClientError)
 
 
 # Many writes
@@ -529,17 +531,43 @@ def test_a_write_that_fails_for_a_while_is_repeated_and_counts_as_ours(table: Ta
 
 
 @pytest.mark.usefixtures("no_waiting")
-def test_a_lost_answer_that_stays_lost_raises_and_a_second_try_is_overtaken(table: Table) -> None:
-    with between(table.client, "TransactWriteItems", [lost_answer] * tries(table)), pytest.raises(ReadTimeoutError):
-        table.history.apply(inserts(3))
+def test_writes_whose_answer_stays_lost_are_found_by_reading(table: Table) -> None:
+    """Nobody would count them later: the next poll finds nothing new."""
+    with between(table.client, "TransactWriteItems", [lost_answer] * tries(table)):
+        applied = table.history.apply(inserts(3))
+    assert (ids(applied.written), applied.overtaken) == (ids(inserts(3)), [])
     assert ids(table.history.apply(inserts(3)).overtaken) == ids(inserts(3))
 
 
+@pytest.mark.usefixtures("no_waiting")
+def test_writes_that_were_not_made_are_not_found_by_reading(table: Table) -> None:
+    with between(table.client, "TransactWriteItems", [broken] * tries(table)), pytest.raises(HistoryError) as raised:
+        table.history.apply(inserts(3))
+    assert raised.value.problems == {write.key: "EndpointConnectionError" for write in inserts(3)}
+    assert (raised.value.applied.written, table.rows()) == ([], {})
+
+
+def broken(_request: Any) -> Any:
+    raise EndpointConnectionError(endpoint_url="https://dynamodb")
+
+
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException"])
-def test_what_no_repetition_helps_rises(table: Table, code: str) -> None:
-    with between(table.client, "TransactWriteItems", [refused(code)]) as sent, pytest.raises(ClientError, match=code):
+def test_what_no_repetition_helps_is_named_with_the_cause(table: Table, code: str) -> None:
+    faults = [refused(code)]
+    with between(table.client, "TransactWriteItems", faults) as sent, pytest.raises(HistoryError) as raised:
         table.history.apply(inserts(3))
     assert len(sent) == 1
+    assert raised.value.problems == {write.key: code for write in inserts(3)}
+    assert isinstance(raised.value.__cause__, ClientError)
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "ProvisionedThroughputExceededException"])
+@pytest.mark.usefixtures("no_waiting")
+def test_a_throttled_transaction_is_tried_again_by_the_history_too(table: Table, code: str) -> None:
+    """Like a single write: after what botocore tries itself."""
+    with between(table.client, "TransactWriteItems", [refused(code)] * (tries(table) + 1)):
+        applied = table.history.apply(inserts(3))
+    assert (ids(applied.written), len(table.pauses)) == (ids(inserts(3)), 1)
 
 
 def test_a_request_that_fails_costs_other_transactions_nothing(table: Table) -> None:
@@ -547,8 +575,10 @@ def test_a_request_that_fails_costs_other_transactions_nothing(table: Table) -> 
         fault = refused("AccessDeniedException") if b"bun-0000" in request.body else let_through
         return fault(request)
 
-    with between(table.client, "TransactWriteItems", [denied] * 2), pytest.raises(ClientError, match="AccessDenied"):
+    with between(table.client, "TransactWriteItems", [denied] * 2), pytest.raises(HistoryError) as raised:
         table.history.apply(inserts(110))
+    assert ids(raised.value.applied.written) == ids(inserts(110)[100:])
+    assert len(raised.value.problems) == 100
     assert list(table.rows()) == ids(inserts(110)[100:])
 
 
@@ -559,7 +589,7 @@ def test_out_of_time_nothing_is_asked_or_written(kept: Table) -> None:
     late = Deadline(lambda: 100)
     with between(kept.client, "BatchGetItem", []) as asked, pytest.raises(OutOfTimeError, match="reading"):
         kept.history.read([key("bun-0")], late)
-    with between(kept.client, "TransactWriteItems", []) as sent, pytest.raises(OutOfTimeError, match="writing"):
+    with between(kept.client, "TransactWriteItems", []) as sent, pytest.raises(HistoryError, match="out of time"):
         kept.history.apply(inserts(3), late)
     assert (asked, sent) == ([], [])
 
@@ -567,7 +597,7 @@ def test_out_of_time_nothing_is_asked_or_written(kept: Table) -> None:
 def test_time_that_runs_out_between_two_tries_ends_them(table: Table) -> None:
     remaining = iter([300_000, 100])
     conflict = cancelled(lambda number: "TransactionConflict")
-    with between(table.client, "TransactWriteItems", [conflict]), pytest.raises(OutOfTimeError):
+    with between(table.client, "TransactWriteItems", [conflict]), pytest.raises(HistoryError, match="out of time"):
         table.history.apply(inserts(3), Deadline(lambda: next(remaining)))
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 
 from local.deployment import Deployment
+from tests.models.sns import delivered_detail
 
 
 def heard(deployment: Deployment, name: str) -> Callable[[], list[list[str]]]:
@@ -17,7 +18,7 @@ def heard(deployment: Deployment, name: str) -> Callable[[], list[list[str]]]:
         found = []
         while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
-                found.append(json.loads(json.loads(message["Body"])["Message"]))
+                found.append(delivered_detail(json.loads(message["Body"])))
                 sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
         return [[entry["task_id"] for entry in notice.get("tasks", [notice])] for notice in found]
 

@@ -87,6 +87,11 @@ def detail(request: Request) -> Any:
     return json.loads(delivered_attributes(request)["detail"]["StringValue"])
 
 
+def delivered_detail(message: Mapping[str, Any]) -> Any:
+    """The JSON for machines in ``message``, as a queue that is subscribed gets it."""
+    return json.loads(message["MessageAttributes"]["detail"]["Value"])
+
+
 def delivered_attributes(request: Request) -> Mapping[str, Any]:
     """The attributes that reach subscribers and their filter policies."""
     return {} if request.get("MessageStructure") == "json" else request.get("MessageAttributes", {})

@@ -12,10 +12,8 @@ from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import ReadTimeoutError
 
 from tests.soak.direct import Direct
-from tests.soak.edge import FOR_GOOD, Edge, Reach, refused
+from tests.soak.edge import FOR_GOOD, SENT_AGAIN, Edge, Reach, refused
 from tests.soak.mirror import Action, Mirror
-
-SENT_AGAIN = "answer lost and sent again"
 
 
 class Engine:

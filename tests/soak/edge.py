@@ -20,6 +20,9 @@ REFUSALS = {
     "server error": ("InternalServerError", 500),
     "denied": ("AccessDeniedException", 400),
 }
+SENT_AGAIN = "answer lost and sent again"
+UNCERTAIN = (KILLED_BEFORE, KILLED_AFTER, LOST_ANSWER, SENT_AGAIN, TIME_OUT)
+"""What leaves a process without knowledge of what it did."""
 ODD = ("odd 0", "odd 1", "odd 2", "odd 3", "odd 4")
 """What only this service does; each numbers its own."""
 ACTIONS = (KILLED_BEFORE, KILLED_AFTER, LOST_ANSWER, MEANWHILE, MEANWHILE, TIME_OUT, UNREACHABLE, *REFUSALS, *ODD)
@@ -96,7 +99,7 @@ class Edge:
             process.meanwhile()
             return reach()
         process.last_fault = process.requests
-        process.uncertain |= action not in REFUSALS and action != UNREACHABLE
+        process.uncertain |= action in UNCERTAIN
         process.refused |= action == FOR_GOOD and action in odd
         return odd[action]() if action in odd else _fail(action, reach)
 

@@ -87,6 +87,15 @@ class Histories(Acts):
         advance(self.world, minutes=5)
         self.world.poll({at: FOR_GOOD})
 
+    @rule(at=st.integers(3, 6), more=st.integers(2, 3))
+    def ends_refused_for_good(self, at: int, more: int) -> None:
+        """Tasks end together, and DynamoDB refuses what one of them came to."""
+        self.start(more, True, [])
+        self.poll(1)
+        self.all_live("complete", 0)
+        advance(self.world, minutes=5)
+        self.world.poll({at: FOR_GOOD})
+
     @rule(at=st.integers(3, 6))
     def told_while_sent_again(self, at: int) -> None:
         """Tasks are told after a poll has read that they still wait, and before it sends them again."""

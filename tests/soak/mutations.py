@@ -82,7 +82,12 @@ MUTATIONS = (
     Mutation("cancelling is forgotten", life.outcome_of, "_is_cancelling(kind, before) or ", ""),
     Mutation("keys that were not read are forgotten", history.History.read, "return unread", "return []"),
     Mutation("a conflict is taken for done", history.History.apply, "if code in WORTH_A_RETRY", "if False"),
-    Mutation("what was overtaken is not looked at again", recorder._Recording.decide_anew, "range(ROUNDS)", "range(0)"),
+    Mutation(
+        "what was overtaken is not looked at again",
+        recorder._Recording.decide_anew,
+        "if _has_ended(self.kind, tasks.get(write.key))",
+        "if False",
+    ),
     # Every outcome is told
     Mutation("marked before it is published", notifier._tell, PUBLISHED, f"{MARKED}\n        {PUBLISHED}"),
     Mutation("told to nobody", notifier.announce, "if must_wait():", "if False:"),

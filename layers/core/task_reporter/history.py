@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from botocore.exceptions import ClientError
 
 from task_reporter.deadline import NO_DEADLINE, Deadline
-from task_reporter.errors import HistoryError, MalformedAnswerError
+from task_reporter.errors import HistoryError, MalformedAnswerError, TaskReporterError
 from task_reporter.failures import FORESEEN, code_of
 from task_reporter.patience import USE_TABLE
 from task_reporter.rows import Key, Row, from_item, key_of, to_key
@@ -29,6 +29,8 @@ SIDE_BY_SIDE = 8
 TRIES = 16
 # Shorter than what a deadline keeps: nothing sleeps into the function's time-out.
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
+
+SERVER_ERROR = HTTPStatus.INTERNAL_SERVER_ERROR
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 NOT_ITS_FAULT = "None"
@@ -94,7 +96,7 @@ class History:
         Raises HistoryError, after all that can be written is written, where some could not be: DynamoDB refused them
         for another cause than their condition, a whole request failed, or the time ran out.
         """
-        applied, refused, causes = Applied(), dict[Key, str](), list[Exception]()
+        applied, refused, causes, uncertain = Applied(), dict[Key, str](), list[Exception](), list[Write]()
 
         def send(batch: Sequence[Write]) -> list[Write]:
             try:
@@ -112,6 +114,7 @@ class History:
                 return send(batch[:middle]) + send(batch[middle:])
             if (codes := _reasons(error, batch)) is None:
                 causes.append(error)
+                uncertain.extend(batch if _may_be_done(error) else [])
                 codes = [code_of(error)] * len(batch)
             why = list(zip(batch, codes, strict=True))
             applied.overtaken.extend(write for write, code in why if code == SOMEONE_WAS_FIRST)
@@ -120,9 +123,20 @@ class History:
 
         unsettled = self._until_settled(writes, WRITES_A_TRANSACTION, send)
         refused |= {write.key: "Throttled" for write in unsettled}
+        for write in self._done_after_all(uncertain, deadline):
+            applied.written.append(write)
+            del refused[write.key]
         if refused:
             raise HistoryError(refused, applied, next(iter(causes), None))
         return applied
+
+    def _done_after_all(self, writes: Sequence[Write], deadline: Deadline) -> list[Write]:
+        """Find those of ``writes`` that were made although their answer was lost, by reading their rows."""
+        try:
+            rows = self.read([write.key for write in writes], deadline)
+        except FORESEEN:
+            return []
+        return [write for write in writes if write.key in rows and is_done(write, rows[write.key])]
 
     def _send(self, writes: Sequence[Write]) -> None:
         """Make all of ``writes``, or none of them."""
@@ -186,6 +200,13 @@ def _met_itself(writes: Sequence[Write], error: Exception) -> bool:
     sent_again = response.get("ResponseMetadata", {}).get("RetryAttempts")
     there = response.get("Item")
     return bool(sent_again and there and is_done(writes[0], from_item(there)))
+
+
+def _may_be_done(error: Exception) -> bool:
+    """Whether a request that failed for good may have been carried out all the same."""
+    if isinstance(error, ClientError):
+        return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) >= SERVER_ERROR
+    return not isinstance(error, TaskReporterError)
 
 
 def _is_invalid(error: Exception) -> bool:
