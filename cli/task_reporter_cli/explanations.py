@@ -22,12 +22,12 @@ LONGEST = 400
 
 
 def explained(error: Exception) -> str:
-    """What went wrong, for a person."""
-    match error:
-        case ClientError():
-            return _refused(error)
-        case BotoCoreError():
-            return _unsent(error)
+    """Explain ``error`` to a person in one line."""
+    match root_of(error):
+        case ClientError() as refusal:
+            return _refused(refusal)
+        case BotoCoreError() as unsent:
+            return _unsent(unsent)
         case TaskReporterError():
             return str(error)
         case ResponseParserError():
@@ -43,8 +43,17 @@ def explained(error: Exception) -> str:
     )
 
 
+def root_of(error: Exception) -> Exception:
+    """The error of AWS that an error of ours comes from, else ``error`` itself.
+
+    A HistoryError whose whole request failed only repeats the code for each row; its cause names the operation.
+    """
+    cause = error.__cause__
+    return cause if isinstance(error, TaskReporterError) and isinstance(cause, BotoCoreError | ClientError) else error
+
+
 def _refused(error: ClientError) -> str:
-    """What AWS answered."""
+    """Explain an error that AWS answered."""
     code, said = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")[:LONGEST]
     if code in EXPIRED:
         return f"the AWS credentials have expired; {RENEW}"
@@ -59,7 +68,7 @@ def _refused(error: ClientError) -> str:
 
 
 def _unsent(error: BotoCoreError) -> str:
-    """What did not even get an answer."""
+    """Explain an error of a request that got no answer."""
     match error:
         case aws.ProfileNotFound():
             named = repr(error.kwargs["profile"])
