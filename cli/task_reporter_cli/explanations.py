@@ -5,6 +5,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from task_reporter.errors import TaskReporterError
+from task_reporter_cli.errors import CommandLineError
 
 RENEW = "get new ones as you got these (such as `aws sso login`), or choose others with --profile"
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
@@ -23,12 +24,13 @@ LONGEST = 400
 
 def explained(error: Exception) -> str:
     """Explain ``error`` to a person in one line."""
-    match root_of(error):
-        case ClientError() as refusal:
-            return _refused(refusal)
-        case BotoCoreError() as unsent:
-            return _unsent(unsent)
-        case TaskReporterError():
+    error = root_of(error)
+    match error:
+        case ClientError():
+            return _refused(error)
+        case BotoCoreError():
+            return _unsent(error)
+        case TaskReporterError() | CommandLineError():
             return str(error)
         case ResponseParserError():
             return "what answers is not AWS, or a proxy stands in between: its answer can't be read"
