@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +21,7 @@ from task_reporter_cli.status import examination, history, parts
 from task_reporter_cli.status.findings import UNKNOWN, WELL, WRONG, Finding
 from task_reporter_cli.status.patience import silent_after, untold_after
 from tests.models.index import Index
+from tests.models.subscriptions import PENDING, Subscriptions
 
 NOW = moment("2026-11-23T12:00:00Z")
 SCOPE = "123456789012/us-east-2"
@@ -456,3 +457,118 @@ def test_the_stacks_resources_and_alarms_page_by_page() -> None:
     found = examination.read_resources(SimpleNamespace(list_stack_resources=list_stack_resources), "arn")
     assert found.physical == {"Silence": "x-Silence-1", "NotYet": "", "Late": "x-Late-1"}
     assert found.alarms == ["x-Silence-1", "x-Late-1"]
+
+
+# Wired together
+
+
+class Cloud:
+    """The clients of an account in which one stack is well: service → client, but for what ``instead`` says."""
+
+    def __init__(self, **instead: Any) -> None:
+        resources = [
+            resource("RecorderFunctionPoll", PhysicalResourceId="poll"),
+            resource("NotifierFunctionHistory", PhysicalResourceId="mapping"),
+            resource("AlarmTopic", PhysicalResourceId="arn:aws:sns:us-east-2:123456789012:alarms-topic"),
+            resource("Silence", examination.ALARM, PhysicalResourceId="silence"),
+        ]
+        self.clients = {
+            "cloudformation": answers(list_stack_resources={"StackResourceSummaries": resources}),
+            "scheduler": answers(get_schedule={"State": "ENABLED", "ScheduleExpression": "rate(5 minutes)"}),
+            "lambda": answers(get_event_source_mapping={"State": "Enabled"}),
+            "sns": Subscriptions((READER, "")),
+            "sqs": answers(get_queue_attributes={"Attributes": {}}),
+            "cloudwatch": answers(
+                describe_alarms={"MetricAlarms": [alarm("silence")]}, get_metric_data={"MetricDataResults": []}
+            ),
+        } | instead
+
+    def client(self, service: str) -> Any:
+        return self.clients[service]
+
+
+class OneTable(Dynamo):
+    """The history's table as the template makes it."""
+
+    def describe_table(self, TableName: str) -> dict[str, Any]:
+        stream = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
+        usual = {"TableName": TableName, "TableStatus": "ACTIVE", "DeletionProtectionEnabled": True}
+        return {"Table": usual | {"StreamSpecification": stream}}
+
+    def describe_continuous_backups(self, TableName: str) -> dict[str, Any]:
+        recovery = {"PointInTimeRecoveryStatus": "ENABLED"}
+        return {"ContinuousBackupsDescription": {"PointInTimeRecoveryDescription": recovery}}
+
+    def describe_time_to_live(self, TableName: str) -> dict[str, Any]:
+        return {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}
+
+
+ARN = "arn:aws:cloudformation:us-east-2:123456789012:stack/mine/1"
+OUTPUTS = {"HistoryTableName": "history", "NotificationTopicArn": TOPIC, "DeadLetterQueueUrl": "https://a-queue"}
+
+
+def found_by(
+    cloud: Cloud, outputs: Mapping[str, str] = OUTPUTS, rows: Sequence[Row] = (beat(),), **parameters: str
+) -> dict[str, Finding]:
+    """The findings of all looks together, by part."""
+    dynamodb = OneTable([{"scope": SCOPE, **row} for row in rows])
+    stack = Stack("mine", ARN, "CREATE_COMPLETE", outputs, parameters)
+    home = SimpleNamespace(
+        needs_stack=lambda: stack,
+        account=cloud,
+        dynamodb=dynamodb,
+        table="history",
+        history=History(dynamodb, "history"),
+        flags="",
+    )
+    return {finding.part: finding for finding in examination.examine(home, NOW)}  # type: ignore[arg-type]
+
+
+def test_a_stack_in_which_all_is_well() -> None:
+    found = found_by(Cloud(), NotificationEmail=READER, AlarmEmail=READER)
+    assert {part: finding for part, finding in found.items() if finding.level != WELL} == {}
+    assert list(found) == [
+        "stack", "schedule", "last poll (bundle)", "gaps, last 24 hours (bundle)", "running tasks",
+        "lost, last 24 hours", "not announced", "stream to notifier", "subscribers", "undelivered, last 24 hours",
+        "dead-letter queue", "alarms", "alarm subscribers", "table", "encryption", "backups", "retention",
+    ]  # fmt: skip
+
+
+def test_resources_that_may_not_be_seen_cost_the_other_parts_nothing() -> None:
+    cloud = Cloud(cloudformation=answers(list_stack_resources=refusal("AccessDenied")))
+    outputs = OUTPUTS | {"AlarmTopicArn": "arn:aws:sns:us-east-2:123456789012:alarms-topic"}
+    found = found_by(cloud, outputs, AlarmEmail=READER)
+    unknown = [part for part, finding in found.items() if finding.level == UNKNOWN]
+    assert unknown == ["schedule", "stream to notifier", "alarms"]
+    assert all("no permission for AnOperation" in found[part].text for part in unknown)
+    assert {finding.level for part, finding in found.items() if part not in unknown} == {WELL}
+
+
+def test_the_alarm_topic_is_that_of_the_output_else_that_of_the_resource() -> None:
+    asked: list[str] = []
+
+    class Sns(Subscriptions):
+        def get_topic_attributes(self, TopicArn: str) -> dict[str, Any]:
+            asked.append(TopicArn)
+            return super().get_topic_attributes(TopicArn)
+
+    named = "arn:aws:sns:us-east-2:123456789012:named"
+    found_by(Cloud(sns=Sns()), OUTPUTS | {"AlarmTopicArn": named})
+    found_by(Cloud(sns=Sns()))
+    assert set(asked) == {TOPIC, named, "arn:aws:sns:us-east-2:123456789012:alarms-topic"}
+
+
+def test_an_output_that_lacks_costs_the_other_parts_nothing() -> None:
+    found = found_by(Cloud(), {name: value for name, value in OUTPUTS.items() if name != "DeadLetterQueueUrl"})
+    assert "no output DeadLetterQueueUrl" in found["dead-letter queue"].text
+    assert {part for part, finding in found.items() if finding.level != WELL} == {
+        "dead-letter queue", "undelivered, last 24 hours",
+    }  # fmt: skip
+
+
+def test_a_stack_whose_address_is_pending_says_so_and_excuses_its_rows() -> None:
+    rows = [beat(), waiting(61)]
+    cloud = Cloud(sns=Subscriptions((READER, PENDING)))
+    found = found_by(cloud, rows=rows, NotificationEmail=READER)
+    assert (found["subscribers"].level, found["not announced"].level) == (WRONG, WELL)
+    assert "1 wait until a subscription is confirmed" in found["not announced"].text

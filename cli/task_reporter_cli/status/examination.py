@@ -1,7 +1,7 @@
 """A look at every part, side by side."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -52,17 +52,20 @@ def examine(home: Home, now: datetime) -> list[Finding]:
 def looks_at(home: Home, now: datetime) -> dict[str, Look]:
     """Map each part to the look at it. Clients are made here: making them side by side is not safe."""
     stack = home.needs_stack()
-    found = read_resources(home.account.client("cloudformation"), stack.arn)
     clients = {name: home.account.client(name) for name in ("scheduler", "lambda", "sns", "sqs", "cloudwatch")}
+    with ThreadPoolExecutor(1) as pool:  # an error waits in the future for each look that needs the resources
+        resources = pool.submit(read_resources, home.account.client("cloudformation"), stack.arn)
     return {
         "stack": lambda: parts.stack(stack),
-        "schedule": lambda: parts.schedule(
-            clients["scheduler"], found.physical[SCHEDULE], found.physical.get(SCHEDULE_GROUP)
-        ),
+        "schedule": lambda: _schedule(clients["scheduler"], resources.result()),
         **_looks_at_history(home, stack, clients["sns"], now),
-        **_looks_at_telling(stack, found, clients, now),
+        **_looks_at_telling(stack, resources, clients, now),
         **_looks_at_table(home, stack),
     }
+
+
+def _schedule(scheduler: Any, resources: Resources) -> Finding:
+    return parts.schedule(scheduler, resources.physical[SCHEDULE], resources.physical.get(SCHEDULE_GROUP))
 
 
 def _looks_at_history(home: Home, stack: Stack, sns: Any, now: datetime) -> dict[str, Look]:
@@ -81,22 +84,25 @@ def _looks_at_history(home: Home, stack: Stack, sns: Any, now: datetime) -> dict
     }
 
 
-def _looks_at_telling(stack: Stack, found: Resources, clients: Mapping[str, Any], now: datetime) -> dict[str, Look]:
+def _looks_at_telling(
+    stack: Stack, resources: Future[Resources], clients: Mapping[str, Any], now: datetime
+) -> dict[str, Look]:
     sns, cloudwatch = clients["sns"], clients["cloudwatch"]
-    alarm_topic = stack.outputs.get("AlarmTopicArn") or found.physical.get(ALARM_TOPIC) or None
-    alarms = {"alarms": alarm_topic} if alarm_topic else {}
+
+    def alarm_topic() -> str | None:
+        return stack.outputs.get("AlarmTopicArn") or resources.result().physical.get(ALARM_TOPIC) or None
+
+    def topics() -> dict[str, str]:
+        alarms = alarm_topic()
+        return {"notices": stack.output("NotificationTopicArn"), **({"alarms": alarms} if alarms else {})}
+
     return {
-        "stream to notifier": lambda: parts.stream(clients["lambda"], found.physical[MAPPING]),
+        "stream to notifier": lambda: parts.stream(clients["lambda"], resources.result().physical[MAPPING]),
         listeners.NOTICES: lambda: listeners.notices(sns, stack.output("NotificationTopicArn"), stack.parameters),
-        deliveries.PART: lambda: deliveries.undelivered(
-            cloudwatch,
-            {"notices": stack.output("NotificationTopicArn"), **alarms},
-            stack.output("DeadLetterQueueUrl"),
-            now,
-        ),
+        deliveries.PART: lambda: deliveries.undelivered(cloudwatch, topics(), stack.output("DeadLetterQueueUrl"), now),
         "dead-letter queue": lambda: parts.dead_letters(clients["sqs"], stack.output("DeadLetterQueueUrl")),
-        "alarms": lambda: parts.alarms(cloudwatch, found.alarms),
-        listeners.ALARMS: lambda: listeners.alarms(sns, alarm_topic, stack.parameters),
+        "alarms": lambda: parts.alarms(cloudwatch, resources.result().alarms),
+        listeners.ALARMS: lambda: listeners.alarms(sns, alarm_topic(), stack.parameters),
     }
 
 
