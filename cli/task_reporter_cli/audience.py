@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from task_reporter.kinds import OUTCOMES
 from task_reporter.subscribers import subscribers
+from task_reporter_cli.home import Home
 from task_reporter_cli.paging import pages
 
 CONFIRMED, PENDING, ABSENT, UNSEEN = "confirmed", "pending", "absent", "unseen"
@@ -48,6 +49,17 @@ class Audience:
             whose = f" to {self.address}" if self.address else ""
             return f"confirm the email that SNS sent{whose} within 48 hours; this sends another: {subscribe}"
         return f"{subscribe}, then confirm the email that SNS sends"
+
+
+def audience_of(home: Home) -> Audience | None:
+    """The audience of the notices of ``home``; None for a table without a stack, or where SNS does not say."""
+    if home.stack is None:
+        return None
+    topic, sns = home.stack.output("NotificationTopicArn"), home.account.client("sns")
+    try:
+        return notice_audience(sns, topic, home.stack.parameters)
+    except (BotoCoreError, ClientError):
+        return None
 
 
 def notice_audience(sns: Any, topic: str, parameters: Mapping[str, str]) -> Audience:
