@@ -15,7 +15,7 @@ from task_reporter_cli.paging import pages
 
 CONFIRMED, PENDING, ABSENT, UNSEEN = "confirmed", "pending", "absent", "unseen"
 UNCONFIRMED = "PendingConfirmation"
-"""What SNS lists in place of the ARN of a subscription that is not confirmed yet."""
+"""The text that SNS lists in place of the ARN of a subscription that is not confirmed yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Who listens to a topic, and what has to be done so that somebody does."""
+"""The audience of a topic, and the step after which somebody listens."""
 
 import json
 import shlex
@@ -37,7 +37,7 @@ def test_without_an_address_nobody_is_listed() -> None:
     assert sns.calls == ["get_topic_attributes"]
 
 
-def test_counts_that_are_behind_the_list_do_not_hide_a_confirmed_address() -> None:
+def test_late_counts_do_not_hide_a_confirmed_address() -> None:
     class Late(Subscriptions):
         def get_topic_attributes(self, TopicArn: str) -> dict[str, dict[str, str]]:
             return {"Attributes": {"SubscriptionsConfirmed": "0", "SubscriptionsPending": "1"}}
@@ -83,7 +83,7 @@ def test_an_address_is_quoted_for_a_shell() -> None:
     assert shlex.split(subscribe_command(TOPIC, "o'neil&co@example.com"))[-1] == "o'neil&co@example.com"
 
 
-def test_an_address_that_is_told_some_outcomes_is_subscribed_to_those() -> None:
+def test_an_address_is_subscribed_to_its_outcomes_only() -> None:
     parameters = {"NotificationEmail": READER, "NotifyOutcomes": "failed, lost"}
     audience = of_notices(Subscriptions(), TOPIC, parameters)
     words = shlex.split(subscribe_command(TOPIC, READER, audience.outcomes))

@@ -1,4 +1,4 @@
-"""Whether the reporter is well: each part's look, on what its service answers, and all of them side by side."""
+"""Findings of `status`: each look on the answers of its service, and all of them side by side."""
 
 from __future__ import annotations
 
@@ -534,7 +534,7 @@ def test_a_stack_in_which_all_is_well() -> None:
     ]  # fmt: skip
 
 
-def test_resources_that_may_not_be_seen_cost_the_other_parts_nothing() -> None:
+def test_denied_resources_cost_the_other_parts_nothing() -> None:
     cloud = Cloud(cloudformation=answers(list_stack_resources=refusal("AccessDenied")))
     outputs = OUTPUTS | {"AlarmTopicArn": "arn:aws:sns:us-east-2:123456789012:alarms-topic"}
     found = found_by(cloud, outputs, AlarmEmail=READER)
@@ -544,7 +544,7 @@ def test_resources_that_may_not_be_seen_cost_the_other_parts_nothing() -> None:
     assert {finding.level for part, finding in found.items() if part not in unknown} == {WELL}
 
 
-def test_the_alarm_topic_is_that_of_the_output_else_that_of_the_resource() -> None:
+def test_the_alarm_topic_is_the_outputs_else_the_resources() -> None:
     asked: list[str] = []
 
     class Sns(Subscriptions):
@@ -566,7 +566,7 @@ def test_an_output_that_lacks_costs_the_other_parts_nothing() -> None:
     }  # fmt: skip
 
 
-def test_a_stack_whose_address_is_pending_says_so_and_excuses_its_rows() -> None:
+def test_a_pending_address_is_said_and_excuses_waiting_rows() -> None:
     rows = [beat(), waiting(61)]
     cloud = Cloud(sns=Subscriptions((READER, PENDING)))
     found = found_by(cloud, rows=rows, NotificationEmail=READER)

@@ -1,4 +1,4 @@
-"""Whether those who should be told are: subscribers of notices and of alarms, and deliveries that failed."""
+"""Findings about telling: subscribers of notices and of alarms, and failed deliveries."""
 
 from datetime import timedelta
 from types import SimpleNamespace
@@ -97,7 +97,7 @@ def test_the_subscribers_of_alarms(audience: Audience, level: str, text: str, to
     assert bool(found.todo) == (level != WELL)
 
 
-def test_each_topic_is_asked_about_the_address_that_the_stack_gave_it() -> None:
+def test_each_topic_is_asked_about_its_own_address() -> None:
     parameters = {"NotificationEmail": READER, "AlarmEmail": "oncall@example.com"}
     sns = Subscriptions((READER, ""), ("oncall@example.com", subscriptions.PENDING))
     assert listeners.notices(sns, TOPIC, parameters).level == WELL

@@ -22,7 +22,7 @@ MARKS = {"well": ("✓", "green"), "wrong": ("✗", "red"), "unknown": ("?", "ye
 )
 @at_home
 def command(home: Home, output: str) -> None:
-    """Whether the reporter itself is well.
+    """Check that the reporter itself is well.
 
     Looks at the stack, its schedule, the last polls and gaps between them, running and lost tasks, tasks that nobody
     was told of, the stream to the notifier, subscribers and failed deliveries, the dead-letter queue, alarms and who

@@ -18,7 +18,7 @@ from task_reporter_cli.status.findings import WELL, Finding, well_if
 from task_reporter_cli.when import age, length, short
 
 RECENT = timedelta(hours=24)
-"""What is older was told long ago."""
+"""The age up to which something is news."""
 NAMED = 3
 UNTOLD = "not announced"
 

@@ -7,7 +7,7 @@ from task_reporter_cli.stack import Stack
 from task_reporter_cli.status.findings import WELL, WRONG, Finding, well_if
 
 BROKEN = ("FAILED", "DELETE_IN_PROGRESS", "DELETE_COMPLETE")
-"""How the status of a stack ends that does not work as a whole; after an update was rolled back, the old one works."""
+"""The end of the status of a stack that does not work as a whole; after a rolled back update the old one works."""
 PROBLEM = "PROBLEM"
 """The beginning of a mapping's last result where it failed; it is absent, "OK" or "No records processed" otherwise.
 
