@@ -5,6 +5,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from task_reporter.errors import TaskReporterError
+from task_reporter_cli.errors import CommandLineError
 
 RENEW = "get new ones as you got these (such as `aws sso login`), or choose others with --profile"
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
@@ -22,13 +23,14 @@ LONGEST = 400
 
 
 def explained(error: Exception) -> str:
-    """What went wrong, for a person."""
+    """Explain ``error`` to a person in one line."""
+    error = root_of(error)
     match error:
         case ClientError():
             return _refused(error)
         case BotoCoreError():
             return _unsent(error)
-        case TaskReporterError():
+        case TaskReporterError() | CommandLineError():
             return str(error)
         case ResponseParserError():
             return "what answers is not AWS, or a proxy stands in between: its answer can't be read"
@@ -43,8 +45,17 @@ def explained(error: Exception) -> str:
     )
 
 
+def root_of(error: Exception) -> Exception:
+    """The error of AWS that an error of ours comes from, else ``error`` itself.
+
+    A HistoryError whose whole request failed only repeats the code for each row; its cause names the operation.
+    """
+    cause = error.__cause__
+    return cause if isinstance(error, TaskReporterError) and isinstance(cause, BotoCoreError | ClientError) else error
+
+
 def _refused(error: ClientError) -> str:
-    """What AWS answered."""
+    """Explain an error that AWS answered."""
     code, said = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")[:LONGEST]
     if code in EXPIRED:
         return f"the AWS credentials have expired; {RENEW}"
@@ -59,7 +70,7 @@ def _refused(error: ClientError) -> str:
 
 
 def _unsent(error: BotoCoreError) -> str:
-    """What did not even get an answer."""
+    """Explain an error of a request that got no answer."""
     match error:
         case aws.ProfileNotFound():
             named = repr(error.kwargs["profile"])

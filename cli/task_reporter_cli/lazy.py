@@ -8,7 +8,7 @@ from click.shell_completion import CompletionItem
 COMMANDS = {
     "list": "Tasks, newest first, running ones included.",
     "show": "Everything about one task, and what can be done next.",
-    "status": "Whether the reporter itself is well.",
+    "status": "Check that the reporter itself is well.",
     "register": "Make an AMI of a bundle, also of one that EC2 has forgotten.",
     "wait": "Wait until a task ends; the exit status says how.",
     "redrive": "Send tasks that were not announced yet through the notifier again.",

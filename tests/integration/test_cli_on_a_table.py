@@ -7,6 +7,8 @@ import random
 import re
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
@@ -22,6 +24,7 @@ from task_reporter_cli.account import Account
 from task_reporter_cli.home import Home
 from task_reporter_cli.reader import FEWEST_FILTERED
 from task_reporter_cli.redriving import chosen, settling, touch
+from task_reporter_cli.trial import posted, trial_row
 from tests.canned_ec2 import Answer, canned_ec2
 from tests.cli import (
     REGION,
@@ -459,6 +462,179 @@ def test_settling_ends_when_the_time_is_over(table: Table) -> None:
     clock = count(0, 10)
     seen = settling([Key(SCOPE, "bun-1")], table.history, 25, lambda _: None, lambda: float(next(clock)))
     assert [len(left) for left in seen] == [1, 1, 1]
+
+
+# Test
+
+
+TOPIC = "arn:aws:sns:eu-west-1:000000000000:notices"
+
+
+def stack(table: str, **parameters: str) -> Answer:
+    """CloudFormation's answer about a stack whose history is ``table``."""
+    given = "".join(
+        f"<member><ParameterKey>{name}</ParameterKey><ParameterValue>{value}</ParameterValue></member>"
+        for name, value in parameters.items()
+    )
+    topic = f"<member><OutputKey>NotificationTopicArn</OutputKey><OutputValue>{TOPIC}</OutputValue></member></Outputs>"
+    body = STACK.body.decode().replace("TABLE", table)
+    return Answer(body.replace("</Outputs>", f"{topic}<Parameters>{given}</Parameters>").encode())
+
+
+def topic(confirmed: int, pending: int) -> Answer:
+    """SNS's answer about a topic with so many subscriptions."""
+    counts = {"SubscriptionsConfirmed": confirmed, "SubscriptionsPending": pending}
+    entries = "".join(f"<entry><key>{name}</key><value>{count}</value></entry>" for name, count in counts.items())
+    return Answer(
+        f"<GetTopicAttributesResponse><GetTopicAttributesResult><Attributes>{entries}</Attributes>"
+        "</GetTopicAttributesResult></GetTopicAttributesResponse>".encode()
+    )
+
+
+DENIED = Answer(
+    b"<ErrorResponse><Error><Code>AuthorizationError</Code><Message>no</Message></Error></ErrorResponse>", 403
+)
+
+
+@contextmanager
+def in_a_stack(cli: Run, sns: Answer, **parameters: str) -> Iterator[Callable[..., Said]]:
+    """The command line on the stack of ``cli``'s table; SNS answers ``sns`` about its topic, and denies its list."""
+    with (
+        canned_ec2(stack(cli.table.name, **parameters)) as cloudformation,
+        canned_ec2(sns, DENIED) as topics,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("AWS_ENDPOINT_URL_CLOUDFORMATION", cloudformation.url)
+        patch.setenv("AWS_ENDPOINT_URL_SNS", topics.url)
+        yield run
+
+
+def tells(cli: Run) -> Callable[..., None]:
+    """A hook after an insert: as the notifier does, it marks what awaits its notification."""
+
+    def mark(**_: Any) -> None:
+        for task_id, row in cli.table.rows().items():
+            if row.get("awaiting") == "notification":
+                announced(cli.table, task_id)
+
+    return mark
+
+
+def trials_in(cli: Run) -> list[str]:
+    return sorted(task_id for task_id, row in cli.table.rows().items() if "test" in row)
+
+
+HEARD = {
+    "of a queue": (topic(1, 0), {}, "Confirmed subscribers: 1.\n"),
+    "one of two": (topic(1, 1), {}, "Confirmed subscribers: 1; 1 have not confirmed yet and get nothing.\n"),
+    "nobody at all": (topic(0, 0), {}, "Confirmed subscribers: 0, so nobody gets it; aws sns subscribe --topic-arn"),
+    "unknown": (DENIED, {}, "SNS did not say who is subscribed; `task-reporter status` says why.\n"),
+}
+
+
+@on_one
+@pytest.mark.parametrize(("sns", "parameters", "said"), HEARD.values(), ids=HEARD)
+def test_a_test_says_who_is_told_and_leaves_nothing(
+    cli: Run, sns: Answer, parameters: dict[str, str], said: str
+) -> None:
+    cli.hooks["after-call.dynamodb.PutItem"] = tells(cli)
+    with in_a_stack(cli, sns, **parameters) as asked:
+        done = asked("test")
+    assert (done.status, done.err) == (0, "")
+    first, second = done.out.split("\n", 1)
+    assert re.fullmatch(r"SNS took the notice of test-\w{8} \(complete\)\.", first)
+    assert second.startswith(said)
+    assert trials_in(cli) == []
+
+
+UNHEARD = {
+    "pending": (
+        topic(0, 1),
+        {"NotificationEmail": "ops@example.com"},
+        "confirm the email that SNS sent to ops@example.com",
+    ),
+    "gone": (topic(0, 0), {"NotificationEmail": "ops@example.com"}, f"aws sns subscribe --topic-arn {TOPIC}"),
+    "somebody's": (topic(0, 1), {}, "confirm the email that SNS sent"),
+}
+
+
+@on_one
+@pytest.mark.parametrize(("sns", "parameters", "todo"), UNHEARD.values(), ids=UNHEARD)
+def test_where_nobody_has_confirmed_no_test_is_written(
+    cli: Run, sns: Answer, parameters: dict[str, str], todo: str
+) -> None:
+    writes: list[str] = []
+    cli.hooks["before-call.dynamodb.PutItem"] = lambda **_: writes.append("put")
+    with in_a_stack(cli, sns, **parameters) as asked:
+        done = asked("test")
+    assert (done.status, done.out, writes) == (1, "", [])
+    assert done.error.startswith("nobody has confirmed a subscription, so no test was sent; ")
+    assert todo in done.error
+
+
+@on_one
+@pytest.mark.parametrize(("sns", "parameters", "todo"), UNHEARD.values(), ids=UNHEARD)
+def test_where_nobody_has_confirmed_nothing_is_redriven(
+    cli: Run, sns: Answer, parameters: dict[str, str], todo: str
+) -> None:
+    cli.table.history.apply(waiting("bun-1", "bun-2"))
+    with in_a_stack(cli, sns, **parameters) as asked:
+        done = asked("redrive")
+    assert (done.status, done.out, redriven(cli.table)) == (1, "", set())
+    assert done.error.startswith("2 await their notification until a subscription is confirmed")
+    assert todo in done.error
+
+
+@on_one
+def test_who_may_not_count_subscribers_may_redrive(cli: Run) -> None:
+    cli.table.history.apply(waiting("bun-1"))
+    cli.hooks["after-call.dynamodb.UpdateItem"] = lambda **_: announced(cli.table, "bun-1")
+    with in_a_stack(cli, DENIED) as asked:
+        assert asked("redrive") == Said(0, "Announced 1 of 1.\n", "")
+
+
+@on_one
+def test_on_a_table_alone_nobody_asks_for_subscribers(cli: Run) -> None:
+    cli.table.history.apply([Insert(row("bun-1"))])
+    said = cli("test", "--timeout", "0")
+    assert said.status == 1
+    assert said.error.startswith("nobody was told within 0 seconds, and the test is withdrawn")
+    assert trials_in(cli) == []
+
+
+def a_test(task_id: str, minutes: int, **more: Any) -> Insert:
+    made = trial_row(SCOPE, "complete", now() - timedelta(minutes=minutes))
+    return Insert({name: value for name, value in (made | {"task_id": task_id} | more).items() if value is not None})
+
+
+def test_the_tests_that_were_killed_are_removed_by_the_next(cli: Run) -> None:
+    there = [
+        a_test("test-old", 61), a_test("test-told", 100_000, awaiting=None), a_test("test-recent", 59),
+        a_test("bun-real", 500, test=None, scope=SCOPE), a_test("test-elsewhere", 90, scope=OTHER),
+    ]  # fmt: skip
+    cli.table.history.apply(there)
+    cli("test", "--timeout", "0")
+    assert sorted(cli.table.rows()) == ["bun-real", "test-recent"]
+
+
+@on_one
+def test_who_may_not_remove_left_over_tests_may_test(cli: Run) -> None:
+    cli.table.history.apply([a_test("test-old", 61)])
+    denied = refused("AccessDeniedException")
+    cli.hooks["before-send.dynamodb.Query"] = lambda request, **_: (
+        denied(request) if b"by-resource" in request.body else None
+    )
+    said = cli("test", "--timeout", "0")
+    assert said.err.startswith("Rows of killed tests were not looked for: no permission for Query")
+    assert "nobody was told within 0 seconds" in said.err
+
+
+def test_a_test_whose_row_somebody_removed_ends_as_it_would(cli: Run) -> None:
+    cli.table.history.apply([Insert(row("bun-1"))])
+    made = trial_row(SCOPE, "failed", now())
+    with posted(made, cli.table.history):
+        cli.table.client.delete_item(TableName=cli.table.name, Key=to_key(key_of(made)))
+    assert trials_in(cli) == []
 
 
 # Register

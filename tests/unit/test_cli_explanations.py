@@ -112,6 +112,24 @@ def test_errors_of_ours_and_of_the_machine_say_themselves(error, told):
     assert "should not have happened" not in explained(error)
 
 
+def caused(cause):
+    error = HistoryError({Key("a/b", "bun-1"): "AccessDeniedException"})
+    error.__cause__ = cause
+    return error
+
+
+CAUSES = {
+    "a refusal": (refused("AccessDeniedException", "no", "UpdateItem"), "no permission for UpdateItem (no)"),
+    "a lack of credentials": (aws.NoCredentialsError(), "no AWS credentials"),
+    "a code's own mistake": (KeyError("x"), "1 rows could not be written or read: bun-1: AccessDeniedException"),
+}
+
+
+@pytest.mark.parametrize(("cause", "said"), CAUSES.values(), ids=CAUSES)
+def test_an_error_of_ours_is_explained_by_its_cause_at_aws(cause, said):
+    assert explained(caused(cause)).startswith(said)
+
+
 def test_what_nobody_thought_of_says_how_to_see_more():
     said = explained(KeyError("scope"))
     assert "should not have happened (KeyError: 'scope')" in said

@@ -1,8 +1,8 @@
-"""Whether the reporter is well: each part's look, on what its service answers, and all of them side by side."""
+"""Findings of `status`: each look on the answers of its service, and all of them side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -14,15 +14,19 @@ from task_reporter.errors import HistoryError
 from task_reporter.history import History
 from task_reporter.rows import Key, Row, to_attribute
 from task_reporter.times import moment, stamp
+from task_reporter_cli.audience import Audience
+from task_reporter_cli.errors import NoStackError
 from task_reporter_cli.stack import Stack
 from task_reporter_cli.status import examination, history, parts
 from task_reporter_cli.status.findings import UNKNOWN, WELL, WRONG, Finding
 from task_reporter_cli.status.patience import silent_after, untold_after
 from tests.models.index import Index
+from tests.models.subscriptions import PENDING, Subscriptions
 
 NOW = moment("2026-11-23T12:00:00Z")
 SCOPE = "123456789012/us-east-2"
 TOPIC = "arn:aws:sns:us-east-2:123456789012:ec2-task-reporter-NotificationTopic-1A2B"
+READER = "ops@example.com"
 MINUTES = timedelta(minutes=1)
 
 
@@ -42,6 +46,9 @@ def answers(**operations: Any) -> Any:
 
 def refusal(code: str) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": "for a test"}}, "AnOperation")
+
+
+HEARD = Audience(TOPIC, 1, 0)
 
 
 def before(**length: float) -> str:
@@ -104,8 +111,11 @@ def test_how_long_a_row_may_wait(said: str | None, minutes: int) -> None:
 # The history
 
 
+BEATS = history.heartbeat_keys(SCOPE, {"TaskKinds": "bundle"})
+
+
 def polls(row: Row | None, silent: timedelta = 15 * MINUTES) -> list[Finding]:
-    return list(history.polls(on(*([row] if row else [])), SCOPE, ["bundle"], silent, NOW))
+    return list(history.polls(on(*([row] if row else [])), BEATS, silent, NOW))
 
 
 def test_a_recent_poll_is_well_and_says_what_it_saw() -> None:
@@ -130,8 +140,15 @@ def test_no_poll_is_wrong(row: Row | None) -> None:
 
 
 def test_what_somebody_else_wrote_is_left_out() -> None:
-    poll, _ = polls(beat(longest_gap_seconds="long", listed_for_seconds="longer"))
+    poll, _ = polls(beat(longest_gap_seconds="long", listed_for_seconds="longer", unkeepable="many"))
     assert (poll.level, poll.text) == (WELL, "3 minutes ago, 7 listed")
+
+
+def test_tasks_that_can_not_be_kept_are_counted_and_no_error() -> None:
+    poll, _ = polls(beat(unkeepable=2, longest_gap_seconds=660))
+    text = "3 minutes ago, 7 listed; 2 more can't be kept, for EC2 gave no usable id; longest gap 11 minutes"
+    assert poll == Finding("last poll (bundle)", WELL, text)
+    assert polls(beat(unkeepable=0))[0].text == "3 minutes ago, 7 listed"
 
 
 def test_a_gap_in_which_a_task_could_have_come_and_gone_is_wrong_for_a_day() -> None:
@@ -171,24 +188,62 @@ def test_no_lost_task_is_well() -> None:
     assert history.lost(on(lost(25)), NOW, "") == Finding("lost, last 24 hours", WELL, "none")
 
 
+def untold(*rows: Row, audience: Audience | Exception = HEARD, flags: str = "") -> Finding:
+    def listeners() -> Audience:
+        if isinstance(audience, Exception):
+            raise audience
+        return audience
+
+    return history.untold(on(*rows), 20 * MINUTES, NOW, flags, listeners, BEATS.values())
+
+
+def waiting(minutes: int) -> Row:
+    return {"task_id": str(minutes), "awaiting": "notification", "awaiting_since": before(minutes=minutes)}
+
+
 @pytest.mark.parametrize(("since", "level"), [(19, WELL), (21, WRONG)])
 def test_what_waits_for_long_is_wrong(since: int, level: str) -> None:
-    waiting = [
-        {"task_id": str(ago), "awaiting": "notification", "awaiting_since": before(minutes=ago)} for ago in (5, since)
-    ]
-    found = history.untold(on(*waiting), 20 * MINUTES, NOW, " --stack x")
+    found = untold(waiting(5), waiting(since), flags=" --stack x")
     assert (found.level, found.text) == (level, f"2, the oldest waits since {since} minutes ago")
     assert found.todo == ("task-reporter redrive --stack x" if level == WRONG else "")
 
 
 @pytest.mark.parametrize("row", [{}, {"awaiting_since": "always"}])
 def test_what_waits_since_nobody_knows_is_wrong(row: Row) -> None:
-    found = history.untold(on({"task_id": "a", "awaiting": "notification", **row}), 20 * MINUTES, NOW, "")
+    found = untold({"task_id": "a", "awaiting": "notification", **row})
     assert (found.level, found.text) == (WRONG, "1, the oldest waits since an unknown time")
 
 
-def test_nothing_that_waits_is_well() -> None:
-    assert history.untold(on(), 20 * MINUTES, NOW, "") == Finding("not announced", WELL, "none")
+def test_nothing_that_waits_is_well_and_costs_no_question() -> None:
+    assert untold(audience=AssertionError("SNS was asked")) == Finding("not announced", WELL, "none")
+
+
+UNHEARD = beat(unheard_since=before(hours=3))
+HELD = "2 wait until a subscription is confirmed (see subscribers); the oldest waits since 1 hour ago"
+SENT_SOON = (
+    "2 go out with the next poll, for a subscription is confirmed now, or with task-reporter redrive; the oldest waits"
+    " since 1 hour ago"
+)
+LATE = "2, the oldest waits since 1 hour ago"
+EXCUSES = {
+    "nobody has confirmed": (Audience(TOPIC, 0, 1), beat(), WELL, HELD),
+    "the stack's address is gone": (Audience(TOPIC, 0, 0, READER), beat(), WELL, HELD),
+    "no address, nobody subscribed": (Audience(TOPIC, 0, 0), UNHEARD, WRONG, LATE),
+    "confirmed since the last poll": (HEARD, UNHEARD, WELL, SENT_SOON),
+    "confirmed for long": (HEARD, beat(), WRONG, LATE),
+    "SNS can't be asked, nobody before": (ClientError({"Error": {"Code": "x"}}, "x"), UNHEARD, WELL, HELD),
+    "SNS can't be asked": (EndpointConnectionError(endpoint_url="x"), beat(), WRONG, LATE),
+    "the stack names no topic": (NoStackError("no output"), beat(), WRONG, LATE),
+}
+
+
+@pytest.mark.parametrize(("audience", "row", "level", "text"), EXCUSES.values(), ids=EXCUSES)
+def test_rows_that_wait_for_a_subscriber_are_no_error(
+    audience: Audience | Exception, row: Row, level: str, text: str
+) -> None:
+    found = untold(waiting(61), waiting(2), row, audience=audience)
+    assert (found.level, found.text) == (level, text)
+    assert found.todo == ("task-reporter redrive" if level == WRONG else "")
 
 
 @pytest.mark.parametrize(("said", "kinds"), [("bundle", ["bundle"]), (" a, b ,", ["a", "b"]), (None, ["bundle"])])
@@ -219,46 +274,53 @@ def test_the_stack(status: str, level: str) -> None:
 
 
 def test_the_schedule() -> None:
-    told = {"State": "ENABLED", "ScheduleExpression": "rate(5 minutes)"}
-    assert parts.schedule(answers(get_schedule=told), "x") == Finding("schedule", WELL, "enabled, rate(5 minutes)")
-    found = parts.schedule(answers(get_schedule=told | {"State": "DISABLED"}), "x")
-    assert (found.level, found.text) == (WRONG, "disabled, rate(5 minutes)")
-    assert found.todo.startswith("nobody asks EC2")
+    found = {"State": "ENABLED", "ScheduleExpression": "rate(5 minutes)"}
+    assert parts.schedule(answers(get_schedule=found), "x", None) == Finding(
+        "schedule", WELL, "enabled, rate(5 minutes)"
+    )
+    disabled = parts.schedule(answers(get_schedule=found | {"State": "DISABLED"}), "x", None)
+    assert (disabled.level, disabled.text) == (WRONG, "disabled, rate(5 minutes)")
+    assert disabled.todo.startswith("nobody asks EC2")
+
+
+@pytest.mark.parametrize(
+    ("group", "asked"), [(None, {"Name": "x"}), ("polls-1A2B", {"Name": "x", "GroupName": "polls-1A2B"})]
+)
+def test_a_schedule_is_asked_for_in_its_group(group: str | None, asked: dict[str, str]) -> None:
+    requests: list[dict[str, str]] = []
+
+    def get_schedule(**request: str) -> dict[str, str]:
+        requests.append(request)
+        return {"State": "ENABLED", "ScheduleExpression": "rate(5 minutes)"}
+
+    parts.schedule(SimpleNamespace(get_schedule=get_schedule), "x", group)
+    assert requests == [asked]
 
 
 @pytest.mark.parametrize(
     ("state", "level"), [("Enabled", WELL), ("Updating", WELL), ("Disabled", WRONG), ("Disabling", WRONG)]
 )
-def test_the_stream(state: str, level: str) -> None:
-    found = parts.stream(answers(get_event_source_mapping={"State": state}), "an-id")
+@pytest.mark.parametrize("result", [{}, {"LastProcessingResult": "No records processed"}])
+def test_the_stream(state: str, level: str, result: dict[str, str]) -> None:
+    found = parts.stream(answers(get_event_source_mapping={"State": state} | result), "an-id")
     assert (found.level, found.text) == (level, state.lower())
     assert ("--uuid an-id" in found.todo) == (level == WRONG)
 
 
-@pytest.mark.parametrize(
-    ("confirmed", "pending", "level", "text", "todo"),
-    [
-        ("2", "0", WELL, "2 confirmed", ""),
-        ("1", "1", WELL, "1 confirmed, 1 pending", ""),
-        ("0", "1", WRONG, "0 confirmed, 1 pending", "confirm the email that SNS sent"),
-        ("0", "0", WRONG, "0 confirmed", f"nobody is told: aws sns subscribe --topic-arn {TOPIC} …"),
-    ],
-)
-def test_the_topic(confirmed: str, pending: str, level: str, text: str, todo: str) -> None:
-    told = {"Attributes": {"SubscriptionsConfirmed": confirmed, "SubscriptionsPending": pending}}
-    assert parts.topic(answers(get_topic_attributes=told), TOPIC) == Finding("subscribers", level, text, todo)
+RESULTS = {
+    "OK": (WELL, "enabled", ""),
+    "PROBLEM: Function call failed": (WRONG, "enabled, PROBLEM: Function call failed", "its log says why"),
+    "PROBLEM: Cannot access stream": (WRONG, "enabled, PROBLEM: Cannot access stream", "see that the table has its"),
+}
 
 
-@pytest.mark.parametrize("code", ["NotFound", "NotFoundException"])
-def test_a_topic_that_is_gone_is_wrong_and_not_unknown(code: str) -> None:
-    found = parts.topic(answers(get_topic_attributes=refusal(code)), TOPIC)
-    assert (found.level, found.text) == (WRONG, "the topic is gone")
-    assert "aws sns create-topic --name ec2-task-reporter-NotificationTopic-1A2B" in found.todo
-
-
-def test_a_topic_that_may_not_be_seen_is_raised() -> None:
-    with pytest.raises(ClientError):
-        parts.topic(answers(get_topic_attributes=refusal("AuthorizationError")), TOPIC)
+@pytest.mark.parametrize(("result", "found"), RESULTS.items(), ids=RESULTS)
+def test_a_stream_that_can_not_be_read_is_wrong_though_enabled(result: str, found: tuple[str, str, str]) -> None:
+    level, text, todo = found
+    mapping = {"State": "Enabled", "LastProcessingResult": result}
+    finding = parts.stream(answers(get_event_source_mapping=mapping), "an-id")
+    assert (finding.level, finding.text) == (level, text)
+    assert todo in finding.todo
 
 
 def test_the_dead_letter_queue() -> None:
@@ -269,19 +331,49 @@ def test_the_dead_letter_queue() -> None:
     assert parts.dead_letters(answers(get_queue_attributes=empty), "u") == Finding("dead-letter queue", WELL, "empty")
 
 
-def test_alarms() -> None:
-    told = {
-        "MetricAlarms": [
-            {"AlarmName": "silent", "StateValue": "ALARM", "AlarmDescription": "No good poll."},
-            {"AlarmName": "errors", "StateValue": "OK"},
-            {"AlarmName": "new", "StateValue": "INSUFFICIENT_DATA"},
-        ]
-    }
-    found = parts.alarms(answers(describe_alarms=told), ["silent", "errors", "new"])
-    assert found == Finding("alarms", WRONG, "1 of 3 ring: silent", "No good poll.")
-    told["MetricAlarms"][0]["StateValue"] = "OK"
-    assert parts.alarms(answers(describe_alarms=told), ["a", "b", "c"]).text == "none of 3 rings"
-    assert parts.alarms(answers(), []).level == WELL
+def alarm(name: str, state: str = "OK", **more: Any) -> dict[str, Any]:
+    return {"AlarmName": name, "StateValue": state, "ActionsEnabled": True} | more
+
+
+class CloudWatch:
+    """The alarms of an account; like the real one it takes 100 names a request."""
+
+    def __init__(self, *alarms: dict[str, Any]) -> None:
+        self.alarms = alarms
+
+    def describe_alarms(self, AlarmNames: list[str], MaxRecords: int) -> dict[str, Any]:
+        assert len(AlarmNames) <= MaxRecords <= 100
+        return {"MetricAlarms": [one for one in self.alarms if one["AlarmName"] in AlarmNames]}
+
+
+ALARMS = {
+    "well": ([alarm("a"), alarm("b", "INSUFFICIENT_DATA")], WELL, "none of 2 rings", ""),
+    "ringing": (
+        [alarm("a", "ALARM", AlarmDescription="No good poll."), alarm("b")], WRONG, "1 of 2 ring: a", "No good poll."
+    ),
+    "muted": (
+        [alarm("a"), alarm("b", ActionsEnabled=False)], WRONG, "1 of 2 tell nobody: b", "--alarm-names b"
+    ),
+    "gone": ([alarm("b")], WRONG, "1 of 2 are gone: a", "make takeover"),
+    "ringing and gone": ([alarm("b", "ALARM")], WRONG, "1 of 2 ring: b; 1 of 2 are gone: a", "Make them again"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("there", "level", "text", "todo"), ALARMS.values(), ids=ALARMS)
+def test_alarms(there: list[dict[str, Any]], level: str, text: str, todo: str) -> None:
+    found = parts.alarms(CloudWatch(*there), ["a", "b"])
+    assert (found.level, found.text) == (level, text)
+    assert todo in found.todo
+
+
+def test_a_stack_without_alarms() -> None:
+    assert parts.alarms(CloudWatch(), []) == Finding("alarms", WELL, "the stack has none")
+
+
+def test_more_alarms_than_one_request_takes_are_all_looked_at() -> None:
+    names = [f"alarm-{number}" for number in range(201)]
+    there = CloudWatch(*map(alarm, names[:-1]), alarm(names[-1], "ALARM"))
+    assert parts.alarms(there, names).text == "1 of 201 ring: alarm-200"
 
 
 # All of them
@@ -291,6 +383,7 @@ ERRORS = {
     "refused": (refusal("AccessDenied"), "no permission for AnOperation"),
     "unreachable": (EndpointConnectionError(endpoint_url="http://x"), "AWS can't be reached"),
     "unread": (HistoryError({Key(SCOPE, "poll#bundle"): "UnprocessedKeys"}), "1 rows could not be"),
+    "no output": (NoStackError("no output AlarmTopicArn"), "no output AlarmTopicArn"),
     "not in the stack": (KeyError("RecorderFunctionPoll"), "the stack has no 'RecorderFunctionPoll'"),
 }
 
@@ -322,10 +415,160 @@ def test_a_mistake_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> Non
         examination.examine(None, NOW)  # type: ignore[arg-type]
 
 
-def test_the_stacks_resources_and_alarms() -> None:
-    told = [
-        {"LogicalResourceId": "Silence", "PhysicalResourceId": "x-Silence-1", "ResourceType": examination.ALARM},
-        {"LogicalResourceId": "NotYet", "ResourceType": "AWS::SNS::Topic"},
-    ]
-    physical, alarms = examination.resources(answers(describe_stack_resources={"StackResources": told}), "arn")
-    assert (physical, alarms) == ({"Silence": "x-Silence-1", "NotYet": ""}, ["x-Silence-1"])
+GONE_CODES = {
+    "GetSchedule": ("ResourceNotFoundException", "the schedule is gone"),
+    "GetEventSourceMapping": ("ResourceNotFoundException", "the stream mapping is gone"),
+    "GetQueueAttributes": ("AWS.SimpleQueueService.NonExistentQueue", "the queue is gone"),
+    "Query": ("ResourceNotFoundException", "the table is gone"),
+}
+
+
+@pytest.mark.parametrize(("operation", "gone"), GONE_CODES.items(), ids=GONE_CODES)
+def test_what_somebody_deleted_is_wrong_and_not_unknown(
+    operation: str, gone: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, text = gone
+
+    def fails() -> Finding:
+        raise ClientError({"Error": {"Code": code}}, operation)
+
+    monkeypatch.setattr(examination, "looks_at", lambda home, now: {"part": fails})
+    [found] = examination.examine(None, NOW)  # type: ignore[arg-type]
+    assert (found.level, found.text) == (WRONG, text)
+    assert "make takeover" in found.todo
+
+
+def resource(name: str, kind: str = "AWS::SNS::Topic", **more: str) -> dict[str, str]:
+    return {"LogicalResourceId": name, "ResourceType": kind} | more
+
+
+def test_the_stacks_resources_and_alarms_page_by_page() -> None:
+    pages = {
+        "": [resource("Silence", examination.ALARM, PhysicalResourceId="x-Silence-1"), resource("NotYet")],
+        "2": [
+            resource("Late", examination.ALARM, PhysicalResourceId="x-Late-1"),
+            resource("Old", examination.ALARM, PhysicalResourceId="x-Old-1", ResourceStatus="DELETE_COMPLETE"),
+        ],
+    }
+
+    def list_stack_resources(StackName: str, NextToken: str = "") -> dict[str, Any]:
+        return {"StackResourceSummaries": pages[NextToken]} | ({} if NextToken else {"NextToken": "2"})
+
+    found = examination.read_resources(SimpleNamespace(list_stack_resources=list_stack_resources), "arn")
+    assert found.physical == {"Silence": "x-Silence-1", "NotYet": "", "Late": "x-Late-1"}
+    assert found.alarms == ["x-Silence-1", "x-Late-1"]
+
+
+# Wired together
+
+
+class Cloud:
+    """The clients of an account in which one stack is well: service → client, but for what ``instead`` says."""
+
+    def __init__(self, **instead: Any) -> None:
+        resources = [
+            resource("RecorderFunctionPoll", PhysicalResourceId="poll"),
+            resource("NotifierFunctionHistory", PhysicalResourceId="mapping"),
+            resource("AlarmTopic", PhysicalResourceId="arn:aws:sns:us-east-2:123456789012:alarms-topic"),
+            resource("Silence", examination.ALARM, PhysicalResourceId="silence"),
+        ]
+        self.clients = {
+            "cloudformation": answers(list_stack_resources={"StackResourceSummaries": resources}),
+            "scheduler": answers(get_schedule={"State": "ENABLED", "ScheduleExpression": "rate(5 minutes)"}),
+            "lambda": answers(get_event_source_mapping={"State": "Enabled"}),
+            "sns": Subscriptions((READER, "")),
+            "sqs": answers(get_queue_attributes={"Attributes": {}}),
+            "cloudwatch": answers(
+                describe_alarms={"MetricAlarms": [alarm("silence")]}, get_metric_data={"MetricDataResults": []}
+            ),
+        } | instead
+
+    def client(self, service: str) -> Any:
+        return self.clients[service]
+
+
+class OneTable(Dynamo):
+    """The history's table as the template makes it."""
+
+    def describe_table(self, TableName: str) -> dict[str, Any]:
+        stream = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
+        usual = {"TableName": TableName, "TableStatus": "ACTIVE", "DeletionProtectionEnabled": True}
+        return {"Table": usual | {"StreamSpecification": stream}}
+
+    def describe_continuous_backups(self, TableName: str) -> dict[str, Any]:
+        recovery = {"PointInTimeRecoveryStatus": "ENABLED"}
+        return {"ContinuousBackupsDescription": {"PointInTimeRecoveryDescription": recovery}}
+
+    def describe_time_to_live(self, TableName: str) -> dict[str, Any]:
+        return {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}
+
+
+ARN = "arn:aws:cloudformation:us-east-2:123456789012:stack/mine/1"
+OUTPUTS = {"HistoryTableName": "history", "NotificationTopicArn": TOPIC, "DeadLetterQueueUrl": "https://a-queue"}
+
+
+def found_by(
+    cloud: Cloud, outputs: Mapping[str, str] = OUTPUTS, rows: Sequence[Row] = (beat(),), **parameters: str
+) -> dict[str, Finding]:
+    """The findings of all looks together, by part."""
+    dynamodb = OneTable([{"scope": SCOPE, **row} for row in rows])
+    stack = Stack("mine", ARN, "CREATE_COMPLETE", outputs, parameters)
+    home = SimpleNamespace(
+        needs_stack=lambda: stack,
+        account=cloud,
+        dynamodb=dynamodb,
+        table="history",
+        history=History(dynamodb, "history"),
+        flags="",
+    )
+    return {finding.part: finding for finding in examination.examine(home, NOW)}  # type: ignore[arg-type]
+
+
+def test_a_stack_in_which_all_is_well() -> None:
+    found = found_by(Cloud(), NotificationEmail=READER, AlarmEmail=READER)
+    assert {part: finding for part, finding in found.items() if finding.level != WELL} == {}
+    assert list(found) == [
+        "stack", "schedule", "last poll (bundle)", "gaps, last 24 hours (bundle)", "running tasks",
+        "lost, last 24 hours", "not announced", "stream to notifier", "subscribers", "undelivered, last 24 hours",
+        "dead-letter queue", "alarms", "alarm subscribers", "table", "encryption", "backups", "retention",
+    ]  # fmt: skip
+
+
+def test_denied_resources_cost_the_other_parts_nothing() -> None:
+    cloud = Cloud(cloudformation=answers(list_stack_resources=refusal("AccessDenied")))
+    outputs = OUTPUTS | {"AlarmTopicArn": "arn:aws:sns:us-east-2:123456789012:alarms-topic"}
+    found = found_by(cloud, outputs, AlarmEmail=READER)
+    unknown = [part for part, finding in found.items() if finding.level == UNKNOWN]
+    assert unknown == ["schedule", "stream to notifier", "alarms"]
+    assert all("no permission for AnOperation" in found[part].text for part in unknown)
+    assert {finding.level for part, finding in found.items() if part not in unknown} == {WELL}
+
+
+def test_the_alarm_topic_is_the_outputs_else_the_resources() -> None:
+    asked: list[str] = []
+
+    class Sns(Subscriptions):
+        def get_topic_attributes(self, TopicArn: str) -> dict[str, Any]:
+            asked.append(TopicArn)
+            return super().get_topic_attributes(TopicArn)
+
+    named = "arn:aws:sns:us-east-2:123456789012:named"
+    found_by(Cloud(sns=Sns()), OUTPUTS | {"AlarmTopicArn": named})
+    found_by(Cloud(sns=Sns()))
+    assert set(asked) == {TOPIC, named, "arn:aws:sns:us-east-2:123456789012:alarms-topic"}
+
+
+def test_an_output_that_lacks_costs_the_other_parts_nothing() -> None:
+    found = found_by(Cloud(), {name: value for name, value in OUTPUTS.items() if name != "DeadLetterQueueUrl"})
+    assert "no output DeadLetterQueueUrl" in found["dead-letter queue"].text
+    assert {part for part, finding in found.items() if finding.level != WELL} == {
+        "dead-letter queue", "undelivered, last 24 hours",
+    }  # fmt: skip
+
+
+def test_a_pending_address_is_said_and_excuses_waiting_rows() -> None:
+    rows = [beat(), waiting(61)]
+    cloud = Cloud(sns=Subscriptions((READER, PENDING)))
+    found = found_by(cloud, rows=rows, NotificationEmail=READER)
+    assert (found["subscribers"].level, found["not announced"].level) == (WRONG, WELL)
+    assert "1 wait until a subscription is confirmed" in found["not announced"].text

@@ -22,18 +22,23 @@ def command(home: Home, tasks: tuple[str, ...], timeout: float) -> None:
     """Send tasks that were not announced yet through the notifier again.
 
     Without TASK, all of them. What was announced is not announced again. Exit status 1 where some still wait when the
-    time is over; they go on waiting, none is lost.
+    time is over; they go on waiting, none is lost. Where they wait because nobody has confirmed a subscription, none is
+    sent: the polls send them when somebody has.
 
     \b
     Examples:
       task-reporter redrive
       task-reporter redrive bun-2a4e041c
     """
+    from task_reporter_cli.audience import audience_of
     from task_reporter_cli.errors import RefusedError
     from task_reporter_cli.output.progress import bar
     from task_reporter_cli.redriving import chosen, settling, touch
 
     wanted = chosen(home, tasks)
+    if wanted and (audience := audience_of(home)) and audience.holds_notices:
+        waits = f"{len(wanted)} await their notification until a subscription is confirmed, and are sent by themselves"
+        raise RefusedError(f"{waits} then; nothing was sent; {audience.remedy}")
     touched = touch(wanted, home.history, now())
     if not touched:
         click.echo("Nothing awaits its notification.", err=True)

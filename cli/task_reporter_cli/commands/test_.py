@@ -1,11 +1,16 @@
 """``task-reporter test``."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from task_reporter.kinds import COMPLETE, OUTCOMES
 from task_reporter.times import now
 from task_reporter_cli.home import Home
 from task_reporter_cli.options import at_home
+
+if TYPE_CHECKING:
+    from task_reporter_cli.audience import Audience
 
 
 @click.command("test")
@@ -29,7 +34,9 @@ def command(home: Home, outcome: str, timeout: float) -> None:
     """Send one notice, marked as a test, down the whole real path.
 
     A row like a real one goes into the history, through its stream and the notifier to the topic, and is removed
-    again. Everybody who is subscribed to that outcome is told. Exit status 1 where SNS has not taken it in time.
+    again. Everybody who is subscribed to that outcome is told. Exit status 1 where SNS has not taken it in time, or
+    where notices wait because nobody has confirmed a subscription: then nothing is sent. Rows of tests that were
+    killed more than an hour ago are removed too.
 
     \b
     Examples:
@@ -37,6 +44,7 @@ def command(home: Home, outcome: str, timeout: float) -> None:
       task-reporter test --outcome failed
     """
     from task_reporter.rows import key_of
+    from task_reporter_cli.audience import audience_of
     from task_reporter_cli.errors import RefusedError
     from task_reporter_cli.find import first_scope
     from task_reporter_cli.output.progress import working
@@ -44,6 +52,10 @@ def command(home: Home, outcome: str, timeout: float) -> None:
     from task_reporter_cli.trial import posted, trial_row
 
     row = trial_row(first_scope(home), outcome, now())
+    _remove_left_over(home)
+    audience = audience_of(home)
+    if audience and audience.holds_notices:
+        raise RefusedError(f"nobody has confirmed a subscription, so no test was sent; {audience.remedy}")
     with posted(row, home.history), working(f"waiting for SNS to take {row['task_id']}"):
         *_, left = settling([key_of(row)], home.history, timeout)
     if left:
@@ -53,12 +65,32 @@ def command(home: Home, outcome: str, timeout: float) -> None:
         )
     click.echo(f"SNS took the notice of {row['task_id']} ({outcome}).")
     if home.stack:
-        click.echo(_who(home))
+        click.echo(_heard(audience))
 
 
-def _who(home: Home) -> str:
-    from task_reporter.subscribers import subscribers
+def _remove_left_over(home: Home) -> None:
+    """Remove the rows of tests that were killed. A failure costs the test nothing."""
+    from botocore.exceptions import BotoCoreError, ClientError
 
-    confirmed, pending = subscribers(home.account.client("sns"), home.needs_stack().output("NotificationTopicArn"))
-    still = f"; {pending} have not confirmed yet and get nothing" if pending else ""
-    return f"Confirmed subscribers: {confirmed}{still}."
+    from task_reporter_cli.explanations import explained
+    from task_reporter_cli.output.columns import one_line
+    from task_reporter_cli.trial import remove_left_over
+
+    try:
+        remove_left_over(home.history, now())
+    except (BotoCoreError, ClientError) as error:
+        click.echo(one_line(f"Rows of killed tests were not looked for: {explained(error)}"), err=True)
+
+
+def _heard(audience: "Audience | None") -> str:
+    """A sentence about those who are told now."""
+    from task_reporter_cli.audience import ABSENT, PENDING
+
+    if audience is None:
+        return "SNS did not say who is subscribed; `task-reporter status` says why."
+    if not audience.confirmed:
+        return f"Confirmed subscribers: 0, so nobody gets it; {audience.remedy}"
+    if audience.address and audience.own in (ABSENT, PENDING):
+        return f"Confirmed subscribers: {audience.confirmed}; {audience.address} is none of them: {audience.remedy}"
+    still = f"; {audience.pending} have not confirmed yet and get nothing" if audience.pending else ""
+    return f"Confirmed subscribers: {audience.confirmed}{still}."

@@ -1,1 +1,1 @@
-"""Whether the reporter itself is well: one finding for each of its parts."""
+"""Findings about the reporter itself, one or more for each of its parts."""

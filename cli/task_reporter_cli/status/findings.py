@@ -1,4 +1,4 @@
-"""What a look at one part found."""
+"""The finding of a look at one part."""
 
 from dataclasses import dataclass
 

@@ -1,31 +1,41 @@
-"""What the history tells of the reporter: polls and their gaps, running tasks, lost ones, those nobody was told of."""
+"""Findings in the history: polls and their gaps, running tasks, lost ones, and those that nobody was told of."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from task_reporter.heartbeat import heartbeat_key
 from task_reporter.history import History
 from task_reporter.kinds import LOST
-from task_reporter.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, Row
+from task_reporter.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, Key, Row
 from task_reporter.times import seconds_since, stamp
 from task_reporter.unfinished import rows_awaiting
+from task_reporter_cli.audience import Audience
+from task_reporter_cli.errors import CommandLineError
 from task_reporter_cli.reader import Answer, Question
-from task_reporter_cli.status.findings import Finding, well_if
+from task_reporter_cli.status.findings import WELL, Finding, well_if
 from task_reporter_cli.when import age, length, short
 
 RECENT = timedelta(hours=24)
-"""What is older was told long ago."""
+"""The age up to which something is news."""
 NAMED = 3
+UNTOLD = "not announced"
 
 
-def polls(history: History, scope: str, kinds: Sequence[str], silent: timedelta, now: datetime) -> Iterator[Finding]:
-    """Two findings a kind: when EC2 was last asked with success, and whether it went unasked for too long.
+def heartbeat_keys(scope: str, parameters: Mapping[str, str]) -> dict[str, Key]:
+    """Map each kind that a stack watches to the key of its heartbeat."""
+    return {kind: heartbeat_key(kind, scope) for kind in kinds_of(parameters)}
 
-    Raises HistoryError and botocore's errors.
+
+def polls(history: History, beats: Mapping[str, Key], silent: timedelta, now: datetime) -> Iterator[Finding]:
+    """Two findings for each kind: the last poll that went well, and the last gap that was too long.
+
+    ``beats`` maps the kinds to the keys of their heartbeats. Raises HistoryError and botocore's errors.
     """
-    rows = history.read([heartbeat_key(kind, scope) for kind in kinds])
-    for kind in kinds:
-        beat = rows.get(heartbeat_key(kind, scope), {})
+    rows = history.read(beats.values())
+    for kind, key in beats.items():
+        beat = rows.get(key, {})
         yield _poll(kind, beat, silent, now)
         yield _gap(kind, beat, now)
 
@@ -56,8 +66,10 @@ def _gap(kind: str, beat: Row, now: datetime) -> Finding:
 
 
 def _coverage(beat: Row) -> Iterator[str]:
-    """What the heartbeat knows of EC2's list; only numbers, for somebody else may have written something else."""
-    gap, listed = beat.get("longest_gap_seconds"), beat.get("listed_for_seconds")
+    """Sentences about EC2's list from the heartbeat; only numbers, for somebody else may have written other things."""
+    unkeepable, gap, listed = (beat.get(name) for name in ("unkeepable", "longest_gap_seconds", "listed_for_seconds"))
+    if isinstance(unkeepable, int) and unkeepable > 0:
+        yield f"{unkeepable} more can't be kept, for EC2 gave no usable id"
     if isinstance(gap, int) and gap > 0:
         yield f"longest gap {length(gap)}"
     if isinstance(listed, int) and listed > 0:
@@ -65,12 +77,12 @@ def _coverage(beat: Row) -> Iterator[str]:
 
 
 def running(history: History) -> Finding:
-    """How many tasks run. Raises botocore's errors."""
+    """The number of tasks that run. Raises botocore's errors."""
     return well_if(True, "running tasks", str(len(rows_awaiting(history, None, AWAITING_OUTCOME))))
 
 
 def lost(history: History, now: datetime, flags: str) -> Finding:
-    """Which tasks vanished lately and have not been seen again since. Raises botocore's errors."""
+    """The tasks that vanished lately and have not been seen again since. Raises botocore's errors."""
     asked = Question(outcomes=(LOST,), since=stamp(now - RECENT))
     ids = [str(row["task_id"]) for row in Answer(history.client, history.table, asked)]
     more = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
@@ -78,15 +90,47 @@ def lost(history: History, now: datetime, flags: str) -> Finding:
     return well_if(not ids, "lost, last 24 hours", text, f"task-reporter list --outcome lost{flags}")
 
 
-def untold(history: History, patience: timedelta, now: datetime, flags: str) -> Finding:
-    """How many ended tasks nobody was told of yet. Raises botocore's errors."""
+def untold(
+    history: History,
+    patience: timedelta,
+    now: datetime,
+    flags: str,
+    audience: Callable[[], Audience],
+    beats: Iterable[Key],
+) -> Finding:
+    """The ended tasks that nobody was told of yet. Raises botocore's errors.
+
+    Rows that wait for a subscriber to confirm are no error of theirs: ``audience`` asks SNS for the subscribers, and
+    ``beats`` are the keys of the heartbeats, which say so for the last poll.
+    """
     rows = rows_awaiting(history, None, AWAITING_NOTIFICATION)
     if not rows:
-        return well_if(True, "not announced", "none")
+        return Finding(UNTOLD, WELL, "none")
     since = min(str(row.get("awaiting_since", "")) for row in rows)
     ago = seconds_since(since, now)
-    text = f"{len(rows)}, the oldest waits since {age(since, now) if ago is not None else 'an unknown time'}"
-    return well_if(_is_short(ago, patience), "not announced", text, f"task-reporter redrive{flags}")
+    oldest = f"the oldest waits since {age(since, now) if ago is not None else 'an unknown time'}"
+    if excuse := _excuse(history, audience, beats, flags):
+        return Finding(UNTOLD, WELL, f"{len(rows)} {excuse}; {oldest}")
+    return well_if(_is_short(ago, patience), UNTOLD, f"{len(rows)}, {oldest}", f"task-reporter redrive{flags}")
+
+
+def _excuse(history: History, audience: Callable[[], Audience], beats: Iterable[Key], flags: str) -> str:
+    """The reason for which rows may wait, or an empty text. SNS counts more than the last poll, where it answers."""
+    waits = "wait until a subscription is confirmed (see subscribers)"
+    try:
+        listeners = audience()
+    except (BotoCoreError, ClientError, CommandLineError):
+        return waits if _was_unheard(history, beats) else ""
+    if listeners.holds_notices:
+        return waits
+    if listeners.confirmed and _was_unheard(history, beats):
+        return f"go out with the next poll, for a subscription is confirmed now, or with task-reporter redrive{flags}"
+    return ""
+
+
+def _was_unheard(history: History, beats: Iterable[Key]) -> bool:
+    """Tell whether the last poll found that rows waited because nobody had confirmed a subscription."""
+    return any("unheard_since" in row for row in history.read(beats).values())
 
 
 def _is_short(seconds: int | None, patience: timedelta) -> bool:

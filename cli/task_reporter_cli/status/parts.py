@@ -1,75 +1,97 @@
 """The stack's parts, each asked through its own service's client. All of these raise botocore's errors."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from task_reporter.subscribers import subscribers
 from task_reporter_cli.stack import Stack
-from task_reporter_cli.status.findings import WRONG, Finding, well_if
+from task_reporter_cli.status.findings import WELL, WRONG, Finding, well_if
 
 BROKEN = ("FAILED", "DELETE_IN_PROGRESS", "DELETE_COMPLETE")
-"""How the status of a stack ends that does not work as a whole; after an update was rolled back, the old one works."""
-GONE = {"NotFound", "NotFoundException"}
-"""SNS's codes for a topic that is not there."""
+"""The end of the status of a stack that does not work as a whole; after a rolled back update the old one works."""
+PROBLEM = "PROBLEM"
+"""The beginning of a mapping's last result where it failed; it is absent, "OK" or "No records processed" otherwise.
+
+The mapping itself stays enabled: https://docs.aws.amazon.com/lambda/latest/api/API_GetEventSourceMapping.html
+"""
+ALARMS_A_REQUEST = 100
+"""https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html"""
 
 
 def stack(described: Stack) -> Finding:
-    """Whether the last deployment went well."""
+    """The result of the last deployment."""
     todo = "its events say why: aws cloudformation describe-stack-events"
     works = not described.status.endswith(BROKEN) and described.status != "ROLLBACK_COMPLETE"
     return well_if(works, "stack", f"{described.name}, {described.status}", todo)
 
 
-def schedule(scheduler: Any, name: str) -> Finding:
-    """Whether polls are started."""
-    told = scheduler.get_schedule(Name=name)
-    text = f"{told['State'].lower()}, {told['ScheduleExpression']}"
-    return well_if(told["State"] == "ENABLED", "schedule", text, "nobody asks EC2: enable it, or deploy again")
+def schedule(scheduler: Any, name: str, group: str | None) -> Finding:
+    """The schedule that starts polls; ``group`` is the schedule group of the stack, None in older stacks."""
+    found = scheduler.get_schedule(Name=name, **({"GroupName": group} if group else {}))
+    text = f"{found['State'].lower()}, {found['ScheduleExpression']}"
+    return well_if(found["State"] == "ENABLED", "schedule", text, "nobody asks EC2: enable it, or deploy again")
 
 
 def stream(functions: Any, mapping: str) -> Finding:
-    """Whether the notifier is given what ended."""
-    state = functions.get_event_source_mapping(UUID=mapping)["State"]
-    todo = f"nobody is told: aws lambda update-event-source-mapping --enabled --uuid {mapping}"
+    """The event source mapping that gives the notifier what ended."""
+    found = functions.get_event_source_mapping(UUID=mapping)
+    part, state, result = "stream to notifier", found["State"], str(found.get("LastProcessingResult", ""))
     # While it is being changed, it is on its way to where it was told to go.
-    return well_if(state not in ("Disabled", "Disabling", "Deleting"), "stream to notifier", state.lower(), todo)
+    if state in ("Disabled", "Disabling", "Deleting"):
+        todo = f"nobody is told: aws lambda update-event-source-mapping --enabled --uuid {mapping}"
+        return Finding(part, WRONG, state.lower(), todo)
+    if result.startswith(PROBLEM):
+        return Finding(part, WRONG, f"{state.lower()}, {result}", _after(result))
+    return Finding(part, WELL, state.lower())
 
 
-def topic(sns: Any, arn: str) -> Finding:
-    """Whether anybody listens."""
-    try:
-        confirmed, pending = subscribers(sns, arn)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in GONE:
-            raise
-        return Finding("subscribers", WRONG, "the topic is gone", _make_again(arn))
-    text = f"{confirmed} confirmed" + (f", {pending} pending" if pending else "")
-    todo = "confirm the email that SNS sent" if pending else f"nobody is told: aws sns subscribe --topic-arn {arn} …"
-    return well_if(confirmed > 0, "subscribers", text, todo)
-
-
-def _make_again(arn: str) -> str:
-    """What to do about a topic that somebody deleted. CloudFormation does not look whether it is still there."""
-    name = arn.rpartition(":")[2]
-    return f"nobody is told until it is back; make it again with aws sns create-topic --name {name}, then subscribe"
+def _after(result: str) -> str:
+    """The step that follows from a ``result`` of the mapping."""
+    if "function call failed" in result.lower():
+        return "the notifier failed; its log says why, and what it should tell waits"
+    return "the notifier gets nothing: see that the table has its stream, and that the notifier's role may read it"
 
 
 def dead_letters(sqs: Any, url: str) -> Finding:
-    """Whether polls or batches failed for good."""
+    """The polls and batches that failed for good."""
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-    count = sum(int(told.get(name, 0)) for name in names)
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    count = sum(int(attributes.get(name, 0)) for name in names)
     todo = f"read them, mend the cause, then: aws sqs purge-queue --queue-url {url}"
     return well_if(count == 0, "dead-letter queue", f"{count} messages" if count else "empty", todo)
 
 
-def alarms(cloudwatch: Any, names: list[str]) -> Finding:
-    """Whether an alarm of the stack's is ringing."""
+def alarms(cloudwatch: Any, names: Sequence[str]) -> Finding:
+    """The alarms of the stack: those that ring, those that somebody deleted, those that somebody muted."""
     if not names:
-        return well_if(True, "alarms", "the stack has none")
-    told = cloudwatch.describe_alarms(AlarmNames=names, MaxRecords=100)["MetricAlarms"]
-    ringing = [alarm for alarm in told if alarm["StateValue"] == "ALARM"]
-    text = f"{len(ringing)} of {len(names)} ring: " + ", ".join(alarm["AlarmName"] for alarm in ringing)
-    todo = " ".join(str(alarm.get("AlarmDescription", "")) for alarm in ringing)
-    return well_if(not ringing, "alarms", text if ringing else f"none of {len(names)} rings", todo)
+        return Finding("alarms", WELL, "the stack has none")
+    problems = list(_alarm_problems(names, list(_described(cloudwatch, names))))
+    if not problems:
+        return Finding("alarms", WELL, f"none of {len(names)} rings")
+    return Finding("alarms", WRONG, "; ".join(text for text, _ in problems), " ".join(todo for _, todo in problems))
+
+
+def _described(cloudwatch: Any, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for start in range(0, len(names), ALARMS_A_REQUEST):
+        some = list(names[start : start + ALARMS_A_REQUEST])
+        yield from cloudwatch.describe_alarms(AlarmNames=some, MaxRecords=ALARMS_A_REQUEST)["MetricAlarms"]
+
+
+def _alarm_problems(names: Sequence[str], alarms: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """A text and a step for each thing that is wrong with the ``alarms``, of which there should be ``names``."""
+    if ringing := [alarm for alarm in alarms if alarm["StateValue"] == "ALARM"]:
+        step = " ".join(str(alarm.get("AlarmDescription", "")) for alarm in ringing)
+        yield f"{_some(ringing, names)} ring: {_named(ringing)}", step
+    if muted := [alarm for alarm in alarms if not alarm.get("ActionsEnabled", True)]:
+        step = f"Let them tell again: aws cloudwatch enable-alarm-actions --alarm-names {_named(muted, ' ')}"
+        yield f"{_some(muted, names)} tell nobody: {_named(muted)}", step
+    if gone := sorted({*names} - {alarm["AlarmName"] for alarm in alarms}):
+        step = "Make them again with the same names, or delete the stack, which keeps the table, and `make takeover`."
+        yield f"{len(gone)} of {len(names)} are gone: {', '.join(gone)}", step
+
+
+def _some(alarms: Sequence[object], names: Sequence[str]) -> str:
+    return f"{len(alarms)} of {len(names)}"
+
+
+def _named(alarms: Sequence[dict[str, Any]], between: str = ", ") -> str:
+    return between.join(alarm["AlarmName"] for alarm in alarms)

@@ -1,4 +1,4 @@
-"""How long the reporter may take before something is wrong."""
+"""The numbers of the stack's parameters: how long the reporter may take, how long it keeps rows."""
 
 import re
 from collections.abc import Mapping
@@ -11,15 +11,20 @@ SILENT_AFTER, REDRIVE_AFTER = 15, 10
 
 
 def silent_after(parameters: Mapping[str, str]) -> timedelta:
-    """How long ago the last poll may be: as the stack's alarm has it, but at least two rounds of the schedule."""
+    """The longest time since the last poll: as the stack's alarm has it, but at least two rounds of the schedule."""
     minutes = timedelta(minutes=_number(parameters, "SilentAfterMinutes", SILENT_AFTER))
     rate = RATE.fullmatch(parameters.get("PollSchedule", ""))
     return max(minutes, 2 * int(rate[1]) * UNITS[rate[2]]) if rate else minutes
 
 
 def untold_after(parameters: Mapping[str, str]) -> timedelta:
-    """How long a row may await its notification: two rounds of redriving at most."""
+    """The longest time that a row may await its notification: two rounds of redriving."""
     return 2 * timedelta(minutes=max(_number(parameters, "RedriveAfterMinutes", REDRIVE_AFTER), 1))
+
+
+def retention_days(parameters: Mapping[str, str]) -> int:
+    """The days that a task is kept after it was told; 0 is for ever."""
+    return _number(parameters, "RetentionDays", 0)
 
 
 def _number(parameters: Mapping[str, str], name: str, otherwise: int) -> int:

@@ -1,0 +1,13 @@
+"""Answers of AWS that come in pages, each but the last with a ``NextToken``."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+
+def pages(ask: Callable[..., Any]) -> Iterator[Any]:
+    """Yield every page that ``ask`` answers; it takes ``NextToken`` from the second on. Raises botocore's errors."""
+    answer = ask()
+    yield answer
+    while token := answer.get("NextToken"):
+        answer = ask(NextToken=token)
+        yield answer

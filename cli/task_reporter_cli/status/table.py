@@ -1,0 +1,125 @@
+"""The table as DynamoDB has it, against what the stack asks for. All of these raise botocore's errors.
+
+CloudFormation does not look whether somebody changed it, and a table that was restored lacks most of it:
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/PointInTimeRecovery_Howitworks.html
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from task_reporter.times import spoken, stamp
+from task_reporter_cli.status.findings import WELL, WRONG, Finding, well_if
+
+USABLE = {"ACTIVE", "CREATING", "UPDATING"}
+LOCKED = "INACCESSIBLE_ENCRYPTION_CREDENTIALS"
+UNTIL_ARCHIVED = timedelta(days=7)
+"""https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_SSEDescription.html"""
+WITH_NEW_IMAGE = {"NEW_IMAGE", "NEW_AND_OLD_IMAGES"}
+"""The views of a stream that show the notifier's mapping whether a row awaits its notification."""
+EXPIRES = "expires_at"
+
+Described = Mapping[str, Any]
+Problem = tuple[str, str]
+"""A text, and the step that mends it."""
+
+
+def table_and_key(dynamodb: Any, name: str, key: str) -> Iterator[Finding]:
+    """The table, and its encryption; ``key`` is the ARN that the stack was given, empty for AWS's own key."""
+    described = dynamodb.describe_table(TableName=name)["Table"]
+    yield table(described)
+    yield encryption(described, key)
+
+
+def table(described: Described) -> Finding:
+    """The state of the table, its stream, and its protection."""
+    problems = [*_unusable(described), *_unstreamed(described), *_unprotected(described)]
+    state = described["TableStatus"].lower().replace("_", " ")
+    if not problems:
+        return Finding("table", WELL, f"{state}, protected, with its stream")
+    text = ", ".join([state, *(text for text, _ in problems if text)])
+    return Finding("table", WRONG, text, "; ".join(step for _, step in problems))
+
+
+def _unusable(described: Described) -> Iterator[Problem]:
+    status, name = described["TableStatus"], described["TableName"]
+    if status == LOCKED:
+        yield "", "its key can't be used: see encryption"
+    elif status in ("ARCHIVING", "ARCHIVED"):
+        backup = described.get("ArchivalSummary", {}).get("ArchivalBackupArn", "ARN")
+        restore = f"aws dynamodb restore-table-from-backup --target-table-name NAME --backup-arn {backup}"
+        yield "its key was gone too long", f"{restore}, then delete this stack and `make takeover TABLE=NAME`"
+    elif status not in USABLE:
+        yield "", f"nothing is recorded any more: see what becomes of the table {name}"
+
+
+def _unstreamed(described: Described) -> Iterator[Problem]:
+    stream, name = described.get("StreamSpecification", {}), described["TableName"]
+    if not stream.get("StreamEnabled") or stream.get("StreamViewType") not in WITH_NEW_IMAGE:
+        step = f"nobody is told: delete the stack, which keeps the table, then make takeover TABLE={name}"
+        yield "no stream that the notifier can use", step
+
+
+def _unprotected(described: Described) -> Iterator[Problem]:
+    if not described.get("DeletionProtectionEnabled"):
+        name = described["TableName"]
+        step = f"aws dynamodb update-table --table-name {name} --deletion-protection-enabled"
+        yield "not protected against deletion", step
+
+
+def encryption(described: Described, key: str) -> Finding:
+    """The key that encrypts the table; ``key`` is the ARN that the stack was given, empty for AWS's own."""
+    found = described.get("SSEDescription") or {}
+    actual = found.get("KMSMasterKeyArn", "")
+    if since := found.get("InaccessibleEncryptionDateTime"):
+        return _locked_out(actual or key, since)
+    text = actual or "DynamoDB's own key"
+    if actual == key:
+        return Finding("encryption", WELL, text)
+    wanted = f"KmsKeyArn is {key}" if key else "the stack was given no KmsKeyArn"
+    change = f"Enabled=true,SSEType=KMS,KMSMasterKeyId={key}" if key else "Enabled=false"
+    back = f"aws dynamodb update-table --table-name {described['TableName']} --sse-specification {change}"
+    there = f", or deploy with PARAMETERS=KmsKeyArn={actual}" if actual else ", or deploy without KmsKeyArn"
+    return Finding("encryption", WRONG, f"{text}, but {wanted}", back + there)
+
+
+def _locked_out(key: str, since: datetime) -> Finding:
+    text = (
+        f"{key} has been out of reach since {spoken(stamp(since))}; DynamoDB archives the table if it still is at"
+        f" {spoken(stamp(since + UNTIL_ARCHIVED))}"
+    )
+    step = f"before that: aws kms enable-key --key-id {key}, or aws kms cancel-key-deletion, or mend its policy"
+    return Finding("encryption", WRONG, text, step)
+
+
+def backups(dynamodb: Any, name: str) -> Finding:
+    """Point-in-time recovery."""
+    answer = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+    is_on = answer.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") == "ENABLED"
+    text = f"point-in-time recovery is {'on' if is_on else 'off'}"
+    step = f"aws dynamodb update-continuous-backups --table-name {name}"
+    step += " --point-in-time-recovery-specification PointInTimeRecoveryEnabled=true"
+    return well_if(is_on, "backups", text, step)
+
+
+def retention(dynamodb: Any, name: str, days: int) -> Finding:
+    """The time that rows stay, as DynamoDB has it; ``days`` is the stack's RetentionDays, 0 for ever."""
+    answer = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    status, attribute = answer["TimeToLiveStatus"], answer.get("AttributeName", EXPIRES)
+    wanted = f"{days} days after a task was told" if days else "for ever"
+    if status in ("ENABLING", "DISABLING"):
+        return Finding("retention", WELL, f"{wanted}; DynamoDB is {status.lower()} expiry, for up to an hour")
+    is_on = status == "ENABLED" and attribute == EXPIRES
+    if is_on == bool(days) and (is_on or status == "DISABLED"):
+        return Finding("retention", WELL, wanted)
+    return Finding("retention", WRONG, *_kept_otherwise(name, days, status, attribute))
+
+
+def _kept_otherwise(name: str, days: int, status: str, attribute: str) -> Problem:
+    if status == "DISABLED":
+        text, change = f"nothing expires, though RetentionDays is {days}", f"Enabled=true,AttributeName={EXPIRES}"
+    else:
+        text = f"rows expire at their {attribute}, though RetentionDays is {days}"
+        change = f"Enabled=false,AttributeName={attribute}"
+    command = f"aws dynamodb update-time-to-live --table-name {name} --time-to-live-specification {change}"
+    return text, f"deploy this version; where that changes nothing: {command}; DynamoDB takes that once an hour"
