@@ -1,11 +1,13 @@
 """The stack as such: bad parameters, a customer key, update, deletion, and the table that stays."""
 
+import json
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from local import takeover
+from local import preflight, takeover
 from local.cloud import Cloud, outside
 from local.deployment import Deployment, deploy
 from local.environments import ROOT, program
@@ -13,7 +15,7 @@ from local.processes import StepFailed
 from local.stacks import DeploymentProblem, delete_stack
 from local.template import load
 from task_reporter_cli.stack import find_stack
-from tests.e2e.conftest import StagedEc2
+from tests.e2e.conftest import StagedEc2, eventually
 from tests.e2e.test_pipeline import poll, row_of, task, told_row
 
 
@@ -154,6 +156,39 @@ def test_a_takeover_refuses_what_it_should(cloud: Cloud, deployment: Deployment)
         with pytest.raises(DeploymentProblem, match=sentence):
             takeover.take_over(cloudformation, dynamodb, name, stack, {})
     assert find_stack(cloudformation, "usurper") is None
+
+
+def test_a_failed_first_deployment_is_cleared_away(
+    cloud: Cloud, template: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloudformation, dynamodb = cloud.client("cloudformation"), cloud.client("dynamodb")
+    fail_a_first_deployment(cloud, "unlucky")
+    refused = run_local(cloud, "preflight", "--stack", "unlucky")
+    assert refused.returncode == 1
+    assert "aws cloudformation delete-stack --stack-name unlucky" in refused.stderr
+    assert find_stack(cloudformation, "unlucky")
+
+    preflight.clear_the_way(cloudformation, dynamodb, "unlucky", lambda question: True)
+    assert find_stack(cloudformation, "unlucky") is None
+    [table] = re.findall(r"delete-table --table-name (\S+)", capsys.readouterr().out)
+    dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
+    dynamodb.delete_table(TableName=table)
+    assert run_local(cloud, "preflight", "--stack", "unlucky").returncode == 0
+    deploy(cloud, template, {"PollSchedule": "rate(1 day)"}, "unlucky")
+
+
+def fail_a_first_deployment(cloud: Cloud, stack: str) -> None:
+    """Make a stack that rolls back after it made its table: it waits in vain for a signal."""
+    template = takeover.table_only(load())
+    template["Resources"]["Handle"] = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
+    template["Resources"]["Signal"] = {
+        "Type": "AWS::CloudFormation::WaitCondition",
+        "DependsOn": "HistoryTable",
+        "Properties": {"Handle": {"Ref": "Handle"}, "Timeout": "1"},
+    }
+    cloudformation = cloud.client("cloudformation")
+    cloudformation.create_stack(StackName=stack, TemplateBody=json.dumps(template))
+    eventually(lambda: (find_stack(cloudformation, stack) or {}).get("StackStatus") == "ROLLBACK_COMPLETE")
 
 
 def delete(cloud: Cloud, stack: str) -> None:
