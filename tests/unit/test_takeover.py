@@ -1,18 +1,21 @@
 """A table is compared with the template, repaired or refused, and imported; an attempt that failed can be repeated."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from botocore import xform_name
 from botocore.exceptions import ClientError
 
+from local.environments import ROOT
 from local.history_table import actual, expected, refusals
 from local.stacks import DeploymentProblem
 from local.table_repairs import repair, repairs
 from local.takeover import is_taken_over, table_only, take_over
 from local.template import load, resolve
 from task_reporter_cli.stack import find_stack
-from tests.scripted import ID, NO_STACK, Script, event, resources, stack
+from tests.scripted import ID, NO_STACK, SESSION, Script, event, resources, stack
 from tests.template import properties, table_properties
 
 NAME = "old-HistoryTable-1"
@@ -447,3 +450,20 @@ def test_the_import_holds_the_table_and_all_parameters() -> None:
     imported = table_only(load())
     assert imported["Resources"].keys() == {"HistoryTable"}
     assert imported["Parameters"] == load()["Parameters"]
+
+
+# The document
+
+
+def test_the_permissions_are_those_of_the_calls_that_are_made() -> None:
+    explained = set(re.findall(r"`(\w+:[A-Z]\w+)`", (ROOT / "docs" / "takeover.md").read_text()))
+    operations = {
+        xform_name(name): f"{service}:{name}"
+        for service in ("cloudformation", "dynamodb")
+        for name in SESSION.get_service_model(service).operation_names
+    }
+    local = ("takeover", "preflight", "stacks", "history_table", "table_repairs")
+    sources = [*(ROOT / "local" / f"{name}.py" for name in local), ROOT / "cli" / "task_reporter_cli" / "stack.py"]
+    words = {word for source in sources for word in re.findall(r"\w+", source.read_text())}
+    of_waiters = {"cloudformation:DescribeChangeSet"}
+    assert {operations[word] for word in words & operations.keys()} | of_waiters == explained
