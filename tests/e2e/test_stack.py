@@ -79,7 +79,7 @@ def encrypted_with(cloud: Cloud, stack: str) -> dict[str, str | None]:
 
 
 def test_the_table_outlives_its_stack_and_a_new_one_takes_it_over(cloud: Cloud, template: Path, ec2: StagedEc2) -> None:
-    parameters = {"NotificationEmail": "heir@example.com", "PollSchedule": "rate(1 day)"}
+    parameters = {"NotificationEmail": "heir@example.com", "PollSchedule": "rate(12 hours)"}
     ec2.lists(task("bun-e2e-heritage", "complete"))
     old = deploy(cloud, template, parameters, "testator")
     poll(old)
@@ -174,7 +174,7 @@ def test_a_failed_first_deployment_is_cleared_away(
     dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
     dynamodb.delete_table(TableName=table)
     assert run_local(cloud, "preflight", "--stack", "unlucky").returncode == 0
-    deploy(cloud, template, {"PollSchedule": "rate(1 day)"}, "unlucky")
+    deploy(cloud, template, {"PollSchedule": "rate(12 hours)"}, "unlucky")
 
 
 def fail_a_first_deployment(cloud: Cloud, stack: str) -> None:
