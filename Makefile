@@ -61,6 +61,7 @@ build: ## build functions and layer for AWS, into .aws-sam
 	$(SAM) build
 
 deploy: build ## deploy into your AWS account: make deploy EMAIL=you@example.com
+	@.venv/bin/python -m local.preflight --stack $(STACK)
 	$(SAM) deploy --stack-name $(STACK) \
 		--parameter-overrides 'PythonRuntime=$(RUNTIME) $(if $(EMAIL),NotificationEmail=$(EMAIL)) $(PARAMETERS)'
 

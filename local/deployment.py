@@ -72,16 +72,7 @@ def deploy(
     command += ["--parameter-overrides", *(f"{name}={json.dumps(value)}" for name, value in values.items())]
     environment = outside() | _tools(cloud.folder) | cloud.environment
     run("sam deploy", command, environment, ROOT, cloud.folder / f"deploy-{stack}.log")
-    deployed = Deployment(cloud, stack, outputs(cloud, stack))
-    _switch_on_recovery(cloud, deployed.outputs["HistoryTableName"])
-    return deployed
-
-
-def _switch_on_recovery(cloud: Cloud, table: str) -> None:
-    """Point-in-time recovery of ``table``, which the template asks for and ministack's CloudFormation drops."""
-    cloud.client("dynamodb").update_continuous_backups(
-        TableName=table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
-    )
+    return Deployment(cloud, stack, outputs(cloud, stack))
 
 
 def outputs(cloud: Cloud, stack: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Lets a new stack take over a history table that an old stack left behind.
+"""Lets a new stack take over a history table that an old stack or a restored backup left.
 
 python -m local.takeover --table ec2-task-reporter-HistoryTable-ABC --stack ec2-task-reporter
 
@@ -12,23 +12,37 @@ import json
 import shlex
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 from botocore.session import Session
 
+from local.history_table import actual, expected, refusals
+from local.stacks import (
+    POLLING,
+    TABLE,
+    DeploymentProblem,
+    delete_stack,
+    failure_of,
+    require_settled,
+    resources_of,
+    shell,
+)
+from local.table_repairs import repair
 from local.template import load
+from task_reporter_cli.stack import find_stack
 
-TABLE = "HistoryTable"
 CHANGE_SET = "take-over-history"
-
-
-class TakeoverProblem(Exception):
-    """The table could not be taken over; the text says why and what to do."""
+UNUSABLE = (
+    *("REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"),
+    *("IMPORT_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_FAILED"),
+)
+"""Statuses of a stack that an import or a first deployment left behind without success."""
 
 
 def main() -> int:
-    """Take over the table that the command line names; 0 where the new stack has it."""
+    """Take over the table that the command line names; 0 where the stack has it."""
     parser = argparse.ArgumentParser(prog="python -m local.takeover", description=__doc__.splitlines()[0])
     parser.add_argument("--table", required=True, help="name of the table that stayed")
     parser.add_argument("--stack", default="ec2-task-reporter", help="name of the new stack (ec2-task-reporter)")
@@ -39,35 +53,69 @@ def main() -> int:
     parameters = dict(pair.split("=", 1) for pair in shlex.split(asked.parameters) if "=" in pair)
     session = Session()
     try:
-        check(session.create_client("dynamodb"), asked.table)
-        take_over(session.create_client("cloudformation"), asked.table, asked.stack, parameters)
-    except (TakeoverProblem, BotoCoreError, ClientError) as problem:
+        cloudformation, dynamodb = session.create_client("cloudformation"), session.create_client("dynamodb")
+        take_over(cloudformation, dynamodb, asked.table, asked.stack, parameters)
+    except (DeploymentProblem, BotoCoreError, ClientError) as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1
-    print(f"The stack {asked.stack} now owns the table {asked.table}.")
     return 0
 
 
-def check(dynamodb: Any, table: str) -> None:
-    """Raise TakeoverProblem where ``table`` is no history that a stack of this version can use."""
+def take_over(cloudformation: Any, dynamodb: Any, table: str, stack: str, parameters: Mapping[str, str]) -> None:
+    """Compare ``table`` with the template, import it into ``stack``, and repair what differs.
+
+    Everything that can be refused is refused before anything is changed. Raises DeploymentProblem, botocore's errors.
+    """
+    template = load()
+    wanted, found = expected(template, parameters), actual(dynamodb, table)
+    if reasons := refusals(table, wanted, found):
+        raise DeploymentProblem("\n".join(reasons))
+    if is_taken_over(cloudformation, table, stack):
+        repair(dynamodb, table, wanted, found)
+        print(f"The stack {stack} owns the table {table} already.")
+        return
     try:
-        found = dynamodb.describe_table(TableName=table)["Table"]
-    except dynamodb.exceptions.ResourceNotFoundException:
-        raise TakeoverProblem(f"there is no table {table} in this account and region") from None
-    properties = load()["Resources"][TABLE]["Properties"]
-    if found["KeySchema"] != properties["KeySchema"]:
-        raise TakeoverProblem(f"the table {table} is no history: its key is not scope and task_id")
-    missing = {index["IndexName"] for index in properties["GlobalSecondaryIndexes"]}
-    missing -= {index["IndexName"] for index in found.get("GlobalSecondaryIndexes", [])}
-    if missing:
-        raise TakeoverProblem(f"the table {table} lacks the indexes {', '.join(sorted(missing))}")
+        prepare_import(cloudformation, table, stack, table_only(template), parameters)
+        # Before the import, because CloudFormation reads the ARN of the stream when it imports the table.
+        repair(dynamodb, table, wanted, found)
+    except (DeploymentProblem, BotoCoreError, ClientError):
+        with suppress(DeploymentProblem, BotoCoreError, ClientError):  # the first error tells more
+            discard_import(cloudformation, stack)
+        raise
+    execute_import(cloudformation, table, stack)
+    print(f"The stack {stack} now owns the table {table}.")
 
 
-def take_over(cloudformation: Any, table: str, stack: str, parameters: Mapping[str, str]) -> None:
-    """Import ``table`` into the new stack ``stack``. Raises TakeoverProblem with CloudFormation's own reason."""
-    if exists(cloudformation, stack):
-        raise TakeoverProblem(f"there is a stack {stack} already; say make takeover STACK=another-name")
-    template = table_only(load())
+def is_taken_over(cloudformation: Any, table: str, name: str) -> bool:
+    """Tell whether the stack ``name`` owns ``table`` and nothing else, as after an interrupted takeover.
+
+    A stack that holds nothing, left by an attempt that failed, is deleted. Raises DeploymentProblem for any other.
+    """
+    stack = find_stack(cloudformation, name)
+    if stack is None:
+        return False
+    require_settled(stack)
+    status, resources = stack["StackStatus"], resources_of(cloudformation, stack["StackId"])
+    if status not in UNUSABLE:
+        if resources == {TABLE: table}:
+            return True
+        if resources.get(TABLE) == table:
+            raise DeploymentProblem(f"the stack {name} owns the table {table} already; make deploy updates it")
+        raise DeploymentProblem(f"there is a stack {name} already; say make takeover STACK=another-name")
+    if resources:
+        command = shell("cloudformation", "delete-stack", "--stack-name", name)
+        raise DeploymentProblem(
+            f"the stack {name} is {status} and still holds {', '.join(sorted(resources))}; delete it first: {command}"
+        )
+    delete_stack(cloudformation, stack)
+    print(f"Deleted the stack {name}, which was {status} and held nothing.")
+    return False
+
+
+def prepare_import(
+    cloudformation: Any, table: str, stack: str, template: Mapping[str, Any], parameters: Mapping[str, str]
+) -> None:
+    """Let CloudFormation check the import; nothing is imported yet. Raises DeploymentProblem with its reason."""
     cloudformation.create_change_set(
         StackName=stack,
         ChangeSetName=CHANGE_SET,
@@ -86,35 +134,42 @@ def take_over(cloudformation: Any, table: str, stack: str, parameters: Mapping[s
             }
         ],
     )
+    created = cloudformation.get_waiter("change_set_create_complete")
     try:
-        cloudformation.get_waiter("change_set_create_complete").wait(
-            StackName=stack, ChangeSetName=CHANGE_SET, WaiterConfig={"Delay": 2}
-        )
-        cloudformation.execute_change_set(StackName=stack, ChangeSetName=CHANGE_SET)
-        cloudformation.get_waiter("stack_import_complete").wait(StackName=stack, WaiterConfig={"Delay": 2})
+        created.wait(StackName=stack, ChangeSetName=CHANGE_SET, WaiterConfig=POLLING)
     except WaiterError as error:
-        reason = error.last_response.get("StatusReason") or str(error)
-        raise TakeoverProblem(f"CloudFormation did not import {table}: {reason}") from None
+        reason = error.last_response.get("StatusReason") or error
+        raise DeploymentProblem(f"CloudFormation cannot import the table {table}: {reason}") from None
 
 
-def exists(cloudformation: Any, stack: str) -> bool:
-    """Whether a stack of that name exists; one that never got further than a review does not."""
+def execute_import(cloudformation: Any, table: str, stack: str) -> None:
+    """Import the table. Raises DeploymentProblem with CloudFormation's reason.
+
+    A stack that an import left without success stays, with its events, until the next attempt deletes it.
+    """
+    cloudformation.execute_change_set(StackName=stack, ChangeSetName=CHANGE_SET)
     try:
-        found = cloudformation.describe_stacks(StackName=stack)["Stacks"]
-    except ClientError:
-        return False
-    return bool(found[0]["StackStatus"] != "REVIEW_IN_PROGRESS")
+        cloudformation.get_waiter("stack_import_complete").wait(StackName=stack, WaiterConfig=POLLING)
+    except WaiterError as error:
+        reason = failure_of(cloudformation, stack, "IMPORT_FAILED") or error
+        raise DeploymentProblem(f"CloudFormation did not import the table {table}: {reason}") from None
+
+
+def discard_import(cloudformation: Any, name: str) -> None:
+    """Delete the stack that an import made which was never executed."""
+    stack = find_stack(cloudformation, name)
+    if stack and stack["StackStatus"] == "REVIEW_IN_PROGRESS":
+        delete_stack(cloudformation, stack)
 
 
 def table_only(template: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of ``template`` that describes the table: an import may hold nothing that is not imported."""
+    """Return the part of ``template`` that describes the table: an import may hold nothing that is not imported.
+
+    All parameters stay in it, so that the deployment that follows finds the values of this one.
+    """
+    kept = {section: template[section] for section in ("AWSTemplateFormatVersion", "Parameters", "Conditions")}
     resource = {key: value for key, value in template["Resources"][TABLE].items() if key != "Metadata"}
-    return {
-        "AWSTemplateFormatVersion": template["AWSTemplateFormatVersion"],
-        "Parameters": {"KmsKeyArn": template["Parameters"]["KmsKeyArn"]},
-        "Conditions": {"HasKey": template["Conditions"]["HasKey"]},
-        "Resources": {TABLE: resource},
-    }
+    return kept | {"Resources": {TABLE: resource}}
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from task_reporter.kinds import OUTCOMES
-from task_reporter.subscribers import subscribers
+from task_reporter.subscribers import Subscribers, must_wait, subscribers
 from task_reporter_cli.home import Home
 from task_reporter_cli.paging import pages
 
@@ -38,7 +38,7 @@ class Audience:
     @property
     def holds_notices(self) -> bool:
         """True where the notifier lets rows wait, because nobody has confirmed a subscription."""
-        return self.confirmed == 0 and (bool(self.address) or self.pending > 0)
+        return must_wait(Subscribers(self.confirmed, self.pending), email_subscription=bool(self.address))
 
     @property
     def remedy(self) -> str:

@@ -36,24 +36,30 @@ class Stack:
         return self.outputs[name]
 
 
-def described(cloudformation: Any, name: str) -> Stack:
-    """The stack ``name``. Raises NoStackError and botocore's errors.
+def find_stack(cloudformation: Any, name: str) -> dict[str, Any] | None:
+    """Describe a stack as CloudFormation does; None where there is none.
 
+    Only CloudFormation's "does not exist" means that; every other error of botocore's is raised as it is.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html
     """
     try:
-        stacks = cloudformation.describe_stacks(StackName=name)["Stacks"]
+        stacks: list[dict[str, Any]] = cloudformation.describe_stacks(StackName=name)["Stacks"]
     except ClientError as error:
         if not _is_unknown(error):
             raise
-        stacks = []
-    if not stacks:
+        return None
+    return stacks[0] if stacks else None
+
+
+def described(cloudformation: Any, name: str) -> Stack:
+    """The stack ``name``. Raises NoStackError and botocore's errors."""
+    stack = find_stack(cloudformation, name)
+    if stack is None:
         region = cloudformation.meta.region_name
         raise NoStackError(
             f"no stack {name!r} in {region}; name another with --stack or TASK_REPORTER_STACK, another place with"
             " --region or --profile, or a table with --table"
         )
-    stack = stacks[0]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
     parameters = {
         parameter["ParameterKey"]: parameter.get("ParameterValue", "") for parameter in stack.get("Parameters", [])

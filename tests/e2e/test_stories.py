@@ -67,10 +67,44 @@ def test_a_table_that_throttles(story: Deployment, ec2: StagedEc2) -> None:
     assert [task_id for task_id in ids if sum(f" {task_id} " in mail.text for mail in mails) != 1] == []
 
 
+def test_while_nobody_has_confirmed_notices_wait(story: Deployment, ec2: StagedEc2) -> None:
+    sns, arn = story.cloud.client("sns"), story.outputs["NotificationTopicArn"]
+    [own] = sns.list_subscriptions_by_topic(TopicArn=arn)["Subscriptions"]
+    sns.unsubscribe(SubscriptionArn=own["SubscriptionArn"])
+    log = story.cloud.folder / "aws.log"
+    before = len(log.read_text())
+    ec2.lists(task("bun-e2e-early", "complete"))
+    assert poll(story)["ended"] == {"complete": 1}
+    eventually(lambda: "bun-e2e-early" in log.read_text()[before:].partition("so these notices wait")[2])
+    for _ in range(3):
+        poll(story)
+    row = row_of(story, "bun-e2e-early")
+    assert (row["awaiting"], "redrives" in row, story.cloud.inbox.new()) == ("notification", False, [])
+    found = parts(story)
+    assert (found["not announced"][0], found["subscribers"][0]) == ("well", "wrong")
+
+    sns.subscribe(TopicArn=arn, Protocol="email", Endpoint=READER)
+    poll(story)
+    assert subjects(story, "bun-e2e-early") == ["EC2 bundle task bun-e2e-early complete (000000000000/eu-west-1)"]
+    assert told_row(story, "bun-e2e-early")["outcome"] == "complete"
+
+
+def test_a_topic_that_answers_late_is_sent_each_notice_once(story: Deployment, ec2: StagedEc2) -> None:
+    """SNS takes each notice, and says so seven seconds later."""
+    notifier = "NotifierFunctionName"
+    with throttled(story.cloud.endpoint) as sns, setting(story, notifier, AWS_ENDPOINT_URL_SNS=sns.url):
+        sns.late = 7
+        ec2.lists(task("bun-e2e-late", "complete"))
+        poll(story)
+        told_row(story, "bun-e2e-late")
+    assert len([body for body in sns.taken if b"Action=Publish" in body]) == 1
+    assert len(subjects(story, "bun-e2e-late")) == 1
+
+
 @contextmanager
-def setting(deployment: Deployment, **changes: str | None) -> Iterator[None]:
-    """The recorder's environment with ``changes``; None takes a variable away."""
-    functions, name = deployment.cloud.client("lambda"), deployment.outputs["RecorderFunctionName"]
+def setting(deployment: Deployment, function: str = "RecorderFunctionName", **changes: str | None) -> Iterator[None]:
+    """A function's environment with ``changes``; None takes a variable away."""
+    functions, name = deployment.cloud.client("lambda"), deployment.outputs[function]
     variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     changed = {key: value for key, value in {**variables, **changes}.items() if value is not None}
     functions.update_function_configuration(FunctionName=name, Environment={"Variables": changed})

@@ -1,13 +1,14 @@
-"""A DynamoDB that throttles: a proxy in front of the local one that refuses as many requests as a test wants.
+"""A service that throttles or is slow: a proxy in front of the local AWS that does as a test wants.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
 """
 
 import json
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from threading import Lock, Thread
@@ -22,13 +23,19 @@ DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Throttled:
-    """The proxy at ``url``. ``refuses`` says of each request, by its number from 0, whether it is refused."""
+    """The proxy at ``url``.
+
+    ``refuses`` says of each request, by its number from 0, whether it is refused, as DynamoDB does. What the service
+    answers is handed on ``late`` seconds later; ``taken`` are the bodies of the requests that the service answered.
+    """
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
         self.url = ""
         self.refuses: Callable[[int], bool] = lambda number: False
         self.refused: list[str] = []
+        self.late = 0.0
+        self.taken: list[bytes] = []
         self._numbers = count()
         self._lock = Lock()
 
@@ -42,6 +49,8 @@ class Throttled:
         request = urllib.request.Request(self.endpoint, body, headers, method="POST")
         try:
             with DIRECT.open(request) as answer:
+                self.taken.append(body)
+                time.sleep(self.late)
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()
@@ -56,11 +65,12 @@ def throttled(endpoint: str) -> Iterator[Throttled]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             status, said = proxy.answer(dict(self.headers), body)
-            self.send_response(status)
-            self.send_header("Content-Type", "application/x-amz-json-1.0")
-            self.send_header("Content-Length", str(len(said)))
-            self.end_headers()
-            self.wfile.write(said)
+            with suppress(ConnectionError):  # who waited no longer has hung up
+                self.send_response(status)
+                self.send_header("Content-Type", "application/x-amz-json-1.0")
+                self.send_header("Content-Length", str(len(said)))
+                self.end_headers()
+                self.wfile.write(said)
 
         def log_message(self, *_args: object) -> None:
             """Say nothing."""

@@ -495,10 +495,6 @@ class OneTable(Dynamo):
         usual = {"TableName": TableName, "TableStatus": "ACTIVE", "DeletionProtectionEnabled": True}
         return {"Table": usual | {"StreamSpecification": stream}}
 
-    def describe_continuous_backups(self, TableName: str) -> dict[str, Any]:
-        recovery = {"PointInTimeRecoveryStatus": "ENABLED"}
-        return {"ContinuousBackupsDescription": {"PointInTimeRecoveryDescription": recovery}}
-
     def describe_time_to_live(self, TableName: str) -> dict[str, Any]:
         return {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}
 
@@ -530,7 +526,7 @@ def test_a_stack_in_which_all_is_well() -> None:
     assert list(found) == [
         "stack", "schedule", "last poll (bundle)", "gaps, last 24 hours (bundle)", "running tasks",
         "lost, last 24 hours", "not announced", "stream to notifier", "subscribers", "undelivered, last 24 hours",
-        "dead-letter queue", "alarms", "alarm subscribers", "table", "encryption", "backups", "retention",
+        "dead-letter queue", "alarms", "alarm subscribers", "table", "encryption", "retention",
     ]  # fmt: skip
 
 

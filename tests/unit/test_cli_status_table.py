@@ -1,4 +1,4 @@
-"""The table as DynamoDB has it, against what the stack asks for: state, stream, protection, key, backups, expiry."""
+"""The table as DynamoDB has it, against what the stack asks for: state, stream, protection, key, expiry."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -98,15 +98,6 @@ def test_the_key(found: dict[str, Any], key: str, level: str, text: str, todo: s
 def test_one_question_answers_for_table_and_key() -> None:
     dynamodb = SimpleNamespace(describe_table=lambda TableName: {"Table": encrypted(KEY)})
     assert [finding.part for finding in table.table_and_key(dynamodb, NAME, KEY)] == ["table", "encryption"]
-
-
-@pytest.mark.parametrize(("status", "level", "word"), [("ENABLED", WELL, "on"), ("DISABLED", WRONG, "off")])
-def test_backups(status: str, level: str, word: str) -> None:
-    recovery = {"PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": status}}
-    dynamodb = SimpleNamespace(describe_continuous_backups=lambda TableName: {"ContinuousBackupsDescription": recovery})
-    found = table.backups(dynamodb, NAME)
-    assert (found.level, found.text) == (level, f"point-in-time recovery is {word}")
-    assert ("PointInTimeRecoveryEnabled=true" in found.todo) == (level == WRONG)
 
 
 def retention(days: int, status: str, attribute: str | None = "expires_at") -> Finding:

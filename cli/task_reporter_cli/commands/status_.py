@@ -24,10 +24,10 @@ MARKS = {"well": ("✓", "green"), "wrong": ("✗", "red"), "unknown": ("?", "ye
 def command(home: Home, output: str) -> None:
     """Check that the reporter itself is well.
 
-    Looks at the stack, its schedule, the last polls and gaps between them, running and lost tasks, tasks that nobody
-    was told of, the stream to the notifier, subscribers and failed deliveries, the dead-letter queue, alarms and who
-    gets them, and the table: its stream, protection, encryption, backups and retention. Exit status 1 where anything is
-    wrong, or can't be seen.
+    Looks at the stack, its schedule, the last polls and gaps between them, running and lost tasks, tasks that
+    nobody was told of, the stream to the notifier, subscribers and failed deliveries, the dead-letter queue, alarms
+    and who gets them, and the table: its stream, protection, encryption and retention. Exit status 1 where anything
+    is wrong, or can't be seen.
 
     \b
     Examples:

@@ -110,7 +110,6 @@ def _looks_at_table(home: Home, stack: Stack) -> dict[str, Look]:
     dynamodb, name, parameters = home.dynamodb, home.table, stack.parameters
     return {
         "table": lambda: list(table.table_and_key(dynamodb, name, parameters.get("KmsKeyArn", ""))),
-        "backups": lambda: table.backups(dynamodb, name),
         "retention": lambda: table.retention(dynamodb, name, retention_days(parameters)),
     }
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from task_reporter.times import spoken, stamp
-from task_reporter_cli.status.findings import WELL, WRONG, Finding, well_if
+from task_reporter_cli.status.findings import WELL, WRONG, Finding
 
 USABLE = {"ACTIVE", "CREATING", "UPDATING"}
 LOCKED = "INACCESSIBLE_ENCRYPTION_CREDENTIALS"
@@ -90,16 +90,6 @@ def _locked_out(key: str, since: datetime) -> Finding:
     )
     step = f"before that: aws kms enable-key --key-id {key}, or aws kms cancel-key-deletion, or mend its policy"
     return Finding("encryption", WRONG, text, step)
-
-
-def backups(dynamodb: Any, name: str) -> Finding:
-    """Point-in-time recovery."""
-    answer = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
-    is_on = answer.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") == "ENABLED"
-    text = f"point-in-time recovery is {'on' if is_on else 'off'}"
-    step = f"aws dynamodb update-continuous-backups --table-name {name}"
-    step += " --point-in-time-recovery-specification PointInTimeRecoveryEnabled=true"
-    return well_if(is_on, "backups", text, step)
 
 
 def retention(dynamodb: Any, name: str, days: int) -> Finding:
