@@ -15,7 +15,7 @@ from task_reporter.notice_figures import figures_of_notices
 from task_reporter.notifier import Announced, Policy, announce
 from task_reporter.patience import PUBLISH, Patience
 from task_reporter.rows import Key
-from task_reporter.settings import NotifierSettings, notifier_settings
+from task_reporter.settings import SCOPE, NotifierSettings, notifier_settings
 from task_reporter.stream import settle
 from task_reporter.subscribers import audience_of
 from task_reporter.topic import Topic
@@ -65,9 +65,11 @@ def own(keys: Sequence[Key]) -> list[Key]:
 
     The role may read no others, and one of them would get a whole batch of reads denied.
     """
-    for key in keys:
-        if key.scope != settings().scope:
-            logger.warning("a row of another scope was left alone", task=key.task_id, scope=key.scope)
+    foreign = [key.scope for key in keys if key.scope != settings().scope]
+    if foreign:
+        # Only what has the form of a scope is logged: whoever wrote such a row may have written anything there.
+        scopes = sorted({scope for scope in foreign if SCOPE.fullmatch(scope)})
+        logger.warning("rows of other scopes were left alone", rows=len(foreign), scopes=scopes)
     return [key for key in keys if key.scope == settings().scope]
 
 

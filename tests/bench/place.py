@@ -81,6 +81,7 @@ def variables(table: str, topic: str) -> Mapping[str, str]:
     return {
         "HISTORY_TABLE": table,
         "TOPIC_ARN": topic,
+        "EMAIL_SUBSCRIPTION": "false",
         "SCOPE": SCOPE,
         "TASK_KINDS": "bundle",
         "RETENTION_DAYS": "0",

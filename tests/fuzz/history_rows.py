@@ -113,6 +113,7 @@ def check_notifier(made: Rows) -> Counter[str]:
             answer = notifier.batch(*records)
         except Exception as error:
             raise Violation(f"{error!r}; told were {sns.told}") from error
+    wanted("plainest form" not in notifier.log.getvalue(), f"a notice can't be composed: {notifier.log.getvalue()}")
     untold = [one["task_id"]["S"] for one in made.items if "outcome" not in one]
     told = sorted(task_id for task_id, _ in sns.told)
     wanted(told == sorted(one["task_id"]["S"] for one in made.items if "outcome" in one), f"told were only {told}")

@@ -85,6 +85,7 @@ def check(batch: Batch) -> Counter[str]:
         except Exception as error:  # whatever it is, Lambda brings the whole batch again
             said = repr(error)
         said += notifier.log.getvalue() + figures.getvalue()
+    wanted("plainest form" not in said, f"a notice can't be composed: {said}")
     told = {task_id for task_id, _ in sns.told}
     due = {key.task_id for key in readable(batch.event) if _awaits(batch.rows, key)}
     wanted(due == told, f"due were {sorted(due)}, told were {sorted(told)}")

@@ -21,6 +21,8 @@ from tests.soak.sns import INVALID
 from tests.soak.tasks import ENDINGS, LATEST_CODE
 from tests.soak.world import World, advance
 
+WRITE = 4
+"""The request of a poll that writes tasks: before it come two queries, EC2's list and one read."""
 numbers = count(1)
 """Of all histories of this process, so that each has a scope of its own."""
 
@@ -87,14 +89,22 @@ class Histories(Acts):
         advance(self.world, minutes=5)
         self.world.poll({at: FOR_GOOD})
 
-    @rule(at=st.integers(3, 6), more=st.integers(2, 3))
-    def ends_refused_for_good(self, at: int, more: int) -> None:
+    @rule(more=st.integers(2, 3))
+    def ends_refused_for_good(self, more: int) -> None:
         """Tasks end together, and DynamoDB refuses what one of them came to."""
         self.start(more, True, [])
         self.poll(1)
         self.all_live("complete", 0)
         advance(self.world, minutes=5)
-        self.world.poll({at: FOR_GOOD})
+        self.world.poll({WRITE: FOR_GOOD})
+
+    @rule(refusals=st.sampled_from([{2: "throttled"}, {2: "throttled", 3: "denied"}, {3: "server error"}]))
+    def some_notices_refused(self, refusals: Plan) -> None:
+        """Tasks end together, and SNS does not take the notices of some."""
+        self.start(3, True, [])
+        self.all_live("complete", 0)
+        self.poll(5)
+        self.world.deliver(refusals)
 
     @rule(at=st.integers(3, 6))
     def told_while_sent_again(self, at: int) -> None:
@@ -123,7 +133,7 @@ class Histories(Acts):
         self.all_live("fail without code", 0)
         self.poll(minutes)
 
-    @rule(at=st.integers(0, 3), end=st.sampled_from(ENDINGS))
+    @rule(at=st.integers(0, 4), end=st.sampled_from(ENDINGS))
     def lost_and_found(self, at: int, end: str) -> None:
         """Running tasks vanish for long, and come back as ended while people are told that they are lost."""
         self.start(1, True, [])

@@ -168,11 +168,11 @@ class OneScope(StreamedTable):
 
 def test_records_of_another_scope_are_dropped_before_anything_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     with deployed(OneScope(), FakeSns(), monkeypatch) as notifier:
-        told = [row(1), row(2, scope="123456789012/eu-central-1")]
+        told = [row(1), row(2, scope="123456789012/eu-central-1"), row(3, scope="anything at all")]
         assert notifier.batch(*map(notifier.table.put, told)) == {"batchItemFailures": []}
     assert notifier.sns.told == [("bun-00000001", "complete")]
     said, _ = notifier.logged()
-    assert (said["level"], said["task"], said["scope"]) == ("WARNING", "bun-00000002", "123456789012/eu-central-1")
+    assert (said["level"], said["rows"], said["scopes"]) == ("WARNING", 2, ["123456789012/eu-central-1"])
 
 
 def test_what_waits_for_a_subscriber_is_logged_and_is_no_error(notifier: Deployed) -> None:
