@@ -3,7 +3,7 @@
 import ast
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from botocore.model import ServiceModel
 
 import task_reporter
 from local.environments import ROOT, SUPPORTED
+from task_reporter.deadline import MARGIN_SECONDS
 from task_reporter.errors import SettingError
 from task_reporter.figures import NAMESPACE
 from task_reporter.kinds import KINDS, OUTCOMES
@@ -22,6 +23,7 @@ from task_reporter.known import Known
 from task_reporter.life import Poll
 from task_reporter.notice_figures import figures_of_notices
 from task_reporter.notifier import Announced
+from task_reporter.patience import COUNT_SUBSCRIBERS, LIST_TASKS, PUBLISH, USE_TABLE, Patience
 from task_reporter.polling import Polled
 from task_reporter.recorder import Recorded
 from task_reporter.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, Row
@@ -283,6 +285,17 @@ def test_what_the_template_takes_the_functions_take(name: str, value: str) -> No
     right |= {"EMAIL_SUBSCRIPTION": "true"}
     recorder_settings(right | {VARIABLES[name]: value})
     notifier_settings(right | {VARIABLES[name]: value})
+
+
+# One request after another, each at its longest
+IN_A_POLL = [LIST_TASKS, *[USE_TABLE] * 5]  # open business, read, write, heartbeat, redrive
+IN_A_BATCH = [USE_TABLE, COUNT_SUBSCRIBERS, PUBLISH, USE_TABLE]  # read, ask, publish, mark
+
+
+@pytest.mark.parametrize(("function", "steps"), [("RecorderFunction", IN_A_POLL), ("NotifierFunction", IN_A_BATCH)])
+def test_a_time_out_covers_a_whole_run(function: str, steps: Sequence[Patience]) -> None:
+    longest = sum(step.longest for step in steps) + MARGIN_SECONDS
+    assert longest <= properties(function)["Timeout"] <= 900, longest
 
 
 # The table
