@@ -72,7 +72,8 @@ def test_nobody_is_late_while_rows_wait_for_a_subscriber_nor_at_the_first_poll_a
     heartbeat = {"unheard_since": "2026-11-23T09:00:00.000Z"}
     still, came, long_since = (Polled(["bundle"], Known([], [long_ago])) for _ in range(3))
     still.audience = Audience(0, must_wait=True)
-    came.done = [Recorded("bundle", heartbeat=heartbeat)]
+    came.done, came.good = [Recorded("bundle", heartbeat=heartbeat)], ["bundle"]
+    long_since.done = [Recorded("bundle", heartbeat=heartbeat, refused=True)]
     assert [of_poll(polled, 1)["RowsOverdue"] for polled in (still, came, long_since)] == [0, 0, 1]
     assert of_poll(still, 0)["OldestWaiting"] == 4 * 3600
 

@@ -44,9 +44,12 @@ class Polled:
 
     @property
     def somebody_came(self) -> bool:
-        """Whether notices waited for a subscriber until now, so that all of them are due."""
-        waited = any("unheard_since" in (recorded.heartbeat or {}) for recorded in self.done)
-        return waited and not self.audience.must_wait
+        """Whether notices waited for a subscriber until now, so that all of them are due.
+
+        The heartbeat says so, and forgets it at the same good poll, so this is true once.
+        """
+        heartbeats = (recorded.heartbeat or {} for recorded in self.done if recorded.kind in self.good)
+        return not self.audience.must_wait and any("unheard_since" in heartbeat for heartbeat in heartbeats)
 
     def attempt(self, what: str, work: Callable[[], Result]) -> Result | None:
         """What ``work`` comes to; where it fails, that is a problem, and None."""
