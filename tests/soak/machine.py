@@ -151,9 +151,9 @@ class Histories(Acts):
         """A running task is missing, listed again for long, and missing once more."""
         self.start(1, True, [])
         self.poll(1)
-        for move, minutes in (("hide", 1), ("show", 16), ("hide", 1)):
+        for move, wait in (("hide", 1), ("show", 16), ("hide", 1)):
             self.world.live([(number, move, 0) for number in range(TASKS)])
-            self.poll(minutes)
+            self.poll(wait)
 
     @rule(which=st.integers(2, 3))
     def some_vanish(self, which: int) -> None:
