@@ -104,7 +104,7 @@ class Judge:
             self.was_cancelling.add(change.key.task_id)
         if before.get("outcome") not in (None, LOST, change.after.get("outcome")):
             hold(KEPT, False, f"{change.key.task_id} was {before['outcome']}, is {change.after.get('outcome')}")
-        if change.after.get("outcome") != before.get("outcome"):
+        if "outcome" in change.after and change.after["outcome"] != before.get("outcome"):
             self._ended(change)
         if before.get("awaiting") == AWAITING_NOTIFICATION and "awaiting" not in change.after:
             self._marked((change.key.task_id, str(before.get("outcome"))))

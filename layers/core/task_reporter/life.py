@@ -132,15 +132,22 @@ def _lags(kind: Kind, task: Row, row: Row) -> bool:
 
 
 def _correction(kind: Kind, task: Row, row: Row, poll: Poll) -> Update | None:
-    """A lost task stays lost until EC2 lists it as ended; then the truth is told in a second notice."""
+    """Correct a lost task once EC2 lists it as ended; then the truth is told in a second notice.
+
+    A failure whose code may still come is reopened: it awaits its outcome again, because the next answer may lack the
+    task, and nobody would settle a row that stayed lost.
+    """
+    if task["state"] not in kind.endings:
+        return None
     now = stamp(poll.now)
     outcome = outcome_of(kind, {**row, **task}, row, poll.now)
-    if outcome is None:
-        return None
     seen = {**row, "updated_at": now, **task}
     news = {name: value for name, value in seen.items() if row.get(name) != value}
-    news |= ended(outcome, seen | {"finished_at": task.get("finished_at", seen["updated_at"])}, now)
     expected = {"outcome": LOST, "awaiting": row.get("awaiting")}
+    if outcome is None:
+        news |= {"awaiting": AWAITING_OUTCOME, "awaiting_since": now}
+        return Update(key_of(row), news, expected, remove=("outcome", "finished_at", *OF_THE_LOST))
+    news |= ended(outcome, seen | {"finished_at": task.get("finished_at", seen["updated_at"])}, now)
     return Update(key_of(row), news, expected, remove=OF_THE_LOST)
 
 
