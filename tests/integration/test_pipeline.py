@@ -279,6 +279,18 @@ def test_a_digest_gets_through_a_filter_that_one_of_its_tasks_meets(pipeline: Pi
     assert [len(pipeline.heard(queue)) for queue in (failures, ones, lost)] == [1, 1, 0]
 
 
+def test_the_local_sns_sends_no_attributes_with_a_structured_message(pipeline: Pipeline) -> None:
+    """As AWS documents: such a message would pass no filter. Else the local stack hides that nobody is told."""
+    filtered = pipeline.subscribed(outcome=["complete"])
+    attributes = {"outcome": {"DataType": "String", "StringValue": "complete"}}
+    for structured in ({"MessageStructure": "json"}, {}):
+        body = json.dumps({"default": "text"})
+        pipeline.sns.publish(TopicArn=pipeline.topic, Message=body, MessageAttributes=attributes, **structured)
+    first, second = pipeline.heard()
+    assert (first.get("MessageAttributes", {}), second["MessageAttributes"].keys()) == ({}, {"outcome"})
+    assert len(pipeline.heard(filtered)) == 1
+
+
 # Many
 
 

@@ -61,7 +61,7 @@ class Mutation:
         return made[self.function.__name__].__code__
 
 
-PUBLISHED = "announced.notices.append(topic.publish(notice))"
+PUBLISHED = "announced.notices.append(topic.publish(notice, in_time))"
 MARKED = "history.apply(_marks(notice.rows, policy, clock()))"
 
 MUTATIONS = (

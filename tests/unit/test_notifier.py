@@ -463,6 +463,15 @@ def test_a_notice_goes_out_only_while_it_can_be_marked_in_time(left: int) -> Non
     assert "out of time" in str(announced.failed[key(4)])
 
 
+def test_the_plainest_form_too_needs_time_for_its_mark() -> None:
+    table, sns, clock = table_of(1), FakeSns(), Clock(NEEDED)
+    sns.error = lambda request: clock.spend(1) or ("InvalidParameter" if not is_plain(request) else None)
+    announced = tell(table, sns, keys(1), deadline=Deadline(lambda: clock.left))
+    assert (len(sns.requests), list(announced.failed)) == (1, keys(1))
+    assert tell(table, sns, keys(1)).failed == {}
+    assert [is_plain(request) for request in sns.accepted] == [True]
+
+
 def test_no_time_at_all() -> None:
     sns = FakeSns()
     with pytest.raises(OutOfTimeError):

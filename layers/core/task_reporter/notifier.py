@@ -7,6 +7,7 @@ record that comes twice, late or out of date changes nothing.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from botocore.exceptions import ReadTimeoutError
 from botocore.parsers import ResponseParserError
@@ -91,9 +92,9 @@ def _tell(
     announced: Announced,
 ) -> None:
     """Publish ``notice`` and mark its rows, or note in ``announced`` what kept that from happening."""
+    in_time = partial(deadline.check, "announcing", PUBLISH.longest + USE_TABLE.longest)
     try:
-        deadline.check("announcing", PUBLISH.longest + USE_TABLE.longest)
-        announced.notices.append(topic.publish(notice))
+        announced.notices.append(topic.publish(notice, in_time))
     except (ReadTimeoutError, ResponseParserError) as error:
         announced.unmarked |= _failures(notice.rows, error)
         return

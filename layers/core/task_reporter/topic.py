@@ -1,5 +1,6 @@
 """The SNS topic that people subscribe to."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -19,17 +20,20 @@ class Topic:
         self._client = client
         self._arn = arn
 
-    def publish(self, notice: Notice) -> Notice:
+    def publish(self, notice: Notice, before_each: Callable[[], None] = lambda: None) -> Notice:
         """Publish ``notice``; where SNS refuses it as invalid, the same news in its plainest form.
 
-        Returns what SNS took. Raises botocore's errors where it took neither, or may have taken one.
+        ``before_each`` is called before each request, and may raise where the time is short. Returns what SNS took.
+        Raises botocore's errors where it took neither, or may have taken one.
         """
+        before_each()
         try:
             return self._send(notice)
         except (ClientError, ParamValidationError) as error:
             if not _is_invalid(error):
                 raise
-            return self._send(plain(notice))
+        before_each()
+        return self._send(plain(notice))
 
     def _send(self, notice: Notice) -> Notice:
         self._client.publish(
