@@ -58,10 +58,10 @@ def clear_the_way(cloudformation: Any, dynamodb: Any, name: str, agrees: Callabl
     if not agrees(f"Delete the stack {name}?"):
         commands = [shell("cloudformation", "delete-stack", "--stack-name", name, "--region", region), *removal]
         raise DeploymentProblem("\n  ".join([f"nothing was deployed; delete the stack {name} first:", *commands]))
+    if removal:  # said before the deletion: should that be interrupted, nothing else names the table
+        print("\n  ".join([f"It leaves the empty table {' and '.join(empty)}. To remove it:", *removal]))
     delete_stack(cloudformation, stack)
     print(f"Deleted the stack {name}.")
-    if removal:
-        print("\n  ".join([f"It leaves the empty table {' and '.join(empty)}. To remove it:", *removal]))
     if filled:
         raise DeploymentProblem(
             f"nothing was deployed: the table {' and '.join(filled)} of the stack {name} holds rows. To go on with"

@@ -11,7 +11,7 @@ TABLE = "HistoryTable"
 GONE = ("DELETE_COMPLETE", "DELETE_SKIPPED", "IMPORT_FAILED", "IMPORT_ROLLBACK_COMPLETE")
 """Statuses of resources that CloudFormation still lists and that no longer belong to the stack."""
 POLLING = {"Delay": 2, "MaxAttempts": 1800}
-"""How botocore's waiters ask: every two seconds, for one hour at most."""
+"""Settings of botocore's waiters: ask every two seconds, for one hour at most."""
 
 
 class DeploymentProblem(Exception):

@@ -30,7 +30,7 @@ class Repair:
     """One setting of a table that is changed to what the template says."""
 
     text: str
-    """What is done, for a person."""
+    """The change in words."""
     calls: tuple[tuple[str, Mapping[str, Any]], ...]
     """Methods of the DynamoDB client with their arguments, in their order."""
 

@@ -67,6 +67,8 @@ def take_over(cloudformation: Any, dynamodb: Any, table: str, stack: str, parame
     Everything that can be refused is refused before anything is changed. Raises DeploymentProblem, botocore's errors.
     """
     template = load()
+    if unknown := sorted(parameters.keys() - template["Parameters"].keys()):
+        raise DeploymentProblem(f"the template has no parameter {', '.join(unknown)}; say PARAMETERS='Name=value …'")
     wanted, found = expected(template, parameters), actual(dynamodb, table)
     if reasons := refusals(table, wanted, found):
         raise DeploymentProblem("\n".join(reasons))

@@ -47,7 +47,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     policy = Policy(settings().digest_above, settings().retention_days)
     deadline = Deadline(context.get_remaining_time_in_millis)
     history, publisher = History(client("dynamodb"), settings().table), client("sns", PUBLISH)
-    # A connection that was idle between two batches may be dead, and a Publish that meets that is not sent again.
+    # A connection that was idle since the last batch may be dead, and a Publish that fails on it is not sent again.
     publisher.close()
     topic = Topic(publisher, settings().topic)
 
@@ -74,7 +74,7 @@ def own(keys: Sequence[Key]) -> list[Key]:
 
 
 def notices_must_wait() -> bool:
-    """Whether nobody would get a notice now. Where SNS does not say, it is published."""
+    """Tell whether nobody would get a notice now. Where SNS does not say, notices go out."""
     audience = audience_of(client("sns"), settings().topic, settings().email_subscription)
     if audience.problem:
         logger.warning("subscribers were not counted", reason=audience.problem)

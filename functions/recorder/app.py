@@ -58,7 +58,7 @@ def pool() -> ThreadPoolExecutor:
 
 
 def audience(sns: Any) -> Audience:
-    """Who listens to the topic; where SNS does not say, that costs the poll nothing."""
+    """Count the subscribers of the topic. Where SNS does not answer, the poll goes on."""
     found = audience_of(sns, settings().topic, settings().email_subscription)
     if found.problem:
         logger.warning("subscribers were not counted", reason=found.problem)
@@ -83,7 +83,7 @@ def handler(_event: Any, context: Any) -> dict[str, Any]:
     listening = pool().submit(audience, sns)
 
     def count(written: Sequence[Write]) -> None:
-        """Should the time run out later in this poll, what it recorded is counted."""
+        """Write the figures of ended tasks at once, so that a later time-out does not swallow them."""
         emit(metrics(), figures_of_endings(written, poll.now))
 
     try:

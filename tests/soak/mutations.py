@@ -62,7 +62,7 @@ class Mutation:
 
 
 PUBLISHED = "announced.notices.append(topic.publish(notice, in_time))"
-MARKED = "history.apply(_marks(notice.rows, policy, clock()))"
+MARKED = "history.apply(_marks(notice.rows, policy, clock()), deadline.after_first_try())"
 
 MUTATIONS = (
     # What was seen finished is kept
@@ -129,7 +129,7 @@ MUTATIONS = (
         '"outcome" in row',
     ),
     Mutation("no mark", notifier._tell, MARKED, "pass"),
-    Mutation("sent again while nobody listens", polling.record_all, "if not polled.audience.must_wait:", "if True:"),
+    Mutation("sent again while nobody listens", polling.record_all, "if not polled.still_waiting:", "if True:"),
     # Nothing is lost too soon, nothing waits for ever
     Mutation(
         "lost at the first answer without it",

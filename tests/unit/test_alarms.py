@@ -136,7 +136,8 @@ def ended_with(outcome: str) -> Row:
 
 
 def waiting(at: float, minutes: float) -> Row:
-    return {"awaiting_since": stamp(now(at) - timedelta(minutes=minutes))}
+    redrives = int(minutes // int(default("RedriveAfterMinutes")))
+    return {"awaiting_since": stamp(now(at) - timedelta(minutes=minutes)), "redrives": redrives}
 
 
 def test_a_new_stack_is_silent_until_its_first_good_poll(further: int) -> None:

@@ -384,7 +384,7 @@ ERRORS = {
     "unreachable": (EndpointConnectionError(endpoint_url="http://x"), "AWS can't be reached"),
     "unread": (HistoryError({Key(SCOPE, "poll#bundle"): "UnprocessedKeys"}), "1 rows could not be"),
     "no output": (NoStackError("no output AlarmTopicArn"), "no output AlarmTopicArn"),
-    "not in the stack": (KeyError("RecorderFunctionPoll"), "the stack has no 'RecorderFunctionPoll'"),
+    "not in the stack": (KeyError("RecorderFunctionPollInGroup"), "the stack has no 'RecorderFunctionPollInGroup'"),
 }
 
 
@@ -467,7 +467,7 @@ class Cloud:
 
     def __init__(self, **instead: Any) -> None:
         resources = [
-            resource("RecorderFunctionPoll", PhysicalResourceId="poll"),
+            resource("RecorderFunctionPollInGroup", PhysicalResourceId="poll"),
             resource("NotifierFunctionHistory", PhysicalResourceId="mapping"),
             resource("AlarmTopic", PhysicalResourceId="arn:aws:sns:us-east-2:123456789012:alarms-topic"),
             resource("Silence", examination.ALARM, PhysicalResourceId="silence"),

@@ -43,6 +43,7 @@ def test_a_poll_in_figures():
     update = Update(Key("s", "bun-3"), {**ENDED, "outcome": "failed", "finished_at": "2026-11-23T11:59:00.000Z"}, {})
     writes = [insert(1, **ENDED), insert(2, state="bundling"), update]
     waiting = [{"awaiting_since": "2026-11-23T11:30:00.000Z"}, {"awaiting_since": "2026-11-23T11:59:59.000Z"}, {}]
+    waiting = [row | {"redrives": 2} for row in waiting]
     polled = Polled(["bundle"], Known([], waiting), [recorded(*writes, tasks=7)], ["bundle"])
     assert of_poll(polled) == {
         "GoodPolls": 1,
@@ -67,15 +68,29 @@ def test_a_poll_is_good_where_every_kind_was(good, is_good):
     assert of_poll(Polled(["bundle", "export-image"], good=good))["GoodPolls"] == is_good
 
 
-def test_nobody_is_late_while_rows_wait_for_a_subscriber_nor_at_the_first_poll_after():
-    long_ago = {"awaiting_since": "2026-11-23T08:00:00.000Z"}
-    heartbeat = {"unheard_since": "2026-11-23T09:00:00.000Z"}
-    still, came, long_since = (Polled(["bundle"], Known([], [long_ago])) for _ in range(3))
-    still.audience = Audience(0, must_wait=True)
-    came.done, came.good = [Recorded("bundle", heartbeat=heartbeat)], ["bundle"]
-    long_since.done = [Recorded("bundle", heartbeat=heartbeat, refused=True)]
-    assert [of_poll(polled, 1)["RowsOverdue"] for polled in (still, came, long_since)] == [0, 0, 1]
-    assert of_poll(still, 0)["OldestWaiting"] == 4 * 3600
+LONG_AGO = {"awaiting_since": "2026-11-23T08:00:00.000Z"}
+UNHEARD = {"unheard_since": "2026-11-23T09:00:00.000Z"}
+
+
+@pytest.mark.parametrize("redrives", [0, 1, 2, 9])
+@pytest.mark.parametrize(
+    ("confirmed", "must_wait", "heartbeat", "counts"),
+    [
+        (1, False, {}, True),
+        (1, False, UNHEARD, True),
+        (0, True, {}, False),
+        (None, False, UNHEARD, False),
+        (None, False, {}, True),
+    ],
+    ids=["somebody listens", "somebody came", "nobody listens", "nobody did, SNS is silent", "SNS is silent"],
+)
+def test_a_row_is_overdue_after_two_redrives_and_never_while_it_waits_for_a_subscriber(
+    confirmed, must_wait, heartbeat, counts, redrives
+):
+    polled = Polled(["bundle"], Known([], [LONG_AGO | {"redrives": redrives}]))
+    polled.done, polled.audience = [Recorded("bundle", heartbeat=heartbeat)], Audience(confirmed, must_wait)
+    told = of_poll(polled, confirmed)
+    assert (told["RowsOverdue"], told["OldestWaiting"]) == (int(counts and redrives >= 2), 4 * 3600)
 
 
 def test_tasks_that_can_not_be_kept_are_counted():

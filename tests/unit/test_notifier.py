@@ -7,7 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, ParamValidationError, ReadTimeoutError
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    EndpointConnectionError,
+    ParamValidationError,
+    ReadTimeoutError,
+)
 from botocore.parsers import ResponseParserError
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +21,7 @@ from hypothesis import strategies as st
 from task_reporter import digests, notices, single
 from task_reporter.deadline import MARGIN_SECONDS, Deadline
 from task_reporter.errors import HistoryError, IncompleteRowError, NotAnnouncedError, OutOfTimeError
+from task_reporter.history import History
 from task_reporter.message import Notice
 from task_reporter.notifier import Announced, Policy, announce
 from task_reporter.patience import PUBLISH, USE_TABLE
@@ -23,6 +30,7 @@ from task_reporter.topic import Topic
 from task_reporter.writes import Update, Write
 from tests.models.sns import TOPIC, FakeSns, Request, is_plain, told_in
 from tests.models.streamed_table import StreamedTable
+from tests.models.table import DynamoDb
 from tests.unit.finished import key, row
 
 NOW = datetime(2026, 11, 23, 12, 1, 5, 120_000, UTC)
@@ -204,8 +212,15 @@ def sent(number: int) -> Notice:
     return single.notice(row(number))
 
 
-@pytest.mark.parametrize("error", [ReadTimeoutError(endpoint_url="x"), ResponseParserError("not well-formed")])
-def test_an_answer_that_is_late_or_garbled_waits_for_redriving(error: Exception) -> None:
+MISSING = [
+    ReadTimeoutError(endpoint_url="x"),
+    ConnectionClosedError(endpoint_url="x"),
+    ResponseParserError("not well-formed"),
+]
+
+
+@pytest.mark.parametrize("error", MISSING, ids=lambda error: type(error).__name__)
+def test_an_answer_that_is_late_lost_or_garbled_waits_for_redriving(error: Exception) -> None:
     """SNS may have accepted the notice: a retry within seconds would make many emails of one."""
     table, sns = table_of(3), FakeSns()
     sns.error = about(1, error)
@@ -446,7 +461,7 @@ class Clock:
         self.left -= milliseconds
 
 
-NEEDED = (PUBLISH.longest + USE_TABLE.longest + MARGIN_SECONDS) * 1000
+NEEDED = (PUBLISH.longest + 2 * USE_TABLE.longest + MARGIN_SECONDS) * 1000
 """Milliseconds without which no notice is published."""
 
 
@@ -470,6 +485,54 @@ def test_the_plainest_form_too_needs_time_for_its_mark() -> None:
     assert (len(sns.requests), list(announced.failed)) == (1, keys(1))
     assert tell(table, sns, keys(1)).failed == {}
     assert [is_plain(request) for request in sns.accepted] == [True]
+
+
+class SlowTable(DynamoDb):
+    """A DynamoDB whose every answer takes as long as it may; marks fail with ``error``."""
+
+    def __init__(self, table: StreamedTable, clock: Clock, error: Exception) -> None:
+        super().__init__(table)
+        self._clock, self._error = clock, error
+
+    def batch_get_item(self, RequestItems: Any) -> dict[str, Any]:
+        if "update_item" in self.calls:
+            self._clock.spend(USE_TABLE.longest * 1000)
+        return super().batch_get_item(RequestItems)
+
+    def update_item(self, **request: Any) -> dict[str, Any]:
+        self.calls.append("update_item")
+        self._clock.spend(USE_TABLE.longest * 1000)
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ReadTimeoutError(endpoint_url="x"),
+        ClientError({"Error": {"Code": "ThrottlingException"}}, "UpdateItem"),
+        ClientError(
+            {"Error": {"Code": "InternalServerError"}, "ResponseMetadata": {"HTTPStatusCode": 500}}, "UpdateItem"
+        ),
+    ],
+    ids=["answer lost", "throttled", "server error"],
+)
+def test_a_mark_that_fails_at_its_slowest_is_reported_in_time(error: Exception) -> None:
+    """Else Lambda ends the function after the notice, and brings the whole batch again."""
+    table, sns, clock = table_of(1), FakeSns(), Clock(NEEDED)
+    history = History(SlowTable(table, clock, error), "history", pause=lambda seconds: clock.spend(int(seconds * 1000)))
+    sns.error = lambda request: clock.spend(PUBLISH.longest * 1000)
+    announced = tell(history, sns, keys(1), deadline=Deadline(lambda: clock.left))
+    assert (len(sns.accepted), list(announced.unmarked), announced.failed) == (1, keys(1), {})
+    assert clock.left >= MARGIN_SECONDS * 1000
+
+
+@pytest.mark.parametrize("left", [-5000, 0, 1000])
+def test_a_mark_is_tried_once_however_little_time_is_left(left: int) -> None:
+    table, sns, clock = table_of(1), FakeSns(), Clock(NEEDED)
+    history = History(DynamoDb(table), "history")
+    sns.error = lambda request: clock.spend(NEEDED - left)
+    assert tell(history, sns, keys(1), deadline=Deadline(lambda: clock.left)).unmarked == {}
+    assert table.untold() == set()
 
 
 def test_no_time_at_all() -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from botocore.exceptions import ReadTimeoutError
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -249,14 +249,15 @@ def test_a_row_that_breaks_publishing_costs_its_neighbours_nothing(
     assert not is_plain(world.sns.accepted[-1])
 
 
-def test_slow_answers_of_sns_make_one_email_and_one_more_at_each_redriving(world: Stack) -> None:
-    """SNS accepts each notice and answers too late, so no mark follows."""
+@pytest.mark.parametrize("missing", [ReadTimeoutError, ConnectionClosedError])
+def test_lost_answers_of_sns_make_one_email_and_one_more_at_each_redriving(world: Stack, missing: Any) -> None:
+    """SNS accepts each notice, and its answer is late or never comes, so no mark follows."""
     slow = {"at": True}
 
     def accept_and_time_out(request: Request) -> Exception | None:
         if slow["at"]:
             world.sns.accepted.append(request)
-        return ReadTimeoutError(endpoint_url="x") if slow["at"] else None
+        return missing(endpoint_url="x") if slow["at"] else None
 
     world.sns.error = accept_and_time_out
     world.record(row(1))

@@ -269,7 +269,7 @@ def test_only_the_stacks_own_schedules_get_its_role(account: str, group: str, ex
 
 
 def test_the_schedule_is_in_the_group_that_its_role_trusts(stack: Stack) -> None:
-    schedule = stack.properties("RecorderFunction")["Events"]["Poll"]["Properties"]
+    schedule = stack.properties("RecorderFunction")["Events"]["PollInGroup"]["Properties"]
     assert schedule["GroupName"] == stack.ref("PollScheduleGroup")
 
 

@@ -50,7 +50,7 @@ def test_a_stack_that_can_only_be_deleted_is_deleted(status: str, capsys: pytest
     shown = capsys.readouterr().out
     assert f"The stack heir is {status}: " in shown
     assert f"It leaves the empty table {TABLE}. " in shown
-    assert [line.strip() for line in shown.splitlines()[-2:]] == REMOVAL
+    assert [line.strip() for line in shown.splitlines()[-3:]] == [*REMOVAL, "Deleted the stack heir."]
 
 
 def test_nothing_is_deleted_without_a_yes() -> None:

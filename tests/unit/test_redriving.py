@@ -165,13 +165,25 @@ OVERDUE = {
 @pytest.mark.parametrize("case", OVERDUE.values(), ids=OVERDUE)
 def test_what_is_overdue(case):
     since, minutes, is_overdue = case
-    assert overdue([waiting(since=since)], poll_at(minutes=minutes)) == is_overdue
+    assert overdue([waiting(since=since) | {"redrives": 2}], poll_at(minutes=minutes)) == is_overdue
 
 
-def test_the_overdue_are_counted_however_often_they_were_sent():
-    rows = [waiting(1, "11:00", redriven_at="11:59", redrives=9), waiting(2, "11:30"), waiting(3, "11:45")]
+def test_a_row_that_was_not_sent_twice_is_not_overdue():
+    """It waited for a subscriber, or behind very many others."""
+    long_ago = waiting(since="01:00")
+    rows = [long_ago, *(long_ago | {"redrives": number} for number in (0, 1, "many", 2, 9))]
     assert overdue(rows, poll_at()) == 2
     assert overdue([], poll_at()) == 0
+
+
+RELEASED = {"just ended": ({}, True), "sent long ago": ({"redriven_at": "11:50"}, True)}
+RELEASED |= {"sent a moment ago": ({"redriven_at": "11:59"}, False)}
+
+
+@pytest.mark.parametrize("case", RELEASED.values(), ids=RELEASED)
+def test_rows_that_waited_for_a_subscriber_are_due_at_once(case):
+    more, is_due = case
+    assert bool(touches([waiting(since="11:59", **more)], poll_at(), released=True)) == is_due
 
 
 # In polls

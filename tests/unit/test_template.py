@@ -289,7 +289,7 @@ def test_what_the_template_takes_the_functions_take(name: str, value: str) -> No
 
 # One request after another, each at its longest
 IN_A_POLL = [LIST_TASKS, *[USE_TABLE] * 5]  # open business, read, write, heartbeat, redrive
-IN_A_BATCH = [USE_TABLE, COUNT_SUBSCRIBERS, PUBLISH, USE_TABLE]  # read, ask, publish, mark
+IN_A_BATCH = [USE_TABLE, COUNT_SUBSCRIBERS, PUBLISH, PUBLISH, *[USE_TABLE] * 2]  # read, ask, publish twice, mark
 
 
 @pytest.mark.parametrize(("function", "steps"), [("RecorderFunction", IN_A_POLL), ("NotifierFunction", IN_A_BATCH)])
@@ -384,7 +384,7 @@ def test_only_a_row_that_awaits_notification_wakes_the_notifier(image: Any, wake
 
 
 def test_the_schedule_retries_has_its_own_role_and_a_dead_letter_queue() -> None:
-    schedule = event_properties("RecorderFunction", "Poll")
+    schedule = event_properties("RecorderFunction", "PollInGroup")
     assert schedule["ScheduleExpression"] == {"Ref": "PollSchedule"}
     assert schedule["RoleArn"] == arn("ScheduleRole")
     assert schedule["DeadLetterConfig"] == {"Arn": arn("DeadLetterQueue")}
@@ -392,6 +392,11 @@ def test_the_schedule_retries_has_its_own_role_and_a_dead_letter_queue() -> None
     assert 60 <= schedule["RetryPolicy"]["MaximumEventAgeInSeconds"] <= 3600
     assert schedule["OmitName"] is True
     assert schedule.get("State", "ENABLED") == "ENABLED"
+
+
+def test_a_stack_whose_schedule_has_no_group_can_be_updated() -> None:
+    """CloudFormation looks for a schedule in its new group, and fails: https://github.com/aws/aws-cdk/issues/34216"""
+    assert "Poll" not in properties("RecorderFunction")["Events"], "that was the schedule without a group"
 
 
 def test_a_poll_that_failed_for_good_is_kept() -> None:

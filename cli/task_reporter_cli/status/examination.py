@@ -19,8 +19,10 @@ from task_reporter_cli.status.findings import UNKNOWN, WRONG, Finding
 from task_reporter_cli.status.patience import retention_days, silent_after, untold_after
 
 Look = Callable[[], Finding | Iterable[Finding]]
-SCHEDULE, MAPPING = "RecorderFunctionPoll", "NotifierFunctionHistory"
+SCHEDULE, MAPPING = "RecorderFunctionPollInGroup", "NotifierFunctionHistory"
 """Logical ids that SAM gives to a function's events: the function's, then the event's."""
+OLDER_SCHEDULE = "RecorderFunctionPoll"
+"""The schedule of a stack that has no schedule group of its own."""
 SCHEDULE_GROUP, ALARM_TOPIC = "PollScheduleGroup", "AlarmTopic"
 """Logical ids. Older stacks have no schedule group of their own, and do not name the topic in an output."""
 ALARM = "AWS::CloudWatch::Alarm"
@@ -65,7 +67,8 @@ def looks_at(home: Home, now: datetime) -> dict[str, Look]:
 
 
 def _schedule(scheduler: Any, resources: Resources) -> Finding:
-    return parts.schedule(scheduler, resources.physical[SCHEDULE], resources.physical.get(SCHEDULE_GROUP))
+    name = resources.physical.get(OLDER_SCHEDULE) or resources.physical[SCHEDULE]
+    return parts.schedule(scheduler, name, resources.physical.get(SCHEDULE_GROUP))
 
 
 def _looks_at_history(home: Home, stack: Stack, sns: Any, now: datetime) -> dict[str, Look]:

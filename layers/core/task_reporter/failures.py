@@ -2,13 +2,13 @@
 
 import traceback
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.parsers import ResponseParserError
 
 from task_reporter.errors import TaskReporterError
 
 REQUEST_ERRORS = (BotoCoreError, ClientError, ResponseParserError)
-"""What a botocore client raises where a service refuses, does not answer, or answers what can't be parsed."""
+"""The errors of a botocore client: a service refuses, does not answer, or answers what can't be parsed."""
 
 FORESEEN = (TaskReporterError, *REQUEST_ERRORS)
 """These say themselves what went wrong. Any other error is a defect of this package."""
@@ -21,6 +21,11 @@ def describe(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     where = f" at {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
     return f"unexpected {type(error).__name__}{where}; please report it"
+
+
+def answer_is_missing(error: Exception) -> bool:
+    """Tell whether a request was sent and its answer never came whole, so that the service may have done it."""
+    return isinstance(error, HTTPClientError | ResponseParserError)
 
 
 def code_of(error: Exception) -> str:

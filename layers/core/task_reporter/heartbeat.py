@@ -20,7 +20,7 @@ MOST_FINGERPRINTS = 100
 """The heartbeat stays below 1 KB, the size of one write unit, however many tasks can't be kept."""
 
 WHILE_IT_LASTS = ("unkeepable", "unkeepable_logged", "unheard_since")
-"""Attributes that go when their reason is over."""
+"""Attributes that a heartbeat has only while their reason lasts."""
 
 
 def heartbeat_key(kind: str, scope: str) -> Key:
@@ -34,7 +34,7 @@ def beat(
     before: Row | None,
     poll: Poll,
     unkeepable: Sequence[str] = (),
-    nobody_listens: bool = False,
+    unheard: bool = False,
 ) -> Write | None:
     """The write after a good answer to ``kind``, which lists ``tasks``; ``before`` is the heartbeat so far.
 
@@ -46,7 +46,7 @@ def beat(
     ``blind_until``: the last gap in which a task could have come and gone unseen.
 
     While there are any: ``unkeepable`` counts the listed tasks that can't be kept, ``unkeepable_logged`` holds the
-    fingerprints of what was logged of them. While notices wait because ``nobody_listens``: ``unheard_since``.
+    fingerprints of what was logged of them. While notices wait for a subscriber (``unheard``): ``unheard_since``.
     """
     key, known, now = heartbeat_key(kind.name, poll.scope), list(tasks), stamp(poll.now)
     told: Row = {"polled_at": now, "listed": len(known)}
@@ -54,7 +54,7 @@ def beat(
     told |= {"listed_for_seconds": max(ages)} if ages else {}
     if unkeepable:
         told |= {"unkeepable": len(unkeepable), "unkeepable_logged": _logged(unkeepable)}
-    if nobody_listens:
+    if unheard:
         told["unheard_since"] = (before or {}).get("unheard_since", now)
     if before is None:
         return Insert({"scope": key.scope, "task_id": key.task_id, **told})
@@ -69,13 +69,20 @@ def beat(
 
 
 def not_logged_yet(unkeepable: Iterable[str], before: Row | None) -> list[str]:
-    """The sentences about tasks that can't be kept which no poll has logged; ``before`` is the heartbeat so far."""
+    """The sentences about tasks that can't be kept which no poll has logged; ``before`` is the heartbeat so far.
+
+    Of very many, only so many are ever logged as a heartbeat can remember; all are counted.
+    """
     logged = str((before or {}).get("unkeepable_logged", "")).split()
-    return [sentence for sentence in dict.fromkeys(unkeepable) if _fingerprint(sentence) not in logged]
+    return [sentence for sentence in _remembered(unkeepable) if _fingerprint(sentence) not in logged]
 
 
 def _logged(unkeepable: Iterable[str]) -> str:
-    return " ".join(list(dict.fromkeys(map(_fingerprint, unkeepable)))[:MOST_FINGERPRINTS])
+    return " ".join(map(_fingerprint, _remembered(unkeepable)))
+
+
+def _remembered(unkeepable: Iterable[str]) -> list[str]:
+    return sorted(set(unkeepable))[:MOST_FINGERPRINTS]
 
 
 def _fingerprint(sentence: str) -> str:

@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 from botocore.exceptions import ClientError
 
 from task_reporter.deadline import NO_DEADLINE, Deadline
-from task_reporter.errors import HistoryError, MalformedAnswerError, TaskReporterError
-from task_reporter.failures import FORESEEN, code_of
+from task_reporter.errors import HistoryError, MalformedAnswerError
+from task_reporter.failures import FORESEEN, answer_is_missing, code_of
 from task_reporter.patience import USE_TABLE
 from task_reporter.rows import Key, Row, from_item, key_of, to_key
 from task_reporter.writes import Insert, Write, action, is_done, put, update
@@ -203,10 +203,10 @@ def _met_itself(writes: Sequence[Write], error: Exception) -> bool:
 
 
 def _may_be_done(error: Exception) -> bool:
-    """Whether a request that failed for good may have been carried out all the same."""
+    """Tell whether a request that failed for good may have been carried out all the same."""
     if isinstance(error, ClientError):
         return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) >= SERVER_ERROR
-    return not isinstance(error, TaskReporterError)
+    return answer_is_missing(error)
 
 
 def _is_invalid(error: Exception) -> bool:

@@ -9,12 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
-from botocore.exceptions import ReadTimeoutError
-from botocore.parsers import ResponseParserError
-
 from task_reporter.deadline import NO_DEADLINE, Deadline
 from task_reporter.errors import HistoryError, IncompleteRowError, NotAnnouncedError
-from task_reporter.failures import FORESEEN, describe
+from task_reporter.failures import FORESEEN, answer_is_missing, describe
 from task_reporter.history import History
 from task_reporter.message import Notice
 from task_reporter.notices import compose
@@ -24,6 +21,9 @@ from task_reporter.single import plain_notice
 from task_reporter.times import now, stamp
 from task_reporter.topic import Topic
 from task_reporter.writes import Update
+
+MARK_SECONDS = 2 * USE_TABLE.longest
+"""Kept for the mark of a notice: one write, and one read where its answer is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,11 @@ class Policy:
 
 @dataclass(slots=True)
 class Announced:
-    """What became of some tasks.
+    """The result of announcing some tasks.
 
-    ``notices`` are those that SNS took. Of each task in ``failed`` nothing went out; the stream brings it again. Each
-    task in ``unmarked`` may have been told: SNS's answer or the mark is missing. Only redriving sends those again,
-    because a retry within seconds would repeat the notice and settle nothing. ``waiting`` are the tasks that wait for a
+    ``notices`` are those that SNS took. Each task in ``failed`` was refused or never sent; the stream brings it again.
+    Each task in ``unmarked`` may have been told: SNS's answer or the mark is missing. Only redriving sends those again,
+    because a retry by the stream would send many emails within minutes. ``waiting`` are the tasks that wait for a
     subscriber. ``problems`` are notices that could not be composed; those tasks were told in the plainest form.
     """
 
@@ -64,8 +64,8 @@ def announce(
     """Announce those of ``keys`` whose rows await notification, and mark each once SNS has taken its notice.
 
     ``must_wait`` tells whether SNS would drop the notices, because nobody has confirmed a subscription. It is asked
-    only where there is something to tell. A mark is tried however little time is left, because without it the notice is
-    repeated. Raises HistoryError, OutOfTimeError and botocore's errors where the rows can't be read.
+    only where there is something to tell. A mark is tried once however little time is left, because without it the
+    notice is repeated. Raises HistoryError, OutOfTimeError and botocore's errors where the rows can't be read.
     """
     rows = [row for row in history.read(keys, deadline).values() if row.get("awaiting") == AWAITING_NOTIFICATION]
     announced = Announced(
@@ -92,17 +92,15 @@ def _tell(
     announced: Announced,
 ) -> None:
     """Publish ``notice`` and mark its rows, or note in ``announced`` what kept that from happening."""
-    in_time = partial(deadline.check, "announcing", PUBLISH.longest + USE_TABLE.longest)
+    in_time = partial(deadline.check, "announcing", PUBLISH.longest + MARK_SECONDS)
     try:
         announced.notices.append(topic.publish(notice, in_time))
-    except (ReadTimeoutError, ResponseParserError) as error:
-        announced.unmarked |= _failures(notice.rows, error)
-        return
     except Exception as error:  # whatever it is, it must not cost the notices that follow
-        announced.failed |= _failures(notice.rows, error)
+        kept = announced.unmarked if answer_is_missing(error) else announced.failed
+        kept |= _failures(notice.rows, error)
         return
     try:
-        history.apply(_marks(notice.rows, policy, clock()))
+        history.apply(_marks(notice.rows, policy, clock()), deadline.after_first_try())
     except FORESEEN as error:
         announced.unmarked |= _failures(notice.rows, error)
 

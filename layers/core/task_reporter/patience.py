@@ -1,4 +1,4 @@
-"""How long each request may take, so that no function starts what it can't finish."""
+"""Time limits of each kind of request, so that no function starts what it cannot finish."""
 
 from typing import NamedTuple
 

@@ -27,12 +27,11 @@ def figures_of_endings(written: Iterable[Write], now: datetime) -> Iterator[Figu
 
 
 def figures_of_poll(polled: Polled, poll: Poll) -> Iterator[Figure]:
-    """What a poll tells of itself, and of what still waited to be told when it began.
+    """The figures of one poll, and of what still waited to be told when it began.
 
     ``GoodPolls`` is 1 where every kind was listed and recorded whole; ``OldestWaiting`` is how long the oldest of the
-    ``RowsWaiting`` has awaited its notification. ``RowsOverdue`` are those that wait in spite of redriving; none is
-    while they wait for a subscriber, nor at the first poll after that. ``ConfirmedSubscribers`` are left out where SNS
-    did not say.
+    ``RowsWaiting`` has awaited its notification. ``RowsOverdue`` are those that wait in spite of redriving; while they
+    wait for a subscriber none is. ``ConfirmedSubscribers`` are left out where SNS did not say.
     """
     yield Figure("GoodPolls", COUNT, int(polled.good == polled.kinds))
     yield Figure("TasksListed", COUNT, sum(len(recorded.tasks) for recorded in polled.done))
@@ -41,8 +40,7 @@ def figures_of_poll(polled: Polled, poll: Poll) -> Iterator[Figure]:
     waiting = polled.known.waiting
     yield Figure("RowsWaiting", COUNT, len(waiting))
     yield Figure("OldestWaiting", SECONDS, max(_ages(waiting, "awaiting_since", poll.now), default=0))
-    nobody_heard = polled.audience.must_wait or polled.somebody_came
-    yield Figure("RowsOverdue", COUNT, 0 if nobody_heard else overdue(waiting, poll))
+    yield Figure("RowsOverdue", COUNT, 0 if polled.still_waiting else overdue(waiting, poll))
     if polled.audience.confirmed is not None:
         yield Figure("ConfirmedSubscribers", COUNT, polled.audience.confirmed)
     if polled.blind_seconds:

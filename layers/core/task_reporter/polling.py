@@ -16,7 +16,7 @@ from task_reporter.kinds import Kind
 from task_reporter.known import Known, known_before
 from task_reporter.life import Poll
 from task_reporter.recorder import OnWritten, Recorded, record
-from task_reporter.redriving import touches
+from task_reporter.redriving import AT_A_TIME, due, touches
 from task_reporter.rows import Row
 from task_reporter.subscribers import Audience
 from task_reporter.writes import Update
@@ -30,7 +30,7 @@ class Polled:
 
     ``good`` are the kinds whose answer was well-formed and is recorded whole; ``redriven`` counts the rows that were
     sent to the notifier again; ``blind_seconds`` is the longest gap before this poll in which a task could have come
-    and gone unseen. ``audience`` is who listens; ``somebody_came`` says that nobody did when the last poll asked.
+    and gone unseen. ``audience`` holds the subscribers of the topic.
     """
 
     kinds: list[str]
@@ -43,13 +43,14 @@ class Polled:
     problems: list[str] = field(default_factory=list)
 
     @property
-    def somebody_came(self) -> bool:
-        """Whether notices waited for a subscriber until now, so that all of them are due.
+    def waited(self) -> bool:
+        """Tell whether a heartbeat says that notices waited for a subscriber before this poll."""
+        return any("unheard_since" in (recorded.heartbeat or {}) for recorded in self.done)
 
-        The heartbeat says so, and forgets it at the same good poll, so this is true once.
-        """
-        heartbeats = (recorded.heartbeat or {} for recorded in self.done if recorded.kind in self.good)
-        return not self.audience.must_wait and any("unheard_since" in heartbeat for heartbeat in heartbeats)
+    @property
+    def still_waiting(self) -> bool:
+        """Tell whether notices wait for a subscriber now. Where SNS does not say, it is as it was."""
+        return self.audience.must_wait or (self.audience.confirmed is None and self.waited)
 
     def attempt(self, what: str, work: Callable[[], Result]) -> Result | None:
         """What ``work`` comes to; where it fails, that is a problem, and None."""
@@ -101,15 +102,26 @@ def record_all(
         report(recorded)
         if not recorded.refused:
             polled.good.append(kind.name)
-            beaten = partial(_beat, kind, recorded, history, poll, deadline, audience().must_wait)
+            unheard = _is_unheard(recorded.heartbeat, audience(), known, poll)
+            beaten = partial(_beat, kind, recorded, history, poll, deadline, unheard)
             blind = polled.attempt(f"{kind.name} heartbeat", beaten)
             polled.blind_seconds = max(polled.blind_seconds, blind or 0)
     polled.known = known()
     polled.audience = audience()
-    if not polled.audience.must_wait:
-        due = partial(touches, polled.known.waiting, poll, all_due=polled.somebody_came)
-        polled.redriven = _redrive(polled, polled.attempt("redrive", due) or [], history, deadline)
+    if not polled.still_waiting:
+        again = partial(touches, polled.known.waiting, poll, released=polled.waited)
+        polled.redriven = _redrive(polled, polled.attempt("redrive", again) or [], history, deadline)
     return polled
+
+
+def _is_unheard(before: Row | None, audience: Audience, known: Callable[[], Known], poll: Poll) -> bool:
+    """Tell whether a heartbeat must say that notices wait for a subscriber; ``before`` is the heartbeat so far.
+
+    That lasts until somebody listens, and until one poll can send all that waited.
+    """
+    if audience.must_wait or "unheard_since" not in (before or {}):
+        return audience.must_wait
+    return audience.confirmed is None or len(due(known().waiting, poll, released=True)) > AT_A_TIME
 
 
 def _redrive(polled: Polled, again: Sequence[Update], history: History, deadline: Deadline) -> int:
@@ -121,13 +133,11 @@ def _redrive(polled: Polled, again: Sequence[Update], history: History, deadline
         return len(error.applied.written)
 
 
-def _beat(
-    kind: Kind, recorded: Recorded, history: History, poll: Poll, deadline: Deadline, nobody_listens: bool
-) -> int:
+def _beat(kind: Kind, recorded: Recorded, history: History, poll: Poll, deadline: Deadline, unheard: bool) -> int:
     """Keep that this poll went well; the seconds of the gap that it ended, if that was too long.
 
     Where another poll was quicker, that is kept already.
     """
-    write = beat(kind, recorded.tasks, recorded.heartbeat, poll, recorded.unkeepable, nobody_listens)
+    write = beat(kind, recorded.tasks, recorded.heartbeat, poll, recorded.unkeepable, unheard)
     done = history.apply([write] if write else [], deadline)
     return blind_seconds(recorded.heartbeat, poll) if done.written else 0

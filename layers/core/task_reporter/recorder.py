@@ -30,7 +30,7 @@ class Recorded:
     """What one poll of one kind did, and the ``heartbeat`` that was there before it.
 
     ``overtaken`` are the writes that somebody else was quicker with. ``unkeepable`` has a sentence for each listed
-    task that can't be a row. ``refused``: the history does not hold all that it could.
+    task that can't be a row. ``refused``: something that could be recorded was not.
     """
 
     kind: str
@@ -48,7 +48,7 @@ class Recorded:
         self.problems.append(f"{self.kind}: {why}")
 
     def decide(self, decisions: Iterable[tuple[Key, Callable[[], Write | None]]]) -> list[Write]:
-        """The writes that ``decisions`` come to. One that fails is a problem of its own row and of no other."""
+        """Make ``decisions`` and collect their writes. One that fails is a problem of its own row and of no other."""
         writes: list[Write | None] = []
         for key, decision in decisions:
             try:
@@ -68,7 +68,7 @@ class Recorded:
 
 
 def endings(written: Iterable[Write]) -> Iterator[tuple[Key, Row]]:
-    """What was ``written`` of tasks whose end it recorded: each one's key and attributes."""
+    """The key and the attributes of each task whose end was ``written``."""
     for write in written:
         change = write.row if isinstance(write, Insert) else write.set
         if "outcome" in change:
@@ -121,7 +121,7 @@ class _Recording:
     recorded: Recorded
 
     def apply(self, writes: Sequence[Write]) -> list[Write]:
-        """Do ``writes``; those that somebody was quicker with."""
+        """Apply ``writes``. Returns those whose condition failed, because another writer came first."""
         try:
             applied = self.history.apply(writes, self.deadline)
         except HistoryError as error:
@@ -133,11 +133,11 @@ class _Recording:
         return applied.overtaken
 
     def decide_anew(self, tasks: Mapping[Key, Row], rows: Mapping[Key, Row], overtaken: Sequence[Write]) -> None:
-        """Look again at the ended tasks whose writes were overtaken: who was quicker may have known less.
+        """Look again at the ended tasks whose writes were overtaken: the concurrent writer may have used older data.
 
-        Such a task may not be listed any more when the next poll asks. All others wait for it: what this poll was told
-        of a running task may be older than what stands there now. A row that did not change since it was read would
-        refuse the same write again.
+        Such a task may not be listed any more when the next poll asks. All other tasks wait for the next poll, because
+        this poll's answer about a running task may be older than the row is now. A row that did not change since it was
+        read would refuse the same write again.
         """
         for _ in range(ROUNDS):
             keys = [write.key for write in overtaken if _has_ended(self.kind, tasks.get(write.key))]

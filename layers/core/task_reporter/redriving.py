@@ -14,29 +14,34 @@ from task_reporter.writes import Update
 GRACE = timedelta(minutes=10)
 """What polls, streams and batches take on top."""
 
+ENOUGH_REDRIVES = 2
+"""After so many, a row that still waits is a sign that something is broken."""
+
 AT_A_TIME = 500
 """Rows that one poll touches: a topic that was gone for a week is not flooded at once."""
 
 
-def touches(waiting: Iterable[Row], poll: Poll, all_due: bool = False) -> list[Update]:
+def touches(waiting: Iterable[Row], poll: Poll, released: bool = False) -> list[Update]:
     """The writes that send those of ``waiting`` again whose time has come, the oldest first.
 
-    ``all_due``: the time of all has come, because somebody listens again. Each is made only while the row still waits,
-    and nobody else has sent it meanwhile.
+    ``released``: they waited for a subscriber, and there is one now, so they have waited long enough. Each write is
+    made only while the row still waits, and nobody else has sent it meanwhile.
     """
-    due = (row for row in waiting if all_due or _is_due(row, poll))
-    oldest_first = sorted(due, key=lambda row: str(row.get("awaiting_since", "")))
+    oldest_first = sorted(due(waiting, poll, released), key=lambda row: str(row.get("awaiting_since", "")))
     return [_touch(row, poll.now) for row in oldest_first[:AT_A_TIME]]
 
 
+def due(waiting: Iterable[Row], poll: Poll, released: bool) -> list[Row]:
+    """List those of ``waiting`` that have waited, and were last sent, long enough ago."""
+    names = ("redriven_at",) if released else ("awaiting_since", "redriven_at")
+    return [row for row in waiting if all(_is_over(row.get(name), poll.now, poll.redrive_after) for name in names)]
+
+
 def overdue(waiting: Iterable[Row], poll: Poll) -> int:
-    """How many of ``waiting`` wait although they should have been sent twice by now."""
+    """Count those of ``waiting`` that wait in spite of two redrives, and for longer than these take."""
     patience = 2 * poll.redrive_after + GRACE
-    return sum(_is_over(row.get("awaiting_since"), poll.now, patience) for row in waiting)
-
-
-def _is_due(row: Row, poll: Poll) -> bool:
-    return all(_is_over(row.get(name), poll.now, poll.redrive_after) for name in ("awaiting_since", "redriven_at"))
+    late = (row for row in waiting if _is_over(row.get("awaiting_since"), poll.now, patience))
+    return sum(redrives_of(row) >= ENOUGH_REDRIVES for row in late)
 
 
 def _is_over(since: object, now: datetime, patience: timedelta) -> bool:

@@ -36,7 +36,7 @@ def must_wait(found: Subscribers, email_subscription: bool) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """What a function knows of the topic's subscribers.
+    """The subscribers of the topic, as far as a function knows them.
 
     ``confirmed`` is None where SNS did not answer, and ``problem`` says why. Notices do not wait then, nor where the
     topic is gone: publishing tells what is wrong.
