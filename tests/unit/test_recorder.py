@@ -17,6 +17,7 @@ from task_reporter.kinds import BUNDLE, COMPLETE, FAILED, Kind
 from task_reporter.life import Poll
 from task_reporter.polling import record_all
 from task_reporter.recorder import ROUNDS, Recorded, record
+from task_reporter.redriving import AT_A_TIME
 from task_reporter.rows import POLL_PREFIX, Key, key_of
 from task_reporter.subscribers import Audience
 from tests.canned_ec2 import Answer, canned_ec2, no_pauses, told
@@ -583,6 +584,29 @@ def test_while_nobody_listens_no_redrive_is_used_up_and_at_the_first_who_does_al
     assert "unheard_since" not in heartbeat(table)
     assert table.rows[key_of(WAITS)]["redrives"] == 1
     assert poll_heard_by(history, SOMEBODY, 36).redriven == 0
+
+
+def test_where_sns_is_silent_rows_wait_on_if_they_did_before(table, history):
+    table.rows[key_of(WAITS)] = dict(WAITS)
+    poll_heard_by(history, NOBODY, 0)
+    assert poll_heard_by(history, Audience(), 30).redriven == 0
+    assert heartbeat(table)["unheard_since"] == "2026-11-23T12:40:00.000Z"
+    assert poll_heard_by(history, SOMEBODY, 31).redriven == 1
+    assert "unheard_since" not in heartbeat(table)
+
+
+def test_all_that_waited_is_sent_though_one_poll_can_not_send_all(table, history):
+    """RedriveAfterMinutes may be a week."""
+    rows = [{**WAITS, "task_id": f"bun-{number}"} for number in range(AT_A_TIME + 1)]
+    table.rows |= {key_of(row): row for row in rows}
+    poll_heard_by(history, NOBODY, 0)
+    sent = []
+    for minutes in (1, 2, 3):
+        with canned_ec2(told("empty")) as ec2:
+            later = Poll(SCOPE, NOW + timedelta(minutes=minutes), redrive_after=timedelta(days=6))
+            sent.append(record_all([BUNDLE], ec2.client(), history, later, audience=lambda: SOMEBODY).redriven)
+    assert sent == [AT_A_TIME, 1, 0]
+    assert "unheard_since" not in heartbeat(table)
 
 
 # Time
