@@ -1,6 +1,5 @@
 """A whole AWS on loopback: ministack, its EC2 replaced by an endpoint of ours."""
 
-import os
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from botocore.session import Session
 
 from local.environments import ROOT, program
 from local.mail import Inbox
+from local.own_environment import own_environment
 from local.processes import StepFailed, free_port, running
 
 REGION = "eu-west-1"
@@ -63,22 +63,12 @@ def local_cloud(folder: Path, ec2: str, port: int | None = None) -> Iterator[Clo
     cloud = Cloud(f"http://127.0.0.1:{port}", ec2, folder, Inbox(folder / "mail"))
     log, temporary = folder / "aws.log", folder / "tmp"
     temporary.mkdir(exist_ok=True)
-    environment = outside() | cloud.environment | _settings(port, temporary)
+    environment = own_environment() | cloud.environment | _settings(port, temporary)
     launcher = str(ROOT / "local" / "ministack_with_mail.py")
     command = [program("aws", "python"), launcher, str(cloud.inbox.folder)]
     with running(command, environment, folder, log) as child:
         _until_healthy(cloud.endpoint, lambda: child.poll() is None, log)
         yield cloud
-
-
-def outside() -> dict[str, str]:
-    """The environment that we stand in, without anything that points at a real AWS account or a Python of our own.
-
-    A proxy that leads to the package registries does not lead back to this machine.
-    """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON", "VIRTUAL_ENV"))}
-    direct = ",".join(filter(None, [kept.get("NO_PROXY", kept.get("no_proxy")), "127.0.0.1", "localhost"]))
-    return kept | {"NO_PROXY": direct, "no_proxy": direct}
 
 
 def _settings(port: int, temporary: Path) -> dict[str, str]:
@@ -93,9 +83,6 @@ def _settings(port: int, temporary: Path) -> dict[str, str]:
         "TMPDIR": str(temporary),
         "STATE_DIR": str(temporary),
         "PYTHONUNBUFFERED": "1",
-        # Another AWS configuration on this machine must not leak into the functions.
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }
 
 

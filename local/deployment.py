@@ -1,19 +1,17 @@
 """The unchanged template, built and deployed by the SAM CLI as a user would."""
 
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.cloud import Cloud, outside
-from local.environments import ROOT, program
+from local.cloud import Cloud
+from local.environments import ROOT
+from local.own_environment import own_environment
 from local.processes import run
+from local.sam import RUNTIME, parameter_file, sam_build, sam_deploy, sam_variables
 from task_reporter.rows import POLL_PREFIX
-
-RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
-"""The Lambda runtime that is this interpreter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +42,9 @@ class Deployment:
 
 def build(folder: Path, runtime: str = RUNTIME, template: Path = ROOT / "template.yaml") -> Path:
     """`sam build` of ``template``; the built one. Raises StepFailed."""
-    environment = outside() | _tools(folder) | {"PYTHON_RUNTIME": runtime}
     built = folder / "build"
-    command = [
-        program("sam", "sam"),
-        "build",
-        "--template-file",
-        str(template),
-        "--build-dir",
-        str(built),
-    ]
-    run("sam build", command, environment, ROOT, folder / "build.log")
+    command = sam_build("--template-file", str(template), "--build-dir", str(built))
+    run("sam build", command, own_environment() | _tools(folder, runtime), ROOT, folder / "build.log")
     return built / "template.yaml"
 
 
@@ -66,12 +56,12 @@ def deploy(
     runtime: str = RUNTIME,
 ) -> Deployment:
     """`sam deploy` of a built template, new or over an older one. Raises StepFailed."""
-    values = {"PythonRuntime": runtime, **parameters}
-    command = [program("sam", "sam"), "deploy", "--config-file", str(ROOT / "samconfig.toml")]
-    command += ["--template-file", str(template), "--stack-name", stack, "--region", cloud.environment["AWS_REGION"]]
-    command += ["--parameter-overrides", *(f"{name}={json.dumps(value)}" for name, value in values.items())]
-    environment = outside() | _tools(cloud.folder) | cloud.environment
-    run("sam deploy", command, environment, ROOT, cloud.folder / f"deploy-{stack}.log")
+    folder = cloud.folder / f"deploy-{stack}"
+    folder.mkdir(exist_ok=True)
+    values = parameter_file(folder, parameters, runtime)
+    command = sam_deploy(stack, cloud.environment["AWS_REGION"], values, "--template-file", str(template))
+    environment = own_environment() | _tools(cloud.folder, runtime) | cloud.environment
+    run("sam deploy", command, environment, ROOT, folder / "sam.log")
     return Deployment(cloud, stack, outputs(cloud, stack))
 
 
@@ -81,13 +71,13 @@ def outputs(cloud: Cloud, stack: str) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
 
 
-def _tools(folder: Path) -> dict[str, str]:
-    """What the SAM CLI is told; its temporary files, which it does not remove, go with ``folder``."""
+def _tools(folder: Path, runtime: str) -> dict[str, str]:
+    """What the SAM CLI is told; the files that it writes and does not remove go with ``folder``."""
     temporary = folder / "tmp"
     temporary.mkdir(exist_ok=True)
-    return {
-        "PYTHON": program("project", "python"),
+    return sam_variables(runtime) | {
         "SAM_CLI_TELEMETRY": "0",
         "SAM_CLI_POLL_DELAY": "0.3",
+        "__SAM_CLI_APP_DIR": str(temporary),
         "TMPDIR": str(temporary),
     }

@@ -7,14 +7,33 @@ own botocore. An environment that is up to date costs nothing. Standard library 
 from __future__ import annotations  # so that an interpreter too old can still say so
 
 import hashlib
-import os
+import re
 import subprocess  # nosec B404 # it runs installers
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SUPPORTED = ((3, 11), (3, 12), (3, 13))
+sys.path.append(str(ROOT / "layers" / "core"))
+
+from local.own_environment import own_environment  # noqa: E402
+from pip_settings import pip_environment, sources  # noqa: E402
+
+SUPPORTED = ((3, 11), (3, 12), (3, 13), (3, 14))
+SUPPORTED_TEXT = "Python 3.11, 3.12, 3.13 or 3.14"
+UV_SOURCES = re.compile(
+    r"UV_((DEFAULT_|EXTRA_)?INDEX(_URL)?|INDEX_\w+_(USERNAME|PASSWORD)|FIND_LINKS|INSECURE_HOST|KEYRING_PROVIDER"
+    r"|NATIVE_TLS|SYSTEM_CERTS|HTTP_\w+|OFFLINE|CACHE_DIR|NO_CACHE|LINK_MODE|CONCURRENT_\w+)"
+)
+"""Variables that tell uv where packages come from, how to get there, and where to keep them."""
+UV_NAMES = {
+    "index-url": "UV_DEFAULT_INDEX",
+    "extra-index-url": "UV_INDEX",
+    "trusted-host": "UV_INSECURE_HOST",
+    "cert": "SSL_CERT_FILE",
+    "proxy": "ALL_PROXY",
+}
+"""uv's variables for settings of pip: uv does not read pip's configuration."""
 NAMES = ("project", "sam", "aws", "check", "bench", "bench-cli", "bench-lambda")
 
 
@@ -42,6 +61,9 @@ def main(names: list[str]) -> int:
     except EnvironmentProblem as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1
+    except subprocess.CalledProcessError as problem:
+        print(f"error: pip can't read its configuration: {problem.stderr.strip()}", file=sys.stderr)
+        return 1
     return 0
 
 
@@ -49,14 +71,23 @@ def make(names: list[str], python: str = sys.executable) -> None:
     """Make those of ``names`` that are not up to date, side by side. Raises EnvironmentProblem."""
     if sys.version_info[:2] not in SUPPORTED:
         found = ".".join(map(str, sys.version_info[:2]))
-        raise EnvironmentProblem(f"Python 3.11, 3.12 or 3.13 is needed, this is {found}; say make PYTHON=python3.13 …")
+        raise EnvironmentProblem(f"{SUPPORTED_TEXT} is needed, this is {found}; say make PYTHON=python3.13 …")
     wanted = [name for name in names if not _is_ready(name)]
     if not wanted:
         return
     print(f"Installing {', '.join(wanted)} (once; kept in .venv*)", flush=True)
-    installer = _installer(python)
+    uv = _installer(python)
     with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda name: _make(name, python, installer), wanted))
+        list(pool.map(lambda name: _make(name, python, uv), wanted))
+
+
+def make_further(home: Path, python: str) -> str:
+    """Make the project's environment once more, in ``home`` and for another interpreter; return its Python.
+
+    The command line is not installed in it. Raises EnvironmentProblem.
+    """
+    _fill(home, python, _installer(sys.executable), [_pins("project")])
+    return str(home / "bin" / "python")
 
 
 def _is_ready(name: str) -> bool:
@@ -72,47 +103,67 @@ def _fingerprint(name: str) -> str:
 
 
 def _installer(python: str) -> Path:
-    """uv, in a small environment of its own: it installs in seconds what takes pip a minute."""
+    """Return uv, in a small environment of its own: it installs in seconds what takes pip a minute."""
     home = ROOT / ".venv-uv"
     uv = home / "bin" / "uv"
     if not uv.is_file():
         _venv(home, python)
-        pip = [str(home / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
-        _run([*pip, "--requirement", str(ROOT / "requirements" / "uv.txt")], "installing uv")
+        _pip_install(home, _pins("uv"))
     return uv
 
 
 def _make(name: str, python: str, uv: Path) -> None:
-    home = folder(name)
+    """Make the environment ``name``: its pins, and in the project's the command line, as its code stands."""
+    ours = ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
+    _fill(folder(name), python, uv, [_pins(name), *([ours] if name == "project" else [])])
+    (folder(name) / ".ready").write_text(_fingerprint(name))
+
+
+def _fill(home: Path, python: str, uv: Path, installations: list[list[str]]) -> None:
+    """Make an environment in ``home`` with each of ``installations``, which are arguments of pip and of uv."""
+    inside = str(home / "bin" / "python")
+    environment = _uv_environment(uv)
     try:
-        _run([str(uv), "venv", "--quiet", "--clear", "--python", python, str(home)], f"making {name}")
-        _install(name, [str(uv), "pip", "install", "--compile-bytecode", "--python", program(name, "python")])
+        _run([str(uv), "venv", "--quiet", "--clear", "--python", python, str(home)], environment)
+        for arguments in installations:
+            install = ["pip", "install", "--compile-bytecode", "--python", inside, "--quiet", *arguments]
+            _run([str(uv), *install], environment)
     except EnvironmentProblem:
-        # uv does not read pip's configuration, which may name the one registry that a company's machines may reach.
+        # pip gets packages in ways that uv does not know, and says better what hinders it.
         _venv(home, python)
-        _install(name, [program(name, "pip"), "install"])
-    (home / ".ready").write_text(_fingerprint(name))
+        for arguments in installations:
+            _pip_install(home, arguments)
 
 
-def _install(name: str, install: list[str]) -> None:
-    """The pins, and in the project's environment the project itself, as its code stands: the command line."""
-    pins = str(ROOT / "requirements" / f"{name}.txt")
-    _run([*install, "--quiet", "--requirement", pins], f"installing {name}")
-    if name == "project":
-        ours = ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
-        _run([*install, "--quiet", *ours], "installing the command line")
+def _uv_environment(uv: Path) -> dict[str, str]:
+    """Return an environment in which uv gets packages from where pip gets them, and reads no configuration."""
+    settings = sources(str(uv.with_name("python")))
+    kept = {name: value for name, value in own_environment().items() if not name.startswith(("UV_", "PIP_"))}
+    of_uv = {name: value for name, value in own_environment().items() if UV_SOURCES.fullmatch(name)}
+    of_pip = {UV_NAMES[name]: " ".join(value.split()) for name, value in settings.items() if name in UV_NAMES}
+    return of_pip | kept | of_uv | {"UV_NO_CONFIG": "1"}
+
+
+def _pins(name: str) -> list[str]:
+    return ["--requirement", str(ROOT / "requirements" / f"{name}.txt")]
 
 
 def _venv(home: Path, python: str) -> None:
     hint = "is the package python3-venv installed?"
-    _run([python, "-m", "venv", "--clear", str(home)], "making an environment", hint)
+    _run([python, "-m", "venv", "--clear", str(home)], own_environment(), hint)
 
 
-def _run(command: list[str], doing: str, hint: str = "") -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": ""})  # nosec B603 # no shell, arguments of our own
+def _pip_install(home: Path, arguments: list[str]) -> None:
+    inside = str(home / "bin" / "python")
+    _run([inside, "-m", "pip", "install", "--quiet", *arguments], pip_environment(inside))
+
+
+def _run(command: list[str], environment: dict[str, str], hint: str = "") -> None:
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # nosec B603 # no shell, arguments of our own
     if done.returncode:
-        said = (done.stderr or done.stdout).strip()[-2000:]
-        raise EnvironmentProblem(f"{doing} failed with exit status {done.returncode}: {said} {hint}".rstrip())
+        words = (done.stderr or done.stdout).strip()[-2000:]
+        doing = " ".join(command)
+        raise EnvironmentProblem(f"`{doing}` failed with exit status {done.returncode}: {words} {hint}".rstrip())
 
 
 if __name__ == "__main__":

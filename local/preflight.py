@@ -1,18 +1,12 @@
 """Clears the way for a deployment: a stack whose first deployment failed can only be deleted.
 
-python -m local.preflight --stack ec2-task-reporter
-
 Each first deployment that fails leaves a table, empty and protected, because the history outlives its stack.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
 """
 
-import argparse
 import sys
 from collections.abc import Callable
 from typing import Any
-
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.session import Session
 
 from local.stacks import DeploymentProblem, delete_stack, require_settled, shell, tables_of
 from task_reporter_cli.stack import find_stack
@@ -23,20 +17,6 @@ REASONS = {
     "DELETE_FAILED": "its deletion failed",
 }
 """Statuses of a stack that can only be deleted, and what led to them."""
-
-
-def main() -> int:
-    """Make sure that the stack that the command line names can be deployed; 0 where it can."""
-    parser = argparse.ArgumentParser(prog="python -m local.preflight", description=__doc__.splitlines()[0])
-    parser.add_argument("--stack", default="ec2-task-reporter", help="name of the stack (ec2-task-reporter)")
-    asked = parser.parse_args()
-    session = Session()
-    try:
-        clear_the_way(session.create_client("cloudformation"), session.create_client("dynamodb"), asked.stack, confirm)
-    except (DeploymentProblem, BotoCoreError, ClientError) as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return 1
-    return 0
 
 
 def clear_the_way(cloudformation: Any, dynamodb: Any, name: str, agrees: Callable[[str], bool]) -> None:
@@ -93,7 +73,3 @@ def confirm(question: str) -> bool:
         return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
     except EOFError:
         return False
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,22 +1,16 @@
 """Lets a new stack take over a history table that an old stack or a restored backup left.
 
-python -m local.takeover --table ec2-task-reporter-HistoryTable-ABC --stack ec2-task-reporter
-
 CloudFormation imports the table into a new stack that holds nothing else; `make deploy` then adds the rest. Rows that
 were told stay told: what is announced is decided by the row, and the row stays.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-new-stack.html
 """
 
-import argparse
 import json
-import shlex
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
-from botocore.session import Session
 
 from local.history_table import actual, expected, refusals
 from local.stacks import (
@@ -41,34 +35,12 @@ UNUSABLE = (
 """Statuses of a stack that an import or a first deployment left behind without success."""
 
 
-def main() -> int:
-    """Take over the table that the command line names; 0 where the stack has it."""
-    parser = argparse.ArgumentParser(prog="python -m local.takeover", description=__doc__.splitlines()[0])
-    parser.add_argument("--table", required=True, help="name of the table that stayed")
-    parser.add_argument("--stack", default="ec2-task-reporter", help="name of the new stack (ec2-task-reporter)")
-    parser.add_argument("--parameters", default="", help="as for the deployment, such as 'KmsKeyArn=…'")
-    asked = parser.parse_args()
-    if not asked.table:
-        parser.error("which table? make takeover TABLE=name; `aws dynamodb list-tables` lists them")
-    parameters = dict(pair.split("=", 1) for pair in shlex.split(asked.parameters) if "=" in pair)
-    session = Session()
-    try:
-        cloudformation, dynamodb = session.create_client("cloudformation"), session.create_client("dynamodb")
-        take_over(cloudformation, dynamodb, asked.table, asked.stack, parameters)
-    except (DeploymentProblem, BotoCoreError, ClientError) as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return 1
-    return 0
-
-
 def take_over(cloudformation: Any, dynamodb: Any, table: str, stack: str, parameters: Mapping[str, str]) -> None:
     """Compare ``table`` with the template, import it into ``stack``, and repair what differs.
 
     Everything that can be refused is refused before anything is changed. Raises DeploymentProblem, botocore's errors.
     """
     template = load()
-    if unknown := sorted(parameters.keys() - template["Parameters"].keys()):
-        raise DeploymentProblem(f"the template has no parameter {', '.join(unknown)}; say PARAMETERS='Name=value …'")
     wanted, found = expected(template, parameters), actual(dynamodb, table)
     if reasons := refusals(table, wanted, found):
         raise DeploymentProblem("\n".join(reasons))
@@ -172,7 +144,3 @@ def table_only(template: Mapping[str, Any]) -> dict[str, Any]:
     kept = {section: template[section] for section in ("AWSTemplateFormatVersion", "Parameters", "Conditions")}
     resource = {key: value for key, value in template["Resources"][TABLE].items() if key != "Metadata"}
     return kept | {"Resources": {TABLE: resource}}
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -11,11 +11,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from local.environments import ROOT, SUPPORTED, folder
+from local.environments import ROOT, SUPPORTED, EnvironmentProblem, make_further
 from tests import browser
 
 OWN = sys.version_info[:2]
-UV = folder("uv") / "bin" / "uv"
 NO_QUESTIONS = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
 CAPTURED = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
 NOT_OF_THE_PACKAGE = ("test_local_ec2*", "test_stream_mapping_model*", "test_layer*", "test_template*")
@@ -65,7 +64,7 @@ def begun() -> Iterator[tuple[tuple[int, int], "subprocess.Popen[bytes]"]]:
     for version, python in found().items():
         try:
             yield version, start(version, python)
-        except (OSError, subprocess.CalledProcessError) as problem:
+        except (OSError, subprocess.CalledProcessError, EnvironmentProblem) as problem:
             print(f"{name(version)} is here, but no environment can be made for it: {problem}")
 
 
@@ -91,11 +90,7 @@ def runs(python: str, version: tuple[int, int]) -> bool:
 
 def start(version: tuple[int, int], python: str) -> "subprocess.Popen[bytes]":
     """Begin the unit tests on ``python``, in an environment of its own with the project's pins."""
-    home = ROOT / f".venv-{version[0]}.{version[1]}"
-    inside = str(home / "bin" / "python")
-    subprocess.run([str(UV), "venv", "--quiet", "--clear", "--python", python, str(home)], check=True)
-    pins = str(ROOT / "requirements" / "project.txt")
-    subprocess.run([str(UV), "pip", "install", "--quiet", "--python", inside, "--requirement", pins], check=True)
+    inside = make_further(ROOT / f".venv-{version[0]}.{version[1]}", python)
     options = ["-q", "-p", "no:cacheprovider", "--hypothesis-profile", "further"]
     elsewhere = [f"--ignore-glob=*/{tests}" for tests in NOT_OF_THE_PACKAGE]
     return pytest(inside, ["tests/unit", *options, *elsewhere], **CAPTURED)

@@ -17,6 +17,7 @@ import botocore.session
 import pytest
 from botocore.loaders import create_loader
 
+from local.own_environment import NO_ACCOUNT
 from task_reporter_cli.main import main
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,27 +50,15 @@ def run(*arguments: str) -> Said:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment of a program of its own: this one's, without any AWS of somebody's."""
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TASK_REPORTER", "PYTHON"))
-    }
-    return kept | nowhere() | {"PYTHONPATH": os.pathsep.join(map(str, (ROOT / "layers/core", ROOT / "cli")))} | more
-
-
-def nowhere() -> dict[str, str]:
-    """No account, and nobody to ask for one."""
-    return {
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
+    """The environment of a program of its own: this one's, which leads to nobody's AWS account."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ROOT / "layers/core", ROOT / "cli"))), **more}
 
 
 def somewhere(**endpoints: str) -> dict[str, str]:
     """Credentials, a region, and services at ``endpoints``; every other service is where nobody listens."""
     at = {f"AWS_ENDPOINT_URL_{service.upper()}": url for service, url in endpoints.items()}
     keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    return nowhere() | keys | {"AWS_REGION": REGION, "AWS_ENDPOINT_URL": "http://127.0.0.1:9", **at}
+    return NO_ACCOUNT | keys | {"AWS_REGION": REGION, "AWS_ENDPOINT_URL": "http://127.0.0.1:9", **at}
 
 
 def program(*arguments: str) -> list[str]:

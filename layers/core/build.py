@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from cut import cut_data
+from pip_settings import pip_environment
 from task_reporter.kinds import KINDS
 
 HERE = Path(__file__).resolve().parent
@@ -55,9 +56,10 @@ def main() -> None:
 
 def install(target: Path) -> None:
     """The pinned dependencies, each checked against its hash, and the package."""
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile"]
     options = ["--no-deps", "--require-hashes", "--requirement", str(HERE / "requirements.txt")]
-    subprocess.run([*pip, *options, "--target", str(target)], check=True)  # nosec B603 # no shell, arguments of our own
+    command = [*pip, *options, "--target", str(target)]
+    subprocess.run(command, env=pip_environment(sys.executable), check=True)  # nosec B603 # no shell, arguments of our own
     shutil.copytree(HERE / PACKAGE, target / PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
 
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 
-from local.cloud import outside
 from local.environments import ROOT
+from local.own_environment import own_environment
 from local.screen import Screen
 from local.stage import play
 from tests.bench.bench import Bench
@@ -70,7 +70,7 @@ def _measured(asked: argparse.Namespace, screen: Screen, told: dict[str, str]) -
 
 def _only_this_machine() -> None:
     """From here on nothing points at an AWS account of somebody's, nor leads to this machine by a proxy."""
-    ours = outside() | {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    ours = own_environment() | {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
     os.environ.clear()
     os.environ.update(ours)
 

@@ -8,7 +8,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from local.cloud import Cloud, local_cloud, outside
+from local.cloud import Cloud, local_cloud
+from local.own_environment import own_environment
 from task_reporter.rows import to_attribute
 from tests.bench.bench import Bench
 from tests.bench.ec2_lists import known
@@ -33,7 +34,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
     with canned_ec2(told("complete")) as ec2, local_cloud(bench.folder, ec2.url) as cloud:
         topic = cloud.client("sns").create_topic(Name="bench")["TopicArn"]
         table = make_table(Engine(LOCAL_AWS, cloud.endpoint).client()).name
-        shell = Shell(outside() | cloud.environment | variables(table, topic), bench.folder)
+        shell = Shell(own_environment() | cloud.environment | variables(table, topic), bench.folder)
         with bench.screen.step("cold starts", f"{bench.pairs} pairs of each function"):
             yield from _starts("recorder", _polls(bench), (ours, theirs), shell, bench.pairs)
             yield from _starts("notifier", _batches(bench, cloud, shell), (ours, theirs), shell, bench.pairs)

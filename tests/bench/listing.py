@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from local.cloud import outside
 from local.environments import program
+from local.own_environment import own_environment
 from local.processes import StepFailed
 from tests.bench.bench import Bench
 from tests.bench.engine import surroundings
@@ -58,7 +58,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
     running = bench.place.engine
     with bench.screen.step("table", f"{bench.rows:,} rows in {running.name}"):
         table = bench.place.history(bench.rows)
-    sides = Sides(Shell(outside() | surroundings(running), bench.folder), table)
+    sides = Sides(Shell(own_environment() | surroundings(running), bench.folder), table)
     _tell_versions(bench, sides.shell)
     with bench.screen.step("list", f"{bench.pairs} pairs each"):
         _must_agree(sides)

@@ -11,7 +11,8 @@ from ssl import PROTOCOL_TLS_SERVER, SSLContext
 import trustme
 from botocore.httpsession import DEFAULT_CA_BUNDLE
 
-from local.cloud import local_cloud, outside
+from local.cloud import local_cloud
+from local.own_environment import own_environment
 from tests.bench.engine import NO_EC2, engine, filled, surroundings
 from tests.bench.lag import LAG, lagging
 from tests.bench.programs import Shell
@@ -56,7 +57,7 @@ class Place:
 
     @property
     def _surroundings(self) -> Mapping[str, str]:
-        return outside() | surroundings(self.engine)
+        return own_environment() | surroundings(self.engine)
 
 
 def _encryption(folder: Path) -> tuple[SSLContext, Mapping[str, str]]:

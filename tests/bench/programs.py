@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.cloud import outside
 from local.environments import ROOT, folder, program
+from local.own_environment import own_environment
 from local.processes import StepFailed, run
 
 CHILD = Path(__file__).with_name("child.py")
@@ -70,7 +70,7 @@ def _copy(source: Path, target: Path) -> None:
 
 def _pip(scratch: Path, *arguments: str) -> None:
     pip = [program("project", "python"), "-m", "pip", *arguments]
-    run(f"pip {arguments[0]}", pip, outside(), scratch, scratch / "pip.log")
+    run(f"pip {arguments[0]}", pip, own_environment(), scratch, scratch / "pip.log")
 
 
 def _must_be_compiled(environment: str) -> None:

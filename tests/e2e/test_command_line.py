@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from local.cloud import outside
 from local.deployment import Deployment
 from local.environments import ROOT, program
+from local.own_environment import own_environment
 from tests.e2e.conftest import StagedEc2, eventually
 from tests.e2e.test_pipeline import failure, poll, row_of, task, told_row
 
@@ -21,7 +21,7 @@ TASK_REPORTER = Path(sys.executable).with_name("task-reporter")
 
 def run(deployment: Deployment, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """The program, run on the deployed stack."""
-    environment = outside() | deployment.cloud.environment | {"TASK_REPORTER_STACK": deployment.stack}
+    environment = own_environment() | deployment.cloud.environment | {"TASK_REPORTER_STACK": deployment.stack}
     command = [str(TASK_REPORTER), *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
@@ -155,7 +155,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_it_is_whole_when_it_is_installed(installed: Path, fresh: Deployment, tmp_path: Path) -> None:
-    environment = outside() | fresh.cloud.environment
+    environment = own_environment() | fresh.cloud.environment
     done = subprocess.run(
         [str(installed), "report", "--stack", fresh.stack, "--out", "page.html"],
         env=environment,

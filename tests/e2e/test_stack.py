@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from local import preflight, takeover
-from local.cloud import Cloud, outside
+from local.cloud import Cloud
 from local.deployment import Deployment, deploy
 from local.environments import ROOT, program
+from local.own_environment import own_environment
 from local.processes import StepFailed
 from local.stacks import DeploymentProblem, delete_stack
 from local.template import load
@@ -133,7 +134,7 @@ def leave_an_unfinished_import(cloud: Cloud, table: str, stack: str) -> None:
 def run_local(cloud: Cloud, module: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Run a program of ``local`` as the Makefile does, without a terminal."""
     command = [program("project", "python"), "-m", f"local.{module}", *arguments]
-    environment = outside() | cloud.environment
+    environment = own_environment() | cloud.environment
     return subprocess.run(
         command, env=environment, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )

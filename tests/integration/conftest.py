@@ -1,6 +1,5 @@
 """The engines, started once for all tests and gone afterwards; a fresh table for each test."""
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,18 +8,6 @@ import pytest
 from local.cloud import Cloud, local_cloud
 from tests.integration.dynamodb_local import UnavailableError, dynamodb_local
 from tests.integration.engines import DYNAMODB_LOCAL, ENGINES, LOCAL_AWS, Engine, Table, make_table
-
-
-@pytest.fixture(scope="session", autouse=True)
-def no_other_aws() -> Iterator[None]:
-    """Nothing that points at an AWS account of somebody's reaches a test."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            patch.delenv(name)
-        patch.setenv("AWS_CONFIG_FILE", os.devnull)
-        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
-        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        yield
 
 
 @pytest.fixture(scope="session")

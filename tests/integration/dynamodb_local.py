@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from local.cloud import outside
 from local.environments import ROOT
+from local.own_environment import own_environment
 from local.processes import StepFailed, free_port, run, running
 
 HERE = Path(__file__).resolve().parent / "dynamodb-local"
@@ -38,7 +38,7 @@ def dynamodb_local(folder: Path, java_options: Sequence[str] = QUICK, wrapper: S
     places = [f"-Djava.io.tmpdir={folder}", f"-Djava.library.path={libraries}", "-cp", f"{libraries}/*"]
     java = ["java", *java_options, *places, str(HERE / "Loopback.java")]
     options = ["-inMemory", "-disableTelemetry", "-port", str(port)]
-    with running([*wrapper, *java, *options], outside() | {"DDB_LOCAL_TELEMETRY": "0"}, folder, log) as child:
+    with running([*wrapper, *java, *options], own_environment() | {"DDB_LOCAL_TELEMETRY": "0"}, folder, log) as child:
         for _ in range(START_PATIENCE * 20):
             if answers(f"http://127.0.0.1:{port}"):
                 break
@@ -62,7 +62,7 @@ def fetched(folder: Path) -> Path:
     unfinished = Path(tempfile.mkdtemp(dir=CACHE))
     goal = ["dependency:copy-dependencies", f"-DoutputDirectory={unfinished}"]
     try:
-        run("fetching DynamoDB Local", ["mvn", "-q", "-B", *goal], outside(), HERE, folder / "maven.log")
+        run("fetching DynamoDB Local", ["mvn", "-q", "-B", *goal], own_environment(), HERE, folder / "maven.log")
         if not libraries.is_dir():
             unfinished.rename(libraries)
     except StepFailed as failure:

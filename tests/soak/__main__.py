@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import secrets
 import sys
 import tempfile
@@ -33,8 +32,6 @@ class WrongError(OSError):
 def main(arguments: list[str]) -> int:
     """0 where nothing is lost and nothing repeated that should not be."""
     asked = _parser().parse_args(arguments)
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        del os.environ[name]
     return play(lambda screen: _story(asked, screen))
 
 

@@ -11,6 +11,7 @@ import click
 import pytest
 from click.shell_completion import ShellComplete
 
+from local.own_environment import NO_ACCOUNT
 from task_reporter_cli import home as homes
 from task_reporter_cli.commands import completion_
 from task_reporter_cli.errors import NoTaskError
@@ -19,7 +20,7 @@ from task_reporter_cli.lazy import COMMANDS
 from task_reporter_cli.main import cli
 from task_reporter_cli.options import at_home
 from tests.canned_ec2 import Answer, canned_ec2
-from tests.cli import ROOT, Said, environment, in_environment, nowhere, run, somewhere
+from tests.cli import ROOT, Said, environment, in_environment, run, somewhere
 
 NOT_YET: set[str] = set()
 READY = [name for name in COMMANDS if name not in NOT_YET]
@@ -28,7 +29,7 @@ NEEDS_A_TASK = ("show", "register", "wait")
 
 @pytest.fixture(autouse=True)
 def no_account() -> Iterator[None]:
-    with in_environment(nowhere()):
+    with in_environment(NO_ACCOUNT):
         yield
 
 
@@ -360,7 +361,7 @@ LACKS = {
 @pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize(("env", "arguments", "named"), LACKS.values(), ids=LACKS)
 def test_what_lacks_is_one_line(env: dict[str, str], arguments: tuple[str, ...], named: list[str]) -> None:
-    with in_environment(nowhere() | env):
+    with in_environment(NO_ACCOUNT | env):
         said = run("list", "--table", "t", *arguments)
     assert (said.status, said.out) == (1, "")
     assert [part for part in named if part not in said.error] == []

@@ -22,8 +22,8 @@ from botocore.model import OperationModel, ServiceModel
 from botocore.parsers import ResponseParserError, ResponseParserFactory
 from botocore.regions import EndpointResolver
 
-from local.cloud import outside
 from local.environments import ROOT
+from local.own_environment import own_environment
 from task_reporter.kinds import KINDS
 
 BUILD = ROOT / "layers" / "core" / "build.py"
@@ -41,7 +41,7 @@ def build(folder: Path) -> Path:
     """The layer as it is deployed, for the runtime that is this interpreter."""
     folder.mkdir(parents=True)
     command = [sys.executable, str(BUILD), str(folder), "--runtime", THIS]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=outside())
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=own_environment())
     assert (done.returncode, done.stderr) == (0, "")
     return folder
 
