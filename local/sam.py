@@ -30,9 +30,9 @@ def sam_variables(runtime: str = RUNTIME) -> dict[str, str]:
 
 def parameter_file(folder: Path, parameters: Mapping[str, str], runtime: str = RUNTIME) -> Path:
     """Write the template's parameters into a file in ``folder`` from which the SAM CLI reads each value unchanged."""
-    path = folder / "parameters.json"
-    values = {"PythonRuntime": runtime, **parameters}
-    path.write_text(json.dumps({name: _quoted(value) for name, value in values.items()}), encoding="utf-8")
+    path = folder / "parameters.yaml"  # the SAM CLI reads YAML, of which JSON is a part
+    values = {name: _quoted(value) for name, value in {"PythonRuntime": runtime, **parameters}.items()}
+    path.write_text(json.dumps(values, ensure_ascii=False), encoding="utf-8")
     return path
 
 
