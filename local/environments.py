@@ -106,7 +106,7 @@ def _installer(python: str) -> Path:
     """Return uv, in a small environment of its own: it installs in seconds what takes pip a minute."""
     home = ROOT / ".venv-uv"
     uv = home / "bin" / "uv"
-    if not uv.is_file():
+    if not (uv.is_file() and uv.with_name("python").exists()):  # its Python may have been removed since
         _venv(home, python)
         _pip_install(home, _pins("uv"))
     return uv
@@ -122,7 +122,7 @@ def _make(name: str, python: str, uv: Path) -> None:
 def _fill(home: Path, python: str, uv: Path, installations: list[list[str]]) -> None:
     """Make an environment in ``home`` with each of ``installations``, which are arguments of pip and of uv."""
     inside = str(home / "bin" / "python")
-    environment = _uv_environment(uv)
+    environment = uv_environment(str(uv.with_name("python")))
     try:
         _run([str(uv), "venv", "--quiet", "--clear", "--python", python, str(home)], environment)
         for arguments in installations:
@@ -135,9 +135,12 @@ def _fill(home: Path, python: str, uv: Path, installations: list[list[str]]) -> 
             _pip_install(home, arguments)
 
 
-def _uv_environment(uv: Path) -> dict[str, str]:
-    """Return an environment in which uv gets packages from where pip gets them, and reads no configuration."""
-    settings = sources(str(uv.with_name("python")))
+def uv_environment(python: str) -> dict[str, str]:
+    """Return an environment in which uv gets packages from where the pip of ``python`` gets them, and reads no file.
+
+    Raises CalledProcessError where pip can't read its configuration.
+    """
+    settings = sources(python)
     kept = {name: value for name, value in own_environment().items() if not name.startswith(("UV_", "PIP_"))}
     of_uv = {name: value for name, value in own_environment().items() if UV_SOURCES.fullmatch(name)}
     of_pip = {UV_NAMES[name]: " ".join(value.split()) for name, value in settings.items() if name in UV_NAMES}

@@ -1,41 +1,43 @@
 """The demo as a person runs it, to its end and interrupted; whatever happens, nothing is left running."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from local.environments import ROOT
 from tests.e2e.conftest import eventually
+from tests.hostile_shell import EXPORTS
+
+DEMO = [sys.executable, "-m", "local.demo"]
 
 
 class Run:
-    """One run of the demo; every process that it starts inherits its mark."""
+    """One run of the demo, which keeps its temporary files in ``folder``; so does every process that it starts."""
 
-    def __init__(self, folder: Path) -> None:
-        self.mark, self.folder, self._log = uuid.uuid4().hex, folder, folder / "demo.log"
-        environment = {**os.environ, "DEMO_RUN": self.mark, "TMPDIR": str(folder)}
+    def __init__(self, folder: Path, command: Sequence[str] = DEMO, place: Path = ROOT, **exports: str) -> None:
+        self.folder, self._log = folder, folder / "demo.log"
+        shell = os.environ | exports | {"TMPDIR": str(folder)}
         with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "local.demo"], cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT
-            )
+            self.process = subprocess.Popen(command, cwd=place, env=shell, stdout=log, stderr=subprocess.STDOUT)
 
     @property
     def said(self) -> str:
         return self._log.read_text()
 
     def left_running(self) -> list[str]:
-        """The command lines of the processes that carry the mark."""
+        """The command lines of the processes whose temporary files are there."""
         found = []
         for process in Path("/proc").glob("[0-9]*"):
             try:
-                if self.mark.encode() in (process / "environ").read_bytes():
+                if bytes(self.folder) in (process / "environ").read_bytes():
                     found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
             except OSError:
                 continue
@@ -44,14 +46,33 @@ class Run:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Run]:
-    run = Run(tmp_path)
-    yield run
-    run.process.kill()
-    run.process.wait()
+    with kept(Run(tmp_path)) as run:
+        yield run
 
 
-def test_it_tells_the_whole_story_and_ends_by_itself(run: Run) -> None:
-    assert run.process.wait(150) == 0, run.said
+@contextmanager
+def kept(run: Run) -> Iterator[Run]:
+    """``run``, ended with the context."""
+    try:
+        yield run
+    finally:
+        run.process.kill()
+        run.process.wait()
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """``make demo`` in a fresh copy of the project, in a folder and in a shell that break what is not prepared."""
+    copy = tmp_path_factory.mktemp("copy") / "Größe & 'mit' Blanks"
+    made = shutil.ignore_patterns(".git", ".venv*", ".aws-sam", ".local", ".*_cache", ".hypothesis", "__pycache__")
+    shutil.copytree(ROOT, copy, ignore=made)
+    with kept(Run(tmp_path, ["make", "demo"], copy, **EXPORTS)) as run:
+        yield run
+
+
+def test_a_fresh_copy_tells_the_whole_story_in_any_shell_and_ends_by_itself(fresh: Run) -> None:
+    run = fresh
+    assert run.process.wait(600) == 0, run.said
     for part in (
         "is complete.",
         "Client.S3Error",
@@ -64,7 +85,8 @@ def test_it_tells_the_whole_story_and_ends_by_itself(run: Run) -> None:
         assert part in run.said, part
     assert run.said.count("✉  email") == 3
     assert run.left_running() == []
-    assert [path.name for path in run.folder.iterdir()] == ["demo.log"]
+    # uv leaves its lock files, as its makers mean it to.
+    assert [path.name for path in run.folder.iterdir() if path.suffix != ".lock"] == ["demo.log"]
 
 
 @pytest.mark.parametrize(("sign", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 130)])
@@ -86,7 +108,7 @@ def test_killed_its_local_aws_ends_too(run: Run) -> None:
 
 
 def test_a_failing_step_says_which_and_why(tmp_path: Path) -> None:
-    broken = [sys.executable, "-c", "import local.deployment as d; d.program = lambda *_: '/bin/false'; "]
+    broken = [sys.executable, "-c", "import local.sam as d; d.program = lambda *_: '/bin/false'; "]
     broken[2] += "import local.demo as m; from local.stage import play; raise SystemExit(play(m.story))"
     done = subprocess.run(broken, cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)}, capture_output=True, text=True)
     assert done.returncode == 1

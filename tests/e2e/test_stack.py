@@ -1,23 +1,25 @@
 """The stack as such: bad parameters, a customer key, update, deletion, and the table that stays."""
 
 import json
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from local import preflight, takeover
-from local.cloud import Cloud
-from local.deployment import Deployment, deploy
-from local.environments import ROOT, program
-from local.own_environment import own_environment
+from local.cloud import REGION, Cloud
+from local.deployment import Deployment, deploy, outputs
+from local.environments import ROOT
 from local.processes import StepFailed
 from local.stacks import DeploymentProblem, delete_stack
 from local.template import load
 from task_reporter_cli.stack import find_stack
 from tests.e2e.conftest import StagedEc2, eventually
 from tests.e2e.test_pipeline import poll, row_of, task, told_row
+from tests.hostile_shell import EXPORTS
 
 
 @pytest.mark.parametrize(
@@ -79,7 +81,9 @@ def encrypted_with(cloud: Cloud, stack: str) -> dict[str, str | None]:
     return keys | {"DeadLetterQueue": told.get("Attributes", {}).get("KmsMasterKeyId")}
 
 
-def test_the_table_outlives_its_stack_and_a_new_one_takes_it_over(cloud: Cloud, template: Path, ec2: StagedEc2) -> None:
+def test_the_table_outlives_its_stack_and_a_new_one_takes_it_over(
+    cloud: Cloud, template: Path, ec2: StagedEc2, capsys: pytest.CaptureFixture[str]
+) -> None:
     parameters = {"NotificationEmail": "heir@example.com", "PollSchedule": "rate(12 hours)"}
     ec2.lists(task("bun-e2e-heritage", "complete"))
     old = deploy(cloud, template, parameters, "testator")
@@ -92,19 +96,21 @@ def test_the_table_outlives_its_stack_and_a_new_one_takes_it_over(cloud: Cloud, 
 
     make_like_a_restored_backup(cloud, table)
     leave_an_unfinished_import(cloud, table, "heir")
-    first = run_local(cloud, "takeover", "--table", table, "--stack", "heir", "--parameters", "RetentionDays=365")
-    assert (first.returncode, first.stderr) == (0, "")
-    assert "Deleted the stack heir, which was REVIEW_IN_PROGRESS and held nothing." in first.stdout
-    assert [line.partition(f"Repaired the table {table}: ")[2] for line in first.stdout.splitlines()[1:-1]] == [
+    dynamodb, cloudformation = cloud.client("dynamodb"), cloud.client("cloudformation")
+    takeover.take_over(cloudformation, dynamodb, table, "heir", {"RetentionDays": "365"})
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0] == "Deleted the stack heir, which was REVIEW_IN_PROGRESS and held nothing."
+    assert [line.partition(f"Repaired the table {table}: ")[2] for line in shown[1:-1]] == [
         "deletion protection on.",
         "point-in-time recovery on.",
         "stream on with NEW_IMAGE.",
         "expiry by expires_at on.",
     ]
-    interrupted = run_local(cloud, "takeover", "--table", table, "--stack", "heir", "--parameters", "RetentionDays=365")
-    assert (interrupted.returncode, interrupted.stdout) == (0, f"The stack heir owns the table {table} already.\n")
-
-    new = deploy(cloud, template, parameters | {"RetentionDays": "365"}, "heir")
+    further = "PARAMETERS=RetentionDays=365 PollSchedule='rate(12 hours)'"
+    done = make(cloud, "takeover", f"TABLE={table}", "STACK=heir", "EMAIL=heir@example.com", further)
+    assert done.returncode == 0, done.stderr
+    assert f"The stack heir owns the table {table} already." in done.stdout
+    new = Deployment(cloud, "heir", outputs(cloud, "heir"))
     assert new.outputs["HistoryTableName"] == table
     cloud.inbox.new()
     poll(new)
@@ -131,13 +137,41 @@ def leave_an_unfinished_import(cloud: Cloud, table: str, stack: str) -> None:
     takeover.prepare_import(cloud.client("cloudformation"), table, stack, takeover.table_only(load()), {})
 
 
-def run_local(cloud: Cloud, module: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run a program of ``local`` as the Makefile does, without a terminal."""
-    command = [program("project", "python"), "-m", f"local.{module}", *arguments]
-    environment = own_environment() | cloud.environment
+def make(cloud: Cloud, *arguments: str, **exported: str) -> "subprocess.CompletedProcess[str]":
+    """Run make in the account ``cloud``, from a shell that exports what people export, without a terminal.
+
+    The interpreter is this one: for another, make would make the environments anew in which this runs.
+    """
+    shell = {name: value for name, value in EXPORTS.items() if not name.startswith("AWS_")} | cloud.environment
+    command = ["make", f"PYTHON={sys._base_executable}", *arguments]
     return subprocess.run(
-        command, env=environment, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        command,
+        env=os.environ | shell | {"SAM_CLI_TELEMETRY": "0"} | exported,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
     )
+
+
+def test_a_deployment_goes_to_the_region_and_with_the_values_that_were_given(cloud: Cloud, tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("[default]\nregion = us-west-2\n")
+    config = {"AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_DEFAULT_REGION": "us-west-1"}
+    email = """o'brien+"$HOME"@example.com"""
+    retention = 'PARAMETERS=RetentionDays=365 PollSchedule="rate(12 hours)"'
+    done = make(cloud, "deploy", "STACK=given", f"EMAIL={email}", retention, **config)
+    assert done.returncode == 0, done.stderr
+    assert f"Deploying the stack given in {REGION} with " in done.stdout
+    described = find_stack(cloud.client("cloudformation"), "given")
+    assert described
+    values = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in described["Parameters"]}
+    assert values["NotificationEmail"] == email
+    assert (values["RetentionDays"], values["PollSchedule"]) == ("365", "rate(12 hours)")
+    topic = outputs(cloud, "given")["NotificationTopicArn"]
+    subscribed = cloud.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    assert [subscription["Endpoint"] for subscription in subscribed] == [email]
+    assert f":{REGION}:" in topic
 
 
 def test_a_takeover_refuses_what_it_should(cloud: Cloud, deployment: Deployment) -> None:
@@ -164,8 +198,9 @@ def test_a_failed_first_deployment_is_cleared_away(
 ) -> None:
     cloudformation, dynamodb = cloud.client("cloudformation"), cloud.client("dynamodb")
     fail_a_first_deployment(cloud, "unlucky")
-    refused = run_local(cloud, "preflight", "--stack", "unlucky")
-    assert refused.returncode == 1
+    refused = make(cloud, "deploy", "STACK=unlucky")
+    assert refused.returncode == 2
+    assert "Build" not in refused.stdout + refused.stderr
     assert "aws cloudformation delete-stack --stack-name unlucky" in refused.stderr
     assert find_stack(cloudformation, "unlucky")
 
@@ -174,7 +209,6 @@ def test_a_failed_first_deployment_is_cleared_away(
     [table] = re.findall(r"delete-table --table-name (\S+)", capsys.readouterr().out)
     dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
     dynamodb.delete_table(TableName=table)
-    assert run_local(cloud, "preflight", "--stack", "unlucky").returncode == 0
     deploy(cloud, template, {"PollSchedule": "rate(12 hours)"}, "unlucky")
 
 
