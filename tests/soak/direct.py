@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import socket
 from http import HTTPStatus
+from select import select
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,17 +33,27 @@ class Direct:
     """One connection to an engine, for one request after the other: a packet there, a packet back."""
 
     def __init__(self, endpoint: str) -> None:
-        place = urlsplit(endpoint)
-        self._socket = socket.create_connection((place.hostname, place.port), timeout=30)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._head = "\r\n".join(["POST / HTTP/1.1", f"Host: {place.netloc}", *SIGNED])
+        self._place = urlsplit(endpoint)
+        self._head = "\r\n".join(["POST / HTTP/1.1", f"Host: {self._place.netloc}", *SIGNED])
+        self._socket = self._connected()
+
+    def _connected(self) -> socket.socket:
+        connection = socket.create_connection((self._place.hostname, self._place.port), timeout=120)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
 
     def ask(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         """The engine's answer to ``operation``. Raises ClientError, with all that the engine says of it."""
         body = json.dumps(request).encode()
         own = f"X-Amz-Target: DynamoDB_20120810.{operation}\r\nContent-Length: {len(body)}"
+        if select([self._socket], [], [], 0)[0]:  # nothing is due, so it hung up: after a thousand requests, or idle
+            self._socket.close()
+            self._socket = self._connected()
         self._socket.sendall(f"{self._head}\r\n{own}".encode() + END + body)
-        status, said = self._answer()
+        status, said, goes_on = self._answer()
+        if not goes_on:
+            self._socket.close()
+            self._socket = self._connected()
         if status != HTTPStatus.OK:
             raise _error(operation, status, said)
         return said
@@ -51,7 +62,8 @@ class Direct:
         """Hang up."""
         self._socket.close()
 
-    def _answer(self) -> tuple[int, dict[str, Any]]:
+    def _answer(self) -> tuple[int, dict[str, Any], bool]:
+        """The status, what the engine says, and whether it takes a further request on this connection."""
         got = b""
         while END not in got:
             got += self._more()
@@ -60,7 +72,7 @@ class Direct:
         [length] = [int(header.partition(":")[2]) for header in headers if header.startswith("content-length:")]
         while len(body) < length:
             body += self._more()
-        return int(status.split()[1]), json.loads(body)
+        return int(status.split()[1]), json.loads(body), "connection: close" not in headers
 
     def _more(self) -> bytes:
         piece = self._socket.recv(A_PIECE)

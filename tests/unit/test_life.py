@@ -24,6 +24,10 @@ STORED_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 SHORT_TIME = re.compile(r"\d\d:\d\d(:\d\d)?")
 
 
+POLLS_TO_THE_END = 6
+"""Polls, 22 minutes apart, after which no wait goes on: EC2's times are believed up to an hour ahead of a poll."""
+
+
 def full(value):
     """``12:05`` as the time of the cases' day; all else as it is."""
     if not isinstance(value, str) or not SHORT_TIME.fullmatch(value):
@@ -353,7 +357,7 @@ def test_every_failure_is_told_in_the_end(events):
     """No wait goes on for ever: a task that stays failed gets its outcome, whatever the times were."""
     world = World()
     world.run(events)
-    for _ in range(4):
+    for _ in range(POLLS_TO_THE_END):
         world.do(world.decide({"task_id": KEY.task_id, "state": "failed"}))
         world.now += timedelta(minutes=22)
     assert len(world.told) == 1
@@ -366,7 +370,7 @@ def test_every_task_that_vanishes_is_told_in_the_end(events):
     world = World()
     world.run(events)
     state = world.row["state"]
-    for _ in range(4):
+    for _ in range(POLLS_TO_THE_END):
         world.do(world.decide("unlisted"))
         world.now += timedelta(minutes=22)
     assert len(world.outcomes) == 1
