@@ -12,10 +12,16 @@ from pathlib import Path
 from local.deployment import Deployment
 from local.ec2 import Ec2Server
 from local.environments import ROOT, program
+from local.own_environment import NO_ACCOUNT
 from local.screen import Screen
 from local.stage import deployed, play
 
 EXPORTS = ROOT / ".local" / "env"
+OF_ANOTHER_AWS = (
+    *("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"),
+    *("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"),
+)
+"""Variables that would lead the shell's AWS tools elsewhere. https://docs.aws.amazon.com/sdkref/latest/guide/environment-variables.html"""
 
 
 def arguments() -> argparse.Namespace:
@@ -52,6 +58,7 @@ def story(asked: argparse.Namespace) -> Callable[[Screen], None]:
 def explain(screen: Screen, deployment: Deployment) -> None:
     """What to export, and what to try first."""
     exports = {
+        **NO_ACCOUNT,
         **deployment.cloud.environment,
         "TABLE": deployment.outputs["HistoryTableName"],
         "TOPIC": deployment.outputs["NotificationTopicArn"],
@@ -59,9 +66,10 @@ def explain(screen: Screen, deployment: Deployment) -> None:
         "QUEUE": deployment.outputs["DeadLetterQueueUrl"],
     }
     EXPORTS.parent.mkdir(exist_ok=True)
-    EXPORTS.write_text("".join(f"export {name}='{value}'\n" for name, value in exports.items()))
+    lines = [f"unset {' '.join(OF_ANOTHER_AWS)}", *(f"export {name}='{value}'" for name, value in exports.items())]
+    EXPORTS.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     screen.chapter("In another terminal")
-    for line in EXPORTS.read_text().splitlines():
+    for line in lines:
         screen.say(f"  {line}")
     screen.say("\nor all of that at once, and then:\n")
     for command in FIRST_STEPS:

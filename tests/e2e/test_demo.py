@@ -13,9 +13,18 @@ from pathlib import Path
 import pytest
 
 from local.environments import ROOT
+from local.processes import free_port
 from tests.e2e.conftest import eventually
 from tests.hostile_shell import EXPORTS
 
+ELSEWHERE = (
+    "AWS_PROFILE",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_CONFIG_FILE",
+    "AWS_USE_FIPS_ENDPOINT",
+)
 DEMO = [sys.executable, "-m", "local.demo"]
 
 
@@ -114,3 +123,19 @@ def test_a_failing_step_says_which_and_why(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "sam build (exit status 1) failed" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_shell_can_use_the_stack_that_is_kept(tmp_path: Path) -> None:
+    """Whatever account and region it named before."""
+    ports = [f"--port={free_port()}", f"--ec2-port={free_port()}"]
+    with kept(Run(tmp_path, [sys.executable, "-m", "local.keep", *ports])) as run:
+        eventually(lambda: "Ctrl-C ends it all." in run.said, 600)
+        script = ". .local/env && .venv/bin/task-reporter list --output json && .venv/bin/task-reporter test"
+        shell = os.environ | {name: value for name, value in EXPORTS.items() if name in ELSEWHERE}
+        done = subprocess.run(["sh", "-c", script], cwd=ROOT, env=shell, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "SNS took the notice of " in done.stdout
+        eventually(lambda: "✉  email" in run.said)
+        run.process.send_signal(signal.SIGINT)
+        assert run.process.wait(60) == 130
+        assert run.left_running() == []
