@@ -44,6 +44,8 @@ def prepare(account: Account, stack: str, table: str | None, parameters: Mapping
 
     Raises DeploymentProblem and botocore's errors.
     """
+    if table == "":
+        raise DeploymentProblem("which table? make takeover TABLE=name; `aws dynamodb list-tables` lists them")
     if not account.region:
         raise DeploymentProblem("no AWS region; set AWS_REGION, such as AWS_REGION=eu-west-1, or AWS_PROFILE")
     cloudformation, dynamodb = account.client("cloudformation"), account.client("dynamodb")
@@ -87,19 +89,13 @@ def _parser() -> argparse.ArgumentParser:
     actions.add_parser("build", help="build functions and layer into .aws-sam")
     deployment = actions.add_parser("deploy", help="build and deploy")
     takeover = actions.add_parser("takeover", help="import a table into a new stack, build and deploy")
-    takeover.add_argument("--table", required=True, type=_table, help="name of the table that stayed")
+    takeover.add_argument("--table", required=True, help="name of the table that stayed")
     deployment.set_defaults(table=None)
     for action in (deployment, takeover):
         action.add_argument("--stack", default="ec2-task-reporter", help="name of the stack (ec2-task-reporter)")
         action.add_argument("--email", default="", help="value of the parameter NotificationEmail")
         action.add_argument("--parameters", default="", help="further ones: 'RetentionDays=365 AlarmEmail=…'")
     return parser
-
-
-def _table(name: str) -> str:
-    if not name:
-        raise argparse.ArgumentTypeError("which table? make takeover TABLE=name; `aws dynamodb list-tables` lists them")
-    return name
 
 
 def _run(command: list[str]) -> int:

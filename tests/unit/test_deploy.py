@@ -38,6 +38,11 @@ def test_what_is_no_parameter_is_named(text: str, sentence: str) -> None:
         given_parameters(text)
 
 
+def test_a_missing_table_is_asked_for() -> None:
+    with pytest.raises(DeploymentProblem, match="which table. make takeover TABLE=name"):
+        prepare(Account(region="eu-west-1"), "any", "", {})
+
+
 def test_a_missing_region_is_said_before_anything_is_asked() -> None:
     with pytest.raises(DeploymentProblem, match="no AWS region; set AWS_REGION"):
         prepare(Account(), "any", None, {})
