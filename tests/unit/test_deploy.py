@@ -39,7 +39,7 @@ def test_what_is_no_parameter_is_named(text: str, sentence: str) -> None:
 
 
 def test_a_missing_table_is_asked_for() -> None:
-    with pytest.raises(DeploymentProblem, match="which table. make takeover TABLE=name"):
+    with pytest.raises(DeploymentProblem, match="make takeover TABLE=name"):
         prepare(Account(region="eu-west-1"), "any", "", {})
 
 
