@@ -8,6 +8,7 @@ from __future__ import annotations  # so that an interpreter too old can still s
 
 import os
 import re
+import sys
 from collections.abc import Mapping
 
 KEPT = re.compile(
@@ -24,6 +25,9 @@ DROPPED = re.compile(
 )
 """Names of the variables that do not reach a deployment. Others may: a program that gets credentials can need any."""
 
+UNICODE = {"PYTHONUTF8": "1", "LC_CTYPE": "UTF-8" if sys.platform == "darwin" else "C.UTF-8"}
+"""The variables by which Python, Java and others read and write UTF-8, in file names too."""
+
 NO_ACCOUNT = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -36,14 +40,14 @@ def own_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment of a program that needs no AWS account; ``environ`` is this process's by default."""
     environ = os.environ if environ is None else environ
     kept = {name: value for name, value in environ.items() if KEPT.fullmatch(name)}
-    return kept | _direct(kept) | NO_ACCOUNT | {"PYTHONUTF8": "1"}
+    return kept | _direct(kept) | NO_ACCOUNT | UNICODE
 
 
 def aws_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment of a program that works in the AWS account that the shell names."""
     environ = os.environ if environ is None else environ
     kept = {name: value for name, value in environ.items() if not DROPPED.fullmatch(name)}
-    return kept | {"PYTHONUTF8": "1"}
+    return kept | UNICODE
 
 
 def _direct(environ: Mapping[str, str]) -> dict[str, str]:

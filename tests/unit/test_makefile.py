@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -89,7 +90,7 @@ def test_the_first_supported_interpreter_is_chosen(tmp_path: Path, versions: dic
         number = tuple(map(int, version.split(".")))
         code = f"import sys; sys.version_info = {number}; exec(sys.argv[1])"
         (tmp_path / name).write_text(
-            f'#!/bin/sh\nif [ "$2" = -c ]; then exec {sys.executable} -I -c "{code}" "$3"; fi\necho {name}\n'
+            f'#!/bin/sh\nif [ "$2" = -c ]; then exec {shlex.quote(sys.executable)} -I -c "{code}" "$3"; fi\necho {name}\n'
         )
         (tmp_path / name).chmod(0o755)
     for name in ("make", "sh"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from local.environments import ROOT
-from local.own_environment import NO_ACCOUNT, aws_environment, own_environment
+from local.own_environment import NO_ACCOUNT, UNICODE, aws_environment, own_environment
 from tests.hostile_shell import EXPORTS
 
 PLACES = {"HOME": "/home/you", "PATH": "/usr/bin", "TMPDIR": "/var/tmp", "XDG_CACHE_HOME": "/cache"}
@@ -17,7 +17,7 @@ DIRECT = {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
 
 
 def test_places_and_the_ways_to_a_network_are_kept() -> None:
-    assert own_environment(PLACES | NETWORK) == PLACES | NETWORK | DIRECT | NO_ACCOUNT | {"PYTHONUTF8": "1"}
+    assert own_environment(PLACES | NETWORK) == PLACES | NETWORK | DIRECT | NO_ACCOUNT | UNICODE
 
 
 def test_a_proxys_exceptions_are_kept() -> None:
@@ -44,7 +44,7 @@ def test_the_account_of_the_shell_reaches_a_deployment(name: str) -> None:
 def test_a_program_is_run_in_it_whatever_the_shell_exports(tmp_path: Path) -> None:
     (tmp_path / "json.py").write_text("raise SystemExit('a module of somebody else')")
     shell = {**os.environ, **EXPORTS, "PYTHONPATH": str(tmp_path)}
-    code = "import os, sys; print(sorted(os.environ.keys() - {'LC_CTYPE'}), sys.flags.optimize, os.getcwd())"
+    code = "import os, sys; print(sorted(os.environ), sys.flags.optimize, os.getcwd())"
     command = [sys.executable, "-I", str(ROOT / "local" / "run.py"), "--", sys.executable, "-c", code]
     done = subprocess.run(command, env=shell, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stderr == ""
