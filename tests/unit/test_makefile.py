@@ -89,9 +89,8 @@ def test_the_first_supported_interpreter_is_chosen(tmp_path: Path, versions: dic
     for name, version in versions.items():
         number = tuple(map(int, version.split(".")))
         code = f"import sys; sys.version_info = {number}; exec(sys.argv[1])"
-        (tmp_path / name).write_text(
-            f'#!/bin/sh\nif [ "$2" = -c ]; then exec {shlex.quote(sys.executable)} -I -c "{code}" "$3"; fi\necho {name}\n'
-        )
+        evaluate = f'{shlex.quote(sys.executable)} -I -c "{code}" "$3"'
+        (tmp_path / name).write_text(f'#!/bin/sh\nif [ "$2" = -c ]; then exec {evaluate}; fi\necho {name}\n')
         (tmp_path / name).chmod(0o755)
     for name in ("make", "sh"):
         (tmp_path / name).symlink_to(shutil.which(name) or name)
