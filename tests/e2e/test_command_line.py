@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from local.deployment import Deployment
-from local.environments import ROOT, program
+from local.environments import ROOT, program, uv_environment
 from local.own_environment import own_environment
 from tests.e2e.conftest import StagedEc2, eventually
 from tests.e2e.test_pipeline import failure, poll, row_of, task, told_row
@@ -147,10 +147,11 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (ROOT / name).is_file():
             (folder / "copy" / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / "copy" / name).write_bytes((ROOT / name).read_bytes())
-    uv = program("uv", "uv")
-    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, str(folder / "venv")], check=True)
+    uv, environment = program("uv", "uv"), uv_environment(program("uv", "python"))
+    venv = ["venv", "--quiet", "--python", sys.executable, str(folder / "venv")]
+    subprocess.run([uv, *venv], check=True, env=environment)
     into = ["--python", str(folder / "venv" / "bin" / "python"), f"{folder / 'copy'}[cli]"]
-    subprocess.run([uv, "pip", "install", "--quiet", *into], check=True)
+    subprocess.run([uv, "pip", "install", "--quiet", *into], check=True, env=environment)
     return folder / "venv" / "bin" / "task-reporter"
 
 
