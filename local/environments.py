@@ -61,7 +61,7 @@ def make(names: list[str], python: str = sys.executable) -> None:
 
 def _is_ready(name: str) -> bool:
     stamp = folder(name) / ".ready"
-    return stamp.is_file() and stamp.read_text() == _fingerprint(name)
+    return stamp.is_file() and stamp.read_text(encoding="utf-8") == _fingerprint(name)
 
 
 def _fingerprint(name: str) -> str:
@@ -91,7 +91,7 @@ def _make(name: str, python: str, uv: Path) -> None:
         # uv does not read pip's configuration, which may name the one registry that a company's machines may reach.
         _venv(home, python)
         _install(name, [program(name, "pip"), "install"])
-    (home / ".ready").write_text(_fingerprint(name))
+    (home / ".ready").write_text(_fingerprint(name), encoding="utf-8")
 
 
 def _install(name: str, install: list[str]) -> None:
@@ -109,9 +109,10 @@ def _venv(home: Path, python: str) -> None:
 
 
 def _run(command: list[str], doing: str, hint: str = "") -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": ""})  # nosec B603 # no shell, arguments of our own
+    environment = {**os.environ, "PYTHONPATH": ""}
+    done = subprocess.run(command, capture_output=True, check=False, env=environment)  # nosec B603 # no shell, arguments of our own
     if done.returncode:
-        said = (done.stderr or done.stdout).strip()[-2000:]
+        said = (done.stderr or done.stdout).decode(errors="replace").strip()[-2000:]
         raise EnvironmentProblem(f"{doing} failed with exit status {done.returncode}: {said} {hint}".rstrip())
 
 

@@ -59,9 +59,9 @@ def explain(screen: Screen, deployment: Deployment) -> None:
         "QUEUE": deployment.outputs["DeadLetterQueueUrl"],
     }
     EXPORTS.parent.mkdir(exist_ok=True)
-    EXPORTS.write_text("".join(f"export {name}='{value}'\n" for name, value in exports.items()))
+    EXPORTS.write_text("".join(f"export {name}='{value}'\n" for name, value in exports.items()), encoding="utf-8")
     screen.chapter("In another terminal")
-    for line in EXPORTS.read_text().splitlines():
+    for line in EXPORTS.read_text(encoding="utf-8").splitlines():
         screen.say(f"  {line}")
     screen.say("\nor all of that at once, and then:\n")
     for command in FIRST_STEPS:

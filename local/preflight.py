@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session
 
-from local.stacks import DeploymentProblem, delete_stack, require_settled, shell, tables_of
+from local.stacks import DeploymentProblem, delete_stack, print_problem, require_settled, shell, tables_of
 from task_reporter_cli.stack import find_stack
 
 REASONS = {
@@ -34,7 +34,7 @@ def main() -> int:
     try:
         clear_the_way(session.create_client("cloudformation"), session.create_client("dynamodb"), asked.stack, confirm)
     except (DeploymentProblem, BotoCoreError, ClientError) as problem:
-        print(f"error: {problem}", file=sys.stderr)
+        print_problem(problem)
         return 1
     return 0
 

@@ -25,6 +25,7 @@ from local.stacks import (
     DeploymentProblem,
     delete_stack,
     failure_of,
+    print_problem,
     require_settled,
     resources_of,
     shell,
@@ -56,7 +57,7 @@ def main() -> int:
         cloudformation, dynamodb = session.create_client("cloudformation"), session.create_client("dynamodb")
         take_over(cloudformation, dynamodb, asked.table, asked.stack, parameters)
     except (DeploymentProblem, BotoCoreError, ClientError) as problem:
-        print(f"error: {problem}", file=sys.stderr)
+        print_problem(problem)
         return 1
     return 0
 
