@@ -9,15 +9,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from threading import Thread
+from typing import TextIO, cast
 
 import pytest
 
 from task_reporter_cli.errors import OutputError
 from task_reporter_cli.output import files
 from task_reporter_cli.output.files import writer
+from task_reporter_cli.output.streams import Closed
 from tests.cli import environment
 
 OLD, NEW = "an old page, and a long one at that", "a page"
@@ -117,6 +119,17 @@ def test_a_file_keeps_its_owner(folder: Path) -> None:
     os.chown(page, 1234, 4321)
     write(page)
     assert (page.stat().st_uid, page.stat().st_gid, page.read_text(encoding="utf-8")) == (1234, 4321, NEW)
+
+
+def test_a_file_keeps_its_attributes(folder: Path) -> None:
+    page = folder / "page.html"
+    page.write_text(OLD, encoding="utf-8")
+    try:
+        os.setxattr(page, "user.origin", b"here")
+    except OSError:
+        pytest.skip("this file system has no attributes")
+    write(page)
+    assert (os.getxattr(page, "user.origin"), page.read_text(encoding="utf-8")) == (b"here", NEW)
 
 
 def test_a_file_is_replaced_at_once(folder: Path) -> None:
@@ -257,6 +270,7 @@ WRITE = """
 import sys
 from task_reporter_cli.errors import OutputError
 from task_reporter_cli.output.files import writer
+from task_reporter_cli.output.streams import Closed
 try:
     writer(sys.argv[1])("x" * 10_000)
 except OutputError as error:
@@ -403,6 +417,11 @@ def test_a_socket_with_a_name_is_refused(folder: Path, monkeypatch: pytest.Monke
     with socket.socket(socket.AF_UNIX) as there:
         there.bind("socket")
         assert "No such device or address" in refusal("socket")
+
+
+def test_a_standard_output_that_is_closed_is_noticed_at_once() -> None:
+    with redirect_stdout(cast(TextIO, Closed())), pytest.raises(OSError, match="standard output is closed"):
+        writer("-")
 
 
 def test_a_dash_is_standard_output(capsys: pytest.CaptureFixture[str]) -> None:

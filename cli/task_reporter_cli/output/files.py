@@ -29,9 +29,10 @@ ours, or read-only; its owner is not ours to give, or unknown here (EINVAL); it 
 def writer(name: str) -> Callable[[str], None]:
     """Check that ``name`` can be written, and return the function that writes a text to it; call that once.
 
-    A pipe is opened at once, so this waits for its reader. Both raise OutputError.
+    A pipe is opened at once, so this waits for its reader. Both raise OutputError, or OSError for standard output.
     """
     if name == STDOUT:
+        sys.stdout.write("")  # fails where it is closed
         return lambda text: print(text, end="", file=sys.stdout)
     with _explained(name):
         write = _opened(name)
