@@ -96,4 +96,4 @@ def _until_healthy(endpoint: str, alive: Any, log: Path) -> None:
             if not alive():
                 break
             time.sleep(0.1)
-    raise StepFailed("starting the local AWS", log.read_text(errors="replace"))
+    raise StepFailed("starting the local AWS", log.read_text(encoding="utf-8", errors="replace"))

@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.environments import ROOT
 from local.preflight import clear_the_way, confirm
 from local.sam import parameter_file, sam_build, sam_deploy, sam_variables
-from local.stacks import DeploymentProblem
+from local.stacks import DeploymentProblem, print_problem
 from local.takeover import take_over
 from local.template import load
 from task_reporter_cli.account import Account
@@ -33,9 +33,11 @@ def main(arguments: list[str] | None = None) -> int:
         parameters = given_parameters(asked.parameters, asked.email)
         region = prepare(Account(), asked.stack, asked.table, parameters)
     except DeploymentProblem as problem:
-        return _failed(str(problem))
+        print_problem(str(problem))
+        return 1
     except (BotoCoreError, ClientError) as problem:
-        return _failed(explained(problem))
+        print_problem(explained(problem))
+        return 1
     return _run(sam_build()) or deploy(asked.stack, region, parameters)
 
 
@@ -100,11 +102,6 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(command: list[str]) -> int:
     return subprocess.run(command, env=os.environ | sam_variables(), cwd=ROOT, check=False).returncode  # nosec B603 # no shell, arguments of our own
-
-
-def _failed(text: str) -> int:
-    print(f"error: {text}", file=sys.stderr)
-    return 1
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ def make_further(home: Path, python: str) -> str:
 
 def _is_ready(name: str) -> bool:
     stamp = folder(name) / ".ready"
-    return stamp.is_file() and stamp.read_text() == _fingerprint(name)
+    return stamp.is_file() and stamp.read_text(encoding="utf-8") == _fingerprint(name)
 
 
 def _fingerprint(name: str) -> str:
@@ -116,7 +116,7 @@ def _make(name: str, python: str, uv: Path) -> None:
     """Make the environment ``name``: its pins, and in the project's the command line, as its code stands."""
     ours = ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
     _fill(folder(name), python, uv, [_pins(name), *([ours] if name == "project" else [])])
-    (folder(name) / ".ready").write_text(_fingerprint(name))
+    (folder(name) / ".ready").write_text(_fingerprint(name), encoding="utf-8")
 
 
 def _fill(home: Path, python: str, uv: Path, installations: list[list[str]]) -> None:
@@ -162,9 +162,9 @@ def _pip_install(home: Path, arguments: list[str]) -> None:
 
 
 def _run(command: list[str], environment: dict[str, str], hint: str = "") -> None:
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # nosec B603 # no shell, arguments of our own
+    done = subprocess.run(command, env=environment, capture_output=True, check=False)  # nosec B603 # no shell, arguments of our own
     if done.returncode:
-        words = (done.stderr or done.stdout).strip()[-2000:]
+        words = (done.stderr or done.stdout).decode(errors="replace").strip()[-2000:]
         doing = " ".join(command)
         raise EnvironmentProblem(f"`{doing}` failed with exit status {done.returncode}: {words} {hint}".rstrip())
 

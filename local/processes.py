@@ -26,7 +26,7 @@ def run(step: str, command: Sequence[str], environment: Mapping[str, str], folde
     with log.open("ab") as output, _group(command, environment, folder, output) as child:
         status = child.wait()
     if status:
-        raise StepFailed(f"{step} (exit status {status})", log.read_text(errors="replace"))
+        raise StepFailed(f"{step} (exit status {status})", log.read_text(encoding="utf-8", errors="replace"))
 
 
 @contextmanager

@@ -1,10 +1,13 @@
 """CloudFormation stacks as `make deploy` and `make takeover` meet them: found, left over, deleted."""
 
 import shlex
+import sys
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from botocore.exceptions import WaiterError
+
+from task_reporter_cli.output.columns import one_line
 
 TABLE = "HistoryTable"
 """The logical id of the history table in the template."""
@@ -16,6 +19,12 @@ POLLING = {"Delay": 2, "MaxAttempts": 1800}
 
 class DeploymentProblem(Exception):
     """A stack or a table is in the way of a deployment; the text says why and what to do."""
+
+
+def print_problem(text: str) -> None:
+    """Print an error, line by line, without anything of AWS's texts that a terminal would obey."""
+    for line in f"error: {text}".splitlines():
+        print(one_line(line), file=sys.stderr)
 
 
 def require_settled(stack: Mapping[str, Any]) -> None:

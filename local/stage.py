@@ -12,6 +12,7 @@ from local.cloud import local_cloud
 from local.deployment import Deployment, build, deploy
 from local.processes import ENDINGS, StepFailed
 from local.screen import Screen
+from task_reporter_cli.output.streams import settle_streams
 
 
 @contextmanager
@@ -30,6 +31,7 @@ def deployed(screen: Screen, ec2: str, parameters: Mapping[str, str], port: int 
 
 def play(story: Callable[[Screen], None]) -> int:
     """Tell ``story`` and answer its exit status; however it ends, what it started is gone."""
+    settle_streams()
     screen = Screen()
     for sign in ENDINGS:
         signal.signal(sign, _interrupt)

@@ -17,7 +17,7 @@ def load(path: Path = TEMPLATE) -> dict[str, Any]:
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
     """
-    loaded = yaml.load(path.read_text(), _Loader)  # nosec B506 # its loader is a SafeLoader
+    loaded = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # nosec B506 # its loader is a SafeLoader
     assert isinstance(loaded, dict)  # nosec B101 # for the type checker
     return loaded
 

@@ -41,12 +41,19 @@ class Said:
         return self.err.removeprefix("error: ").removesuffix("\n")
 
 
-def run(*arguments: str) -> Said:
-    """``task-reporter`` with ``arguments``, in this process; neither stream is a terminal."""
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def run(*arguments: str, out: type[io.StringIO] = io.StringIO, err: type[io.StringIO] = io.StringIO) -> Said:
+    """``task-reporter`` with ``arguments``, in this process; ``out`` and ``err`` are what its streams are."""
+    answer, errors = out(), err()
+    with redirect_stdout(answer), redirect_stderr(errors), pytest.raises(SystemExit) as ended:
         main(arguments)
-    return Said(ended.value.code, out.getvalue(), err.getvalue())
+    return Said(ended.value.code, answer.getvalue(), errors.getvalue())
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -75,7 +82,7 @@ def run_program(*arguments: str, **more: str) -> Said:
 def on_terminal(*arguments: str, out: bool = True, err: bool = True, **more: str) -> Said:
     """A program of its own whose output, whose errors, or both, are a terminal. What is both is in ``out``."""
     master, slave = pty.openpty()
-    env = environment(TERM="xterm-256color", COLUMNS="200", **more)
+    env = environment(**{"TERM": "xterm-256color", "COLUMNS": "200", "NO_COLOR": "", **more})
     with TemporaryFile() as file:
         streams: Any = {"stdout": slave if out else file, "stderr": slave if err else file}
         with subprocess.Popen(program(*arguments), env=env, stdin=subprocess.DEVNULL, **streams) as child:

@@ -21,3 +21,7 @@ class NoTaskError(CommandLineError):
 
 class RefusedError(CommandLineError):
     """What was asked makes no sense for this task as it stands."""
+
+
+class OutputError(CommandLineError):
+    """A file, pipe or device can't be written."""

@@ -22,16 +22,29 @@ def find(home: Home, named: str) -> Item:
     Raises NoTaskError and botocore's errors.
     """
     if not is_possible(named):
-        raise NoTaskError(f"{named!r} can't be the id of a task; `task-reporter list` shows what there is")
+        raise NoTaskError(f"{named!r} can't be the id of a task; `task-reporter list{home.flags}` shows what there is")
     looked: list[str] = []
     for key in candidates(home, named):
         if row := read_task(home.dynamodb, home.table, key):
             return row
         looked.append(key.scope)
-    where = f"nothing under {' or '.join(looked)}" if looked else "it is empty"
+    if looked:
+        where, more = f"nothing under {' or '.join(looked)}", f"`task-reporter list{home.flags}` shows what there is"
+    else:
+        where, more = "it is empty", f"`{home.status_command}` shows when EC2 was last asked"
     raise NoTaskError(
-        f"no task {named!r} in the history of {home.name}: {where}; `task-reporter list` shows what there is,"
-        " and a task that just began is there after the next poll"
+        f"no task {named!r} in the history of {home.name}: {where}; {more}, and a task that just began is there after"
+        " the next poll"
+    )
+
+
+def explain_absence(home: Home, filtered: bool) -> str:
+    """A sentence for a person who got no task; ``filtered``: some may be there that were not asked for."""
+    if filtered:
+        return f"No such task in the history of {home.name}; `task-reporter list{home.flags}` shows what there is."
+    return (
+        f"The history of {home.name} is empty: nothing was recorded yet; `{home.status_command}` shows when EC2 was"
+        " last asked."
     )
 
 

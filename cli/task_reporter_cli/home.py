@@ -74,7 +74,15 @@ class Home:
     @property
     def flags(self) -> str:
         """What another command needs to come to the same place, quoted for a shell; empty for the default."""
-        said = {"table": self._table, "profile": self._profile, "region": self._region}
-        if self._stack_name != DEFAULT_STACK:
-            said = {"stack": self._stack_name, **said}
-        return "".join(f" --{name} {shlex.quote(value)}" for name, value in said.items() if value)
+        return self._flags(stack=self._stack_name, table=self._table)
+
+    @property
+    def status_command(self) -> str:
+        """The command that tells whether the reporter is well; a table does not tell the name of its stack."""
+        return f"task-reporter status{self._flags(stack=self._stack_name or 'NAME')}"
+
+    def _flags(self, **place: str | None) -> str:
+        given = place | {"profile": self._profile, "region": self._region}
+        if place["stack"] == DEFAULT_STACK:
+            del given["stack"]
+        return "".join(f" --{name} {shlex.quote(value)}" for name, value in given.items() if value)

@@ -1,7 +1,6 @@
 """The entry point: runs a command, and turns whatever goes wrong into one line and an exit status."""
 
 import gc
-import io
 import os
 import sys
 from collections.abc import Sequence
@@ -11,6 +10,8 @@ import click
 from task_reporter import __version__
 from task_reporter_cli.lazy import LazyGroup
 from task_reporter_cli.options import where_options
+from task_reporter_cli.output.lines import is_colourless, print_note
+from task_reporter_cli.output.streams import drop_unwritten, settle_streams
 
 INTERRUPTED = 130
 """128 + SIGINT, as shells have it."""
@@ -39,50 +40,45 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     # Most of a short run is imports, whose objects all stay: looking for garbage among them is a tenth of the time.
     gc.set_threshold(50_000)
-    _speak_utf8()
+    settle_streams()
     try:
-        status = cli.main(arguments, prog_name="task-reporter", standalone_mode=False)
+        status = _run(arguments)
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            drop_unwritten(stream)
+    sys.exit(status)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    """Run the command line; its exit status."""
+    colours = False if is_colourless() else None
+    try:
+        status = cli.main(arguments, prog_name="task-reporter", standalone_mode=False, color=colours)
         sys.stdout.flush()
+        return status or 0
     except (KeyboardInterrupt, click.Abort):
-        status = INTERRUPTED
+        return INTERRUPTED
     except BrokenPipeError:  # whoever read from us has seen enough
-        status = 1
-        _drop_unwritten()
+        return 1
     except click.exceptions.NoArgsIsHelpError as help_wanted:
-        status = help_wanted.exit_code
-        click.echo(help_wanted.format_message(), err=True)
+        for line in help_wanted.format_message().splitlines():
+            print_note(line)
+        return help_wanted.exit_code
     except click.ClickException as problem:
-        status = problem.exit_code
         _say(_usage(problem) if isinstance(problem, click.UsageError) else problem.format_message())
+        return problem.exit_code
     except Exception as error:
         from task_reporter_cli.explanations import explained  # costs time, and is seldom needed
 
         if os.environ.get("TASK_REPORTER_DEBUG"):
             raise
-        status = 1
-        _drop_unwritten()
         _say(explained(error))
-    sys.exit(status or 0)
-
-
-def _speak_utf8() -> None:
-    """Files and pipes get UTF-8 whatever the locale is; a terminal that has other letters gets ``?`` for some."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding=None if sys.stdout.isatty() else "utf-8", errors="replace")
-
-
-def _drop_unwritten() -> None:
-    """What can't be written is not tried again by the interpreter's own last flush, which would complain too."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 def _say(text: str) -> None:
-    from task_reporter_cli.output.columns import one_line
-
-    click.echo(one_line(f"error: {' '.join(text.split())}"), err=True)
+    drop_unwritten(sys.stdout)  # what was answered before stands before the error, if it can
+    print_note(f"error: {' '.join(text.split())}")
 
 
 def _usage(problem: click.UsageError) -> str:

@@ -98,7 +98,7 @@ def interpreter_of(runtime: str) -> str | None:
 
 def _version(python: str) -> str:
     code = "import sys; print('python%d.%d' % sys.version_info[:2])"
-    return subprocess.run([python, "-c", code], capture_output=True, text=True, check=False).stdout.strip()  # nosec B603 # no shell, arguments of our own
+    return subprocess.run([python, "-c", code], capture_output=True, check=False).stdout.decode().strip()  # nosec B603 # no shell, arguments of our own
 
 
 def settle_times(artifacts: Path) -> None:

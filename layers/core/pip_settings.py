@@ -19,8 +19,8 @@ SOURCES = {
 SECTIONS = ("global", "install", ":env:")
 """Places of settings, those that go before others last. https://pip.pypa.io/en/stable/topics/configuration/"""
 
-OF_LISTING = {"PIP_QUIET": "0", "PIP_VERBOSE": "0", "PIP_USER": "0"}
-"""Settings that change what `pip config list` shows, set back: nothing at all, or only one user's settings."""
+OF_LISTING = {"PIP_QUIET": "0", "PIP_VERBOSE": "0", "PIP_USER": "0", "PYTHONUTF8": "1"}
+"""Settings that change what `pip config list` shows (nothing, or one user's settings), set back; its encoding."""
 
 
 def pip_environment(python: str) -> dict[str, str]:
@@ -41,7 +41,7 @@ def sources(python: str) -> dict[str, str]:
     ours = {name: value for name, value in os.environ.items() if name in wanted}
     environment = _without_settings() | ours | OF_LISTING
     command = [python, "-m", "pip", "config", "list"]
-    listed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)  # nosec B603 # no shell, arguments of our own
+    listed = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=True)  # nosec B603 # no shell, arguments of our own
     found: dict[str, dict[str, str]] = {section: {} for section in SECTIONS}
     for line in listed.stdout.splitlines():
         place, _, value = line.partition("=")

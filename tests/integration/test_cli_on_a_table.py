@@ -250,7 +250,8 @@ def test_csv_is_the_whole_of_the_stored_rows(stocked: Run) -> None:
 
 
 def test_an_empty_history_is_said_to_people_and_shown_to_programs(cli: Run) -> None:
-    assert cli("list") == Said(0, "", "No such task.\n")
+    assert cli("list").err.startswith(f"The history of table {cli.table.name} is empty: nothing was recorded yet; ")
+    assert cli("list", "--outcome", "lost").err.startswith(f"No such task in the history of table {cli.table.name}; ")
     assert cli("list", "--output", "json") == Said(0, "[]\n", "")
     assert cli("list", "--output", "csv").out.startswith("scope,task_id,")
 
@@ -420,7 +421,7 @@ def test_what_still_waits_when_the_time_is_over_is_named(cli: Run) -> None:
     said = cli("redrive", "--timeout", "0")
     assert (said.status, said.out) == (1, "Announced 1 of 7.\n")
     assert said.error.startswith("6 still await their notification: bun-")
-    assert f"… ; none is lost, `task-reporter status --table {cli.table.name}`".replace("… ", "…") in said.error
+    assert "…; none is lost, `task-reporter status --stack NAME` says more" in said.error
 
 
 def test_nothing_to_send_is_said(cli: Run) -> None:

@@ -18,6 +18,7 @@ from task_reporter_cli.output import columns, data, facts, paper
 from task_reporter_cli.output.columns import HEADS, MEASURED, one_line, write_plain, write_rich
 from task_reporter_cli.output.data import COLUMNS, OTHER, ordered, write_csv, write_json
 from task_reporter_cli.reader import Answer, Question
+from tests.cli import Terminal
 from tests.models.index import Index
 from tests.unit.finished import row, ugly_rows
 
@@ -218,13 +219,6 @@ def test_a_value_in_one_line(value: object, told: str) -> None:
 
 
 # A terminal
-
-
-class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
 
 
 def drawn(monkeypatch: pytest.MonkeyPatch, *rows: Item, width: int = 200) -> str:

@@ -74,6 +74,8 @@ def command(
       task-reporter list --resource i-0a1b2c3d4e5f60718 --output json
       task-reporter list --output csv > tasks.csv
     """
+    from task_reporter_cli.find import explain_absence
+    from task_reporter_cli.output.lines import print_note
     from task_reporter_cli.output.progress import counted, is_watched
     from task_reporter_cli.reader import Answer, Question
 
@@ -85,9 +87,9 @@ def command(
     rows = counted(answer, answer.estimate) if is_watched() else answer
     _writer(output, limit)(rows, sys.stdout)
     if answer.may_go_on:
-        click.echo(f"These are the newest {answer.given}; --limit 0 shows all.", err=True)
-    elif not answer.given and output == "table":
-        click.echo("No such task.", err=True)
+        print_note(f"These are the newest {answer.given}; --limit 0 shows all.")
+    elif not answer.given and (output == "table" or sys.stderr.isatty()):
+        print_note(explain_absence(home, filtered=asked != Question(limit=limit)))
 
 
 def _writer(output: str, limit: int | None) -> Writer:

@@ -32,6 +32,7 @@ def command(home: Home, tasks: tuple[str, ...], timeout: float) -> None:
     """
     from task_reporter_cli.audience import audience_of
     from task_reporter_cli.errors import RefusedError
+    from task_reporter_cli.output.lines import print_line, print_note
     from task_reporter_cli.output.progress import bar
     from task_reporter_cli.redriving import chosen, settling, touch
 
@@ -41,14 +42,14 @@ def command(home: Home, tasks: tuple[str, ...], timeout: float) -> None:
         raise RefusedError(f"{waits} then; nothing was sent; {audience.remedy}")
     touched = touch(wanted, home.history, now())
     if not touched:
-        click.echo("Nothing awaits its notification.", err=True)
+        print_note("Nothing awaits its notification.")
         return
     left = list(touched)
     with bar("announced", len(touched)) as advance:
         for left in settling(touched, home.history, timeout):
             advance(len(touched) - len(left))
-    click.echo(f"Announced {len(touched) - len(left)} of {len(touched)}.")
+    print_line(f"Announced {len(touched) - len(left)} of {len(touched)}.")
     if left:
         named = ", ".join(key.task_id for key in left[:5]) + (" …" if len(left) > 5 else "")
-        more = f"`task-reporter status{home.flags}` says more"
+        more = f"`{home.status_command}` says more"
         raise RefusedError(f"{len(left)} still await their notification: {named}; none is lost, {more}")

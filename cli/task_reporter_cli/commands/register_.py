@@ -28,7 +28,7 @@ def command(home: Home, task: str, name: str, dry_run: bool, again: bool) -> Non
     """
     from task_reporter.rows import place_of
     from task_reporter_cli.find import find
-    from task_reporter_cli.output.columns import one_line
+    from task_reporter_cli.output.lines import print_line, print_note
     from task_reporter_cli.registering import register, would_register
 
     row = find(home, task)
@@ -37,11 +37,11 @@ def command(home: Home, task: str, name: str, dry_run: bool, again: bool) -> Non
     if dry_run:
         image = would_register(row, name, ec2, again)
         there = f"{task} is registered already, as {image}; nothing would be done."
-        click.echo(there if image else f"EC2 would register {task} as {name}; nothing was done.", err=True)
+        print_note(there if image else f"EC2 would register {task} as {name}; nothing was done.")
         return
     done = register(row, name, ec2, home.history, again)
     said = f"{task} is registered already, nothing was done:" if done.known else f"Registered {task} as {name}:"
-    click.echo(said, err=True)
-    click.echo(done.image_id)
+    print_note(said)
+    print_line(done.image_id)
     if done.not_kept:
-        click.echo(one_line(f"The history could not keep that: {done.not_kept}."), err=True)
+        print_note(f"The history could not keep that: {done.not_kept}.")

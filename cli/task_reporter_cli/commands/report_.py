@@ -1,6 +1,6 @@
 """``task-reporter report``."""
 
-from pathlib import Path
+import sys
 
 import click
 
@@ -13,14 +13,14 @@ from task_reporter_cli.options import at_home
 @click.command("report")
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(readable=False, allow_dash=True),
     required=True,
     metavar="FILE",
     help="The page to write; - for standard output.",
 )
 @click.option("--since", callback=values.since, metavar="TIME", help="Not before: 2026-11-18, 12h, 7d. Dates are UTC.")
 @at_home
-def command(home: Home, out: Path, since: str | None) -> None:
+def command(home: Home, out: str, since: str | None) -> None:
     """Write one self-contained page about the history.
 
     Outcomes over time, how long tasks took, failures by code, the slowest and the latest, and a table that filters and
@@ -31,25 +31,19 @@ def command(home: Home, out: Path, since: str | None) -> None:
       task-reporter report --out tasks.html
       task-reporter report --out last-month.html --since 30d
     """
+    from task_reporter_cli.find import explain_absence
+    from task_reporter_cli.output.files import STDOUT, writer
+    from task_reporter_cli.output.lines import print_note
     from task_reporter_cli.output.progress import counted
     from task_reporter_cli.reader import Answer, Question
     from task_reporter_cli.report.page import About, page
 
+    write = writer(out)  # reading a long history takes minutes, so what can't be written is found out before
     answer = Answer(home.dynamodb, home.table, Question(since=since))
     about = About(home.table, home.account.region or "", since, stamp(now()))
     text = page(counted(answer, answer.estimate), about)
-    if str(out) == "-":
-        click.echo(text)
-        return
-    write(out, text)
-    click.echo(f"{out}: {answer.given} tasks, {len(text.encode()) // 1024} KB", err=True)
-
-
-def write(out: Path, text: str) -> None:
-    """``text`` in ``out``, whole or not at all. Raises OSError."""
-    draft = out.with_name(f".{out.name}.part")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(out)
-    finally:
-        draft.unlink(missing_ok=True)
+    write(f"{text}\n")
+    if out != STDOUT:
+        print_note(f"{out}: {answer.given} tasks, {len(text.encode()) // 1024} KB")
+    if not answer.given and (out != STDOUT or sys.stderr.isatty()):
+        print_note(explain_absence(home, filtered=since is not None))

@@ -1,8 +1,5 @@
 """``task-reporter status``."""
 
-import json
-import sys
-
 import click
 
 from task_reporter.times import now
@@ -35,6 +32,7 @@ def command(home: Home, output: str) -> None:
       task-reporter status --output json
     """
     from task_reporter_cli.output.columns import one_line
+    from task_reporter_cli.output.data import in_json
     from task_reporter_cli.status.examination import examine
     from task_reporter_cli.status.findings import WELL
 
@@ -42,13 +40,13 @@ def command(home: Home, output: str) -> None:
     bad = [finding for finding in found if finding.level != WELL]
     if output == "json":
         told = [{"part": one.part, "level": one.level, "text": one.text, "todo": one.todo} for one in found]
-        json.dump({"well": not bad, "parts": told}, sys.stdout, ensure_ascii=False, indent=2)
-        click.echo()
+        click.echo(in_json({"well": not bad, "parts": told}, indent=2))
     else:
         width = max(len(finding.part) for finding in found)
         for finding in found:
             mark, colour = MARKS[finding.level]
-            click.echo(f"{click.style(mark, fg=colour)} {finding.part.ljust(width)}  {one_line(finding.text)}")
+            part = one_line(finding.part).ljust(width)
+            click.echo(f"{click.style(mark, fg=colour)} {part}  {one_line(finding.text)}")
             if finding.todo:
                 click.echo(f"  {' ' * width}  → {one_line(finding.todo)}")
     click.get_current_context().exit(1 if bad else 0)

@@ -47,6 +47,7 @@ def command(home: Home, outcome: str, timeout: float) -> None:
     from task_reporter_cli.audience import audience_of
     from task_reporter_cli.errors import RefusedError
     from task_reporter_cli.find import first_scope
+    from task_reporter_cli.output.lines import print_line
     from task_reporter_cli.output.progress import working
     from task_reporter_cli.redriving import settling
     from task_reporter_cli.trial import posted, trial_row
@@ -61,11 +62,11 @@ def command(home: Home, outcome: str, timeout: float) -> None:
     if left:
         raise RefusedError(
             f"nobody was told within {timeout:g} seconds, and the test is withdrawn;"
-            f" `task-reporter status{home.flags}` says what is wrong"
+            f" `{home.status_command}` says what is wrong"
         )
-    click.echo(f"SNS took the notice of {row['task_id']} ({outcome}).")
+    print_line(f"SNS took the notice of {row['task_id']} ({outcome}).")
     if home.stack:
-        click.echo(_heard(audience))
+        print_line(_heard(audience, home))
 
 
 def _remove_left_over(home: Home) -> None:
@@ -73,21 +74,21 @@ def _remove_left_over(home: Home) -> None:
     from botocore.exceptions import BotoCoreError, ClientError
 
     from task_reporter_cli.explanations import explained
-    from task_reporter_cli.output.columns import one_line
+    from task_reporter_cli.output.lines import print_note
     from task_reporter_cli.trial import remove_left_over
 
     try:
         remove_left_over(home.history, now())
     except (BotoCoreError, ClientError) as error:
-        click.echo(one_line(f"Rows of killed tests were not looked for: {explained(error)}"), err=True)
+        print_note(f"Rows of killed tests were not looked for: {explained(error)}")
 
 
-def _heard(audience: "Audience | None") -> str:
+def _heard(audience: "Audience | None", home: Home) -> str:
     """A sentence about those who are told now."""
     from task_reporter_cli.audience import ABSENT, PENDING
 
     if audience is None:
-        return "SNS did not say who is subscribed; `task-reporter status` says why."
+        return f"SNS did not say who is subscribed; `{home.status_command}` says why."
     if not audience.confirmed:
         return f"Confirmed subscribers: 0, so nobody gets it; {audience.remedy}"
     if audience.address and audience.own in (ABSENT, PENDING):

@@ -36,6 +36,7 @@ def command(home: Home, task: str, timeout: float | None) -> None:
     from task_reporter_cli.errors import NoTaskError
     from task_reporter_cli.find import find
     from task_reporter_cli.output.columns import state
+    from task_reporter_cli.output.lines import print_line, print_note
     from task_reporter_cli.output.progress import working
     from task_reporter_cli.reader import read_task
     from task_reporter_cli.waiting import is_listed, looks
@@ -55,7 +56,7 @@ def command(home: Home, task: str, timeout: float | None) -> None:
         for row in looks(look, None if timeout is None else timeout * 60):
             tell(f"{task}: {state(row) if row else 'begun, not polled yet'}")
     if not row or "outcome" not in row:
-        click.echo(f"{task} has not ended within {timeout:g} minutes.", err=True)
+        print_note(f"{task} has not ended within {timeout:g} minutes.")
         sys.exit(OUT_OF_TIME)
-    click.echo(row["outcome"])
+    print_line(row["outcome"])
     click.get_current_context().exit(STATUSES.get(row["outcome"], ANOTHER_OUTCOME))

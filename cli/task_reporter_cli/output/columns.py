@@ -11,6 +11,8 @@ from task_reporter_cli.when import short
 HEADS = ("task", "kind", "state", "resource", "last change (UTC)", "took", "note")
 MEASURED = 1000
 """Rows from which plain text takes its widths; a later cell that is wider pushes its line, and is not cut."""
+NARROWEST = 60
+"""Characters. A table that is narrower has a letter or two in each line, in the end none; a terminal wraps text."""
 COLOURS = {"complete": "green", "failed": "red", "cancelled": "yellow", "lost": "magenta"}
 
 
@@ -72,6 +74,9 @@ def write_rich(rows: Iterable[Item], out: TextIO) -> None:
 
     from task_reporter_cli.output.console import console
 
+    screen = console(out)
+    if screen.width < NARROWEST:
+        return write_plain(rows, out)
     lines = [(cells(row), COLOURS.get(str(row.get("outcome")), "")) for row in rows]
     if not lines:
         return
@@ -85,7 +90,7 @@ def write_rich(rows: Iterable[Item], out: TextIO) -> None:
         table.add_row(
             *(Text(cell, styled.get(head, "")) for head, cell in zip(HEADS, line, strict=True) if head in told)
         )
-    console(out).print(table)
+    screen.print(table)
 
 
 def _tells(head: str, column: list[str]) -> bool:

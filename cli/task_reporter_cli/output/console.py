@@ -1,10 +1,14 @@
 """Rich consoles: colours on a terminal only, and no text of EC2's taken for markup."""
 
-from typing import TextIO
+from typing import Literal, TextIO
 
 from rich.console import Console
+
+from task_reporter_cli.output.lines import is_colourless
 
 
 def console(out: TextIO) -> Console:
     """A console on ``out``."""
-    return Console(file=out, highlight=False, markup=False, emoji=False)
+    # Rich's own reading of NO_COLOR keeps bold and dim, which click's takes away.
+    system: Literal["auto"] | None = None if is_colourless() else "auto"
+    return Console(file=out, highlight=False, markup=False, emoji=False, color_system=system)

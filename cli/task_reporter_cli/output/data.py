@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, TextIO
 
 from task_reporter_cli.items import Item
+from task_reporter_cli.output.columns import one_line
 
 COLUMNS = (
     "scope", "task_id", "kind", "state", "outcome", "resource_id", "progress", "started_at", "updated_at",
@@ -28,19 +29,23 @@ def write_json(rows: Iterable[Item], out: TextIO) -> None:
 
 
 def write_csv(rows: Iterable[Item], out: TextIO) -> None:
-    """CSV with a header, quoted where needed (RFC 4180, but lines end as the system's do)."""
+    """CSV with a header, quoted where needed (RFC 4180, but lines end as the system's do).
+
+    Cells are whole, except on a terminal, which gets nothing that it would obey.
+    """
+    text_of = one_line if out.isatty() else str
     writer = csv.writer(out, lineterminator="\n")
     # Before Python 3.13 a carriage return alone is not quoted, and ends the line for whoever reads it.
     careful = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerow([*COLUMNS, OTHER])
     for row in rows:
         other = {name: value for name, value in row.items() if name not in COLUMNS}
-        cells = [str(row.get(name, "")) for name in COLUMNS]
+        cells = [text_of(row.get(name, "")) for name in COLUMNS]
         fit = careful if any("\r" in cell for cell in cells) else writer
         fit.writerow([*cells, in_json(other, sort_keys=True) if other else ""])
 
 
-def in_json(value: Item, **options: Any) -> str:
+def in_json(value: object, **options: Any) -> str:
     """``value`` as JSON. What a terminal would obey, or what ends a line for some, is escaped as JSON does it."""
     text = json.dumps(value, ensure_ascii=False, **options)
     if text.isprintable():

@@ -1,0 +1,170 @@
+"""Writing what ``--out`` names: a file gets the whole of a page or nothing of it, a pipe or a device gets it straight.
+
+A file that was there stays the file that it was, as with a shell's ``>``: the links to it, its owner, its mode.
+"""
+
+import errno
+import os
+import re
+import secrets
+import shutil
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+
+from task_reporter_cli.errors import OutputError
+
+STDOUT = "-"
+NUMBER = re.compile(r"[0-9]{1,9}")
+MOST_LINKS = 40
+"""The number of symbolic links that Linux follows. https://man7.org/linux/man-pages/man7/path_resolution.7.html"""
+NO_DRAFT = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EINVAL}
+"""Errors after which a file is overwritten, because there can be no draft of its kind beside it: the folder is not
+ours, or read-only; its owner is not ours to give, or unknown here (EINVAL); it is mounted, as into a container (EBUSY).
+"""
+
+
+def writer(name: str) -> Callable[[str], None]:
+    """Check that ``name`` can be written, and return the function that writes a text to it; call that once.
+
+    A pipe is opened at once, so this waits for its reader. Both raise OutputError, or OSError for standard output.
+    """
+    if name == STDOUT:
+        sys.stdout.write("")  # fails where it is closed
+        return lambda text: print(text, end="", file=sys.stdout)
+    with _explained(name):
+        write = _opened(name)
+
+    def explained(text: str) -> None:
+        with _explained(name):
+            write(text.encode())
+
+    return explained
+
+
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        folder = os.path.dirname(os.path.realpath(name))
+        raise OutputError(f"can't write {name!r}: there is no folder {folder!r}; make it, or name another") from None
+    except IsADirectoryError:
+        raise OutputError(f"can't write {name!r}: that is no file; give the name of one") from None
+    except OSError as error:
+        raise OutputError(f"can't write {name!r}: {error.strerror}; name another file") from None
+
+
+def _opened(name: str) -> Callable[[bytes], None]:
+    """The function that writes to ``name``, as it suits what is there. Raises OSError."""
+    if (descriptor := _descriptor(name)) is not None:
+        return partial(_pour, os.dup(descriptor))
+    if not os.path.basename(name):  # "" or "folder/", of which a resolved path would make a file
+        raise IsADirectoryError
+    target = os.path.realpath(name)
+    try:
+        there = os.open(name, os.O_WRONLY)
+    except FileNotFoundError:
+        with _draft(target, None):
+            return partial(_replace, target)
+    if not stat.S_ISREG(os.fstat(there).st_mode):
+        return partial(_pour, there)
+    os.close(there)
+    return partial(_replace, target)
+
+
+def _descriptor(name: str) -> int | None:
+    """The number of our open file that ``name`` stands for, such as ``/dev/stdout`` or ``/dev/fd/63``.
+
+    Such a path must not be opened anew: a socket refuses it, and a log that a shell opened with ``>>`` would be lost.
+    """
+    for _ in range(MOST_LINKS):
+        folder, last = os.path.split(name)
+        folder = os.path.realpath(folder)
+        if NUMBER.fullmatch(last) and folder in (f"/proc/{os.getpid()}/fd", "/dev/fd"):
+            return int(last)
+        path = os.path.join(folder, last)
+        if not os.path.islink(path):
+            return None
+        name = os.path.join(folder, os.readlink(path))
+    return None
+
+
+def _pour(descriptor: int, data: bytes) -> None:
+    try:
+        _write(descriptor, data)
+    finally:
+        os.close(descriptor)
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    """Write all of ``data``. A buffered file would try again what it could not write, when it is closed."""
+    left = memoryview(data)
+    while left:
+        left = left[os.write(descriptor, left) :]
+
+
+def _replace(target: str, data: bytes) -> None:
+    """Put ``data`` in the place of the file ``target``, or into that file where it can't be replaced by its like."""
+    there = _status(target)
+    if there and there.st_nlink > 1:
+        return _overwrite(target, data)
+    try:
+        with _draft(target, there) as (path, descriptor):
+            _write(descriptor, data)
+            os.fsync(descriptor)
+            os.replace(path, target)
+    except OSError as error:
+        if not there or error.errno not in NO_DRAFT:
+            raise
+        _overwrite(target, data)
+
+
+def _status(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except FileNotFoundError:
+        return None
+
+
+@contextmanager
+def _draft(target: str, there: os.stat_result | None) -> Iterator[tuple[str, int]]:
+    """A file beside ``target``, with the owner, mode and attributes of what is ``there``: path and descriptor.
+
+    It is gone at the end, unless it took the place of ``target``.
+    """
+    # The name is short, whatever that of the target is.
+    path = os.path.join(os.path.dirname(target), f".task-reporter-{secrets.token_hex(8)}.part")
+    try:
+        with open(path, "xb", buffering=0, opener=partial(os.open, mode=0o600 if there else 0o666)) as draft:
+            if there:
+                os.chown(path, there.st_uid, there.st_gid)
+                shutil.copystat(target, path)
+            yield path, draft.fileno()
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+def _overwrite(target: str, data: bytes) -> None:
+    """Write ``data`` over what is in ``target``. A full disk is noticed before anything is lost."""
+    descriptor = os.open(target, os.O_WRONLY)
+    try:
+        _append_rest(descriptor, data)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        _write(descriptor, data)
+        os.ftruncate(descriptor, len(data))
+    finally:
+        os.close(descriptor)
+
+
+def _append_rest(descriptor: int, data: bytes) -> None:
+    """Append what is longer than the file, since that alone needs space; the file is as before where there is none."""
+    before = os.lseek(descriptor, 0, os.SEEK_END)
+    try:
+        _write(descriptor, data[before:])
+    except OSError:
+        os.ftruncate(descriptor, before)
+        raise

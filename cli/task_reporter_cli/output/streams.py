@@ -1,0 +1,50 @@
+"""The standard streams of this process: closed, full, or in another encoding, they cost one line and no trace."""
+
+import codecs
+import errno
+import io
+import os
+import sys
+from typing import TextIO
+
+ASCII = {"✓": "+", "✗": "x", "→": ">", "…": "..."}
+"""Characters of ours → their stand-ins on a terminal that lacks them."""
+STAND_INS = "task-reporter"
+"""The name of the error handler below."""
+
+
+class Closed(io.TextIOBase):
+    """A standard output that was closed (``>&-``): the first line of an answer fails, and nothing else does."""
+
+    def write(self, _text: str) -> int:
+        """Raise OSError, as the system does where a file is not open."""
+        raise OSError(errno.EBADF, "standard output is closed")
+
+
+def settle_streams() -> None:
+    """Make both streams usable.
+
+    Files and pipes get UTF-8 whatever the locale is; a terminal with fewer characters gets stand-ins for ours, and
+    ``?`` for others.
+    """
+    # Python has None for a stream that is closed: https://docs.python.org/3/library/sys.html#sys.__stdout__
+    sys.stdout = sys.stdout or Closed()
+    sys.stderr = sys.stderr or io.StringIO()
+    codecs.register_error(STAND_INS, _stand_in)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors=STAND_INS)
+
+
+def _stand_in(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(ASCII.get(char, "?") for char in error.object[error.start : error.end]), error.end
+
+
+def drop_unwritten(stream: TextIO) -> None:
+    """Forget what ``stream`` can't write, or the interpreter's own last flush would try again, and complain."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
