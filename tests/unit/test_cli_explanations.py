@@ -7,7 +7,8 @@ from botocore.parsers import ResponseParserError
 
 from task_reporter.errors import HistoryError, MalformedAnswerError
 from task_reporter.rows import Key
-from task_reporter_cli.explanations import DENIED, EXPIRED, LONGEST, UNKNOWN_CREDENTIALS, explained
+from task_reporter_cli.explanations import explained
+from task_reporter_cli.faults.refusals import DENIED, EXPIRED, LONGEST, UNKNOWN_CREDENTIALS
 
 
 def refused(code: str, message: str = "said so", operation: str = "Query") -> ClientError:

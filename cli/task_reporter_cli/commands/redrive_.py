@@ -34,6 +34,7 @@ def command(home: Home, tasks: tuple[str, ...], timeout: float) -> None:
     from task_reporter_cli.errors import RefusedError
     from task_reporter_cli.output.progress import bar
     from task_reporter_cli.redriving import chosen, settling, touch
+    from task_reporter_cli.watching import TimeOverError, Watch
 
     wanted = chosen(home, tasks)
     if wanted and (audience := audience_of(home)) and audience.holds_notices:
@@ -43,12 +44,15 @@ def command(home: Home, tasks: tuple[str, ...], timeout: float) -> None:
     if not touched:
         click.echo("Nothing awaits its notification.", err=True)
         return
-    left = list(touched)
-    with bar("announced", len(touched)) as advance:
-        for left in settling(touched, home.history, timeout):
-            advance(len(touched) - len(left))
+    left, why = list(touched), ""
+    try:
+        with bar("announced", len(touched)) as advance:
+            for left in settling(touched, home.history, Watch(timeout)):
+                advance(len(touched) - len(left))
+    except TimeOverError as over:
+        why = f" as far as is known ({over})"
     click.echo(f"Announced {len(touched) - len(left)} of {len(touched)}.")
     if left:
         named = ", ".join(key.task_id for key in left[:5]) + (" …" if len(left) > 5 else "")
         more = f"`task-reporter status{home.flags}` says more"
-        raise RefusedError(f"{len(left)} still await their notification: {named}; none is lost, {more}")
+        raise RefusedError(f"{len(left)} still await their notification{why}: {named}; none is lost, {more}")
