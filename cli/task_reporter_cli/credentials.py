@@ -1,5 +1,6 @@
 """Credentials as the aws CLI finds them: by the same chain of sources, with the same cache of sessions."""
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -17,7 +18,7 @@ CACHE = "~/.aws/cli/cache"
 """Where the aws CLI keeps sessions of roles, those that took an MFA code too.
 https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-role.html#cli-configure-role-cache"""
 MEMBERS = {"AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"}
-DIGITS_OF_A_CODE = 6
+CODE = re.compile(r"[0-9]{6}")
 """https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html"""
 ORIGIN = "CredentialsOf"
 """The member of a refusal that names the source of the credentials it was asked with."""
@@ -130,8 +131,13 @@ def first_of(profiles: Mapping[str, Any], name: str) -> str:
     return name
 
 
+def has_terminal() -> bool:
+    """Tell whether a person can be asked. A stream that was closed before the program began is None."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
 def asks_for_code(
-    profile: str, is_terminal: Callable[[], bool] = lambda: sys.stdin.isatty(), ask: Callable[[str], str] = getpass
+    profile: str, is_terminal: Callable[[], bool] = has_terminal, ask: Callable[[str], str] = getpass
 ) -> Callable[[str], str]:
     """Make what asks a person for an MFA code, on the terminal itself. It raises NoCodeError where it gets none."""
 
@@ -147,8 +153,8 @@ def asks_for_code(
             code = "".join(ask(text).split())
         except EOFError:
             code = ""
-        if not (code.isdecimal() and len(code) == DIGITS_OF_A_CODE):
-            raise NoCodeError(f"an MFA code has {DIGITS_OF_A_CODE} digits, so nothing was sent; try again")
+        if not CODE.fullmatch(code):
+            raise NoCodeError("an MFA code has six digits, so nothing was sent; try again")
         return code
 
     return prompt

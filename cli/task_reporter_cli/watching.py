@@ -84,16 +84,16 @@ class Watch:
             except Exception as error:
                 if not can_pass(error):
                     raise
-                if not fault:
+                is_new, fault = fault is None, error
+                if not self.left:
+                    break
+                if is_new:
                     self._say(f"{explained(error)}. It is tried again until this is over.")
-                fault = error
+                self.rest(pause)
             else:
                 if fault:
                     self._say(f"That is over, after {length(int(self._clock() - began))}.")
                 return answer
-            if not self.left:
-                break
-            self.rest(pause)
         raise TimeOverError(fault)
 
     def _in_time(self, question: Callable[[], Answer], fault: Exception | None) -> Answer:

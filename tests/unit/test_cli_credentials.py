@@ -402,7 +402,7 @@ def test_what_is_no_code_is_not_sent(tmp_path: Path, dynamodb: CannedEc2, keys: 
     with canned_ec2(assumed()) as sts:
         said = one_line(typed(keys, *OF_OPS, **ops(tmp_path, dynamodb, sts))[0])
         assert sts.requests == []
-    assert "an MFA code has 6 digits" in said
+    assert "an MFA code has six digits" in said
 
 
 def test_a_question_can_be_interrupted(tmp_path: Path, dynamodb: CannedEc2) -> None:

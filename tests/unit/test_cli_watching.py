@@ -240,3 +240,33 @@ def test_wait_ends_in_time_where_nobody_answers() -> None:
         said = run("wait", "bun-1", "--table", "t", "--timeout", "0.01")
     assert (said.status, said.out) == (124, "")
     assert said.err == "bun-1 has not ended within 0.01 minutes, as far as is known: AWS did not answer in time.\n"
+
+
+AWAITS = Answer(both(ENDED | {"awaiting": {"S": "notification"}}))
+WRITTEN, NONE = Answer(b"{}"), Answer(b'{"Items": [], "Count": 0, "ScannedCount": 0}')
+
+
+@pytest.mark.usefixtures("quick")
+def test_redrive_names_the_fault_behind_which_it_could_not_see() -> None:
+    with canned_ec2(AWAITS, WRITTEN, BUSY) as aws, in_environment(somewhere(dynamodb=aws.url)):
+        said = run("redrive", "--table", "t", "--timeout", "0")
+    assert (said.status, said.out) == (1, "Announced 0 of 1.\n")
+    assert "1 still await their notification as far as is known (AWS refused BatchGetItem: Throttling" in said.err
+
+
+@pytest.mark.usefixtures("quick")
+def test_redrive_goes_on_through_a_fault_that_passes() -> None:
+    announced = Answer(json.dumps({"Responses": {"t": [ENDED]}}).encode())
+    with canned_ec2(AWAITS, WRITTEN, *[BUSY] * ATTEMPTS, announced) as aws, in_environment(somewhere(dynamodb=aws.url)):
+        said = run("redrive", "--table", "t")
+    assert (said.status, said.out, len(said.err.splitlines())) == (0, "Announced 1 of 1.\n", 2)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_test_is_withdrawn_after_a_fault() -> None:
+    scripted = (RUNS, NONE, WRITTEN, *[BUSY] * ATTEMPTS, WRITTEN)
+    with canned_ec2(*scripted) as aws, in_environment(somewhere(dynamodb=aws.url)):
+        said = run("test", "--table", "t", "--timeout", "0")
+    assert (said.status, said.out) == (1, "")
+    assert "nobody was told within 0 seconds as far as is known (AWS refused BatchGetItem: Throttling" in said.err
+    assert "the test is withdrawn" in said.err

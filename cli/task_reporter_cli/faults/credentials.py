@@ -67,7 +67,7 @@ def _reason(cause: BaseException | None) -> str:
             words: Any = cause.kwargs
             return str(words["error_msg"])[:LONGEST].strip() or "it failed, and said nothing"
         case aws.RefreshWithMFAUnsupportedError():
-            return "its session is over, and a new one needs another MFA code"
+            return "a new session needs another MFA code"
         case OSError():
             return f"{cause.filename}: {cause.strerror}" if cause.filename else str(cause)
         case BotoCoreError() | RuntimeError():
