@@ -94,8 +94,8 @@ FROM_PROFILE = {
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> Callable[..., str]:
-    """What is said of a list with a configuration and an environment; never a secret, never a trace."""
+def error_with(tmp_path: Path) -> Callable[..., str]:
+    """What is line of a list with a configuration and an environment; never a secret, never a trace."""
 
     def list_with(config: str = "", credentials: str = "", profile: str | None = "x", **more: str) -> str:
         given = {"AWS_CONFIG_FILE": config, "AWS_SHARED_CREDENTIALS_FILE": credentials}
@@ -104,24 +104,24 @@ def told(tmp_path: Path) -> Callable[..., str]:
         files = {name: str(tmp_path / name) for name in given}
         flags = ("--profile", profile) if profile else ()
         with in_environment(nowhere() | SOMEWHERE | files | more):
-            said = run(*LIST, *flags)
-        return one_line(said)
+            line = run(*LIST, *flags)
+        return one_line(line)
 
     return list_with
 
 
-def one_line(said: Said) -> str:
-    assert said.status == 1
-    assert SECRET not in said.out + said.err
-    assert NOT_MINE not in said.error
-    return said.error
+def one_line(line: Said) -> str:
+    assert line.status == 1
+    assert SECRET not in line.out + line.err
+    assert NOT_MINE not in line.error
+    return line.error
 
 
 @pytest.mark.parametrize(("text", "named"), FROM_PROFILE.values(), ids=FROM_PROFILE)
-def test_a_profile_without_credentials_says_why(told: Callable[..., str], text: str, named: list[str]) -> None:
-    said = told(of_profile("x", text))
-    assert [part for part in named if part not in said] == []
-    assert "profile 'x'" in said
+def test_a_profile_without_credentials_says_why(error_with: Callable[..., str], text: str, named: list[str]) -> None:
+    line = error_with(of_profile("x", text))
+    assert [part for part in named if part not in line] == []
+    assert "profile 'x'" in line
 
 
 FROM_ENVIRONMENT = {
@@ -162,10 +162,10 @@ FROM_ENVIRONMENT = {
 
 @pytest.mark.parametrize(("given", "named"), FROM_ENVIRONMENT.values(), ids=FROM_ENVIRONMENT)
 def test_an_environment_without_credentials_says_why(
-    told: Callable[..., str], given: Mapping[str, str], named: list[str]
+    error_with: Callable[..., str], given: Mapping[str, str], named: list[str]
 ) -> None:
-    said = told(profile=None, **given)
-    assert [part for part in named if part not in said] == []
+    line = error_with(profile=None, **given)
+    assert [part for part in named if part not in line] == []
 
 
 MALFORMED = {
@@ -177,9 +177,9 @@ MALFORMED = {
 
 @pytest.mark.parametrize("file", ["config", "credentials"])
 @pytest.mark.parametrize(("text", "line"), MALFORMED.values(), ids=MALFORMED)
-def test_a_file_that_is_malformed_is_named(told: Callable[..., str], text: str, line: int, file: str) -> None:
+def test_a_file_that_is_malformed_is_named(error_with: Callable[..., str], text: str, line: int, file: str) -> None:
     variable = {"config": "AWS_CONFIG_FILE", "credentials": "AWS_SHARED_CREDENTIALS_FILE"}[file]
-    assert told(**{file: text}).endswith(f"/{variable} can't be read as AWS configuration (see line {line})")
+    assert error_with(**{file: text}).endswith(f"/{variable} can't be read as AWS configuration (see line {line})")
 
 
 def test_files_that_botocore_passes_over_are_named(tmp_path: Path) -> None:
@@ -209,17 +209,17 @@ SSO_TOKENS = {
 def test_an_sso_session_says_how_to_sign_in(tmp_path: Path, token: str | None, why: str) -> None:
     if token:
         write(tmp_path / ".aws/sso/cache" / f"{sha1(b'corp').hexdigest()}.json", token)
-    said = one_line(run_program(*LIST, "--profile", "x", **at_home(tmp_path, SSO)))
-    assert said.startswith("no credentials from profile 'x': ")
-    assert why in said
-    assert said.endswith("; sign in with `aws sso login --profile x`")
+    line = one_line(run_program(*LIST, "--profile", "x", **at_home(tmp_path, SSO)))
+    assert line.startswith("no credentials from profile 'x': ")
+    assert why in line
+    assert line.endswith("; sign in with `aws sso login --profile x`")
 
 
-def test_the_profile_at_the_beginning_of_a_chain_signs_in(told: Callable[..., str]) -> None:
+def test_the_profile_at_the_beginning_of_a_chain_signs_in(error_with: Callable[..., str]) -> None:
     role = of_profile("ops", f"role_arn = {ROLE}\nsource_profile = x\n")
-    said = told(SSO.replace("corp", "nobody") + role, profile="ops")
-    assert said.startswith("no credentials from profile 'ops': ")
-    assert said.endswith("; sign in with `aws sso login --profile x`")
+    line = error_with(SSO.replace("corp", "nobody") + role, profile="ops")
+    assert line.startswith("no credentials from profile 'ops': ")
+    assert line.endswith("; sign in with `aws sso login --profile x`")
 
 
 def write(path: Path, text: str) -> None:
@@ -250,13 +250,15 @@ LOGINS = {
 
 
 @pytest.mark.parametrize(("token", "why"), LOGINS.values(), ids=LOGINS)
-def test_a_login_says_how_to_sign_in(told: Callable[..., str], tmp_path: Path, token: str | None, why: str) -> None:
+def test_a_login_says_how_to_sign_in(
+    error_with: Callable[..., str], tmp_path: Path, token: str | None, why: str
+) -> None:
     session = LOGIN.partition("= ")[2].strip()
     if token:
         write(tmp_path / f"{sha256(session.encode()).hexdigest()}.json", token)
-    said = told(LOGIN, AWS_LOGIN_CACHE_DIRECTORY=str(tmp_path))
-    assert why in said
-    assert said.endswith("; sign in with `aws login --profile x`")
+    line = error_with(LOGIN, AWS_LOGIN_CACHE_DIRECTORY=str(tmp_path))
+    assert why in line
+    assert line.endswith("; sign in with `aws login --profile x`")
 
 
 def test_a_login_that_lasts_is_taken(tmp_path: Path) -> None:
@@ -265,8 +267,8 @@ def test_a_login_that_lasts_is_taken(tmp_path: Path) -> None:
     write(tmp_path / f"{sha256(session.encode()).hexdigest()}.json", json.dumps(token | {"clientId": "c"}))
     with canned_ec2(EMPTY) as dynamodb:
         there = at_home(tmp_path, LOGIN) | {"AWS_LOGIN_CACHE_DIRECTORY": str(tmp_path)}
-        said = run_program(*LIST, "--profile", "x", **there | {"AWS_ENDPOINT_URL_DYNAMODB": dynamodb.url})
-    assert said == Said(0, "[]\n", "")
+        line = run_program(*LIST, "--profile", "x", **there | {"AWS_ENDPOINT_URL_DYNAMODB": dynamodb.url})
+    assert line == Said(0, "[]\n", "")
 
 
 WATCHED = """
@@ -291,9 +293,9 @@ def test_awscrt_is_imported_only_for_a_login(tmp_path: Path) -> None:
 
 
 def test_a_login_without_awscrt_says_what_to_install(tmp_path: Path) -> None:
-    said = watched(f"import sys; sys.modules['awscrt'] = None\n{WATCHED}", tmp_path, LOGIN)
-    assert "pip install 'botocore[crt]'" in said
-    assert NOT_MINE not in said
+    line = watched(f"import sys; sys.modules['awscrt'] = None\n{WATCHED}", tmp_path, LOGIN)
+    assert "pip install 'botocore[crt]'" in line
+    assert NOT_MINE not in line
 
 
 # MFA
@@ -370,10 +372,10 @@ def test_a_session_of_the_aws_cli_is_taken(tmp_path: Path, dynamodb: CannedEc2, 
 
 def test_without_a_terminal_nobody_is_asked(tmp_path: Path, dynamodb: CannedEc2) -> None:
     with canned_ec2(assumed()) as sts:
-        said = one_line(run_program(*OF_OPS, **ops(tmp_path, dynamodb, sts)))
+        line = one_line(run_program(*OF_OPS, **ops(tmp_path, dynamodb, sts)))
         assert sts.requests == []
-    assert said.startswith(f"no credentials from profile 'ops': it needs an MFA code of {DEVICE}, and there is no term")
-    assert "run `aws sts get-caller-identity --profile ops` on a terminal first" in said
+    assert line.startswith(f"no credentials from profile 'ops': it needs an MFA code of {DEVICE}, and there is no term")
+    assert "run `aws sts get-caller-identity --profile ops` on a terminal first" in line
 
 
 WRONG = "MultiFactorAuthentication failed with invalid MFA one time pass code."
@@ -391,18 +393,18 @@ def test_a_role_that_is_refused_is_no_lack_of_permission(
     tmp_path: Path, dynamodb: CannedEc2, answer: Answer, named: list[str]
 ) -> None:
     with canned_ec2(answer) as sts:
-        said = one_line(typed("123456\n", *OF_OPS, **ops(tmp_path, dynamodb, sts))[0])
-    assert said.startswith("no credentials from profile 'ops': ")
-    assert [part for part in named if part not in said] == []
-    assert "docs/command-line.md" not in said
+        line = one_line(typed("123456\n", *OF_OPS, **ops(tmp_path, dynamodb, sts))[0])
+    assert line.startswith("no credentials from profile 'ops': ")
+    assert [part for part in named if part not in line] == []
+    assert "docs/command-line.md" not in line
 
 
 @pytest.mark.parametrize("keys", ["\n", "12345\n", "abcdef\n", "\x04"], ids=["empty", "short", "letters", "Ctrl-D"])
 def test_what_is_no_code_is_not_sent(tmp_path: Path, dynamodb: CannedEc2, keys: str) -> None:
     with canned_ec2(assumed()) as sts:
-        said = one_line(typed(keys, *OF_OPS, **ops(tmp_path, dynamodb, sts))[0])
+        line = one_line(typed(keys, *OF_OPS, **ops(tmp_path, dynamodb, sts))[0])
         assert sts.requests == []
-    assert "an MFA code has six digits" in said
+    assert "an MFA code has six digits" in line
 
 
 def test_a_question_can_be_interrupted(tmp_path: Path, dynamodb: CannedEc2) -> None:
@@ -453,11 +455,11 @@ def test_who_signs_in_stands_at_the_beginning_of_the_chain(name: str, first: str
 # Later
 
 
-def test_a_refusal_names_whose_credentials_were_refused(told: Callable[..., str]) -> None:
+def test_a_refusal_names_whose_credentials_were_refused(error_with: Callable[..., str]) -> None:
     body = b'{"__type": "com.amazonaws.dynamodb.v20120810#ExpiredTokenException", "message": "expired"}'
     with canned_ec2(Answer(body, 400)) as dynamodb:
-        said = told(of_profile("x", KEYS), AWS_ENDPOINT_URL_DYNAMODB=dynamodb.url)
-    assert said.startswith("the AWS credentials have expired (profile 'x'); ")
+        line = error_with(of_profile("x", KEYS), AWS_ENDPOINT_URL_DYNAMODB=dynamodb.url)
+    assert line.startswith("the AWS credentials have expired (profile 'x'); ")
 
 
 def test_credentials_that_can_not_be_renewed_are_explained(tmp_path: Path) -> None:
@@ -472,9 +474,9 @@ def test_credentials_that_can_not_be_renewed_are_explained(tmp_path: Path) -> No
         gone.touch()
         with pytest.raises(CredentialsError) as raised:
             client.list_tables()
-    said = explained(raised.value)
-    assert said.startswith("no credentials from the credential_process of profile 'x': they can't be read (")
-    assert SECRET not in said
+    line = explained(raised.value)
+    assert line.startswith("no credentials from the credential_process of profile 'x': they can't be read (")
+    assert SECRET not in line
 
 
 def short_lived() -> str:
@@ -484,7 +486,7 @@ def short_lived() -> str:
     return json.dumps(given)
 
 
-def test_sts_out_of_reach_can_pass(told: Callable[..., str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_sts_out_of_reach_can_pass(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     no_pauses(monkeypatch)
     config = tmp_path / "config"
     config.write_text(of_profile("x", f"role_arn = {ROLE}\nsource_profile = me\n") + of_profile("me", KEYS))

@@ -61,7 +61,7 @@ def at(monkeypatch: pytest.MonkeyPatch, trusted: Authority) -> Iterator["Place"]
 
 
 class Place:
-    """Where AWS is said to be, and what of it is explained."""
+    """Where AWS is line to be, and what of it is explained."""
 
     def __init__(self, stack: ExitStack, trusted: Authority) -> None:
         self._stack = stack
@@ -72,17 +72,17 @@ class Place:
         return self._stack.enter_context(server(behaviour, context=context))
 
     def says(self, url: str, passes: bool, **environment: str) -> str:
-        """What is said of a request to ``url``; that must hold no secret."""
+        """What is line of a request to ``url``; that must hold no secret."""
         given = somewhere(dynamodb=url) | {"AWS_CA_BUNDLE": str(self._trusted.file)} | environment
         with in_environment({name: value for name, value in given.items() if value}):
             client = Account(region=REGION).client("dynamodb")
             with pytest.raises(REQUEST_ERRORS) as raised:
                 client.list_tables()
-            said = explained(raised.value)
+            line = explained(raised.value)
         assert can_pass(raised.value) is passes
-        assert SECRET not in said
-        assert "should not have happened" not in said
-        return said
+        assert SECRET not in line
+        assert "should not have happened" not in line
+        return line
 
 
 def https(port: int) -> str:
@@ -90,10 +90,10 @@ def https(port: int) -> str:
 
 
 def test_an_unknown_authority_leads_to_a_proxy(at: Place, other: Authority, trusted: Authority) -> None:
-    said = at.says(https(at.serve(closes, context=other.vouches())), passes=False)
-    assert said.startswith("the certificate of 127.0.0.1 is not trusted (unable to get local issuer certificate)")
-    assert f"proxy that inspects TLS stands in between: set AWS_CA_BUNDLE (now {trusted.file}) to the PEM file" in said
-    assert "ca_bundle in the profile" in said
+    line = at.says(https(at.serve(closes, context=other.vouches())), passes=False)
+    assert line.startswith("the certificate of 127.0.0.1 is not trusted (unable to get local issuer certificate)")
+    assert f"proxy that inspects TLS stands in between: set AWS_CA_BUNDLE (now {trusted.file}) to the PEM file" in line
+    assert "ca_bundle in the profile" in line
 
 
 OUT_OF_DATE = {
@@ -108,24 +108,24 @@ OUT_OF_DATE = {
 def test_a_certificate_out_of_date_leads_to_the_clock(
     at: Place, trusted: Authority, validity: Mapping[str, datetime], why: str
 ) -> None:
-    said = at.says(https(at.serve(closes, context=trusted.vouches(**validity))), passes=False)
-    assert said.startswith("the certificate of 127.0.0.1 is not valid, by this machine's clock")
-    assert f"(certificate {why}" in said
-    assert said.endswith("; check the clock")
+    line = at.says(https(at.serve(closes, context=trusted.vouches(**validity))), passes=False)
+    assert line.startswith("the certificate of 127.0.0.1 is not valid, by this machine's clock")
+    assert f"(certificate {why}" in line
+    assert line.endswith("; check the clock")
 
 
 def test_a_certificate_of_another_host_leads_to_the_endpoint(at: Place, trusted: Authority) -> None:
-    said = at.says(https(at.serve(closes, context=trusted.vouches("elsewhere.example"))), passes=False)
-    assert said.startswith("127.0.0.1 answers with the certificate of another host")
-    assert "elsewhere.example" in said
-    assert "AWS_ENDPOINT_URL" in said
+    line = at.says(https(at.serve(closes, context=trusted.vouches("elsewhere.example"))), passes=False)
+    assert line.startswith("127.0.0.1 answers with the certificate of another host")
+    assert "elsewhere.example" in line
+    assert "AWS_ENDPOINT_URL" in line
 
 
 @pytest.mark.parametrize("greeting", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-OpenSSH\r\n"], ids=["HTTP", "SSH"])
 def test_a_server_without_tls_leads_to_the_endpoint(at: Place, greeting: bytes) -> None:
-    said = at.says(https(at.serve(says(greeting))), passes=False)
-    assert said.startswith("127.0.0.1 does not answer with TLS")
-    assert "AWS_ENDPOINT_URL" in said
+    line = at.says(https(at.serve(says(greeting))), passes=False)
+    assert line.startswith("127.0.0.1 does not answer with TLS")
+    assert "AWS_ENDPOINT_URL" in line
 
 
 BUNDLES = {
@@ -150,16 +150,16 @@ def test_a_file_of_authorities_that_is_none_is_named(
     elif content is not None:
         file.mkdir()
     given = {"AWS_CA_BUNDLE": "", "REQUESTS_CA_BUNDLE": ""} | {variable: str(file)}
-    said = at.says(https(at.serve(closes, context=trusted.vouches())), passes=False, **given)
-    assert said == f"the file of trusted certificates {file}, which {variable} names, can't be used: {why}"
+    line = at.says(https(at.serve(closes, context=trusted.vouches())), passes=False, **given)
+    assert line == f"the file of trusted certificates {file}, which {variable} names, can't be used: {why}"
 
 
 def test_a_file_of_authorities_in_a_profile_is_told(at: Place, trusted: Authority, tmp_path: Path) -> None:
     config = tmp_path / "config"
     config.write_text("[default]\nca_bundle = /nowhere/ca.pem\n")
     port = at.serve(closes, context=trusted.vouches())
-    said = at.says(https(port), passes=False, AWS_CA_BUNDLE="", AWS_CONFIG_FILE=str(config))
-    assert said == (
+    line = at.says(https(port), passes=False, AWS_CA_BUNDLE="", AWS_CONFIG_FILE=str(config))
+    assert line == (
         "the file of trusted certificates that ca_bundle of the profile names can't be used: No such file or directory"
     )
 
@@ -182,9 +182,9 @@ BROKEN = {
 
 @pytest.mark.parametrize("behaviour", BROKEN.values(), ids=BROKEN)
 def test_an_answer_that_breaks_off_can_pass(at: Place, behaviour: Behaviour) -> None:
-    said = at.says(f"http://127.0.0.1:{at.serve(behaviour)}", passes=True)
-    assert said.startswith("AWS gave no whole answer")
-    assert "check the network" in said
+    line = at.says(f"http://127.0.0.1:{at.serve(behaviour)}", passes=True)
+    assert line.startswith("AWS gave no whole answer")
+    assert "check the network" in line
 
 
 FOREIGN = {
@@ -203,8 +203,8 @@ PAGES = {"a login": ("302 Found", False), "forbidden": ("403 Forbidden", False),
 
 @pytest.mark.parametrize(("status", "passes"), PAGES.values(), ids=PAGES)
 def test_a_page_in_place_of_an_answer_is_not_awss(at: Place, status: str, passes: bool) -> None:
-    said = at.says(f"http://127.0.0.1:{at.serve(answers(status, b'<html>'))}", passes)
-    assert said.startswith("what answers ListTables is not AWS, or a proxy stands in between (HTTP status ")
+    line = at.says(f"http://127.0.0.1:{at.serve(answers(status, b'<html>'))}", passes)
+    assert line.startswith("what answers ListTables is not AWS, or a proxy stands in between (HTTP status ")
 
 
 PROXIES = {
@@ -218,28 +218,28 @@ PROXIES = {
 @pytest.mark.parametrize(("behaviour", "passes", "named"), PROXIES.values(), ids=PROXIES)
 def test_a_proxy_is_named_without_its_password(at: Place, behaviour: Behaviour, passes: bool, named: list[str]) -> None:
     proxy = f"http://ann:{SECRET}@127.0.0.1:{at.serve(behaviour)}"
-    said = at.says("https://dynamodb.invalid", passes, HTTPS_PROXY=proxy)
-    assert [part for part in named if part not in said] == []
+    line = at.says("https://dynamodb.invalid", passes, HTTPS_PROXY=proxy)
+    assert [part for part in named if part not in line] == []
 
 
 def test_a_proxy_that_is_not_there_is_named(at: Place) -> None:
-    said = at.says("https://dynamodb.invalid", passes=True, HTTPS_PROXY=f"http://ann:{SECRET}@127.0.0.1:9")
-    assert said.startswith("the proxy http://***@127.0.0.1:9, which HTTPS_PROXY names, can't be reached")
-    assert "check HTTPS_PROXY and the network" in said
+    line = at.says("https://dynamodb.invalid", passes=True, HTTPS_PROXY=f"http://ann:{SECRET}@127.0.0.1:9")
+    assert line.startswith("the proxy http://***@127.0.0.1:9, which HTTPS_PROXY names, can't be reached")
+    assert "check HTTPS_PROXY and the network" in line
 
 
 def test_a_proxy_in_the_way_of_http_wants_a_password(at: Place) -> None:
     proxy = f"http://ann:{SECRET}@127.0.0.1:{at.serve(answers('407 Proxy Authentication Required'))}"
-    said = at.says("http://dynamodb.invalid", passes=False, HTTP_PROXY=proxy)
-    assert said.startswith("the proxy wants a user and a password")
-    assert "HTTP_PROXY" in said
+    line = at.says("http://dynamodb.invalid", passes=False, HTTP_PROXY=proxy)
+    assert line.startswith("the proxy wants a user and a password")
+    assert "HTTP_PROXY" in line
 
 
 def test_a_proxy_that_is_not_trusted_leads_to_its_authority(at: Place, other: Authority) -> None:
     proxy = f"https://ann:{SECRET}@127.0.0.1:{at.serve(closes, context=other.vouches())}"
-    said = at.says("https://dynamodb.invalid", passes=False, HTTPS_PROXY=proxy)
-    assert said.startswith("the certificate of the proxy 127.0.0.1 is not trusted")
-    assert "AWS_CA_BUNDLE" in said
+    line = at.says("https://dynamodb.invalid", passes=False, HTTPS_PROXY=proxy)
+    assert line.startswith("the certificate of the proxy 127.0.0.1 is not trusted")
+    assert "AWS_CA_BUNDLE" in line
 
 
 URLS = {
@@ -263,9 +263,9 @@ def test_an_endpoint_shows_no_password(at: Place) -> None:
 def test_a_whole_command_is_explained_in_one_line(at: Place, other: Authority) -> None:
     url = https(at.serve(closes, context=other.vouches()))
     with in_environment(somewhere(dynamodb=url)):
-        said = run("list", "--table", "t")
-    assert (said.status, said.out) == (1, "")
-    assert said.error.startswith("the certificate of 127.0.0.1 is not trusted")
+        line = run("list", "--table", "t")
+    assert (line.status, line.out) == (1, "")
+    assert line.error.startswith("the certificate of 127.0.0.1 is not trusted")
 
 
 def test_a_whole_answer_is_taken(at: Place, trusted: Authority) -> None:
@@ -287,16 +287,16 @@ CODES = {
 
 
 @pytest.mark.parametrize("code", CODES.values(), ids=CODES)
-@pytest.mark.parametrize(("ahead", "told"), SKEWS.values(), ids=SKEWS)
-def test_a_wrong_clock_is_told_by_the_answers_own_time(at: Place, code: str, ahead: timedelta, told: str) -> None:
+@pytest.mark.parametrize(("ahead", "expected"), SKEWS.values(), ids=SKEWS)
+def test_a_wrong_clock_is_told_by_the_answers_own_time(at: Place, code: str, ahead: timedelta, expected: str) -> None:
     body = f'{{"__type": "com.amazon.coral.service#{code}", "message": "Request has expired."}}'.encode()
     behaviour = answers("400 Bad Request", body, at=datetime.now(UTC) + ahead)
-    said = at.says(f"http://127.0.0.1:{at.serve(behaviour)}", passes=False)
-    assert said == f"this machine's clock is {told} AWS's, which therefore refuses its signatures; set the clock"
+    line = at.says(f"http://127.0.0.1:{at.serve(behaviour)}", passes=False)
+    assert line == f"this machine's clock is {expected} AWS's, which therefore refuses its signatures; set the clock"
 
 
 def test_a_right_clock_is_not_blamed(at: Place) -> None:
     body = b'{"__type": "com.amazon.coral.service#InvalidSignatureException", "message": "does not match"}'
     behaviour = answers("400 Bad Request", body, at=datetime.now(UTC) + timedelta(minutes=3))
-    said = at.says(f"http://127.0.0.1:{at.serve(behaviour)}", passes=False)
-    assert said.startswith("AWS does not take these credentials (the environment)")
+    line = at.says(f"http://127.0.0.1:{at.serve(behaviour)}", passes=False)
+    assert line.startswith("AWS does not take these credentials (the environment)")

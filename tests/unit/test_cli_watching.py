@@ -29,14 +29,14 @@ class Time:
     def __init__(self) -> None:
         self.now = 1000.0
         self.pauses: list[float] = []
-        self.said: list[str] = []
+        self.result: list[str] = []
 
     def pause(self, seconds: float) -> None:
         self.pauses.append(seconds)
         self.now += seconds
 
     def watch(self, seconds: float | None = None) -> Watch:
-        return Watch(seconds, self.said.append, self.pause, lambda: self.now)
+        return Watch(seconds, self.result.append, self.pause, lambda: self.now)
 
 
 def script(*events: Any) -> Callable[[], Any]:
@@ -55,13 +55,13 @@ def script(*events: Any) -> Callable[[], Any]:
 def test_an_answer_is_given_at_once() -> None:
     time = Time()
     assert time.watch().ask(script("answer")) == "answer"
-    assert (time.pauses, time.said) == ([], [])
+    assert (time.pauses, time.result) == ([], [])
 
 
-def test_a_fault_that_passes_is_told_when_it_begins_and_when_it_is_over() -> None:
+def test_a_fault_is_told_when_it_begins_and_when_it_is_over() -> None:
     time = Time()
     assert time.watch().ask(script(UNREACHABLE, THROTTLED, UNREACHABLE, "answer")) == "answer"
-    assert time.said == [
+    assert time.result == [
         'AWS can\'t be reached (Could not connect to the endpoint URL: "https://dynamodb.test"); check --region and the'
         " network. It is tried again until this is over.",
         "That is over, after 35 seconds.",
@@ -73,7 +73,7 @@ def test_each_fault_is_told_anew() -> None:
     watch = time.watch()
     for _ in range(2):
         watch.ask(script(UNREACHABLE, "answer"))
-    assert [said[:4] for said in time.said] == ["AWS ", "That", "AWS ", "That"]
+    assert [result[:4] for result in time.result] == ["AWS ", "That", "AWS ", "That"]
 
 
 def test_pauses_grow_to_a_minute() -> None:
@@ -154,7 +154,7 @@ def test_rows_settle_through_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
 
     time = Time()
     assert list(settling([key], Reading(None, "t"), time.watch(60))) == [[key], []]
-    assert len(time.said) == 4
+    assert len(time.result) == 4
 
 
 # The commands
@@ -193,9 +193,9 @@ PASSING = {"throttled": BUSY, "broken": INTERNAL, "a page": Answer(b"<html>")}
 @pytest.mark.parametrize("before", [(RUNS, RUNS, RUNS), ()], ids=["after hours", "at first"])
 def test_wait_goes_on_through_a_fault_that_passes(fault: Answer, before: tuple[Answer, ...]) -> None:
     with canned_ec2(*before, *[fault] * 2 * ATTEMPTS, RUNS, ENDS) as aws, in_environment(somewhere(dynamodb=aws.url)):
-        said = run("wait", "bun-1", "--table", "t")
-    assert (said.status, said.out) == (0, "complete\n")
-    begins, over = said.err.splitlines()
+        result = run("wait", "bun-1", "--table", "t")
+    assert (result.status, result.out) == (0, "complete\n")
+    begins, over = result.err.splitlines()
     assert begins.endswith("It is tried again until this is over.")
     assert over.startswith("That is over, after ")
 
@@ -205,8 +205,8 @@ def test_wait_goes_on_through_connections_that_break() -> None:
     runs, ends = answers("200 OK", both(BEGUN)), answers("200 OK", both(ENDED))
     behaviours = (runs, runs, *[closes] * ATTEMPTS, ends)
     with server(*behaviours) as port, in_environment(somewhere(dynamodb=f"http://127.0.0.1:{port}")):
-        said = run("wait", "bun-1", "--table", "t")
-    assert (said.status, said.out, len(said.err.splitlines())) == (0, "complete\n", 2)
+        result = run("wait", "bun-1", "--table", "t")
+    assert (result.status, result.out, len(result.err.splitlines())) == (0, "complete\n", 2)
 
 
 STAYING = {
@@ -217,29 +217,29 @@ STAYING = {
 
 
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize(("fault", "told"), STAYING.values(), ids=STAYING)
-def test_wait_ends_with_a_fault_that_stays(fault: Answer, told: str) -> None:
+@pytest.mark.parametrize(("fault", "expected"), STAYING.values(), ids=STAYING)
+def test_wait_ends_with_a_fault_that_stays(fault: Answer, expected: str) -> None:
     with canned_ec2(RUNS, RUNS, RUNS, fault) as aws, in_environment(somewhere(dynamodb=aws.url)):
-        said = run("wait", "bun-1", "--table", "t")
-    assert (said.status, said.out) == (1, "")
-    assert said.error.startswith(told)
+        result = run("wait", "bun-1", "--table", "t")
+    assert (result.status, result.out) == (1, "")
+    assert result.error.startswith(expected)
 
 
 @pytest.mark.usefixtures("quick")
 def test_wait_names_the_fault_that_lasts_until_the_time_is_over() -> None:
     with in_environment(somewhere()):
-        said = run("wait", "bun-1", "--table", "t", "--timeout", "0.01")
-    assert (said.status, said.out) == (124, "")
-    assert said.err.splitlines()[-1].startswith(
+        result = run("wait", "bun-1", "--table", "t", "--timeout", "0.01")
+    assert (result.status, result.out) == (124, "")
+    assert result.err.splitlines()[-1].startswith(
         "bun-1 has not ended within 0.01 minutes, as far as is known: AWS can't be reached ("
     )
 
 
 def test_wait_ends_in_time_where_nobody_answers() -> None:
     with server(silent) as port, in_environment(somewhere(dynamodb=f"http://127.0.0.1:{port}")):
-        said = run("wait", "bun-1", "--table", "t", "--timeout", "0.01")
-    assert (said.status, said.out) == (124, "")
-    assert said.err == "bun-1 has not ended within 0.01 minutes, as far as is known: AWS did not answer in time.\n"
+        result = run("wait", "bun-1", "--table", "t", "--timeout", "0.01")
+    assert (result.status, result.out) == (124, "")
+    assert result.err == "bun-1 has not ended within 0.01 minutes, as far as is known: AWS did not answer in time.\n"
 
 
 AWAITS = Answer(both(ENDED | {"awaiting": {"S": "notification"}}))
@@ -249,24 +249,24 @@ WRITTEN, NONE = Answer(b"{}"), Answer(b'{"Items": [], "Count": 0, "ScannedCount"
 @pytest.mark.usefixtures("quick")
 def test_redrive_names_the_fault_behind_which_it_could_not_see() -> None:
     with canned_ec2(AWAITS, WRITTEN, BUSY) as aws, in_environment(somewhere(dynamodb=aws.url)):
-        said = run("redrive", "--table", "t", "--timeout", "0")
-    assert (said.status, said.out) == (1, "Announced 0 of 1.\n")
-    assert "1 still await their notification as far as is known (AWS refused BatchGetItem: Throttling" in said.err
+        result = run("redrive", "--table", "t", "--timeout", "0")
+    assert (result.status, result.out) == (1, "Announced 0 of 1.\n")
+    assert "1 still await their notification as far as is known (AWS refused BatchGetItem: Throttling" in result.err
 
 
 @pytest.mark.usefixtures("quick")
 def test_redrive_goes_on_through_a_fault_that_passes() -> None:
     announced = Answer(json.dumps({"Responses": {"t": [ENDED]}}).encode())
     with canned_ec2(AWAITS, WRITTEN, *[BUSY] * ATTEMPTS, announced) as aws, in_environment(somewhere(dynamodb=aws.url)):
-        said = run("redrive", "--table", "t")
-    assert (said.status, said.out, len(said.err.splitlines())) == (0, "Announced 1 of 1.\n", 2)
+        result = run("redrive", "--table", "t")
+    assert (result.status, result.out, len(result.err.splitlines())) == (0, "Announced 1 of 1.\n", 2)
 
 
 @pytest.mark.usefixtures("quick")
 def test_a_test_is_withdrawn_after_a_fault() -> None:
     scripted = (RUNS, NONE, WRITTEN, *[BUSY] * ATTEMPTS, WRITTEN)
     with canned_ec2(*scripted) as aws, in_environment(somewhere(dynamodb=aws.url)):
-        said = run("test", "--table", "t", "--timeout", "0")
-    assert (said.status, said.out) == (1, "")
-    assert "nobody was told within 0 seconds as far as is known (AWS refused BatchGetItem: Throttling" in said.err
-    assert "the test is withdrawn" in said.err
+        result = run("test", "--table", "t", "--timeout", "0")
+    assert (result.status, result.out) == (1, "")
+    assert "nobody was told within 0 seconds as far as is known (AWS refused BatchGetItem: Throttling" in result.err
+    assert "the test is withdrawn" in result.err

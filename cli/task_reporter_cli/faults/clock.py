@@ -21,16 +21,16 @@ COMPLAINS = re.compile(r"signature expired|signature not yet current|too large.*
 
 def clock_problem(error: ClientError, now: datetime) -> str | None:
     """Say by how much this machine's clock is wrong; None where ``error`` gives no reason to think so."""
-    said = str(error.response["Error"].get("Message", ""))
+    text = str(error.response["Error"].get("Message", ""))
     there = _date_of(error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}))
-    ahead = now - there if there else _difference(said)
+    ahead = now - there if there else _difference(text)
     if ahead is not None and abs(ahead) >= TOLERATED:
         minutes = round(abs(ahead) / timedelta(minutes=1))
         length = f"{minutes} minutes" if minutes < 120 else f"{minutes / 60:.0f} hours"
         side = "ahead of" if ahead > timedelta() else "behind"
         return f"this machine's clock is {length} {side} AWS's, which therefore refuses its signatures; set the clock"
-    if COMPLAINS.search(said):
-        return f"AWS takes the signature to be of another time ({said}); check this machine's clock"
+    if COMPLAINS.search(text):
+        return f"AWS takes the signature to be of another time ({text}); check this machine's clock"
     return None
 
 
@@ -43,8 +43,8 @@ def _date_of(headers: Any) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _difference(said: str) -> timedelta | None:
-    times = TIMES.search(said)
+def _difference(text: str) -> timedelta | None:
+    times = TIMES.search(text)
     return _time(times["here"]) - _time(times["there"]) if times else None
 
 

@@ -30,43 +30,43 @@ WRONG_CODE, WRONG_DEVICE = "invalid MFA one time pass code", "unable to validate
 
 def refused(error: ClientError, now: datetime) -> str:
     """Explain an error that AWS answered, or somebody in its place."""
-    code, said = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")[:LONGEST]
+    code, text = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")[:LONGEST]
     named = f" ({origin})" if (origin := error.response.get(ORIGIN)) else ""
     if code in SIGNED_WRONG and (wrong := clock_problem(error, now)):
         return wrong
-    if instead := _of_signing_in(error.operation_name, code, said):
+    if instead := _of_signing_in(error.operation_name, code, text):
         return instead
     if code in EXPIRED:
         return f"the AWS credentials have expired{named}; {RENEW}"
     if code in UNKNOWN_CREDENTIALS:
         check = "check them with `aws sts get-caller-identity`"
-        return f"AWS does not take these credentials{named} ({code}: {said}); {check}"
+        return f"AWS does not take these credentials{named} ({code}: {text}); {check}"
     if code in DENIED:
         lists = "docs/command-line.md lists what each command needs"
-        return f"no permission for {error.operation_name}{named} ({said or code}); {lists}"
+        return f"no permission for {error.operation_name}{named} ({text or code}); {lists}"
     if code == "407":
         return proxy_wants_password()
     if code.isdecimal():  # botocore's stopgap where the answer is in no form of AWS's
-        text = f"HTTP status {code}, {said}".rstrip(", ")
+        text = f"HTTP status {code}, {text}".rstrip(", ")
         return f"what answers {error.operation_name} is not AWS, or a proxy stands in between ({text})"
-    return f"AWS refused {error.operation_name}: {code}: {said}"
+    return f"AWS refused {error.operation_name}: {code}: {text}"
 
 
-def _of_signing_in(operation: str, code: str, said: str) -> str | None:
+def _of_signing_in(operation: str, code: str, text: str) -> str | None:
     """Explain a refusal of the request for credentials, which says nothing about what a command needs."""
     match operation:
-        case "AssumeRole" if WRONG_CODE in said:
+        case "AssumeRole" if WRONG_CODE in text:
             return "the MFA code is wrong or was used before; each code works once, so wait for the next one"
-        case "AssumeRole" if WRONG_DEVICE in said:
-            return f"the MFA code is not of the device that mfa_serial of the profile names ({said})"
+        case "AssumeRole" if WRONG_DEVICE in text:
+            return f"the MFA code is not of the device that mfa_serial of the profile names ({text})"
         case "AssumeRole" if code in DENIED:
             both = "the role's trust policy must name who asks, and a policy of who asks must allow sts:AssumeRole"
-            return f"no permission to assume the role ({said or code}); {both}"
+            return f"no permission to assume the role ({text or code}); {both}"
         case "AssumeRoleWithWebIdentity" if code in EXPIRED:
-            return f"the web identity token has expired ({said or code})"
+            return f"the web identity token has expired ({text or code})"
         case "AssumeRoleWithWebIdentity" if code in DENIED:
-            return f"the role does not trust the web identity token ({said or code})"
+            return f"the role does not trust the web identity token ({text or code})"
         case "GetRoleCredentials" if code in {"ForbiddenException", *DENIED}:
             check = "check sso_account_id and sso_role_name of the profile"
-            return f"your sign-in has no access to this account or role ({said or code}); {check}"
+            return f"your sign-in has no access to this account or role ({text or code}); {check}"
     return None
