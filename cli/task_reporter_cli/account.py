@@ -5,8 +5,12 @@ from functools import cached_property
 from typing import Any
 
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, InvalidConfigError, NoCredentialsError
 from botocore.loaders import Loader
+from botocore.parsers import ResponseParserError
 from botocore.session import Session
+
+from task_reporter_cli.credentials import ORIGIN, Chain
 
 # A person waits: what can't be reached is said soon. Standard mode retries throttling, server errors and broken
 # connections. https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
@@ -55,12 +59,46 @@ class Account:
         return named or self._session.get_config_variable("region")
 
     def client(self, service: str, region: str | None = None) -> Any:
-        """A client for ``service``, here or in another ``region``. Raises botocore's errors of configuration."""
-        return self._session.create_client(service, region_name=region or self.region, config=CONFIG)
+        """A client for ``service``, here or in another ``region``, with credentials that are good by now.
+
+        The first one may ask for an MFA code on the terminal. Raises CredentialsError where there are no credentials,
+        and botocore's errors of configuration.
+        """
+        try:
+            made = self._session.create_client(service, region_name=region or self.region)
+        except BotoCoreError:
+            raise
+        except ValueError as error:  # of a setting that should be a number, or a URL
+            raise InvalidConfigError(error_msg=str(error)) from error
+        self._sign_in()
+        return made
+
+    def _sign_in(self) -> None:
+        credentials = self._session.get_credentials()
+        if credentials is None:
+            raise self._chain.missing() from NoCredentialsError()
+        credentials.get_frozen_credentials()
+
+    @property
+    def _chain(self) -> Chain:
+        chain: Chain = self._session.get_component("credential_provider")
+        return chain
 
     @cached_property
     def _session(self) -> Session:
         session = Session(profile=self._profile)
+        session.set_default_client_config(CONFIG)  # for the clients with which botocore gets credentials, too
         paths = (session.get_config_variable("data_path") or "").split(os.pathsep)
         session.register_component("data_loader", QuickLoader(extra_search_paths=[path for path in paths if path]))
+        session.lazy_register_component("credential_provider", lambda: Chain(session, self.region))
+        check: Any = self._check_answer
+        session.register("after-call", check, unique_id="check-answer")
         return session
+
+    def _check_answer(self, http_response: Any, parsed: dict[str, Any], model: Any, **_: Any) -> None:
+        """Say in a refusal whose credentials were refused. Raises ResponseParserError for half an answer."""
+        if "Error" in parsed:
+            parsed[ORIGIN] = self._chain.source_of(self._session.get_credentials())
+        elif "json" in model.service_model.resolved_protocol and not http_response.content.rstrip().endswith(b"}"):
+            # botocore takes JSON that it can't parse to be an answer without any members.
+            raise ResponseParserError(f"the answer to {model.name} is no whole JSON")

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from task_reporter.failures import REQUEST_ERRORS
 from task_reporter.kinds import OUTCOMES
 from task_reporter.subscribers import Subscribers, must_wait, subscribers
 from task_reporter_cli.home import Home
@@ -58,7 +57,7 @@ def audience_of(home: Home) -> Audience | None:
     topic, sns = home.stack.output("NotificationTopicArn"), home.account.client("sns")
     try:
         return notice_audience(sns, topic, home.stack.parameters)
-    except (BotoCoreError, ClientError):
+    except REQUEST_ERRORS:
         return None
 
 
@@ -80,7 +79,7 @@ def read_audience(sns: Any, topic: str, address: str, outcomes: Sequence[str] = 
 def _state_of(sns: Any, topic: str, address: str) -> str:
     try:
         answers = list(pages(lambda **more: sns.list_subscriptions_by_topic(TopicArn=topic, **more)))
-    except (BotoCoreError, ClientError):  # the counts say nearly as much, so who may not list sees those
+    except REQUEST_ERRORS:  # the counts say nearly as much, so who may not list sees those
         return UNSEEN
     arns = {
         one["SubscriptionArn"]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import click
 
 from task_reporter import __version__
+from task_reporter_cli.crt import leave_out_awscrt
 from task_reporter_cli.lazy import LazyGroup
 from task_reporter_cli.options import where_options
 from task_reporter_cli.output.lines import is_colourless, print_note
@@ -40,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     # Most of a short run is imports, whose objects all stay: looking for garbage among them is a tenth of the time.
     gc.set_threshold(50_000)
+    leave_out_awscrt()
     settle_streams()
     try:
         status = _run(arguments)

@@ -10,8 +10,9 @@ from heapq import merge
 from itertools import islice
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from task_reporter.failures import REQUEST_ERRORS
 from task_reporter.kinds import KINDS
 from task_reporter.rows import Key, to_key
 from task_reporter_cli.errors import NoTableError
@@ -78,7 +79,7 @@ class Answer:
             return self._question.limit
         try:
             count: int = self._client.describe_table(TableName=self._table)["Table"]["ItemCount"]
-        except (BotoCoreError, ClientError):
+        except REQUEST_ERRORS:
             return self._question.limit
         return min(count, self._question.limit or count)
 

@@ -1,8 +1,8 @@
 """Sending rows that await notification through the notifier again: a touch puts them on the stream once more."""
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import partial
 
 from task_reporter.history import History
 from task_reporter.rows import AWAITING_NOTIFICATION, Key, Value, key_of
@@ -14,6 +14,7 @@ from task_reporter_cli.find import find
 from task_reporter_cli.home import Home
 from task_reporter_cli.items import Item
 from task_reporter_cli.reader import about
+from task_reporter_cli.watching import Watch
 
 PAUSE = 1.0
 """Seconds between two looks at what still waits."""
@@ -50,20 +51,16 @@ def touch(keys: Sequence[Key], history: History, now: datetime) -> list[Key]:
     return [write.key for write in done.written]
 
 
-def settling(
-    keys: Sequence[Key],
-    history: History,
-    seconds: float,
-    pause: Callable[[float], None] = time.sleep,
-    clock: Callable[[], float] = time.monotonic,
-) -> Iterator[list[Key]]:
-    """Those of ``keys`` that still await notification, look by look, until none does or ``seconds`` are over."""
-    until = clock() + seconds
+def settling(keys: Sequence[Key], history: History, watch: Watch) -> Iterator[list[Key]]:
+    """Those of ``keys`` that still await notification, look by look, until none does or the time is over.
+
+    Raises TimeOverError where the last look gives nothing in time, and what can't pass by itself.
+    """
     left = list(keys)
     while left:
-        rows = history.read(left)
+        rows = watch.ask(partial(history.read, left))
         left = [key for key in left if rows.get(key, {}).get("awaiting") == AWAITING_NOTIFICATION]
         yield left
-        if not left or clock() >= until:
+        if not left or not watch.left:
             return
-        pause(PAUSE)
+        watch.rest(PAUSE)

@@ -6,15 +6,16 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RegisterImage.html
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from task_reporter.errors import TaskReporterError
+from task_reporter.failures import FORESEEN
 from task_reporter.history import History
 from task_reporter.kinds import COMPLETE
 from task_reporter.rows import key_of
 from task_reporter.writes import Update
 from task_reporter_cli.errors import RefusedError
-from task_reporter_cli.explanations import DENIED, explained
+from task_reporter_cli.explanations import explained
+from task_reporter_cli.faults.refusals import DENIED
 from task_reporter_cli.items import Item
 
 ALLOWED = "DryRunOperation"
@@ -102,6 +103,6 @@ def keep(row: Item, image: str, history: History) -> str:
     unchanged = {"outcome": COMPLETE, "image_id": row.get("image_id")}
     try:
         done = history.apply([Update(key_of(row), {"image_id": image}, unchanged)])
-    except (BotoCoreError, ClientError, TaskReporterError) as error:
+    except FORESEEN as error:
         return explained(error)
     return "" if done.written else f"its row of {row['task_id']} has changed meanwhile"

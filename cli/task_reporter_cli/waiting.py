@@ -1,6 +1,5 @@
 """Waiting until a task ends, by asking the history."""
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -8,26 +7,23 @@ from task_reporter.kinds import KINDS
 from task_reporter.listing import listed
 from task_reporter.projection import project
 from task_reporter_cli.items import Item
+from task_reporter_cli.watching import Watch
 
 PAUSE = 5.0
 """Seconds between two questions. One costs half a read unit; the recorder asks EC2 every few minutes."""
 
 
-def looks(
-    look: Callable[[], Item | None],
-    seconds: float | None,
-    pause: Callable[[float], None] = time.sleep,
-    clock: Callable[[], float] = time.monotonic,
-) -> Iterator[Item | None]:
-    """What ``look`` gives, again and again: the last time with an outcome, or when ``seconds`` are over."""
-    until = None if seconds is None else clock() + seconds
+def looks(look: Callable[[], Item | None], watch: Watch) -> Iterator[Item | None]:
+    """What ``look`` gives, again and again: the last time with an outcome, or when the time of ``watch`` is over.
+
+    Raises TimeOverError where the last look gives nothing in time, and what can't pass by itself.
+    """
     while True:
-        row = look()
+        row = watch.ask(look)
         yield row
-        left = PAUSE if until is None else until - clock()
-        if (row and "outcome" in row) or left <= 0:
+        if (row and "outcome" in row) or not watch.left:
             return
-        pause(min(PAUSE, left))
+        watch.rest(PAUSE)
 
 
 def is_listed(ec2: Any, task_id: str) -> bool:

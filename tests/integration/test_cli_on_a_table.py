@@ -25,6 +25,7 @@ from task_reporter_cli.home import Home
 from task_reporter_cli.reader import FEWEST_FILTERED
 from task_reporter_cli.redriving import chosen, settling, touch
 from task_reporter_cli.trial import posted, trial_row
+from task_reporter_cli.watching import Watch
 from tests.canned_ec2 import Answer, canned_ec2
 from tests.cli import (
     REGION,
@@ -454,15 +455,17 @@ def test_settling_ends_when_the_last_is_announced(table: Table) -> None:
     inserts = waiting("bun-1", "bun-2")
     table.history.apply(inserts)
     events = iter(["bun-2", "bun-1"])
-    seen = settling([write.key for write in inserts], table.history, 60, lambda _: announced(table, next(events)))
+    watch = Watch(60, pause=lambda _: announced(table, next(events)))
+    seen = settling([write.key for write in inserts], table.history, watch)
     assert [len(left) for left in seen] == [2, 1, 0]
 
 
 def test_settling_ends_when_the_time_is_over(table: Table) -> None:
     table.history.apply(waiting("bun-1"))
-    clock = count(0, 10)
-    seen = settling([Key(SCOPE, "bun-1")], table.history, 25, lambda _: None, lambda: float(next(clock)))
-    assert [len(left) for left in seen] == [1, 1, 1]
+    pauses: list[float] = []
+    watch = Watch(2.5, pause=pauses.append, clock=lambda: sum(pauses))
+    assert [len(left) for left in settling([Key(SCOPE, "bun-1")], table.history, watch)] == [1, 1, 1, 1]
+    assert pauses == [1, 1, 0.5]
 
 
 # Test

@@ -10,7 +10,7 @@ from botocore.exceptions import UnknownServiceError
 from local.environments import ROOT
 from task_reporter_cli.account import SERVICES, Account
 
-NOT_ASKED_FOR = ("sts", "sso", "sso-oidc")
+NOT_ASKED_FOR = ("signin", "sso", "sso-oidc", "sts")
 """What botocore itself may need, to come by credentials."""
 
 

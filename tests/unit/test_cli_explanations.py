@@ -7,7 +7,8 @@ from botocore.parsers import ResponseParserError
 
 from task_reporter.errors import HistoryError, MalformedAnswerError
 from task_reporter.rows import Key
-from task_reporter_cli.explanations import DENIED, EXPIRED, LONGEST, UNKNOWN_CREDENTIALS, explained
+from task_reporter_cli.explanations import explained
+from task_reporter_cli.faults.refusals import DENIED, EXPIRED, LONGEST, UNKNOWN_CREDENTIALS
 
 
 def refused(code: str, message: str = "said so", operation: str = "Query") -> ClientError:
@@ -67,6 +68,54 @@ def test_a_refusal_without_anything_is_told_all_the_same():
 @pytest.mark.parametrize("code", ["UnauthorizedOperation", "ThrottlingException"])
 def test_a_long_text_of_awss_is_cut(code):
     assert len(explained(refused(code, "x" * 5000))) < LONGEST + 120
+
+
+EARLIER = "Signature expired: 20261125T101500Z is now earlier than 20261125T110000Z (20261125T110500Z - 5 min.)"
+LATER = "Signature not yet current: 20261126T110500Z is still later than 20261125T111000Z (20261125T110500Z + 5 min.)"
+CLOCKS = {
+    "behind": ("SignatureDoesNotMatch", EARLIER, "this machine's clock is 50 minutes behind AWS's"),
+    "ahead": ("InvalidSignatureException", LATER, "this machine's clock is 24 hours ahead of AWS's"),
+    "by an unknown time": ("AuthFailure", "The difference is too large: local time", "check this machine's clock"),
+    "without a word": ("RequestInTheFuture", "", "AWS refused Query: RequestInTheFuture: "),
+}
+
+
+@pytest.mark.parametrize(("code", "message", "told"), CLOCKS.values(), ids=CLOCKS)
+def test_a_wrong_clock_is_told_by_the_times_in_the_text(code, message, told):
+    assert told in explained(refused(code, message))
+
+
+@pytest.mark.parametrize("date", ["soon", "", None])
+def test_an_answer_without_a_time_blames_no_clock(date):
+    error = refused("AuthFailure", "not validated")
+    error.response["ResponseMetadata"] = {"HTTPHeaders": {"date": date}}
+    assert "does not take these credentials" in explained(error)
+
+
+SIGNING_IN = {
+    "a web identity that is over": (
+        ("ExpiredTokenException", "Token expired: current date", "AssumeRoleWithWebIdentity"),
+        "the web identity token has expired (Token expired: current date)",
+    ),
+    "a web identity that is not trusted": (
+        ("AccessDenied", "Not authorized", "AssumeRoleWithWebIdentity"), "the role does not trust the web identity"
+    ),
+    "a role that SSO does not give": (
+        ("ForbiddenException", "No access", "GetRoleCredentials"), "no access to this account or role (No access)"
+    ),
+    "a role without a reason": (("AccessDenied", "", "AssumeRole"), "no permission to assume the role (AccessDenied)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("said", "told"), SIGNING_IN.values(), ids=SIGNING_IN)
+def test_a_refusal_of_signing_in_is_no_lack_of_a_command(said, told):
+    assert told in explained(refused(*said))
+    assert "docs/command-line.md" not in explained(refused(*said))
+
+
+@pytest.mark.parametrize("code", ["403", "503"])
+def test_a_refusal_in_no_form_of_awss_is_somebody_elses(code):
+    assert explained(refused(code, "<html>")).startswith("what answers Query is not AWS, or a proxy stands in between")
 
 
 UNSENT = {

@@ -20,7 +20,8 @@ def in_the_locales_encoding(module: Path) -> Iterator[str]:
         if isinstance(node, ast.Call):
             named = {keyword.arg for keyword in node.keywords}
             name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-            if (name in ("read_text", "write_text") or "text" in named) and "encoding" not in named:
+            is_text = name in ("read_text", "write_text") or (name in ("run", "Popen") and "text" in named)
+            if is_text and "encoding" not in named:
                 yield f"{module.relative_to(ROOT)}:{node.lineno}"
 
 

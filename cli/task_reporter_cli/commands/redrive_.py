@@ -35,6 +35,7 @@ def command(home: Home, tasks: tuple[str, ...], timeout: float) -> None:
     from task_reporter_cli.output.lines import print_line, print_note
     from task_reporter_cli.output.progress import bar
     from task_reporter_cli.redriving import chosen, settling, touch
+    from task_reporter_cli.watching import TimeOverError, Watch
 
     wanted = chosen(home, tasks)
     if wanted and (audience := audience_of(home)) and audience.holds_notices:
@@ -44,12 +45,15 @@ def command(home: Home, tasks: tuple[str, ...], timeout: float) -> None:
     if not touched:
         print_note("Nothing awaits its notification.")
         return
-    left = list(touched)
-    with bar("announced", len(touched)) as advance:
-        for left in settling(touched, home.history, timeout):
-            advance(len(touched) - len(left))
+    left, why = list(touched), ""
+    try:
+        with bar("announced", len(touched)) as advance:
+            for left in settling(touched, home.history, Watch(timeout)):
+                advance(len(touched) - len(left))
+    except TimeOverError as over:
+        why = f" as far as is known ({over})"
     print_line(f"Announced {len(touched) - len(left)} of {len(touched)}.")
     if left:
         named = ", ".join(key.task_id for key in left[:5]) + (" …" if len(left) > 5 else "")
         more = f"`{home.status_command}` says more"
-        raise RefusedError(f"{len(left)} still await their notification: {named}; none is lost, {more}")
+        raise RefusedError(f"{len(left)} still await their notification{why}: {named}; none is lost, {more}")

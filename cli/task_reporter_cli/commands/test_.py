@@ -51,17 +51,22 @@ def command(home: Home, outcome: str, timeout: float) -> None:
     from task_reporter_cli.output.progress import working
     from task_reporter_cli.redriving import settling
     from task_reporter_cli.trial import posted, trial_row
+    from task_reporter_cli.watching import TimeOverError, Watch
 
     row = trial_row(first_scope(home), outcome, now())
     _remove_left_over(home)
     audience = audience_of(home)
     if audience and audience.holds_notices:
         raise RefusedError(f"nobody has confirmed a subscription, so no test was sent; {audience.remedy}")
-    with posted(row, home.history), working(f"waiting for SNS to take {row['task_id']}"):
-        *_, left = settling([key_of(row)], home.history, timeout)
+    left, why = [key_of(row)], ""
+    try:
+        with posted(row, home.history), working(f"waiting for SNS to take {row['task_id']}"):
+            *_, left = settling(left, home.history, Watch(timeout))
+    except TimeOverError as over:
+        why = f" as far as is known ({over})"
     if left:
         raise RefusedError(
-            f"nobody was told within {timeout:g} seconds, and the test is withdrawn;"
+            f"nobody was told within {timeout:g} seconds{why}, and the test is withdrawn;"
             f" `{home.status_command}` says what is wrong"
         )
     print_line(f"SNS took the notice of {row['task_id']} ({outcome}).")
@@ -71,15 +76,14 @@ def command(home: Home, outcome: str, timeout: float) -> None:
 
 def _remove_left_over(home: Home) -> None:
     """Remove the rows of tests that were killed. A failure costs the test nothing."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
+    from task_reporter.failures import REQUEST_ERRORS
     from task_reporter_cli.explanations import explained
     from task_reporter_cli.output.lines import print_note
     from task_reporter_cli.trial import remove_left_over
 
     try:
         remove_left_over(home.history, now())
-    except (BotoCoreError, ClientError) as error:
+    except REQUEST_ERRORS as error:
         print_note(f"Rows of killed tests were not looked for: {explained(error)}")
 
 

@@ -27,6 +27,7 @@ def command(home: Home, task: str, timeout: float | None) -> None:
 
     0: complete, 3: failed, 4: cancelled, 5: lost, 124: not within --timeout. The outcome goes to standard output. The
     history is asked every few seconds, EC2 only whether a task that the history does not hold yet has just begun.
+    Faults that pass by themselves, such as those of a network, do not end the waiting.
 
     \b
     Examples:
@@ -40,7 +41,9 @@ def command(home: Home, task: str, timeout: float | None) -> None:
     from task_reporter_cli.output.progress import working
     from task_reporter_cli.reader import read_task
     from task_reporter_cli.waiting import is_listed, looks
+    from task_reporter_cli.watching import TimeOverError, Watch
 
+    watch = Watch(None if timeout is None else timeout * 60)
     row: Item | None = None
 
     def look() -> Item | None:
@@ -52,11 +55,16 @@ def command(home: Home, task: str, timeout: float | None) -> None:
                 raise
             return None
 
-    with working(f"waiting for {task}") as tell:
-        for row in looks(look, None if timeout is None else timeout * 60):
-            tell(f"{task}: {state(row) if row else 'begun, not polled yet'}")
+    why = ""
+    try:
+        watch.ask(lambda: home.dynamodb, may_prompt=True)  # before anything moves on the terminal
+        with working(f"waiting for {task}") as tell:
+            for row in looks(look, watch):
+                tell(f"{task}: {state(row) if row else 'begun, not polled yet'}")
+    except TimeOverError as over:
+        why = f", as far as is known: {over}"
     if not row or "outcome" not in row:
-        print_note(f"{task} has not ended within {timeout:g} minutes.")
+        print_note(f"{task} has not ended within {timeout:g} minutes{why}.")
         sys.exit(OUT_OF_TIME)
     print_line(row["outcome"])
     click.get_current_context().exit(STATUSES.get(row["outcome"], ANOTHER_OUTCOME))

@@ -5,9 +5,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from task_reporter.errors import TaskReporterError
+from task_reporter.failures import FORESEEN
 from task_reporter_cli.audience import Audience, notice_audience
 from task_reporter_cli.errors import CommandLineError
 from task_reporter_cli.explanations import explained, root_of
@@ -134,7 +134,7 @@ def _tried(part: str, look: Look) -> Iterator[Finding]:
         found = look()
     except KeyError as missing:
         found = Finding(part, UNKNOWN, f"the stack has no {missing}")
-    except (BotoCoreError, ClientError, CommandLineError, TaskReporterError) as error:
+    except (*FORESEEN, CommandLineError) as error:
         found = _not_seen(part, error)
     yield from [found] if isinstance(found, Finding) else found
 

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from task_reporter.failures import REQUEST_ERRORS
 from task_reporter.heartbeat import heartbeat_key
 from task_reporter.history import History
 from task_reporter.kinds import LOST
@@ -119,7 +118,7 @@ def _excuse(history: History, audience: Callable[[], Audience], beats: Iterable[
     waits = "wait until a subscription is confirmed (see subscribers)"
     try:
         listeners = audience()
-    except (BotoCoreError, ClientError, CommandLineError):
+    except (*REQUEST_ERRORS, CommandLineError):
         return waits if _was_unheard(history, beats) else ""
     if listeners.holds_notices:
         return waits

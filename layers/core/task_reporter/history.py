@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 
 from task_reporter.deadline import NO_DEADLINE, Deadline
 from task_reporter.errors import HistoryError, MalformedAnswerError
-from task_reporter.failures import FORESEEN, answer_is_missing, code_of
+from task_reporter.failures import FORESEEN, answer_is_missing, code_of, status_of
 from task_reporter.patience import USE_TABLE
 from task_reporter.rows import Key, Row, from_item, key_of, to_key
 from task_reporter.writes import Insert, Write, action, is_done, put, update
@@ -204,9 +204,7 @@ def _met_itself(writes: Sequence[Write], error: Exception) -> bool:
 
 def _may_be_done(error: Exception) -> bool:
     """Tell whether a request that failed for good may have been carried out all the same."""
-    if isinstance(error, ClientError):
-        return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) >= SERVER_ERROR
-    return answer_is_missing(error)
+    return status_of(error) >= SERVER_ERROR or answer_is_missing(error)
 
 
 def _is_invalid(error: Exception) -> bool:
@@ -214,10 +212,7 @@ def _is_invalid(error: Exception) -> bool:
 
     Above 4 MB it says so; a body above 16 MB, which text beyond ASCII soon makes, is not even read (413).
     """
-    if not isinstance(error, ClientError):
-        return False
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    return status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or code_of(error) == "ValidationException"
+    return status_of(error) == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or code_of(error) == "ValidationException"
 
 
 def _batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ParamValidationError
 
-from task_reporter.failures import code_of
+from task_reporter.failures import code_of, status_of
 from task_reporter.message import Notice, plain
 
 REFUSED_AS_INVALID = {"InvalidParameter", "InvalidParameterException", "ParameterValueInvalid", "ValidationException"}
@@ -48,5 +48,4 @@ class Topic:
 def _is_invalid(error: ClientError | ParamValidationError) -> bool:
     if isinstance(error, ParamValidationError):  # botocore refused it and sent nothing
         return True
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    return code_of(error) in REFUSED_AS_INVALID or status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    return code_of(error) in REFUSED_AS_INVALID or status_of(error) == HTTPStatus.REQUEST_ENTITY_TOO_LARGE

@@ -1,0 +1,160 @@
+"""Credentials as the aws CLI finds them: by the same chain of sources, with the same cache of sessions."""
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from getpass import getpass
+from os.path import expanduser
+from shlex import quote
+from typing import Any
+
+from botocore.credentials import CredentialResolver, RefreshableCredentials, create_credential_resolver
+from botocore.exceptions import BotoCoreError, ConfigParseError, ProfileNotFound
+from botocore.session import Session
+from botocore.utils import JSONFileCache
+
+CACHE = "~/.aws/cli/cache"
+"""Where the aws CLI keeps sessions of roles, those that took an MFA code too.
+https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-role.html#cli-configure-role-cache"""
+MEMBERS = {"AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"}
+CODE = re.compile(r"[0-9]{6}")
+"""https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html"""
+ORIGIN = "CredentialsOf"
+"""The member of a refusal that names the source of the credentials it was asked with."""
+SOURCES = {
+    "assume-role-with-web-identity": "the web identity token",
+    "container-role": "the container's role",
+    "custom-process": "the credential_process of profile {profile!r}",
+    "env": "the environment",
+    "iam-role": "this machine's role",
+}
+"""botocore's names of the sources that are more, or other, than a profile."""
+
+
+class CredentialsError(BotoCoreError):
+    """A source gave no credentials; the cause says why."""
+
+    fmt = "no credentials from {profile} ({method})"
+
+    def __init__(self, method: str, profile: str, first: str) -> None:
+        super().__init__(method=method, profile=profile)
+        self.method = method
+        """botocore's name of the source, empty where there is none."""
+        self.profile = profile
+        self.first = first
+        """The profile at the beginning of the chain of source profiles: who signs in, signs in with that."""
+
+
+class NoCodeError(BotoCoreError):
+    """Nobody typed an MFA code. The text says what to do."""
+
+    fmt = "{text}"
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text=text)
+
+
+class SharedCache(JSONFileCache):
+    """The aws CLI's cache of sessions, in files that only their owner can read.
+
+    What can't be read is not there, and what can't be written is not kept: neither costs a command.
+    """
+
+    def __contains__(self, key: str) -> bool:
+        try:
+            return bool(self[key]["Credentials"].keys() >= MEMBERS)
+        except (AttributeError, KeyError, TypeError):
+            return False
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        with suppress(OSError):
+            super().__setitem__(key, value)
+
+
+class Chain(CredentialResolver):
+    """botocore's chain of sources. Raises CredentialsError for whatever goes wrong in one, also when renewing."""
+
+    def __init__(self, session: Session, region: str | None) -> None:
+        self._profile = session.profile or "default"
+        self._first = first_of(session.full_config["profiles"], self._profile)
+        cache: Any = SharedCache(expanduser(CACHE))
+        chain: Any = create_credential_resolver(session, cache=cache, region_name=region)
+        chain.get_provider("assume-role")._prompter = asks_for_code(self._profile)
+        super().__init__(chain.providers)
+
+    def load_credentials(self) -> Any:
+        """The credentials of the first source that has any, else None."""
+        for provider in self.providers:
+            with self._about(provider.METHOD or ""):
+                found = provider.load()
+            if found is not None:
+                return self._watched(found)
+        return None
+
+    def missing(self) -> CredentialsError:
+        """The error that no source has any."""
+        return CredentialsError("", self._profile, self._first)
+
+    def source_of(self, credentials: Any) -> str:
+        """Name the source of ``credentials`` for a person."""
+        return source_of(credentials.method, self._profile)
+
+    def _watched(self, credentials: Any) -> Any:
+        """The same credentials, whose renewal raises CredentialsError too; every use of them goes through it."""
+        if isinstance(credentials, RefreshableCredentials):
+            renewable: Any = credentials
+            renewable._refresh = self._about(credentials.method)(renewable._refresh)
+        return credentials
+
+    @contextmanager
+    def _about(self, method: str) -> Iterator[None]:
+        try:
+            yield
+        except (ConfigParseError, ProfileNotFound):
+            raise
+        except Exception as error:  # botocore lets pass what its parsers of files, dates and programs' output raise
+            raise CredentialsError(method, self._profile, self._first) from error
+
+
+def source_of(method: str, profile: str) -> str:
+    """Name a source for a person: a profile, or what stands in its place."""
+    return SOURCES.get(method, "profile {profile!r}").format(profile=profile)
+
+
+def first_of(profiles: Mapping[str, Any], name: str) -> str:
+    """The profile at the beginning of the chain of source profiles that ends with ``name``."""
+    seen = {name}
+    while (source := profiles.get(name, {}).get("source_profile")) in profiles.keys() - seen:
+        name = source
+        seen.add(name)
+    return name
+
+
+def has_terminal() -> bool:
+    """Tell whether a person can be asked. A stream that was closed before the program began is None."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def asks_for_code(
+    profile: str, is_terminal: Callable[[], bool] = has_terminal, ask: Callable[[str], str] = getpass
+) -> Callable[[str], str]:
+    """Make what asks a person for an MFA code, on the terminal itself. It raises NoCodeError where it gets none."""
+
+    def prompt(text: str) -> str:
+        if not is_terminal():
+            device = text.removeprefix("Enter MFA code for ").rstrip(": ")
+            raise NoCodeError(
+                f"it needs an MFA code of {device}, and there is no terminal to type one on; run `aws sts"
+                f" get-caller-identity --profile {quote(profile)}` on a terminal first: its session is shared while it"
+                " lasts, an hour unless duration_seconds of the profile says otherwise"
+            )
+        try:
+            code = "".join(ask(text).split())
+        except EOFError:
+            code = ""
+        if not CODE.fullmatch(code):
+            raise NoCodeError("an MFA code has six digits, so nothing was sent; try again")
+        return code
+
+    return prompt
