@@ -7,8 +7,8 @@ from itertools import chain, repeat
 from threading import Thread
 from typing import TypeVar
 
-from task_reporter.failures import can_pass
 from task_reporter_cli.explanations import explained
+from task_reporter_cli.faults.passing import can_pass
 from task_reporter_cli.output.lines import print_note
 from task_reporter_cli.when import length
 

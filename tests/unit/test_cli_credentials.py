@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from local.own_environment import NO_ACCOUNT
-from task_reporter.failures import can_pass
 from task_reporter_cli.account import Account
 from task_reporter_cli.credentials import CredentialsError, NoCodeError, SharedCache, asks_for_code, first_of
 from task_reporter_cli.explanations import explained
 from task_reporter_cli.faults.credentials import oversights
+from task_reporter_cli.faults.passing import can_pass
 from tests.canned_ec2 import Answer, CannedEc2, canned_ec2, no_pauses
 from tests.cli import REGION, Said, environment, in_environment, run, run_program
 from tests.terminal import typed

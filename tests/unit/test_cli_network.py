@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import trustme
 
-from task_reporter.failures import REQUEST_ERRORS, can_pass
+from task_reporter.failures import REQUEST_ERRORS
 from task_reporter_cli.account import Account
 from task_reporter_cli.explanations import explained
+from task_reporter_cli.faults.passing import can_pass
 from tests.canned_ec2 import no_pauses
 from tests.cli import REGION, in_environment, run, somewhere
 from tests.servers import Behaviour, answers, closes, resets, says, server

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from botocore import exceptions as aws
 from botocore.exceptions import BotoCoreError
 
-from task_reporter.failures import BROKEN_OFF, proxy_refusal, tls_error
+from task_reporter_cli.faults.passing import BROKEN_OFF, proxy_refusal, tls_error
 
 PASSWORD = re.compile(r"//[^\s\"']*@")
 """User and password in a URL, also in one that is written wrong."""

@@ -1,42 +1,18 @@
-"""The errors that a step may end with: what a log says of them, and which of them can pass by themselves."""
+"""The errors that a step may end with, and what a log says of them."""
 
-import builtins
-import re
-import ssl
 import traceback
-from http import HTTPStatus
 from typing import Any
 
-from botocore import exceptions as aws
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.parsers import ResponseParserError
 
-from task_reporter.errors import HistoryError, MalformedAnswerError, TaskReporterError
+from task_reporter.errors import TaskReporterError
 
 REQUEST_ERRORS = (BotoCoreError, ClientError, ResponseParserError)
 """The errors of a botocore client: a service refuses, does not answer, or answers what can't be parsed."""
 
 FORESEEN = (TaskReporterError, *REQUEST_ERRORS)
 """These say themselves what went wrong. Any other error is a defect of this package."""
-
-BUSY_STATUSES = {
-    HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.BAD_GATEWAY,
-    HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT,
-}  # fmt: skip
-BUSY_CODES = {
-    "IDPCommunicationError", "PriorRequestNotComplete", "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded", "RequestThrottled", "RequestThrottledException", "RequestTimeout",
-    "RequestTimeoutException", "SlowDown", "ThrottledException", "Throttling", "ThrottlingException",
-    "TooManyRequestsException", "TransactionInProgressException",
-}  # fmt: skip
-"""Codes that pass though their status is 400.
-https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html"""
-BUSY_ROWS = {"Throttled", "UnprocessedKeys"}
-"""HistoryError's codes for rows that DynamoDB had no capacity for."""
-BROKEN_OFF = (ssl.SSLEOFError, ssl.SSLZeroReturnError, builtins.ConnectionError, TimeoutError)
-"""A TLS handshake that did not come to an end, rather than one that found something wrong."""
-METADATA_ENDPOINTS = {"container-role", "iam-role"}
-"""botocore's names for sources of credentials that answer over a network of their own."""
 
 
 def describe(error: Exception) -> str:
@@ -64,61 +40,3 @@ def status_of(error: Exception) -> int:
     """Give the HTTP status of a refusal, 0 where there was none."""
     response: Any = error.response if isinstance(error, ClientError) else {}
     return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-
-
-def can_pass(error: BaseException | None) -> bool:
-    """Tell whether the same request may succeed later although nobody changes anything.
-
-    True for a network, a proxy, a service or a source of credentials that does not answer or has no capacity; False
-    for everything that somebody has to mend, such as permissions, names, certificates and expired credentials.
-    """
-    match error:
-        case ClientError():
-            return status_of(error) in BUSY_STATUSES or code_of(error) in BUSY_CODES
-        case HistoryError() if error.__cause__ is None:
-            return set(error.problems.values()) <= BUSY_ROWS
-        case aws.SSLError():
-            return isinstance(tls_error(error), BROKEN_OFF)
-        case aws.ProxyConnectionError():
-            return _proxy_can_pass(error)
-        case HTTPClientError():
-            # The base class itself stands for what botocore knows nothing about, such as a URL that can't be parsed.
-            return type(error) is not HTTPClientError
-        case aws.ConnectionError() | aws.IncompleteReadError() | ResponseParserError() | MalformedAnswerError():
-            return True
-        case aws.MetadataRetrievalError():
-            return can_pass(error.__context__) or status_in(str(error)) in BUSY_STATUSES
-        case aws.CredentialRetrievalError() if error.kwargs.get("provider") in METADATA_ENDPOINTS:
-            return error.__context__ is None or can_pass(error.__context__)
-        case None:
-            return False
-    return can_pass(error.__cause__)
-
-
-def tls_error(error: aws.SSLError | aws.ProxyConnectionError) -> BaseException | None:
-    """Give the error of the TLS handshake, or of reading the trusted authorities, that botocore wrapped; else None."""
-    found: Any = error.kwargs.get("error")
-    found = getattr(found, "original_error", found)
-    while isinstance(found, BaseException) and not isinstance(found, OSError | ValueError):
-        found = next(iter(found.args), None)
-    return found if isinstance(found, BaseException) else None
-
-
-def proxy_refusal(error: aws.ProxyConnectionError) -> str:
-    """Give status and reason with which a proxy refused to connect (``407 Proxy Authentication Required``), or ''."""
-    original = getattr(error.kwargs.get("error"), "original_error", None)
-    refused = re.fullmatch(r"Tunnel connection failed: (.+)", str(original))
-    return refused[1] if refused else ""
-
-
-def status_in(text: str) -> int:
-    """Give the first number of three digits in ``text`` that can be an HTTP status of an error, 0 where none is."""
-    found = re.search(r"\b[45]\d\d\b", text)
-    return int(found[0]) if found else 0
-
-
-def _proxy_can_pass(error: aws.ProxyConnectionError) -> bool:
-    if refused := proxy_refusal(error):
-        return status_in(refused) in BUSY_STATUSES
-    failed = tls_error(error)
-    return not isinstance(failed, ssl.SSLError) or isinstance(failed, BROKEN_OFF)

@@ -9,8 +9,8 @@ from botocore.parsers import ResponseParserError
 from urllib3 import exceptions as urllib3
 
 from task_reporter.errors import HistoryError, MalformedAnswerError
-from task_reporter.failures import can_pass
 from task_reporter.rows import Key
+from task_reporter_cli.faults.passing import can_pass
 
 KEY = Key("a/b", "bun-1")
 
