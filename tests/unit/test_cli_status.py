@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.parsers import ResponseParserError
 
 from task_reporter.errors import HistoryError
 from task_reporter.history import History
@@ -382,6 +383,7 @@ def test_more_alarms_than_one_request_takes_are_all_looked_at() -> None:
 ERRORS = {
     "refused": (refusal("AccessDenied"), "no permission for AnOperation"),
     "unreachable": (EndpointConnectionError(endpoint_url="http://x"), "AWS can't be reached"),
+    "answered by somebody else": (ResponseParserError("<html>"), "what answers is not AWS"),
     "unread": (HistoryError({Key(SCOPE, "poll#bundle"): "UnprocessedKeys"}), "1 rows could not be"),
     "no output": (NoStackError("no output AlarmTopicArn"), "no output AlarmTopicArn"),
     "not in the stack": (KeyError("RecorderFunctionPollInGroup"), "the stack has no 'RecorderFunctionPollInGroup'"),
