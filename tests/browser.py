@@ -10,6 +10,8 @@ from typing import Any
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 
+from tests.waiting import eventually
+
 PROGRAMS = ("chromium", "chromedriver")
 PACKAGES = ("chromium", "chromium-driver")
 QUIET = (
@@ -63,3 +65,5 @@ def emulate(driver: Chrome, *, scheme: str = "light", width: int = 1280) -> None
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [preference]})
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    seen = "return innerWidth === arguments[0] && matchMedia(`(prefers-color-scheme: ${arguments[1]})`).matches"
+    eventually(lambda: driver.execute_script(seen, width, scheme))

@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import tempfile
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -15,11 +14,11 @@ from pathlib import Path
 from local.environments import ROOT
 from local.own_environment import own_environment
 from local.processes import StepFailed, free_port, run, running
+from tests.waiting import eventually
 
 HERE = Path(__file__).resolve().parent / "dynamodb-local"
 CACHE = ROOT / ".local" / "dynamodb-local"
 OLDEST_JAVA = 17
-START_PATIENCE = 60
 QUICK = ("-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData")
 """For a process that lives for a minute."""
 
@@ -39,13 +38,11 @@ def dynamodb_local(folder: Path, java_options: Sequence[str] = QUICK, wrapper: S
     java = ["java", *java_options, *places, str(HERE / "Loopback.java")]
     options = ["-inMemory", "-disableTelemetry", "-port", str(port)]
     with running([*wrapper, *java, *options], own_environment() | {"DDB_LOCAL_TELEMETRY": "0"}, folder, log) as child:
-        for _ in range(START_PATIENCE * 20):
-            if answers(f"http://127.0.0.1:{port}"):
-                break
-            if child.poll() is not None:
-                raise StepFailed("starting DynamoDB Local", log.read_text(errors="replace"))
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}"
+        endpoint = f"http://127.0.0.1:{port}"
+        eventually(lambda: answers(endpoint) or child.poll() is not None)
+        if child.poll() is not None:
+            raise StepFailed("starting DynamoDB Local", log.read_text(errors="replace"))
+        yield endpoint
 
 
 def fetched(folder: Path) -> Path:
