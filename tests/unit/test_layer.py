@@ -24,6 +24,7 @@ from botocore.regions import EndpointResolver
 
 from local.environments import ROOT
 from local.own_environment import own_environment
+from pip_settings import sources
 from task_reporter.kinds import KINDS
 
 BUILD = ROOT / "layers" / "core" / "build.py"
@@ -37,21 +38,25 @@ CALLED = {
 }
 
 
-def build(folder: Path) -> Path:
-    """The layer as it is deployed, for the runtime that is this interpreter."""
+def build(folder: Path, **pip: str) -> Path:
+    """The layer as it is deployed, for the runtime that is this interpreter; ``pip`` are settings of pip."""
     folder.mkdir(parents=True)
     command = [sys.executable, str(BUILD), str(folder), "--runtime", THIS]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=own_environment())
-    assert (done.returncode, done.stderr) == (0, "")
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=own_environment() | pip)
+    assert done.returncode == 0, done.stderr
     return folder
 
 
 @pytest.fixture(scope="session")
 def layers(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Two of them, built side by side."""
+    """Two of them, built side by side: the second where pip has something to say."""
     folder = tmp_path_factory.mktemp("layers")
+    missing = f"{sources(sys.executable).get('find-links', '')} {folder / 'no-wheels'}"
     with ThreadPoolExecutor() as pool:
-        return list(pool.map(build, [folder / "one", folder / "another" / "with a longer path"]))
+        one = pool.submit(build, folder / "one")
+        another = folder / "another" / "with a longer path"
+        other = pool.submit(build, another, PIP_FIND_LINKS=missing, PIP_VERBOSE="1")
+        return [one.result(), other.result()]
 
 
 @pytest.fixture(scope="session")
