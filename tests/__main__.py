@@ -5,7 +5,6 @@ versions; those that are on this machine run the unit tests, at the same time.
 """
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,6 +12,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from local.environments import ROOT, SUPPORTED, EnvironmentProblem, make_further
+
+# isort: split
+# local.environments has put the folder of this module on the path.
+import interpreters
 from tests import browser
 from tests.debian import InstallationError, install, may_install
 from tests.integration.dynamodb_local import UnavailableError, fetched
@@ -80,22 +83,10 @@ def begun() -> Iterator[tuple[tuple[int, int], "subprocess.Popen[bytes]"]]:
 
 def found() -> dict[tuple[int, int], str]:
     """The other supported versions on this machine, each with an interpreter."""
-    pairs = ((version, python) for version in SUPPORTED if version != OWN for python in candidates(version))
-    return {version: python for version, python in pairs if runs(python, version)}
-
-
-def candidates(version: tuple[int, int]) -> Iterator[str]:
-    """Where an interpreter of ``version`` may be: on the path, or kept by a version manager."""
-    if on_path := shutil.which(f"python{version[0]}.{version[1]}"):
-        yield on_path
-    kept = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    yield from map(str, kept.glob(f"{version[0]}.{version[1]}.*/bin/python"))
-
-
-def runs(python: str, version: tuple[int, int]) -> bool:
-    """Whether ``python`` is that version: a version manager's shim may stand for nothing."""
-    code = f"import sys; sys.exit(sys.version_info[:2] != {version})"
-    return subprocess.run([python, "-c", code], capture_output=True, check=False).returncode == 0
+    pairs = (
+        (version, interpreters.find(f"python{version[0]}.{version[1]}")) for version in SUPPORTED if version != OWN
+    )
+    return {version: python for version, python in pairs if python}
 
 
 def start(version: tuple[int, int], python: str) -> "subprocess.Popen[bytes]":

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from local.deployment import Deployment
+from local.cloud import Cloud
+from local.deployment import Deployment, build, deploy
 from local.environments import ROOT, program, uv_environment
 from local.own_environment import own_environment
-from tests.e2e.conftest import StagedEc2
+from local.sam import RUNTIME
+from tests.e2e.conftest import PATIENT, StagedEc2
 from tests.e2e.test_pipeline import failure, poll, row_of, task, told_row
 from tests.waiting import WAIT_SECONDS, eventually
 
@@ -65,6 +67,19 @@ def test_all_is_well_after_a_good_poll(fresh: Deployment) -> None:
     assert {level for level, _ in told.values()} == {"well"}
     assert re.match(r"(just now|\d+ (second|minute)s? ago),", told["last poll (bundle)"][1])
     assert told["subscribers"][1] == "1 confirmed"
+
+
+def test_a_layer_without_bytecode_is_told_of(cloud: Cloud, ec2: StagedEc2, tmp_path: Path) -> None:
+    """By `sam build`, among all that it shows, and by `status`, which is well all the same."""
+    template = build(tmp_path, "python3.99")
+    assert "\nWARNING: no python3.99 was found, so the layer ships without bytecode: " in (
+        tmp_path / "build.log"
+    ).read_text(encoding="utf-8")
+    ec2.lists()
+    slow = deploy(cloud, template, {"NotificationEmail": "slow@example.com", **PATIENT}, "slow")
+    poll(slow)
+    level, text = parts(slow)["layer"]
+    assert (level, text) == ("well", f"no bytecode for {RUNTIME}, so a cold start takes about twice as long")
 
 
 def test_what_nobody_was_told_of_is_seen_and_redriven(fresh: Deployment, ec2: StagedEc2) -> None:

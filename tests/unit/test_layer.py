@@ -6,6 +6,7 @@ import importlib.util
 import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -143,12 +144,31 @@ def test_a_runtime_that_is_not_here_gets_no_bytecode_and_the_builder_is_told(
 ) -> None:
     (tmp_path / "module.py").write_text("answer = 42\n")
     builder().compile_bytecode(tmp_path, runtime)
-    said = capfd.readouterr().err
+    said = capfd.readouterr().out
     if runtime == THIS:
         assert (len(list(tmp_path.rglob("*.pyc"))), said) == (1, "")
     else:
         assert list(tmp_path.rglob("*.pyc")) == []
-        assert said == f"no {OTHER} on this machine: the layer ships without bytecode and starts slower\n"
+        assert said.startswith(f"WARNING: no {OTHER} was found, so the layer ships without bytecode: ")
+
+
+def test_the_package_knows_whether_it_came_with_bytecode(library: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.path.append(sys.argv[1]); from task_reporter.heartbeat import runtime_without_bytecode as it"
+    )
+    without = tmp_path / "without"
+    shutil.copytree(library, without, ignore=shutil.ignore_patterns("__pycache__"))
+    told = [
+        subprocess.run(
+            [sys.executable, "-I", "-S", "-c", f"{code}; print(it())", str(folder)],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        # At the second start Python has written bytecode of its own, where it may.
+        for folder in (library, without, without)
+    ]
+    assert told == ["None", THIS, THIS]
 
 
 def builder() -> Any:
