@@ -15,7 +15,7 @@ from local.environments import ROOT
 from local.own_environment import own_environment
 from local.processes import StepFailed, free_port, run, running
 from tests.debian import remedy
-from tests.waiting import eventually
+from tests.waiting import WAIT_SECONDS, eventually
 
 HERE = Path(__file__).resolve().parent / "dynamodb-local"
 CACHE = ROOT / ".local" / "dynamodb-local"
@@ -99,7 +99,7 @@ def _remedy() -> str:
 def answers(endpoint: str) -> bool:
     """Whether something speaks HTTP there; what it says to a request without an operation does not matter."""
     try:
-        urllib.request.urlopen(endpoint, timeout=2).close()
+        urllib.request.urlopen(endpoint, timeout=WAIT_SECONDS).close()
     except urllib.error.HTTPError as error:
         error.close()
     except OSError:
