@@ -1,6 +1,7 @@
 """Child processes that are surely gone afterwards, whatever happens to us."""
 
 import os
+import secrets
 import signal
 import socket
 import subprocess  # nosec B404 # it runs the SAM CLI and the local AWS
@@ -9,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+FIRST_PORT, PORTS = 10_000, 22_000
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """The signals by which a person or a system asks us to end."""
 
@@ -92,7 +94,12 @@ def end_group(child: "subprocess.Popen[bytes]") -> None:
 
 
 def free_port() -> int:
-    """A port on loopback that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port on loopback that nobody has now, nor gets by chance before it is used.
+
+    It lies below those that systems give to outgoing connections: 32768 and above on Linux, 49152 on macOS.
+    """
+    while True:
+        port = FIRST_PORT + secrets.randbelow(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

@@ -5,17 +5,22 @@ versions; those that are on this machine run the unit tests, at the same time.
 """
 
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from local.environments import ROOT, SUPPORTED, EnvironmentProblem, make_further
+
+# isort: split
+# local.environments has put the folder of this module on the path.
+import interpreters
 from tests import browser
+from tests.debian import InstallationError, install, may_install
+from tests.integration.dynamodb_local import UnavailableError, fetched
 
 OWN = sys.version_info[:2]
-NO_QUESTIONS = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
 CAPTURED = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
 NOT_OF_THE_PACKAGE = ("test_local_ec2*", "test_stream_mapping_model*", "test_layer*", "test_template*")
 """Unit tests of what only ever runs on the interpreter that runs everything."""
@@ -25,28 +30,36 @@ def main(arguments: list[str]) -> int:
     """0 where every test passed on every version that was found."""
     if arguments:
         return pytest(sys.executable, arguments).wait()
-    without_a_browser = lacking_browser()
+    try:
+        left_out = list(prepared(os.environ, os.geteuid()))
+    except InstallationError as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 1
     end_to_end = pytest(sys.executable, ["tests/e2e"], **CAPTURED)
     status = pytest(sys.executable, ["tests/unit", "tests/fuzz", "tests/integration"]).wait()
     others = dict(begun())
     failed = [status, finish("End to end", end_to_end)]
     failed += [finish(f"{name(version)}, unit tests", running) for version, running in others.items()]
     report(set(others))
-    if without_a_browser:
-        print(f"The report page was not tested in a browser: {without_a_browser}.")
+    for sentence in left_out:
+        print(sentence)
     return max(failed)
 
 
-def lacking_browser() -> str | None:
-    """Why the tests have no browser, or None; where Debian's can be installed, it is."""
-    if (lacking := browser.lacking()) and os.geteuid() == 0 and shutil.which("apt-get"):
-        print(f"Installing {' and '.join(browser.PACKAGES)} (once; Debian packages)", flush=True)
-        # Another installation may hold the lock for a while.
-        apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120"]
-        for step in (["update"], ["install", "--yes", "--no-install-recommends", *browser.PACKAGES]):
-            subprocess.run([*apt, *step], capture_output=True, check=False, env=NO_QUESTIONS)
-        lacking = browser.lacking()
-    return lacking
+def prepared(environ: Mapping[str, str], user_id: int) -> Iterator[str]:
+    """Get what tests use besides Python; yield a sentence about each part that must be left out.
+
+    Raises InstallationError where CI should have it and does not.
+    """
+    if browser.lacking() and may_install(environ, user_id):
+        install(browser.PACKAGES, environ)
+    if lacking := browser.lacking():
+        yield f"The report page was not tested in a browser: {lacking}."
+    try:
+        with TemporaryDirectory() as folder:
+            fetched(Path(folder))
+    except UnavailableError as unavailable:
+        yield f"The history was not tested on DynamoDB Local, on the local AWS alone: {unavailable}."
 
 
 def finish(what: str, running: "subprocess.Popen[bytes]") -> int:
@@ -70,22 +83,10 @@ def begun() -> Iterator[tuple[tuple[int, int], "subprocess.Popen[bytes]"]]:
 
 def found() -> dict[tuple[int, int], str]:
     """The other supported versions on this machine, each with an interpreter."""
-    pairs = ((version, python) for version in SUPPORTED if version != OWN for python in candidates(version))
-    return {version: python for version, python in pairs if runs(python, version)}
-
-
-def candidates(version: tuple[int, int]) -> Iterator[str]:
-    """Where an interpreter of ``version`` may be: on the path, or kept by a version manager."""
-    if on_path := shutil.which(f"python{version[0]}.{version[1]}"):
-        yield on_path
-    kept = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    yield from map(str, kept.glob(f"{version[0]}.{version[1]}.*/bin/python"))
-
-
-def runs(python: str, version: tuple[int, int]) -> bool:
-    """Whether ``python`` is that version: a version manager's shim may stand for nothing."""
-    code = f"import sys; sys.exit(sys.version_info[:2] != {version})"
-    return subprocess.run([python, "-c", code], capture_output=True, check=False).returncode == 0
+    pairs = (
+        (version, interpreters.find(f"python{version[0]}.{version[1]}")) for version in SUPPORTED if version != OWN
+    )
+    return {version: python for version, python in pairs if python}
 
 
 def start(version: tuple[int, int], python: str) -> "subprocess.Popen[bytes]":

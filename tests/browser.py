@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,14 @@ from typing import Any
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 
-PROGRAMS = ("chromium", "chromedriver")
+from tests.debian import remedy
+from tests.waiting import eventually
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+"""Programs, of which any will do."""
+DRIVER = "chromedriver"
 PACKAGES = ("chromium", "chromium-driver")
+UBUNTU_PACKAGES = ("chromium-browser", "chromium-chromedriver")
 QUIET = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -20,23 +26,27 @@ QUIET = (
 
 
 def lacking() -> str | None:
-    """Why there is no browser here, or None where there is one."""
-    missing = [program for program in PROGRAMS if shutil.which(program) is None]
+    """Name the programs that are not here, and the command that brings them; None where all are."""
+    missing = [name for name, path in (("chromium", _found(BROWSERS)), (DRIVER, _found([DRIVER]))) if path is None]
     if not missing:
         return None
-    return f"no {' and no '.join(missing)} here; Debian has them in the packages {' and '.join(PACKAGES)}"
+    command = remedy(PACKAGES, UBUNTU_PACKAGES)
+    return f"no {' and no '.join(missing)} on the path{f'; `{command}` brings both' if command else ''}"
+
+
+def _found(names: Iterable[str]) -> str | None:
+    return next(filter(None, map(shutil.which, names)), None)
 
 
 @contextmanager
 def browser(folder: Path) -> Iterator[Chrome]:
     """A browser that knows nothing yet; what it remembers is in ``folder``."""
-    chromium, chromedriver = (shutil.which(program) for program in PROGRAMS)
     options = ChromeOptions()
-    options.binary_location = str(chromium)
+    options.binary_location = str(_found(BROWSERS))
     for argument in (*QUIET, f"--user-data-dir={folder}"):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = Chrome(options=options, service=Service(str(chromedriver)))
+    driver = Chrome(options=options, service=Service(str(_found([DRIVER]))))
     try:
         yield driver
     finally:
@@ -63,3 +73,5 @@ def emulate(driver: Chrome, *, scheme: str = "light", width: int = 1280) -> None
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [preference]})
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    seen = "return innerWidth === arguments[0] && matchMedia(`(prefers-color-scheme: ${arguments[1]})`).matches"
+    eventually(lambda: driver.execute_script(seen, width, scheme))

@@ -20,6 +20,8 @@ import botocore.endpoint
 import pytest
 
 from task_reporter import aws
+from task_reporter.patience import LIST_TASKS
+from tests.waiting import unhurried
 
 EVENTS = Path(__file__).parents[1] / "events" / "ec2"
 
@@ -50,9 +52,10 @@ class CannedEc2:
     requests: list[dict[str, str]] = field(default_factory=list)
 
     def client(self) -> Any:
-        """The client that the recorder uses, pointed at this server."""
+        """The client that the recorder uses, pointed at this server, but for its time limits."""
         return aws.client(
             "ec2",
+            unhurried(LIST_TASKS),
             endpoint_url=self.url,
             region_name="us-east-2",
             aws_access_key_id="testing",

@@ -3,9 +3,11 @@
 import os
 import sys
 
-from hypothesis import settings
+import pytest
+from hypothesis import HealthCheck, settings
 
 from local.own_environment import own_environment
+from tests.waiting import TEST_SECONDS
 
 # Tests run with what `make test` gives them also where pytest is called by hand. Their output is not for a terminal.
 own = {name: value for name, value in own_environment().items() if name not in ("NO_COLOR", "TERM")}
@@ -13,9 +15,16 @@ os.environ.clear()
 os.environ.update(own)
 
 # A busy machine is slow, not wrong.
-settings.register_profile("project", deadline=None)
-settings.register_profile("further", deadline=None, max_examples=20)
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("project", PATIENT)
+settings.register_profile("further", PATIENT, max_examples=20)
 settings.load_profile("project")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Limit each test, where the command line names no other limit; pytest-timeout reads this."""
+    config.option.timeout = config.option.timeout or TEST_SECONDS
 
 
 def pytest_report_header() -> str:

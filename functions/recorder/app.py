@@ -12,7 +12,7 @@ from aws_lambda_powertools import Logger, Metrics
 from task_reporter import aws, times
 from task_reporter.deadline import Deadline
 from task_reporter.figures import NAMESPACE, emit
-from task_reporter.heartbeat import not_logged_yet
+from task_reporter.heartbeat import not_logged_yet, runtime_without_bytecode
 from task_reporter.history import History
 from task_reporter.life import Poll
 from task_reporter.poll_figures import figures_of_endings, figures_of_poll
@@ -48,7 +48,8 @@ def metrics() -> Metrics:
 
 def poll_of(told: RecorderSettings, now: datetime) -> Poll:
     """What a poll at ``now`` goes by."""
-    return Poll(told.scope, now, told.retention_days, told.lost_after, told.redrive_after, told.silent_after)
+    limits = (told.retention_days, told.lost_after, told.redrive_after, told.silent_after)
+    return Poll(told.scope, now, *limits, runtime_without_bytecode())
 
 
 @cache

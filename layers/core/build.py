@@ -11,6 +11,7 @@ import subprocess  # nosec B404 # a build runs programs
 import sys
 from pathlib import Path
 
+import interpreters
 from cut import cut_data
 from pip_settings import pip_environment
 from task_reporter.kinds import KINDS
@@ -36,6 +37,10 @@ NOT_USED = (
 """Whole parts of dependencies that nothing here imports: a web framework, its page, time zones."""
 USED_ALL_THE_SAME = {"jmespath_utils", "typing"}
 """Of Powertools' utilities, what its logger imports."""
+
+WITHOUT_BYTECODE = """\
+WARNING: no {runtime} was found, so the layer ships without bytecode: a cold start takes about twice as long.
+WARNING: Install {runtime}, or deploy with `make deploy`, whose runtime is the version of its own Python."""
 
 EPOCH = 315_532_800
 """1980-01-01, the earliest time that a zip file knows."""
@@ -81,24 +86,12 @@ def compile_bytecode(artifacts: Path, runtime: str) -> None:
 
     /opt is where a layer stands in Lambda.
     """
-    python = interpreter_of(runtime)
+    python = interpreters.find(runtime)
     if python is None:
-        print(f"no {runtime} on this machine: the layer ships without bytecode and starts slower", file=sys.stderr)
+        # To standard output: `sam build` shows what make writes there, and swallows the rest unless make fails.
+        print(WITHOUT_BYTECODE.format(runtime=runtime), flush=True)
         return
-    subprocess.run([python, str(HERE / "bytecode.py"), str(artifacts), "/opt"], check=True)  # nosec B603 # no shell, arguments of our own
-
-
-def interpreter_of(runtime: str) -> str | None:
-    """An interpreter whose bytecode ``runtime`` reads, or None. A version manager's shim may stand for nothing."""
-    for python in (sys.executable, shutil.which(runtime)):
-        if python and _version(python) == runtime:
-            return python
-    return None
-
-
-def _version(python: str) -> str:
-    code = "import sys; print('python%d.%d' % sys.version_info[:2])"
-    return subprocess.run([python, "-c", code], capture_output=True, check=False).stdout.decode().strip()  # nosec B603 # no shell, arguments of our own
+    subprocess.run([python, "-I", str(HERE / "bytecode.py"), str(artifacts), "/opt"], check=True)  # nosec B603 # no shell, arguments of our own
 
 
 def settle_times(artifacts: Path) -> None:

@@ -1,8 +1,7 @@
 """The deployed stack: the template as it stands, its functions talking to an EC2 that says what a test wants."""
 
 import base64
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,8 @@ from local.ec2.answer import response
 from tests.canned_ec2 import Answer, CannedEc2, canned_ec2
 
 READER = "impatient@example.com"
+PATIENT = {"PollSchedule": "rate(12 hours)", "SilentAfterMinutes": "1440", "LostAfterMinutes": "1440"}
+"""Of stacks that tests poll: no schedule polls between, and the time between two tests means nothing."""
 SECRETS = ("AKIAE2EACCESSKEY", "ZTJlLXVwbG9hZC1wb2xpY3k=", "e2e-upload-signature")
 
 
@@ -61,8 +62,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def deployment(cloud: Cloud, template: Path) -> Deployment:
-    """The stack that most tests share; they keep apart by the ids of their tasks. Its schedule stays out of the way."""
-    return deploy(cloud, template, {"NotificationEmail": "e2e@example.com", "PollSchedule": "rate(12 hours)"})
+    """The stack that most tests share; they keep apart by the ids of their tasks."""
+    return deploy(cloud, template, {"NotificationEmail": "e2e@example.com", **PATIENT})
 
 
 @pytest.fixture(scope="session")
@@ -70,9 +71,7 @@ def impatient(cloud: Cloud, template: Path, ec2: StagedEc2) -> Deployment:
     """A stack that waits for nothing before it calls a task lost, or sends one again."""
     at_once = {"RedriveAfterMinutes": "0", "LostAfterMinutes": "0"}
     ec2.lists()
-    return deploy(
-        cloud, template, {"NotificationEmail": READER, "PollSchedule": "rate(12 hours)", **at_once}, "impatient"
-    )
+    return deploy(cloud, template, {"NotificationEmail": READER, **PATIENT, **at_once}, "impatient")
 
 
 @pytest.fixture
@@ -82,13 +81,3 @@ def fresh(deployment: Deployment, ec2: StagedEc2) -> Iterator[Deployment]:
     deployment.cloud.inbox.new()
     yield deployment
     ec2.lists()
-
-
-def eventually(condition: Callable[[], Any], seconds: float = 30) -> Any:
-    """What ``condition`` gives once it gives something; fails when it has not after ``seconds``."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if found := condition():
-            return found
-        time.sleep(0.1)
-    pytest.fail(f"not within {seconds} seconds")

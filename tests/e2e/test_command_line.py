@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from local.deployment import Deployment
+from local.cloud import Cloud
+from local.deployment import Deployment, build, deploy
 from local.environments import ROOT, program, uv_environment
 from local.own_environment import own_environment
-from tests.e2e.conftest import StagedEc2, eventually
+from local.sam import RUNTIME
+from tests.e2e.conftest import PATIENT, StagedEc2
 from tests.e2e.test_pipeline import failure, poll, row_of, task, told_row
+from tests.waiting import WAIT_SECONDS, eventually
 
 TASK_REPORTER = Path(sys.executable).with_name("task-reporter")
 
@@ -23,7 +27,7 @@ def run(deployment: Deployment, *arguments: str) -> "subprocess.CompletedProcess
     """The program, run on the deployed stack."""
     environment = own_environment() | deployment.cloud.environment | {"TASK_REPORTER_STACK": deployment.stack}
     command = [str(TASK_REPORTER), *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
 def parts(deployment: Deployment) -> dict[str, tuple[str, str]]:
@@ -43,12 +47,12 @@ def test_what_was_recorded_is_listed_and_shown(fresh: Deployment, ec2: StagedEc2
     assert (row["task_id"], row["outcome"], listed.returncode) == ("bun-e2e-cli", "complete", 0)
     shown = run(fresh, "show", "bun-e2e-cli")
     assert "task-reporter register bun-e2e-cli --name bun-e2e-cli\n" in shown.stdout
-    assert "bun-e2e-cli-2" in run(fresh, "list").stdout
+    assert "bun-e2e-cli-2" in run(fresh, "list", "--limit", "0").stdout
     assert run(fresh, "wait", "bun-e2e-cli").stdout == "complete\n"
 
 
 def test_a_test_is_delivered_marked_and_leaves_nothing(fresh: Deployment) -> None:
-    done = run(fresh, "test", "--outcome", "failed")
+    done = run(fresh, "test", "--outcome", "failed", "--timeout", str(WAIT_SECONDS))
     assert (done.returncode, done.stderr) == (0, "")
     assert "Confirmed subscribers: 1." in done.stdout
     [mail] = eventually(fresh.cloud.inbox.new)
@@ -61,8 +65,21 @@ def test_all_is_well_after_a_good_poll(fresh: Deployment) -> None:
     poll(fresh)
     told = parts(fresh)
     assert {level for level, _ in told.values()} == {"well"}
-    assert "seconds ago" in told["last poll (bundle)"][1] or "just now" in told["last poll (bundle)"][1]
+    assert re.match(r"(just now|\d+ (second|minute)s? ago),", told["last poll (bundle)"][1])
     assert told["subscribers"][1] == "1 confirmed"
+
+
+def test_a_layer_without_bytecode_is_told_of(cloud: Cloud, ec2: StagedEc2, tmp_path: Path) -> None:
+    """By `sam build`, among all that it shows, and by `status`, which is well all the same."""
+    template = build(tmp_path, "python3.99")
+    assert "\nWARNING: no python3.99 was found, so the layer ships without bytecode: " in (
+        tmp_path / "build.log"
+    ).read_text(encoding="utf-8")
+    ec2.lists()
+    slow = deploy(cloud, template, {"NotificationEmail": "slow@example.com", **PATIENT}, "slow")
+    poll(slow)
+    level, text = parts(slow)["layer"]
+    assert (level, text) == ("well", f"no bytecode for {RUNTIME}, so a cold start takes about twice as long")
 
 
 def test_what_nobody_was_told_of_is_seen_and_redriven(fresh: Deployment, ec2: StagedEc2) -> None:

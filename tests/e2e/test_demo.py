@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +13,8 @@ import pytest
 
 from local.environments import ROOT
 from local.processes import free_port
-from tests.e2e.conftest import eventually
 from tests.hostile_shell import EXPORTS
+from tests.waiting import eventually
 
 ELSEWHERE = (
     "AWS_PROFILE",
@@ -81,7 +80,7 @@ def fresh(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 def test_a_fresh_copy_tells_the_whole_story_in_any_shell_and_ends_by_itself(fresh: Run) -> None:
     run = fresh
-    assert run.process.wait(600) == 0, run.said
+    assert run.process.wait() == 0, run.said
     for part in (
         "is complete.",
         "Client.S3Error",
@@ -93,7 +92,7 @@ def test_a_fresh_copy_tells_the_whole_story_in_any_shell_and_ends_by_itself(fres
     ):
         assert part in run.said, part
     assert run.said.count("✉  email") == 3
-    assert run.left_running() == []
+    eventually(lambda: run.left_running() == [])
     # uv leaves its lock files, as its makers mean it to.
     assert [path.name for path in run.folder.iterdir() if path.suffix != ".lock"] == ["demo.log"]
 
@@ -102,9 +101,9 @@ def test_a_fresh_copy_tells_the_whole_story_in_any_shell_and_ends_by_itself(fres
 def test_interrupted_it_leaves_nothing_behind(run: Run, sign: signal.Signals, status: int) -> None:
     eventually(lambda: "✓ local AWS" in run.said)
     run.process.send_signal(sign)
-    assert run.process.wait(20) == status
+    assert run.process.wait() == status
     assert "Nothing is left running." in run.said
-    assert run.left_running() == []
+    eventually(lambda: run.left_running() == [])
     assert [path.name for path in run.folder.iterdir()] == ["demo.log"]
 
 
@@ -112,7 +111,6 @@ def test_killed_its_local_aws_ends_too(run: Run) -> None:
     eventually(lambda: "✓ local AWS" in run.said)
     run.process.kill()
     run.process.wait()
-    time.sleep(0.1)
     eventually(lambda: not [command for command in run.left_running() if "ministack" in command])
 
 
@@ -129,7 +127,7 @@ def test_a_shell_can_use_the_stack_that_is_kept(tmp_path: Path) -> None:
     """Whatever account and region it named before."""
     ports = [f"--port={free_port()}", f"--ec2-port={free_port()}"]
     with kept(Run(tmp_path, [sys.executable, "-m", "local.keep", *ports])) as run:
-        eventually(lambda: "Ctrl-C ends it all." in run.said, 600)
+        eventually(lambda: "Ctrl-C ends it all." in run.said)
         script = ". .local/env && .venv/bin/task-reporter list --output json && .venv/bin/task-reporter test"
         shell = os.environ | {name: value for name, value in EXPORTS.items() if name in ELSEWHERE}
         done = subprocess.run(["sh", "-c", script], cwd=ROOT, env=shell, capture_output=True, text=True, check=False)
@@ -137,5 +135,5 @@ def test_a_shell_can_use_the_stack_that_is_kept(tmp_path: Path) -> None:
         assert "SNS took the notice of " in done.stdout
         eventually(lambda: "✉  email" in run.said)
         run.process.send_signal(signal.SIGINT)
-        assert run.process.wait(60) == 130
-        assert run.left_running() == []
+        assert run.process.wait() == 130
+        eventually(lambda: run.left_running() == [])

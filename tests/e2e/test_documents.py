@@ -6,8 +6,9 @@ import pytest
 
 from local.deployment import Deployment
 from tests.documents import ROOT, commands, request
-from tests.e2e.conftest import StagedEc2, eventually
+from tests.e2e.conftest import StagedEc2
 from tests.e2e.test_pipeline import failure, poll, task, told_row
+from tests.waiting import eventually
 
 QUESTIONS = [
     words for words in commands(ROOT / "docs" / "history.md") if words[2] == "query" and "by-awaiting" not in words
@@ -23,6 +24,7 @@ def test_the_documents_questions_are_answered(fresh: Deployment, ec2: StagedEc2,
     )
     poll(fresh)
     told_row(fresh, "bun-e2e-asked")
+    told_row(fresh, "bun-e2e-asked-too")
     found = eventually(lambda: fresh.cloud.client("dynamodb").query(**asked)["Items"])
     assert {"bun-e2e-asked", "bun-e2e-asked-too"} & {item["task_id"]["S"] for item in found}
 

@@ -1,7 +1,6 @@
 """From EC2's list to an email, on the deployed template."""
 
 import json
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,13 @@ from local.deployment import Deployment
 from task_reporter.life import LATE_CODE
 from task_reporter.times import now, stamp
 from tests.canned_ec2 import told
-from tests.e2e.conftest import SECRETS, StagedEc2, eventually
+from tests.e2e.conftest import SECRETS, StagedEc2
 from tests.models.sns import delivered_detail
+from tests.subscriber import subscribed
+from tests.waiting import eventually
 
-STARTED, ENDED = "2026-11-20T08:00:00.000Z", "2026-11-20T08:35:10.000Z"
+ENDED = stamp(now() - timedelta(days=5))
+STARTED = stamp(now() - timedelta(days=5, minutes=35, seconds=10))
 
 
 def task(task_id: str, state: str, **more: Any) -> dict[str, Any]:
@@ -83,48 +85,44 @@ def test_failed_and_cancelled_are_told_apart(fresh: Deployment, ec2: StagedEc2) 
 
 
 def test_a_failure_that_leaves_the_list_before_its_code_comes_is_told(fresh: Deployment, ec2: StagedEc2) -> None:
-    almost = stamp(now() - LATE_CODE + timedelta(seconds=4))
-    ec2.lists(task("bun-e2e-gone", "failed", UpdateTime=almost))
+    ec2.lists(task("bun-e2e-gone", "failed", UpdateTime=stamp(now() + timedelta(minutes=50))))
     assert poll(fresh)["ended"] == {}
     ec2.lists()
-    eventually(lambda: poll(fresh)["ended"] == {"failed": 1})
-    assert told_row(fresh, "bun-e2e-gone")["finished_at"] == almost
+    assert poll(fresh)["ended"] == {}
+    failed_at = stamp(now() - LATE_CODE)
+    fail_earlier(fresh, "bun-e2e-gone", failed_at)
+    assert poll(fresh)["ended"] == {"failed": 1}
+    assert told_row(fresh, "bun-e2e-gone")["finished_at"] == failed_at
     [mail] = fresh.cloud.inbox.new()
     assert "EC2 gave no error code." in mail.text
 
 
+def fail_earlier(deployment: Deployment, task_id: str, failed_at: str) -> None:
+    """Change a row as if EC2 had given another time for the failure."""
+    deployment.cloud.client("dynamodb").update_item(
+        TableName=deployment.outputs["HistoryTableName"],
+        Key={"scope": {"S": "000000000000/eu-west-1"}, "task_id": {"S": task_id}},
+        UpdateExpression="SET updated_at = :then",
+        ExpressionAttributeValues={":then": {"S": failed_at}},
+    )
+
+
 def test_no_credential_is_kept_logged_or_sent(fresh: Deployment, ec2: StagedEc2) -> None:
-    received = subscribed(fresh, "e2e-secret")
-    ec2.lists(task("bun-e2e-secret", "complete"))
-    poll(fresh)
-    told_row(fresh, "bun-e2e-secret")
-    [message] = eventually(received)
+    with subscribed(fresh, "e2e-secret") as received:
+        ec2.lists(task("bun-e2e-secret", "complete"))
+        poll(fresh)
+        told_row(fresh, "bun-e2e-secret")
+        [message] = eventually(received)
     assert delivered_detail(message)["task_id"] == "bun-e2e-secret"
     assert message["Message"].startswith("EC2 bundle task bun-e2e-secret is complete.")
     assert message["MessageAttributes"]["outcome"] == {"Type": "String", "Value": "complete"}
     mails = " ".join(mail.text for mail in fresh.cloud.inbox.new())
-    log = (fresh.cloud.folder / "aws.log").read_text()
-    everything = json.dumps([fresh.rows(), message]) + mails + log
+    log = fresh.cloud.folder / "aws.log"
+    # The local AWS writes what a function logs when it has ended; the row was marked before that.
+    eventually(lambda: '"tasks":{"bun-e2e-secret":"complete"}' in log.read_text())
+    everything = json.dumps([fresh.rows(), message]) + mails + log.read_text()
     assert "bun-e2e-secret" in mails
-    assert "bun-e2e-secret" in log
     assert [secret for secret in SECRETS if secret in everything] == []
-
-
-def subscribed(deployment: Deployment, name: str) -> Callable[[], list[dict[str, Any]]]:
-    """What a machine gets that is subscribed to the topic from now on: each call, the notices that came since."""
-    sqs = deployment.cloud.client("sqs")
-    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    topic = deployment.outputs["NotificationTopicArn"]
-    deployment.cloud.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-
-    def received() -> list[dict[str, Any]]:
-        bodies = []
-        while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
-            bodies += [json.loads(message["Body"]) for message in messages]
-        return bodies
-
-    return received
 
 
 @pytest.mark.parametrize(
@@ -170,12 +168,12 @@ def row_of_heartbeat(deployment: Deployment) -> dict[str, Any]:
 
 
 def test_six_hundred_at_once_are_a_few_digests(fresh: Deployment, ec2: StagedEc2) -> None:
-    received = subscribed(fresh, "e2e-many")
     ids = [f"bun-e2e-many-{number:03}" for number in range(600)]
-    ec2.lists(*(task(task_id, "complete") for task_id in ids))
-    assert poll(fresh)["ended"] == {"complete": 600}
-    eventually(lambda: not any(row.get("awaiting") == "notification" for row in fresh.rows()))
-    notices = [delivered_detail(body) for body in received()]
+    with subscribed(fresh, "e2e-many") as received:
+        ec2.lists(*(task(task_id, "complete") for task_id in ids))
+        assert poll(fresh)["ended"] == {"complete": 600}
+        eventually(lambda: not any(row.get("awaiting") == "notification" for row in fresh.rows()))
+        notices = [delivered_detail(body) for body in received()]
     told = [entry["task_id"] for notice in notices for entry in notice.get("tasks", [notice])]
     assert sorted(told) == ids
     mails = fresh.cloud.inbox.new()

@@ -10,10 +10,11 @@ import pytest
 from local.deployment import Deployment
 from task_reporter.times import now, stamp
 from tests.canned_ec2 import told
-from tests.e2e.conftest import READER, StagedEc2, eventually
+from tests.e2e.conftest import READER, StagedEc2
 from tests.e2e.test_command_line import parts, run
 from tests.e2e.test_pipeline import poll, row_of, task, told_row
 from tests.e2e.throttling import throttled
+from tests.waiting import eventually
 
 
 @pytest.fixture

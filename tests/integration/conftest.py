@@ -33,7 +33,7 @@ def aws_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
             yield client
             client.close()
     except UnavailableError as lacking:
-        pytest.skip(str(lacking))
+        pytest.skip(f"no DynamoDB Local: {lacking}")
 
 
 @pytest.fixture(params=ENGINES)

@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import tempfile
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -15,11 +14,13 @@ from pathlib import Path
 from local.environments import ROOT
 from local.own_environment import own_environment
 from local.processes import StepFailed, free_port, run, running
+from tests.debian import remedy
+from tests.waiting import WAIT_SECONDS, eventually
 
 HERE = Path(__file__).resolve().parent / "dynamodb-local"
 CACHE = ROOT / ".local" / "dynamodb-local"
 OLDEST_JAVA = 17
-START_PATIENCE = 60
+PACKAGES = ("default-jdk-headless", "maven")
 QUICK = ("-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData")
 """For a process that lives for a minute."""
 
@@ -39,37 +40,45 @@ def dynamodb_local(folder: Path, java_options: Sequence[str] = QUICK, wrapper: S
     java = ["java", *java_options, *places, str(HERE / "Loopback.java")]
     options = ["-inMemory", "-disableTelemetry", "-port", str(port)]
     with running([*wrapper, *java, *options], own_environment() | {"DDB_LOCAL_TELEMETRY": "0"}, folder, log) as child:
-        for _ in range(START_PATIENCE * 20):
-            if answers(f"http://127.0.0.1:{port}"):
-                break
-            if child.poll() is not None:
-                raise StepFailed("starting DynamoDB Local", log.read_text(errors="replace"))
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}"
+        endpoint = f"http://127.0.0.1:{port}"
+        eventually(lambda: answers(endpoint) or child.poll() is not None)
+        if child.poll() is not None:
+            raise StepFailed("starting DynamoDB Local", log.read_text(errors="replace"))
+        yield endpoint
 
 
-def fetched(folder: Path) -> Path:
-    """DynamoDB Local's libraries, fetched where this machine does not have the pinned ones yet."""
+def fetched(folder: Path, cache: Path = CACHE) -> Path:
+    """DynamoDB Local's libraries, fetched where ``cache`` does not have the pinned ones yet; the log in ``folder``.
+
+    Raises UnavailableError.
+    """
     need_java()
     pom = HERE / "pom.xml"
-    libraries = CACHE / hashlib.sha256(pom.read_bytes()).hexdigest()[:16]
+    libraries = cache / hashlib.sha256(pom.read_bytes()).hexdigest()[:16]
     if libraries.is_dir():
         return libraries
     if not shutil.which("mvn"):
-        raise UnavailableError("DynamoDB Local is fetched with Maven (mvn), which is not on this machine")
-    CACHE.mkdir(parents=True, exist_ok=True)
+        raise UnavailableError(f"it is fetched with Maven, and there is no mvn on the path{_remedy()}")
+    print("Fetching DynamoDB Local with Maven (once; kept in .local)", flush=True)
+    cache.mkdir(parents=True, exist_ok=True)
     # Renamed when it is whole: another test run may fetch at the same time.
-    unfinished = Path(tempfile.mkdtemp(dir=CACHE))
+    unfinished = Path(tempfile.mkdtemp(dir=cache))
     goal = ["dependency:copy-dependencies", f"-DoutputDirectory={unfinished}"]
     try:
         run("fetching DynamoDB Local", ["mvn", "-q", "-B", *goal], own_environment(), HERE, folder / "maven.log")
         if not libraries.is_dir():
             unfinished.rename(libraries)
     except StepFailed as failure:
-        raise UnavailableError(f"Maven could not fetch DynamoDB Local: {failure}") from None
+        raise UnavailableError(f"Maven could not fetch it: {_cause(str(failure))}") from None
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return libraries
+
+
+def _cause(log: str) -> str:
+    """Return the first of Maven's errors; it goes on with advice."""
+    error = re.search(r"\[ERROR\] (.+)", log)
+    return error[1] if error else log
 
 
 def need_java() -> None:
@@ -79,13 +88,18 @@ def need_java() -> None:
     version = re.search(r"javac (\d+)", said.stdout + said.stderr) if said else None
     if version is None or int(version[1]) < OLDEST_JAVA:
         found = version[0] if version else "none"
-        raise UnavailableError(f"DynamoDB Local wants a JDK of {OLDEST_JAVA} or later; found: {found}")
+        raise UnavailableError(f"it needs a JDK of {OLDEST_JAVA} or later; found: {found}{_remedy()}")
+
+
+def _remedy() -> str:
+    command = remedy(PACKAGES, PACKAGES)
+    return f"; `{command}` brings both" if command else ""
 
 
 def answers(endpoint: str) -> bool:
     """Whether something speaks HTTP there; what it says to a request without an operation does not matter."""
     try:
-        urllib.request.urlopen(endpoint, timeout=2).close()
+        urllib.request.urlopen(endpoint, timeout=WAIT_SECONDS).close()
     except urllib.error.HTTPError as error:
         error.close()
     except OSError:

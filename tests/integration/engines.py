@@ -10,6 +10,7 @@ from task_reporter.history import History
 from task_reporter.patience import USE_TABLE
 from task_reporter.rows import POLL_PREFIX, Row, from_item
 from tests.template import table_properties
+from tests.waiting import WAIT_SECONDS, unhurried
 
 CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 LOCAL_AWS, DYNAMODB_LOCAL = "local AWS", "DynamoDB Local"
@@ -24,8 +25,8 @@ class Engine:
     endpoint: str
 
     def client(self, service: str = "dynamodb") -> Any:
-        """A client as the functions make it."""
-        patience = aws.PATIENCE.get(service, USE_TABLE)
+        """A client as the functions make it, but for its time limits."""
+        patience = unhurried(aws.PATIENCE.get(service, USE_TABLE))
         return aws.client(service, patience, region_name=REGION, endpoint_url=self.endpoint, **CREDENTIALS)
 
 
@@ -65,5 +66,5 @@ def make_table(client: Any, **instead: Any) -> Table:
     """A table as the template defines it, but for what ``instead`` says."""
     name = f"history-{uuid.uuid4().hex[:12]}"
     client.create_table(TableName=name, **table_properties() | instead)
-    client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": WAIT_SECONDS})
     return Table(client, name)

@@ -613,7 +613,7 @@ def a_test(task_id: str, minutes: int, **more: Any) -> Insert:
 
 def test_the_tests_that_were_killed_are_removed_by_the_next(cli: Run) -> None:
     there = [
-        a_test("test-old", 61), a_test("test-told", 100_000, awaiting=None), a_test("test-recent", 59),
+        a_test("test-old", 61), a_test("test-told", 100_000, awaiting=None), a_test("test-recent", 30),
         a_test("bun-real", 500, test=None, scope=SCOPE), a_test("test-elsewhere", 90, scope=OTHER),
     ]  # fmt: skip
     cli.table.history.apply(there)
@@ -847,7 +847,7 @@ def test_a_task_that_ends_meanwhile_is_waited_for(cli: Run) -> None:
     looks = count(1)
     end = Update(Key(SCOPE, "bun-1"), {"outcome": "failed", "finished_at": NOON}, {"outcome": None})
     cli.hooks["after-call.dynamodb.GetItem"] = lambda **_: next(looks) == 3 and cli.table.history.apply([end])
-    assert cli("wait", "bun-1", "--timeout", "1") == Said(3, "failed\n", "")
+    assert cli("wait", "bun-1", "--timeout", "60") == Said(3, "failed\n", "")
     assert next(looks) == 5
 
 

@@ -2,7 +2,6 @@
 
 import random
 import threading
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ from task_reporter.unfinished import rows_awaiting
 from task_reporter.writes import Insert, Update, is_done
 from tests.integration.engines import Table
 from tests.integration.faults import Fault, answered, between, cancelled, let_through, lost_answer, refused
+from tests.waiting import WAIT_SECONDS
 
 SCOPE = "123456789012/eu-west-1"
 NOON = "2026-11-23T12:00:00.000Z"
@@ -339,7 +339,7 @@ def test_one_write_that_no_repetition_helps_is_named_with_the_cause(
 
 
 def test_a_thousand_inserts_go_in_full_transactions_side_by_side(table: Table) -> None:
-    together = threading.Barrier(SIDE_BY_SIDE, timeout=20)
+    together = threading.Barrier(SIDE_BY_SIDE, timeout=WAIT_SECONDS)
 
     def wait_for_the_others(_: Any) -> None:
         together.wait()
@@ -434,8 +434,8 @@ def test_two_writes_to_one_row_are_made_one_after_the_other(table: Table) -> Non
 
 def test_two_recorders_at_once_record_each_task_once(table: Table) -> None:
     writes = [inserts(300), random.Random(1).sample(inserts(300), 300)]
-    histories = [History(table.client, table.name, lambda seconds: time.sleep(seconds / 20)) for _ in writes]
-    start = threading.Barrier(2, timeout=20)
+    histories = [History(table.client, table.name) for _ in writes]
+    start = threading.Barrier(2, timeout=WAIT_SECONDS)
 
     def work(history: History, some: list[Insert]) -> Any:
         start.wait()
@@ -454,7 +454,7 @@ def test_two_updates_from_one_state_are_made_once_each(table: Table) -> None:
         [Update(write.key, {"state": state, "outcome": outcome}, {"outcome": None}) for write in inserts(150)]
         for state, outcome in (("complete", "complete"), ("failed", "failed"))
     ]
-    histories = [History(table.client, table.name, lambda seconds: time.sleep(seconds / 20)) for _ in ended]
+    histories = [History(table.client, table.name) for _ in ended]
     with ThreadPoolExecutor(2) as pool:
         one, two = pool.map(lambda history, some: history.apply(some), histories, ended)
     assert ids(one.written + two.written) == ids(inserts(150))

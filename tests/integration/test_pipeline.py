@@ -19,6 +19,7 @@ from task_reporter.history import History
 from task_reporter.kinds import BUNDLE
 from task_reporter.life import Poll
 from task_reporter.notifier import Announced, Policy, announce
+from task_reporter.patience import LIST_TASKS
 from task_reporter.polling import record_all
 from task_reporter.recorder import Recorded
 from task_reporter.rows import Key
@@ -28,6 +29,7 @@ from tests.integration.engines import CREDENTIALS, LOCAL_AWS, Engine, Table, mak
 from tests.integration.faults import between, refused
 from tests.models.sns import delivered_detail
 from tests.template import default
+from tests.waiting import unhurried
 
 SCOPE = f"000000000000/{REGION}"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -65,7 +67,9 @@ class Pipeline:
     sqs: Any = field(init=False)
 
     def __post_init__(self) -> None:
-        self.poller = aws.client("ec2", region_name=REGION, endpoint_url=self.ec2.url, **CREDENTIALS)
+        self.poller = aws.client(
+            "ec2", unhurried(LIST_TASKS), region_name=REGION, endpoint_url=self.ec2.url, **CREDENTIALS
+        )
         here = Engine(LOCAL_AWS, self.cloud.endpoint)
         self.sns, self.sqs = here.client("sns"), here.client("sqs")
         self.queue = self.subscribed()

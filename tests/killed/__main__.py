@@ -38,8 +38,11 @@ def main(arguments: list[str]) -> int:
 
 
 def _played(screen: Screen, count: int, seed: int) -> list[Round]:
-    with _ec2() as ec2, deployed(screen, ec2.url, PARAMETERS) as deployment:
-        received = heard(deployment, "killed")
+    with (
+        _ec2() as ec2,
+        deployed(screen, ec2.url, PARAMETERS) as deployment,
+        heard(deployment, "killed") as received,
+    ):
         done = []
         for number in range(count):
             ec2.lists(*rounds.listed(rounds.outcomes(number)))

@@ -1,25 +1,22 @@
-"""What a machine hears that is subscribed to the topic: each notice once, for it takes them out of its queue."""
+"""What a machine hears that is subscribed to the topic."""
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from local.deployment import Deployment
+from tests.killed.judging import Notices
 from tests.models.sns import delivered_detail
+from tests.subscriber import subscribed
 
 
-def heard(deployment: Deployment, name: str) -> Callable[[], list[list[str]]]:
-    """Subscribe a queue; each call gives the notices that came since, in their order, each as the tasks it tells."""
-    sqs, topic = deployment.cloud.client("sqs"), deployment.outputs["NotificationTopicArn"]
-    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    deployment.cloud.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+@contextmanager
+def heard(deployment: Deployment, name: str) -> Iterator[Callable[[], Notices]]:
+    """Subscribe a queue while the context lasts; each call gives the notices that came since, in their order."""
+    with subscribed(deployment, name) as received:
+        yield lambda: [_tasks(message) for message in received()]
 
-    def notices() -> list[list[str]]:
-        found = []
-        while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
-            for message in messages:
-                found.append(delivered_detail(json.loads(message["Body"])))
-                sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-        return [[entry["task_id"] for entry in notice.get("tasks", [notice])] for notice in found]
 
-    return notices
+def _tasks(message: dict[str, Any]) -> list[str]:
+    detail = delivered_detail(message)
+    return [entry["task_id"] for entry in detail.get("tasks", [detail])]

@@ -14,10 +14,10 @@ from task_reporter.history import History
 from task_reporter.rows import Key, Row
 from tests.killed import workers
 from tests.killed.judging import NOTIFIER, Notices, Round, judge
+from tests.waiting import WAIT_SECONDS
 
 SCOPE = "000000000000/eu-west-1"
 TASKS = 400
-PATIENCE = 120
 PAUSE = (0.05, 1.5)
 """Seconds before a function is killed: a poll, and a batch of notices, take about half a second."""
 RECORDER = "Recorder"
@@ -52,7 +52,7 @@ def play(deployment: Deployment, number: int, rng: Random, kills: int, received:
     done, began = Round(number), time.monotonic()
     ended = outcomes(number)
     with _killing(deployment, rng, kills, done.killed):
-        while not _is_settled(rows := _rows(deployment, ended), ended) and time.monotonic() < began + PATIENCE:
+        while not _is_settled(rows := _rows(deployment, ended), ended) and time.monotonic() < began + WAIT_SECONDS:
             _poll(deployment, done)
     judge(done, rows, ended, received())
     done.seconds = time.monotonic() - began

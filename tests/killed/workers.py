@@ -23,9 +23,20 @@ def kill(cloud: Cloud, function: str) -> int:
 
 
 def _server(cloud: Cloud) -> int:
-    """The process of ``cloud``: it was told where this cloud's mail goes, and no other was."""
-    [found] = (pid for pid in _pids() if str(cloud.inbox.folder).encode() in _read(pid, "cmdline").split(b"\0"))
+    """The process of ``cloud``: it leads its group, and its arguments name the folder of this cloud's mail.
+
+    A process that it has just forked has the same arguments until it runs its own program.
+    """
+    folder = str(cloud.inbox.folder).encode()
+    [found] = (pid for pid in _pids() if folder in _read(pid, "cmdline").split(b"\0") and _leads_its_group(pid))
     return found
+
+
+def _leads_its_group(pid: int) -> bool:
+    try:
+        return os.getpgid(pid) == pid
+    except ProcessLookupError:
+        return False
 
 
 def _children(parent: int) -> list[int]:

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from local.cloud import REGION
 from tests.integration.engines import CREDENTIALS
+from tests.waiting import WAIT_SECONDS
 
 SCOPE = f"{CREDENTIALS['aws_access_key_id']}/20261123/{REGION}/dynamodb/aws4_request"
 SIGNED = (
@@ -38,7 +39,7 @@ class Direct:
         self._socket = self._connected()
 
     def _connected(self) -> socket.socket:
-        connection = socket.create_connection((self._place.hostname, self._place.port), timeout=120)
+        connection = socket.create_connection((self._place.hostname, self._place.port), timeout=WAIT_SECONDS)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
 

@@ -126,6 +126,13 @@ def test_a_recent_poll_is_well_and_says_what_it_saw() -> None:
     assert gap == Finding("gaps, last 24 hours (bundle)", WELL, "none in which a task could have come and gone unseen")
 
 
+def test_a_layer_without_bytecode_is_said_and_well() -> None:
+    *_, layer = polls(beat(without_bytecode="python3.13"))
+    assert (layer.part, layer.level) == ("layer", WELL)
+    assert layer.text == "no bytecode for python3.13, so a cold start takes about twice as long"
+    assert "make deploy" in layer.todo
+
+
 @pytest.mark.parametrize(("minutes", "level"), [(14, WELL), (15, WELL), (15.1, WRONG), (6000, WRONG), (-2, WELL)])
 def test_an_old_poll_is_wrong(minutes: float, level: str) -> None:
     poll, _ = polls(beat(polled_at=before(minutes=minutes)))

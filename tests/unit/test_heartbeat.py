@@ -28,6 +28,15 @@ def test_the_first_one_is_inserted():
     assert beat(BUNDLE, [], None, POLL) == Insert(FIRST)
 
 
+def test_a_layer_without_bytecode_is_noted_as_long_as_it_is():
+    lacking = Poll(SCOPE, NOW, without_bytecode="python3.13")
+    first = beat(BUNDLE, [], None, lacking).row
+    assert first == FIRST | {"without_bytecode": "python3.13"}
+    assert beat(BUNDLE, [], first, lacking).set["without_bytecode"] == "python3.13"
+    mended = after(5, first)
+    assert (mended.remove, "without_bytecode" in mended.set) == (("without_bytecode",), False)
+
+
 def test_it_carries_no_index_key():
     row = beat(BUNDLE, [task()], None, POLL).row
     assert not {"kind", "updated_at", "outcome", "finished_at", "resource_id", "awaiting"} & row.keys()

@@ -6,6 +6,7 @@ import importlib.util
 import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -24,6 +25,7 @@ from botocore.regions import EndpointResolver
 
 from local.environments import ROOT
 from local.own_environment import own_environment
+from pip_settings import sources
 from task_reporter.kinds import KINDS
 
 BUILD = ROOT / "layers" / "core" / "build.py"
@@ -37,21 +39,25 @@ CALLED = {
 }
 
 
-def build(folder: Path) -> Path:
-    """The layer as it is deployed, for the runtime that is this interpreter."""
+def build(folder: Path, **pip: str) -> Path:
+    """The layer as it is deployed, for the runtime that is this interpreter; ``pip`` are settings of pip."""
     folder.mkdir(parents=True)
     command = [sys.executable, str(BUILD), str(folder), "--runtime", THIS]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=own_environment())
-    assert (done.returncode, done.stderr) == (0, "")
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=own_environment() | pip)
+    assert done.returncode == 0, done.stderr
     return folder
 
 
 @pytest.fixture(scope="session")
 def layers(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Two of them, built side by side."""
+    """Two of them, built side by side: the second where pip has something to say."""
     folder = tmp_path_factory.mktemp("layers")
+    missing = f"{sources(sys.executable).get('find-links', '')} {folder / 'no-wheels'}"
     with ThreadPoolExecutor() as pool:
-        return list(pool.map(build, [folder / "one", folder / "another" / "with a longer path"]))
+        one = pool.submit(build, folder / "one")
+        another = folder / "another" / "with a longer path"
+        other = pool.submit(build, another, PIP_FIND_LINKS=missing, PIP_VERBOSE="1")
+        return [one.result(), other.result()]
 
 
 @pytest.fixture(scope="session")
@@ -138,12 +144,31 @@ def test_a_runtime_that_is_not_here_gets_no_bytecode_and_the_builder_is_told(
 ) -> None:
     (tmp_path / "module.py").write_text("answer = 42\n")
     builder().compile_bytecode(tmp_path, runtime)
-    said = capfd.readouterr().err
+    said = capfd.readouterr().out
     if runtime == THIS:
         assert (len(list(tmp_path.rglob("*.pyc"))), said) == (1, "")
     else:
         assert list(tmp_path.rglob("*.pyc")) == []
-        assert said == f"no {OTHER} on this machine: the layer ships without bytecode and starts slower\n"
+        assert said.startswith(f"WARNING: no {OTHER} was found, so the layer ships without bytecode: ")
+
+
+def test_the_package_knows_whether_it_came_with_bytecode(library: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.path.append(sys.argv[1]); from task_reporter.heartbeat import runtime_without_bytecode as it"
+    )
+    without = tmp_path / "without"
+    shutil.copytree(library, without, ignore=shutil.ignore_patterns("__pycache__"))
+    told = [
+        subprocess.run(
+            [sys.executable, "-I", "-S", "-c", f"{code}; print(it())", str(folder)],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        # At the second start Python has written bytecode of its own, where it may.
+        for folder in (library, without, without)
+    ]
+    assert told == ["None", THIS, THIS]
 
 
 def builder() -> Any:

@@ -83,11 +83,12 @@ def test_a_refusal_is_raised_at_once(pauses):
 
 
 def test_an_ec2_that_is_not_there_is_raised(pauses):
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        port = free.getsockname()[1]
-    client = aws.client("ec2", endpoint_url=f"http://127.0.0.1:{port}", **NOWHERE)
-    with pytest.raises(BotoCoreError, match="Could not connect"):
-        list(listed(client, BUNDLE))
+    with closing(socket.socket()) as silent:
+        # Bound, so that nobody else gets the port, and not listening.
+        silent.bind(("127.0.0.1", 0))
+        client = aws.client("ec2", endpoint_url=f"http://127.0.0.1:{silent.getsockname()[1]}", **NOWHERE)
+        with pytest.raises(BotoCoreError, match="Could not connect"):
+            list(listed(client, BUNDLE))
     assert len(pauses) == 4
 
 

@@ -187,6 +187,13 @@ def test_a_task_that_can_not_be_kept_is_logged_once(app, ec2, table, log):
     assert len(tasks(table)) == 1
 
 
+def test_it_notes_that_it_did_not_come_with_bytecode(app, ec2, table, log):
+    """As here, where the package is read from its source."""
+    app.handler({}, CONTEXT)
+    [heartbeat] = [row for row in table.rows.values() if row["task_id"] == "poll#bundle"]
+    assert heartbeat["without_bytecode"] == f"python{sys.version_info.major}.{sys.version_info.minor}"
+
+
 def test_the_answer_can_be_written_as_json(app, ec2, log):
     assert json.loads(json.dumps(app.handler({}, CONTEXT)))["bundle"]["listed"] == 1
 

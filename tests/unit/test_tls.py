@@ -11,6 +11,7 @@ from botocore.exceptions import SSLError
 
 from task_reporter import aws, tls
 from task_reporter.patience import Patience
+from tests.waiting import WAIT_SECONDS
 
 ANSWER = b'{"TableNames": []}'
 
@@ -60,7 +61,7 @@ def served(authority, name="127.0.0.1"):
 def client(server, service="dynamodb"):
     return aws.client(
         service,
-        Patience(connect=2, read=5, attempts=1),
+        Patience(connect=WAIT_SECONDS, read=WAIT_SECONDS, attempts=1),
         endpoint_url=f"https://127.0.0.1:{server.server_port}",
         region_name="eu-west-1",
         aws_access_key_id="x",

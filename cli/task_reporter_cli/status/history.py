@@ -30,13 +30,15 @@ def heartbeat_keys(scope: str, parameters: Mapping[str, str]) -> dict[str, Key]:
 def polls(history: History, beats: Mapping[str, Key], silent: timedelta, now: datetime) -> Iterator[Finding]:
     """Two findings for each kind: the last poll that went well, and the last gap that was too long.
 
-    ``beats`` maps the kinds to the keys of their heartbeats. Raises HistoryError and botocore's errors.
+    One more where the layer has no bytecode. ``beats`` maps the kinds to the keys of their heartbeats. Raises
+    HistoryError and botocore's errors.
     """
     rows = history.read(beats.values())
     for kind, key in beats.items():
         beat = rows.get(key, {})
         yield _poll(kind, beat, silent, now)
         yield _gap(kind, beat, now)
+    yield from _bytecode(rows.values())
 
 
 def _poll(kind: str, beat: Row, silent: timedelta, now: datetime) -> Finding:
@@ -62,6 +64,15 @@ def _gap(kind: str, beat: Row, now: datetime) -> Finding:
         return well_if(True, part, "none in which a task could have come and gone unseen")
     text = f"between {short(since)} and {short(until)} UTC EC2 went unasked for longer than it was seen to list"
     return well_if(False, part, f"{text}: a task may have come and gone unseen", "look for what should have ended then")
+
+
+def _bytecode(beats: Iterable[Row]) -> Iterator[Finding]:
+    """A finding where the last poll found no bytecode in the layer: that costs time at each start, and is no fault."""
+    latest = max(beats, key=lambda beat: str(beat.get("polled_at", "")), default={})
+    if runtime := latest.get("without_bytecode"):
+        text = f"no bytecode for {runtime}, so a cold start takes about twice as long"
+        todo = f"deploy with `make deploy`, or build again where {runtime} is installed"
+        yield Finding("layer", WELL, text, todo)
 
 
 def _coverage(beat: Row) -> Iterator[str]:

@@ -3,6 +3,7 @@
 They stand under the tasks' scope with an id that no task has, and carry no index key.
 """
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from zlib import crc32
@@ -19,8 +20,16 @@ LONGEST_LISTING = 60 * 24 * 3600
 MOST_FINGERPRINTS = 100
 """The heartbeat stays below 1 KB, the size of one write unit, however many tasks can't be kept."""
 
-WHILE_IT_LASTS = ("unkeepable", "unkeepable_logged", "unheard_since")
+WHILE_IT_LASTS = ("unkeepable", "unkeepable_logged", "unheard_since", "without_bytecode")
 """Attributes that a heartbeat has only while their reason lasts."""
+
+
+def runtime_without_bytecode(docstring: str | None = __doc__) -> str | None:
+    """Name the runtime if it compiled this module itself, because the layer has no bytecode for it.
+
+    The layer's bytecode holds no docstrings.
+    """
+    return None if docstring is None else f"python{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def heartbeat_key(kind: str, scope: str) -> Key:
@@ -46,7 +55,8 @@ def beat(
     ``blind_until``: the last gap in which a task could have come and gone unseen.
 
     While there are any: ``unkeepable`` counts the listed tasks that can't be kept, ``unkeepable_logged`` holds the
-    fingerprints of what was logged of them. While notices wait for a subscriber (``unheard``): ``unheard_since``.
+    fingerprints of what was logged of them. While notices wait for a subscriber (``unheard``): ``unheard_since``. While
+    each start compiles the package: ``without_bytecode``, the runtime.
     """
     key, known, now = heartbeat_key(kind.name, poll.scope), list(tasks), stamp(poll.now)
     told: Row = {"polled_at": now, "listed": len(known)}
@@ -54,6 +64,8 @@ def beat(
     told |= {"listed_for_seconds": max(ages)} if ages else {}
     if unkeepable:
         told |= {"unkeepable": len(unkeepable), "unkeepable_logged": _logged(unkeepable)}
+    if poll.without_bytecode:
+        told["without_bytecode"] = poll.without_bytecode
     if unheard:
         told["unheard_since"] = (before or {}).get("unheard_since", now)
     if before is None:

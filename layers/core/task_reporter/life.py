@@ -40,6 +40,8 @@ class Poll:
     """How long a row awaits its notification until it is sent to the notifier again, and then again."""
     silent_after: timedelta = timedelta(minutes=15)
     """How long EC2 may go unasked."""
+    without_bytecode: str | None = None
+    """The runtime that compiled this package as it started, because the layer has no bytecode for it."""
 
 
 def next_write(kind: Kind, task: Row, row: Row | None, poll: Poll) -> Write | None:

@@ -1,0 +1,52 @@
+"""Debian packages with programs that tests use. CI installs them; elsewhere the owner of the machine decides."""
+
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+
+
+class InstallationError(Exception):
+    """Packages could not be installed; the text says which, and why."""
+
+
+def may_install(environ: Mapping[str, str], user_id: int) -> bool:
+    """Whether this is a CI run, by a user who can install packages."""
+    return bool(environ.get("CI")) and user_id == 0 and shutil.which("apt-get") is not None
+
+
+def install(packages: Sequence[str], environ: Mapping[str, str]) -> None:
+    """Install ``packages``. Raises InstallationError with what apt-get says."""
+    print(f"Installing {' and '.join(packages)} (once; Debian packages, because CI is set)", flush=True)
+    # Another installation may hold the lock for a while.
+    apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=600", "-o", "Acquire::Retries=3"]
+    said = ""
+    # An update fails in part where one of many sources does not answer; what counts is the installation.
+    for step in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
+        done = subprocess.run(
+            [*apt, *step],
+            env={**environ, "DEBIAN_FRONTEND": "noninteractive"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        said += done.stdout
+    if done.returncode:
+        raise InstallationError(f"apt-get could not install {' and '.join(packages)}:\n{said.strip()[-2000:]}")
+
+
+def remedy(debian: Sequence[str], ubuntu: Sequence[str]) -> str:
+    """Return the command that brings the packages, by the names of this system; nothing where it has no apt-get."""
+    if shutil.which("apt-get") is None:
+        return ""
+    packages = ubuntu if _system() == "ubuntu" else debian
+    return f"{'' if os.geteuid() == 0 else 'sudo '}apt-get install {' '.join(packages)}"
+
+
+def _system() -> str:
+    try:
+        return platform.freedesktop_os_release()["ID"]
+    except OSError:
+        return ""

@@ -1,0 +1,54 @@
+"""Interpreters of other versions are found wherever a version manager keeps them."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+import interpreters
+
+THIS = f"python{sys.version_info.major}.{sys.version_info.minor}"
+OTHER = "python3.99"
+PLACES = {
+    "on the path": "path/python3.99",
+    "of pyenv": ".pyenv/versions/3.99.1/bin/python3.99",
+    "of uv": ".local/share/uv/python/cpython-3.99.0-linux-x86_64-gnu/bin/python3.99",
+}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home without any interpreter, and a path on which there is none."""
+    for name in ("PYENV_ROOT", "UV_PYTHON_INSTALL_DIR", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path / "path"))
+    return tmp_path
+
+
+def put(path: Path, script: str) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+def test_an_interpreter_is_found(home: Path, place: str) -> None:
+    there = put(home / place, "echo cpython-399")
+    assert interpreters.find(OTHER) == there
+
+
+def test_a_shim_that_stands_for_nothing_is_passed_over(home: Path) -> None:
+    put(home / PLACES["on the path"], "exit 127")
+    there = put(home / PLACES["of pyenv"], "echo cpython-399")
+    assert interpreters.find(OTHER) == there
+
+
+def test_one_that_reads_other_bytecode_is_none(home: Path) -> None:
+    put(home / PLACES["on the path"], "echo cpython-399t")
+    assert interpreters.find(OTHER) is None
+
+
+def test_this_one_is_taken_for_its_own_version() -> None:
+    assert interpreters.find(THIS) == sys.executable
