@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import os
+import signal
 import sys
 
 import pytest
@@ -13,6 +14,10 @@ from tests.waiting import TEST_SECONDS
 own = {name: value for name, value in own_environment().items() if name not in ("NO_COLOR", "TERM")}
 os.environ.clear()
 os.environ.update(own)
+
+# A shell's background jobs ignore Ctrl-C, and so would each program that a test interrupts. nohup does that to SIGHUP.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # A busy machine is slow, not wrong.
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
