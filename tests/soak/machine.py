@@ -15,14 +15,19 @@ from tests.soak.acts import Acts
 from tests.soak.at_last import AT_LAST
 from tests.soak.chances import TASKS, minutes, moves, plans, tellings
 from tests.soak.dynamodb import Engine
-from tests.soak.edge import FOR_GOOD, KILLED_BEFORE, MEANWHILE, Plan
+from tests.soak.edge import FOR_GOOD, KILLED_BEFORE, MEANWHILE, ODD, Plan
 from tests.soak.healing import check, heal
 from tests.soak.sns import INVALID
-from tests.soak.tasks import ENDINGS, LATEST_CODE
+from tests.soak.tasks import ENDINGS, LATEST_CODE, SEEN_ENDINGS
 from tests.soak.world import World, advance
 
 WRITE = 4
 """The request of a poll that writes tasks: before it come two queries, EC2's list and one read."""
+LIST = (0, 2)
+"""The request for EC2's list, where the queries come late and where they do not."""
+NO_LISTS = ODD[:3]
+AFTERWARDS = 4
+"""No request of a notifier's: what is to happen before it happens when the notifier has ended."""
 numbers = count(1)
 """Of all histories of this process, so that each has a scope of its own."""
 
@@ -62,7 +67,7 @@ class Histories(Acts):
         self.poll(1)
         self.world.deliver(told, lambda: self.another_poll(meanwhile))
 
-    @rule(at=st.integers(0, 7), more=st.integers(0, 1), moves=moves)
+    @rule(at=st.sampled_from([WRITE, WRITE + 1, *range(8)]), more=st.integers(0, 1), moves=moves)
     def poll_twice_at_once(self, at: int, more: int, moves: list[Any]) -> None:
         """Two recorders, the second before request ``at`` of the first."""
         advance(self.world, minutes=5)
@@ -98,7 +103,7 @@ class Histories(Acts):
         advance(self.world, minutes=5)
         self.world.poll({WRITE: FOR_GOOD})
 
-    @rule(refusals=st.sampled_from([{2: "throttled"}, {2: "throttled", 3: "denied"}, {3: "server error"}]))
+    @rule(refusals=st.sampled_from([{2: "throttled"}, {2: "denied"}, {2: "throttled", 3: "denied"}, {3: "throttled"}]))
     def some_notices_refused(self, refusals: Plan) -> None:
         """Tasks end together, and SNS does not take the notices of some."""
         self.start(3, True, [])
@@ -106,7 +111,7 @@ class Histories(Acts):
         self.poll(5)
         self.world.deliver(refusals)
 
-    @rule(at=st.integers(3, 6))
+    @rule(at=st.integers(2, 5))
     def told_while_sent_again(self, at: int) -> None:
         """Tasks are told after a poll has read that they still wait, and before it sends them again."""
         self.all_live("complete", 0)
@@ -125,17 +130,17 @@ class Histories(Acts):
         self.subscriptions_change((1, 0))
         self.poll(1)
 
-    @rule(minutes=minutes)
-    def cancelled_in_view(self, minutes: float) -> None:
+    @rule(minutes=minutes, later=minutes)
+    def cancelled_in_view(self, minutes: float, later: float) -> None:
         """Tasks are seen being cancelled, and no code ever says so."""
         self.all_live("cancel", 0)
         self.poll(minutes)
         self.all_live("fail without code", 0)
-        self.poll(minutes)
+        self.poll(later)
 
-    @rule(at=st.integers(0, 4), end=st.sampled_from(ENDINGS))
+    @rule(at=st.sampled_from([*range(AFTERWARDS), *[AFTERWARDS] * 3]), end=st.sampled_from(SEEN_ENDINGS))
     def lost_and_found(self, at: int, end: str) -> None:
-        """Running tasks vanish for long, and come back as ended while people are told that they are lost."""
+        """Running tasks vanish for long, and come back as ended while people are told that they are lost, or then."""
         self.start(1, True, [])
         self.poll(1)
         self.world.live([(number, "hide", 0) for number in range(TASKS)])
@@ -146,12 +151,28 @@ class Histories(Acts):
         self.world.live(back)
         self.poll(1)
 
-    @rule()
-    def missing_twice(self) -> None:
+    @rule(late=st.integers(1, LATEST_CODE), end=st.sampled_from(["fail late", "cancelled late"]))
+    def code_comes_late(self, late: int, end: str) -> None:
+        """Tasks are seen to have failed before EC2 says why."""
+        self.start(1, True, [])
+        self.poll(1)
+        self.all_live(end, late)
+        self.poll(0)
+        self.poll(5)
+
+    @rule(at=st.sampled_from(LIST), answer=st.sampled_from(NO_LISTS))
+    def odd_answer(self, at: int, answer: str) -> None:
+        """EC2 answers with what is no list."""
+        self.start(1, True, [])
+        advance(self.world, minutes=1)
+        self.world.poll({at: answer})
+
+    @rule(long=st.sampled_from([16, 30]))
+    def missing_twice(self, long: int) -> None:
         """A running task is missing, listed again for long, and missing once more."""
         self.start(1, True, [])
         self.poll(1)
-        for move, wait in (("hide", 1), ("show", 16), ("hide", 1)):
+        for move, wait in (("hide", 1), ("show", long), ("hide", 1)):
             self.world.live([(number, move, 0) for number in range(TASKS)])
             self.poll(wait)
 

@@ -20,7 +20,8 @@ MOVES = (
     "step", "step", "complete", "complete", "fail", "fail late", "fail without code", "cancel", "cancelled late",
     "cancelled late", "cancel", "fail without code", "forget", "hide", "show",
 )  # fmt: skip
-ENDINGS = ("complete", "fail", "fail late", "cancelled late", "forget")
+SEEN_ENDINGS = ("complete", "fail", "fail late", "cancelled late")
+ENDINGS = (*SEEN_ENDINGS, "forget")
 LATEST_CODE = 120
 """Seconds after its end within which EC2 fills a task's error code in."""
 
