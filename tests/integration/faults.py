@@ -43,6 +43,17 @@ def cancelled(reason: Callable[[int], str]) -> Fault:
     return fault
 
 
+def alone_at_the_engine() -> Fault:
+    """Requests go to the engine one after the other: DynamoDB Local refuses large ones that wait long for others."""
+    transport, lock = URLLib3Session(), threading.Lock()
+
+    def send(request: AWSPreparedRequest) -> Answer:
+        with lock:
+            return transport.send(request)
+
+    return send
+
+
 def lost_answer(request: AWSPreparedRequest) -> Answer:
     """The engine does the work, and its answer never arrives."""
     transport = URLLib3Session()

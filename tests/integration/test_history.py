@@ -22,7 +22,16 @@ from task_reporter.topic import Topic
 from task_reporter.unfinished import rows_awaiting
 from task_reporter.writes import Insert, Update, is_done
 from tests.integration.engines import Table
-from tests.integration.faults import Fault, answered, between, cancelled, let_through, lost_answer, refused
+from tests.integration.faults import (
+    Fault,
+    alone_at_the_engine,
+    answered,
+    between,
+    cancelled,
+    let_through,
+    lost_answer,
+    refused,
+)
 from tests.waiting import WAIT_SECONDS
 
 SCOPE = "123456789012/eu-west-1"
@@ -339,12 +348,14 @@ def test_one_write_that_no_repetition_helps_is_named_with_the_cause(
 
 
 def test_a_thousand_inserts_go_in_full_transactions_side_by_side(table: Table) -> None:
-    together = threading.Barrier(SIDE_BY_SIDE, timeout=WAIT_SECONDS)
+    together, alone = threading.Barrier(SIDE_BY_SIDE, timeout=WAIT_SECONDS), alone_at_the_engine()
 
-    def wait_for_the_others(_: Any) -> None:
+    def wait_for_the_others(request: Any) -> Any:
         together.wait()
+        return alone(request)
 
-    with between(table.client, "TransactWriteItems", [wait_for_the_others] * SIDE_BY_SIDE) as sent:
+    faults = [*[wait_for_the_others] * SIDE_BY_SIDE, alone, alone]
+    with between(table.client, "TransactWriteItems", faults) as sent:
         applied = table.history.apply(inserts(1000))
     assert ids(applied.written) == ids(inserts(1000))
     assert (applied.overtaken, table.pauses) == ([], [])
@@ -433,7 +444,7 @@ def test_two_writes_to_one_row_are_made_one_after_the_other(table: Table) -> Non
 
 
 def test_two_recorders_at_once_record_each_task_once(table: Table) -> None:
-    writes = [inserts(300), random.Random(1).sample(inserts(300), 300)]
+    writes = [inserts(150), random.Random(1).sample(inserts(150), 150)]
     histories = [History(table.client, table.name) for _ in writes]
     start = threading.Barrier(2, timeout=WAIT_SECONDS)
 
@@ -443,9 +454,9 @@ def test_two_recorders_at_once_record_each_task_once(table: Table) -> None:
 
     with ThreadPoolExecutor(2) as pool:
         one, two = pool.map(work, histories, writes)
-    assert ids(one.written + two.written) == ids(inserts(300))
-    assert ids(one.overtaken + two.overtaken) == ids(inserts(300))
-    assert table.rows() == {write.key.task_id: write.row for write in inserts(300)}
+    assert ids(one.written + two.written) == ids(inserts(150))
+    assert ids(one.overtaken + two.overtaken) == ids(inserts(150))
+    assert table.rows() == {write.key.task_id: write.row for write in inserts(150)}
 
 
 def test_two_updates_from_one_state_are_made_once_each(table: Table) -> None:

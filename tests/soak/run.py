@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -57,13 +57,15 @@ def histories(client: Any, worker: int = 0) -> Iterator[type[Histories]]:
 
 
 def violation(machine: type[Histories], how: settings, number: int | None = None) -> Found | None:
-    """The first violation in as many histories as ``how`` says, shrunk; ``number`` is the seed.
-
-    What nobody foresaw counts as one.
-    """
+    """The first violation in as many histories as ``how`` says, shrunk; ``number`` is the seed."""
     test = get_state_machine_test(machine, settings=how)
+    return tried(test if number is None else seed(number)(test))
+
+
+def tried(histories: Callable[[], object]) -> Found | None:
+    """What goes wrong in ``histories``; None where nothing does. What nobody foresaw is a violation too."""
     try:
-        (test if number is None else seed(number)(test))()
+        histories()
     except Exception as error:
         invariant = error.invariant if isinstance(error, ViolationError) else UNFORESEEN
         return Found(invariant, f"{type(error).__name__}: {error}", "\n".join(getattr(error, "__notes__", [])))
