@@ -20,7 +20,7 @@ export STACK EMAIL TABLE PARAMETERS
 GIVEN = --stack="$$STACK" --email="$$EMAIL" --parameters="$$PARAMETERS"
 
 # Makes the Python environments named and runs what follows -- in an environment of its own, whatever the shell exports.
-RUN = $(PYTHON) -I local/run.py
+RUN = "$(PYTHON)" -I local/run.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo local test soak check bench fuzz killed build deploy takeover clean
@@ -46,7 +46,7 @@ check: ## lint, types, and the security of code and template
 	@$(RUN) -- .venv/bin/mypy
 	@$(RUN) -- .venv-check/bin/bandit --quiet --recursive layers functions cli local
 	@$(RUN) -- .venv-check/bin/cfn-lint template.yaml --append-rules cfn_lint_serverless.rules
-	@$(RUN) -- env SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint --region us-east-1
+	@$(RUN) -- .venv-sam/bin/sam validate --lint --region us-east-1
 	@$(RUN) -- .venv-check/bin/checkov --file template.yaml --framework cloudformation --compact --quiet --skip-download
 
 bench: ## measure against what a tutorial would build: time, memory, what is read

@@ -76,7 +76,6 @@ def _tools(folder: Path, runtime: str) -> dict[str, str]:
     temporary = folder / "tmp"
     temporary.mkdir(exist_ok=True)
     return sam_variables(runtime) | {
-        "SAM_CLI_TELEMETRY": "0",
         "SAM_CLI_POLL_DELAY": "0.3",
         "__SAM_CLI_APP_DIR": str(temporary),
         "TMPDIR": str(temporary),

@@ -6,11 +6,14 @@ own botocore. An environment that is up to date costs nothing. Standard library 
 
 from __future__ import annotations  # so that an interpreter too old can still say so
 
+import fcntl
 import hashlib
 import re
 import subprocess  # nosec B404 # it runs installers
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,8 +35,11 @@ UV_NAMES = {
     "trusted-host": "UV_INSECURE_HOST",
     "cert": "SSL_CERT_FILE",
     "proxy": "ALL_PROXY",
+    "no-index": "UV_OFFLINE",
 }
 """uv's variables for settings of pip: uv does not read pip's configuration."""
+INTERPRETER = str(getattr(sys, "_base_executable", None) or sys.executable)
+"""The interpreter outside of any environment: an activated .venv would be cleared under itself."""
 NAMES = ("project", "sam", "aws", "check", "bench", "bench-cli", "bench-lambda")
 
 
@@ -67,18 +73,29 @@ def main(names: list[str]) -> int:
     return 0
 
 
-def make(names: list[str], python: str = sys.executable) -> None:
+def make(names: list[str], python: str = INTERPRETER) -> None:
     """Make those of ``names`` that are not up to date, side by side. Raises EnvironmentProblem."""
     if sys.version_info[:2] not in SUPPORTED:
         found = ".".join(map(str, sys.version_info[:2]))
         raise EnvironmentProblem(f"{SUPPORTED_TEXT} is needed, this is {found}; say make PYTHON=python3.13 …")
-    wanted = [name for name in names if not _is_ready(name)]
-    if not wanted:
+    if all(map(_is_ready, names)):
         return
-    print(f"Installing {', '.join(wanted)} (once; kept in .venv*)", flush=True)
-    uv = _installer(python)
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda name: _make(name, python, uv), wanted))
+    with _alone():
+        wanted = [name for name in names if not _is_ready(name)]
+        print(f"Installing {', '.join(wanted)} (once; kept in .venv*)", flush=True)
+        uv = _installer(python)
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda name: _make(name, python, uv), wanted))
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Let one process at a time make environments in this copy of the project."""
+    lock = ROOT / ".local" / "environments.lock"
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("w", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def make_further(home: Path, python: str) -> str:
@@ -86,13 +103,18 @@ def make_further(home: Path, python: str) -> str:
 
     The command line is not installed in it. Raises EnvironmentProblem.
     """
-    _fill(home, python, _installer(sys.executable), [_pins("project")])
+    _fill(home, python, _installer(INTERPRETER), [_pins("project")])
     return str(home / "bin" / "python")
 
 
 def _is_ready(name: str) -> bool:
-    stamp = folder(name) / ".ready"
-    return stamp.is_file() and stamp.read_text(encoding="utf-8") == _fingerprint(name)
+    stamp, python = folder(name) / ".ready", folder(name) / "bin" / "python"
+    # The interpreter that a link leads to may have been removed since.
+    return python.exists() and stamp.is_file() and stamp.read_text(encoding="utf-8") == _fingerprint(name)
+
+
+def _set_ready(name: str) -> None:
+    (folder(name) / ".ready").write_text(_fingerprint(name), encoding="utf-8")
 
 
 def _fingerprint(name: str) -> str:
@@ -104,19 +126,18 @@ def _fingerprint(name: str) -> str:
 
 def _installer(python: str) -> Path:
     """Return uv, in a small environment of its own: it installs in seconds what takes pip a minute."""
-    home = ROOT / ".venv-uv"
-    uv = home / "bin" / "uv"
-    if not (uv.is_file() and uv.with_name("python").exists()):  # its Python may have been removed since
-        _venv(home, python)
-        _pip_install(home, _pins("uv"))
-    return uv
+    if not _is_ready("uv"):
+        _venv(folder("uv"), python)
+        _pip_install(folder("uv"), _pins("uv"))
+        _set_ready("uv")
+    return folder("uv") / "bin" / "uv"
 
 
 def _make(name: str, python: str, uv: Path) -> None:
     """Make the environment ``name``: its pins, and in the project's the command line, as its code stands."""
     ours = ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
     _fill(folder(name), python, uv, [_pins(name), *([ours] if name == "project" else [])])
-    (folder(name) / ".ready").write_text(_fingerprint(name), encoding="utf-8")
+    _set_ready(name)
 
 
 def _fill(home: Path, python: str, uv: Path, installations: list[list[str]]) -> None:
@@ -144,7 +165,7 @@ def uv_environment(python: str) -> dict[str, str]:
     kept = {name: value for name, value in own_environment().items() if not name.startswith(("UV_", "PIP_"))}
     of_uv = {name: value for name, value in own_environment().items() if UV_SOURCES.fullmatch(name)}
     of_pip = {UV_NAMES[name]: " ".join(value.split()) for name, value in settings.items() if name in UV_NAMES}
-    return of_pip | kept | of_uv | {"UV_NO_CONFIG": "1"}
+    return kept | of_pip | of_uv | {"UV_NO_CONFIG": "1"}
 
 
 def _pins(name: str) -> list[str]:

@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 KEPT = re.compile(
     r"HOME|PATH|USER|LOGNAME|SHELL|TMPDIR|XDG_\w+|LD_LIBRARY_PATH|DYLD_\w+|PYENV_ROOT"  # places
@@ -28,6 +29,12 @@ DROPPED = re.compile(
 UNICODE = {"PYTHONUTF8": "1", "LC_CTYPE": "UTF-8" if sys.platform == "darwin" else "C.UTF-8"}
 """The variables by which Python, Java and others read and write UTF-8, in file names too."""
 
+LOCAL_SAM = {
+    "SAM_CLI_TELEMETRY": "0",
+    "__SAM_CLI_APP_DIR": str(Path(__file__).resolve().parent.parent / ".local" / "sam"),
+}
+"""The variables that keep the SAM CLI from sending anything, and from writing into the user's home."""
+
 NO_ACCOUNT = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -40,7 +47,7 @@ def own_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment of a program that needs no AWS account; ``environ`` is this process's by default."""
     environ = os.environ if environ is None else environ
     kept = {name: value for name, value in environ.items() if KEPT.fullmatch(name)}
-    return kept | _direct(kept) | NO_ACCOUNT | UNICODE
+    return kept | _direct(kept) | NO_ACCOUNT | UNICODE | LOCAL_SAM
 
 
 def aws_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:

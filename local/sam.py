@@ -25,7 +25,7 @@ def sam_deploy(stack: str, region: str, parameters: Path, *options: str) -> list
 
 def sam_variables(runtime: str = RUNTIME) -> dict[str, str]:
     """Return the environment variables that tell the layer's build its interpreter and the Lambda runtime."""
-    return {"PYTHON": program("project", "python"), "PYTHON_RUNTIME": runtime}
+    return {"LAYER_PYTHON": program("project", "python"), "LAYER_RUNTIME": runtime}
 
 
 def parameter_file(folder: Path, parameters: Mapping[str, str], runtime: str = RUNTIME) -> Path:

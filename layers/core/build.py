@@ -11,6 +11,9 @@ import subprocess  # nosec B404 # a build runs programs
 import sys
 from pathlib import Path
 
+if sys.version_info < (3, 11):  # noqa: UP036 # plain `sam build` takes whatever python3 is
+    sys.exit(f"Python 3.11 or later builds the layer, this is {sys.version.split()[0]}; set LAYER_PYTHON=python3.13")
+
 import interpreters
 from cut import cut_data
 from pip_settings import pip_environment

@@ -20,11 +20,9 @@ def _candidates(name: str) -> Iterator[str]:
     yield sys.executable
     if on_path := shutil.which(name):
         yield on_path
-    version, data = (
-        name.removeprefix("python"),
-        Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"),
-    )
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    version, home = name.removeprefix("python"), Path(os.path.expanduser("~"))
+    data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
+    pyenv = Path(os.environ.get("PYENV_ROOT") or home / ".pyenv") / "versions"
     uv = Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or data / "uv" / "python")
     for found in (pyenv.glob(f"{version}.*/bin/{name}"), uv.glob(f"cpython-{version}.*/bin/{name}")):
         yield from map(str, sorted(found))
@@ -36,5 +34,8 @@ def _tag_of(name: str) -> str:
 
 def _tag(python: str) -> str:
     """Return the tag of the bytecode that ``python`` reads: ``cpython-313``; empty where it does not run."""
-    code = "import sys; print(sys.implementation.cache_tag)"
-    return subprocess.run([python, "-I", "-c", code], capture_output=True, check=False).stdout.decode().strip()  # nosec B603 # no shell, arguments of our own
+    command = [python, "-I", "-c", "import sys; print(sys.implementation.cache_tag)"]
+    try:
+        return subprocess.run(command, capture_output=True, check=False).stdout.decode().strip()  # nosec B603 # no shell, arguments of our own
+    except OSError:  # a link to nothing, or a program for another processor
+        return ""

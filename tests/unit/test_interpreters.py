@@ -52,3 +52,15 @@ def test_one_that_reads_other_bytecode_is_none(home: Path) -> None:
 
 def test_this_one_is_taken_for_its_own_version() -> None:
     assert interpreters.find(THIS) == sys.executable
+
+
+def test_what_does_not_run_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link to nothing, and a program for another processor; nor does the user need a home."""
+    (tmp_path / "versions" / "3.99.1" / "bin").mkdir(parents=True)
+    (tmp_path / "versions" / "3.99.1" / "bin" / "python3.99").symlink_to("/nonexistent")
+    (tmp_path / "python3.99").write_bytes(b"\x7fELF of another processor")
+    (tmp_path / "python3.99").chmod(0o755)
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("HOME", raising=False)
+    assert interpreters.find("python3.99") is None

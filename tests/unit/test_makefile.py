@@ -57,6 +57,22 @@ def test_every_value_passes_unchanged(stub: Path, target: str, value: str) -> No
     assert passed == [*table, f"--stack={value}", f"--email={value}", f'--parameters=AlarmEmail="{value}"']
 
 
+def test_an_interpreter_may_stand_in_a_folder_with_blanks(stub: Path) -> None:
+    moved = stub.rename(stub.with_name("a stub"))
+    assert make("demo", f"PYTHON={moved}")[:2] == ["-I", "local/run.py"]
+
+
+def test_the_layer_is_built_whatever_the_shell_exports(stub: Path) -> None:
+    """By `sam build` alone, too, which runs this Makefile in the shell's own environment."""
+    stub.rename(stub.with_name("python3"))
+    shell = {**EXPORTS, "PATH": f"{stub.parent}{os.pathsep}{os.environ['PATH']}"}
+    assert make("-s", "-C", "layers/core", "build-CoreLayer", "ARTIFACTS_DIR=a b", **shell)[:3] == [
+        "-E",
+        "build.py",
+        "a b",
+    ]
+
+
 def test_values_are_not_taken_from_the_shell(stub: Path) -> None:
     words = make("deploy", f"PYTHON={stub}", **{name: EXPORTS[name] for name in ("EMAIL", "STACK", "PARAMETERS")})
     assert words[-3:] == ["--stack=ec2-task-reporter", "--email=", "--parameters="]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from local.environments import ROOT
-from local.own_environment import NO_ACCOUNT, UNICODE, aws_environment, own_environment
+from local.own_environment import LOCAL_SAM, NO_ACCOUNT, UNICODE, aws_environment, own_environment
 from tests.hostile_shell import EXPORTS
 
 PLACES = {"HOME": "/home/you", "PATH": "/usr/bin", "TMPDIR": "/var/tmp", "XDG_CACHE_HOME": "/cache"}
@@ -17,7 +17,7 @@ DIRECT = {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
 
 
 def test_places_and_the_ways_to_a_network_are_kept() -> None:
-    assert own_environment(PLACES | NETWORK) == PLACES | NETWORK | DIRECT | NO_ACCOUNT | UNICODE
+    assert own_environment(PLACES | NETWORK) == PLACES | NETWORK | DIRECT | NO_ACCOUNT | UNICODE | LOCAL_SAM
 
 
 def test_a_proxys_exceptions_are_kept() -> None:

@@ -82,6 +82,11 @@ def test_uv_gets_the_sources_of_pip(shell: pytest.MonkeyPatch) -> None:
     assert given.keys().isdisjoint(HOSTILE)
 
 
+def test_an_installation_without_an_index_asks_none(shell: pytest.MonkeyPatch) -> None:
+    shell.setenv("PIP_NO_INDEX", "1")
+    assert uv_environment(sys.executable)["UV_OFFLINE"] == "1"
+
+
 def test_sources_of_uv_go_before_those_of_pip(shell: pytest.MonkeyPatch) -> None:
     shell.setenv("UV_DEFAULT_INDEX", "https://other.example/simple")
     assert uv_environment(sys.executable)["UV_DEFAULT_INDEX"] == "https://other.example/simple"

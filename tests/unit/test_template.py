@@ -648,7 +648,7 @@ def test_functions_and_layer_run_on_the_chosen_runtime() -> None:
 
 def test_a_plain_sam_build_compiles_for_the_default_runtime() -> None:
     makefile = (ROOT / "layers" / "core" / "Makefile").read_text()
-    assert re.findall(r"^PYTHON_RUNTIME \?= (.*)$", makefile, re.MULTILINE) == [default("PythonRuntime")]
+    assert re.findall(r"^LAYER_RUNTIME \?= (.*)$", makefile, re.MULTILINE) == [default("PythonRuntime")]
     assert RESOURCES["CoreLayer"]["Metadata"] == {"BuildMethod": "makefile"}
     assert "build-CoreLayer:" in makefile
 
