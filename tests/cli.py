@@ -75,7 +75,14 @@ def program(*arguments: str) -> list[str]:
 
 def run_program(*arguments: str, **more: str) -> Said:
     """``task-reporter`` with ``arguments`` in a process of its own, and ``more`` in its environment."""
-    done = subprocess.run(program(*arguments), env=environment(**more), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        program(*arguments),
+        env=environment(**more),
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,
+    )
     return Said(done.returncode, done.stdout, done.stderr)
 
 

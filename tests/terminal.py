@@ -12,17 +12,20 @@ ON_ITS_TERMINAL = """
 import fcntl, os, sys, termios
 os.setsid()
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-os.execv(sys.argv[1], sys.argv[1:])
+if sys.argv[1] == "piped":
+    os.dup2(0, 9)  # else the terminal ends before the program opens it
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+os.execv(sys.argv[2], sys.argv[2:])
 """
 
 
-def typed(keys: str, *arguments: str, **more: str) -> tuple[Said, str]:
+def typed(keys: str, *arguments: str, piped: bool = False, **more: str) -> tuple[Said, str]:
     """The command line with ``arguments``, whose first question on its terminal is answered with ``keys``.
 
-    Gives what it left behind, and the question. Neither of its outputs is the terminal.
+    Gives what it left behind, and the question. Neither of its outputs is the terminal, nor, if ``piped``, its input.
     """
     master, slave = pty.openpty()
-    command = [sys.executable, "-c", ON_ITS_TERMINAL, *program(*arguments)]
+    command = [sys.executable, "-c", ON_ITS_TERMINAL, "piped" if piped else "", *program(*arguments)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, env=environment(**more), stdin=slave, text=True, **pipes) as child:  # type: ignore[call-overload]
         os.close(slave)

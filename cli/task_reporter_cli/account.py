@@ -77,7 +77,7 @@ class Account:
         credentials = self._session.get_credentials()
         if credentials is None:
             raise self._chain.missing() from NoCredentialsError()
-        credentials.get_frozen_credentials()
+        self._chain.check(credentials.method, credentials.get_frozen_credentials())
 
     @property
     def _chain(self) -> Chain:

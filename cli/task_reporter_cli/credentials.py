@@ -1,5 +1,6 @@
 """Credentials as the aws CLI finds them: by the same chain of sources, with the same cache of sessions."""
 
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -9,8 +10,13 @@ from os.path import expanduser
 from shlex import quote
 from typing import Any
 
-from botocore.credentials import CredentialResolver, RefreshableCredentials, create_credential_resolver
-from botocore.exceptions import BotoCoreError, ConfigParseError, ProfileNotFound
+from botocore.credentials import (
+    CredentialResolver,
+    ReadOnlyCredentials,
+    RefreshableCredentials,
+    create_credential_resolver,
+)
+from botocore.exceptions import BotoCoreError, ConfigParseError, InvalidConfigError, ProfileNotFound
 from botocore.session import Session
 from botocore.utils import JSONFileCache
 
@@ -20,6 +26,10 @@ https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-role.html#cli-con
 MEMBERS = {"AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"}
 CODE = re.compile(r"[0-9]{6}")
 """https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html"""
+NAMES = ("access key id", "secret access key", "session token")
+"""The members of botocore's ReadOnlyCredentials, in their order."""
+UNUSABLE = re.compile(r"[^!-~]")
+"""Everything but ASCII that can be seen."""
 ORIGIN = "CredentialsOf"
 """The member of a refusal that names the source of the credentials it was asked with."""
 SOURCES = {
@@ -96,6 +106,16 @@ class Chain(CredentialResolver):
         """The error that no source has any."""
         return CredentialsError("", self._profile, self._first)
 
+    def check(self, method: str, frozen: ReadOnlyCredentials) -> None:
+        """Raise CredentialsError where a value holds what AWS never gives, such as the line end of a Windows file.
+
+        No HTTP header can hold that, so the request would fail, as if a URL was wrong.
+        """
+        with self._about(method):
+            for name, value in zip(NAMES, frozen, strict=False):
+                if odd := UNUSABLE.search(value or ""):
+                    raise InvalidConfigError(error_msg=f"the {name} holds {odd[0]!a}, which none of AWS's does")
+
     def source_of(self, credentials: Any) -> str:
         """Name the source of ``credentials`` for a person."""
         return source_of(credentials.method, self._profile)
@@ -132,7 +152,13 @@ def first_of(profiles: Mapping[str, Any], name: str) -> str:
 
 
 def has_terminal() -> bool:
-    """Tell whether a person can be asked. A stream that was closed before the program began is None."""
+    """Tell whether a person can be asked: getpass opens the terminal itself, whatever standard input is.
+
+    A stream that was closed before the program began is None.
+    """
+    with suppress(OSError):
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+        return True
     return sys.stdin is not None and sys.stdin.isatty()
 
 

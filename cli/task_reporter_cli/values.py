@@ -10,6 +10,16 @@ from task_reporter_cli.when import typed_time
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RegisterImage.html
 IMAGE_NAME = re.compile(r"[A-Za-z0-9()\[\] ./\-'@_]{3,128}")
 
+LONGEST = 1_000_000
+"""Seconds or minutes; systems wait for no number of them, such as ``inf``."""
+
+
+def duration(_ctx: click.Context, _param: click.Parameter, value: float | None) -> float | None:
+    """A number of seconds or minutes that can be waited for. NaN compares false with every number."""
+    if value is None or 0 <= value <= LONGEST:
+        return value
+    raise click.BadParameter(f"{value:g} is not between 0 and {LONGEST}.")
+
 
 def since(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
     """A time as people type it, in the stored form; a date is its beginning."""

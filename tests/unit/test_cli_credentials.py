@@ -137,6 +137,12 @@ FROM_ENVIRONMENT = {
     "no file of a web identity": (WEB, ["web identity", "/nowhere/token: No such file", "AWS_WEB_IDENTITY_TOKEN_FILE"]),
     "an empty web identity": (WEB | {"AWS_WEB_IDENTITY_TOKEN_FILE": os.devnull}, ["WebIdentityToken", "AWS_ROLE_ARN"]),
     "a web identity without a role": ({"AWS_WEB_IDENTITY_TOKEN_FILE": os.devnull}, ["AWS_ROLE_ARN"]),
+    "a token with a line end of Windows": (
+        BOTH_KEYS | {"AWS_SESSION_TOKEN": f"{SECRET}\r"}, ["the environment", "session token holds '\\r'", "as you got"]
+    ),
+    "a key id with a space": (
+        BOTH_KEYS | {"AWS_ACCESS_KEY_ID": "A "}, ["the environment", "access key id holds ' '", "AWS_ACCESS_KEY_ID"]
+    ),
     "a container elsewhere": (
         {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://example.com/x"},
         ["the container's role", "'example.com'", "AWS_CONTAINER_CREDENTIALS_FULL_URI"],
@@ -411,6 +417,12 @@ def test_what_is_no_code_is_not_sent(tmp_path: Path, dynamodb: CannedEc2, keys: 
 def test_a_question_can_be_interrupted(tmp_path: Path, dynamodb: CannedEc2) -> None:
     with canned_ec2(assumed()) as sts:
         assert typed("\x03", *OF_OPS, **ops(tmp_path, dynamodb, sts))[0].status == 130
+
+
+def test_a_code_is_asked_for_though_input_is_a_pipe(tmp_path: Path, dynamodb: CannedEc2) -> None:
+    with canned_ec2(assumed()) as sts:
+        there = ops(tmp_path, dynamodb, sts)
+        assert typed("123456\n", *OF_OPS, piped=True, **there)[0] == Said(0, "[]\n", "")
 
 
 def test_a_code_may_be_written_in_groups_of_digits() -> None:

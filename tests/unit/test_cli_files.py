@@ -407,6 +407,21 @@ def test_a_full_device_is_one_line(folder: Path) -> None:
     assert stat.S_ISCHR(full.stat().st_mode)
 
 
+def test_a_file_that_is_open_for_reading_is_refused(folder: Path) -> None:
+    (folder / "read").touch()
+    with (folder / "read").open() as there:
+        assert "Bad file descriptor" in refusal(f"/dev/fd/{there.fileno()}")
+
+
+def test_a_full_pipe_that_does_not_block_is_waited_for() -> None:
+    source, sink = os.pipe()
+    os.set_blocking(sink, False)
+    with open(source, "rb") as pipe, reading(pipe.read) as found:
+        write(f"/dev/fd/{sink}", "x" * 10_000_000)
+        os.close(sink)
+    assert found == [b"x" * 10_000_000]
+
+
 def test_an_open_file_that_is_none_is_refused() -> None:
     assert "Bad file descriptor" in refusal("/dev/fd/987654")
     assert "there is no folder" in refusal("/dev/fd/98765432109876543210")

@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 
 from task_reporter_cli.output.columns import one_line
 from tests.canned_ec2 import Answer, CannedEc2, canned_ec2
-from tests.cli import Said, Terminal, environment, in_environment, on_terminal, run, run_program, somewhere
+from tests.cli import Said, Terminal, environment, in_environment, on_terminal, program, run, run_program, somewhere
 from tests.unit.finished import row
 
 OBEYED = "\x1b[2J\x1b]0;title\x07\x7f\x9b31m\r\n\t\u202e\u2066\u2028"
@@ -218,6 +219,22 @@ def test_a_report_needs_no_streams(ordinary: dict[str, str], tmp_path: Path, str
     page = tmp_path / "page.html"
     assert in_shell(f"report --table t --out {page} {streams}", ordinary).status == 0
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_a_full_pipe_that_does_not_block_loses_nothing(ordinary: dict[str, str]) -> None:
+    source, sink = os.pipe()
+    os.set_blocking(sink, False)
+    filling = 0
+    with suppress(BlockingIOError):
+        while True:
+            filling += os.write(sink, b"x")
+    command = program("list", *ASK, "--output", "json")
+    with open(source, "rb") as pipe, subprocess.Popen(command, env=environment(**ordinary), stdout=sink) as child:
+        while not os.get_blocking(sink) and child.poll() is None:
+            os.sched_yield()
+        os.close(sink)
+        assert json.loads(pipe.read()[filling:])
+    assert child.returncode == 0
 
 
 # Encodings

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from threading import Event, current_thread
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from local.own_environment import NO_ACCOUNT
 from task_reporter.errors import HistoryError
 from task_reporter.history import History
 from task_reporter.rows import Key
@@ -15,7 +17,7 @@ from task_reporter_cli.redriving import settling
 from task_reporter_cli.waiting import looks
 from task_reporter_cli.watching import TimeOverError, Watch
 from tests.canned_ec2 import Answer, canned_ec2, no_pauses
-from tests.cli import in_environment, run, somewhere
+from tests.cli import in_environment, run, run_program, somewhere
 from tests.servers import answers, closes, server, silent
 
 UNREACHABLE = EndpointConnectionError(endpoint_url="https://dynamodb.test")
@@ -240,6 +242,15 @@ def test_wait_ends_in_time_where_nobody_answers() -> None:
         result = run("wait", "bun-1", "--table", "t", "--timeout", "0.01")
     assert (result.status, result.out) == (124, "")
     assert result.err == "bun-1 has not ended within 0.01 minutes, as far as is known: AWS did not answer in time.\n"
+
+
+def test_wait_ends_in_time_where_a_source_gives_nothing(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text("[default]\ncredential_process = sleep 600\n")
+    place = NO_ACCOUNT | {"AWS_REGION": "eu-west-1", "AWS_CONFIG_FILE": str(config)}
+    result = run_program("wait", "bun-1", "--table", "t", "--timeout", "0.01", **place)
+    assert result.status == 124
+    assert result.err.endswith("AWS did not answer in time.\n")
 
 
 AWAITS = Answer(both(ENDED | {"awaiting": {"S": "notification"}}))

@@ -3,6 +3,7 @@
 import click
 
 from task_reporter.times import now
+from task_reporter_cli import values
 from task_reporter_cli.home import Home
 from task_reporter_cli.options import at_home
 
@@ -11,7 +12,8 @@ from task_reporter_cli.options import at_home
 @click.argument("tasks", nargs=-1, metavar="[TASK]...")
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0),
+    type=float,
+    callback=values.duration,
     default=60,
     show_default=True,
     metavar="SECONDS",

@@ -6,6 +6,7 @@ import click
 
 from task_reporter.kinds import COMPLETE, OUTCOMES
 from task_reporter.times import now
+from task_reporter_cli import values
 from task_reporter_cli.home import Home
 from task_reporter_cli.options import at_home
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0),
+    type=float,
+    callback=values.duration,
     default=60,
     show_default=True,
     metavar="SECONDS",

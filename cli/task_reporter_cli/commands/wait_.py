@@ -6,6 +6,7 @@ import click
 
 from task_reporter.kinds import CANCELLED, COMPLETE, FAILED, LOST
 from task_reporter.rows import key_of
+from task_reporter_cli import values
 from task_reporter_cli.home import Home
 from task_reporter_cli.items import Item
 from task_reporter_cli.options import at_home
@@ -19,7 +20,11 @@ OUT_OF_TIME = 124
 @click.command("wait")
 @click.argument("task")
 @click.option(
-    "--timeout", type=click.FloatRange(min=0), metavar="MINUTES", help="Give up after so many. [default: never]"
+    "--timeout",
+    type=float,
+    callback=values.duration,
+    metavar="MINUTES",
+    help="Give up after so many. [default: never]",
 )
 @at_home
 def command(home: Home, task: str, timeout: float | None) -> None:
@@ -34,6 +39,7 @@ def command(home: Home, task: str, timeout: float | None) -> None:
       task-reporter wait bun-2a4e041c && echo ready
       task-reporter wait bun-2a4e041c --timeout 90
     """
+    from task_reporter_cli.credentials import has_terminal
     from task_reporter_cli.errors import NoTaskError
     from task_reporter_cli.find import find
     from task_reporter_cli.output.columns import state
@@ -57,7 +63,8 @@ def command(home: Home, task: str, timeout: float | None) -> None:
 
     why = ""
     try:
-        watch.ask(lambda: home.dynamodb, may_prompt=True)  # before anything moves on the terminal
+        # Before anything moves on the terminal, which a person may be asked on.
+        watch.ask(lambda: home.dynamodb, may_prompt=has_terminal())
         with working(f"waiting for {task}") as tell:
             for row in looks(look, watch):
                 tell(f"{task}: {state(row) if row else 'begun, not polled yet'}")

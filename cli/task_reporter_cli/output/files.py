@@ -60,6 +60,8 @@ def _explained(name: str) -> Iterator[None]:
 def _opened(name: str) -> Callable[[bytes], None]:
     """The function that writes to ``name``, as it suits what is there. Raises OSError."""
     if (descriptor := _descriptor(name)) is not None:
+        os.write(descriptor, b"")  # fails where it is open for reading only
+        os.set_blocking(descriptor, True)
         return partial(_pour, os.dup(descriptor))
     if not os.path.basename(name):  # "" or "folder/", of which a resolved path would make a file
         raise IsADirectoryError

@@ -33,6 +33,8 @@ def settle_streams() -> None:
     codecs.register_error(STAND_INS, _stand_in)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
+            # A parent such as Node may have left a pipe non-blocking: Python would lose what a full one can't take.
+            os.set_blocking(stream.fileno(), True)
             stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors=STAND_INS)
 
 
