@@ -238,8 +238,10 @@ def test_wait_names_the_fault_that_lasts_until_the_time_is_over() -> None:
 
 
 def test_wait_ends_in_time_where_nobody_answers() -> None:
-    with server(silent) as port, in_environment(somewhere(dynamodb=f"http://127.0.0.1:{port}")):
-        result = run("wait", "bun-1", "--table", "t", "--timeout", "0.01")
+    # A program of its own: its question is left behind with it, and not in the midst of other tests.
+    with server(silent) as port:
+        place = somewhere(dynamodb=f"http://127.0.0.1:{port}")
+        result = run_program("wait", "bun-1", "--table", "t", "--timeout", "0.01", **place)
     assert (result.status, result.out) == (124, "")
     assert result.err == "bun-1 has not ended within 0.01 minutes, as far as is known: AWS did not answer in time.\n"
 
