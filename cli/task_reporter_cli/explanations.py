@@ -69,7 +69,8 @@ def _unsent(error: BotoCoreError) -> str:
         case aws.InvalidRegionError():
             return f"{error.kwargs['region_name']!r} is no region; give --region, such as --region eu-west-1"
         case aws.InvalidConfigError():
-            return f"{error}; check --region and AWS_ENDPOINT_URL, and the other settings of AWS"
+            text = str(error).rstrip(".")
+            return f"{text}; check --region and AWS_ENDPOINT_URL, and the other settings of AWS"
         case aws.SSOError() | aws.LoginError() | aws.TokenRetrievalError() | aws.CredentialRetrievalError():
             return f"the AWS credentials could not be had ({error}); {RENEW}"
     return str(error)

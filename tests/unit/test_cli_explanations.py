@@ -123,6 +123,7 @@ UNSENT = {
     "no credentials": (aws.NoCredentialsError(), ["no AWS credentials", "--profile", "AWS_PROFILE", "aws sso login"]),
     "half of the credentials": (aws.PartialCredentialsError(provider="env", cred_var="KEY"), ["env", "KEY"]),
     "no region": (aws.NoRegionError(), ["no AWS region", "--region", "AWS_REGION"]),
+    "no such mode": (aws.InvalidConfigError(error_msg="no mode 'x'."), ["no mode 'x'; check --region and"]),
     "no such region": (aws.InvalidRegionError(region_name="a b"), ["'a b' is no region", "--region eu-west-1"]),
     "an SSO session that is over": (aws.UnauthorizedSSOTokenError(), ["could not be had", "aws sso login"]),
     "an SSO session that never was": (aws.SSOTokenLoadError(error_msg="no file"), ["no file", "aws sso login"]),

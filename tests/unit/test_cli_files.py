@@ -300,6 +300,7 @@ def test_a_missing_folder_is_named(folder: Path) -> None:
     missing = folder / "missing"
     said = f"can't write {str(missing / 'page.html')!r}: there is no folder {str(missing)!r}; make it, or name another"
     assert refusal(missing / "page.html") == said
+    assert "there is no folder 'missing/..'" in refusal("missing/../page.html")
     (folder / "link.html").symlink_to("missing/page.html")
     assert f"there is no folder {str(missing)!r}" in refusal(folder / "link.html")
     assert names(folder) == ["link.html"]

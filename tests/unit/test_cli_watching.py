@@ -1,6 +1,7 @@
 """Waiting goes on through faults that pass, says so once, and ends in time."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event, current_thread
@@ -247,10 +248,12 @@ def test_wait_ends_in_time_where_nobody_answers() -> None:
 
 
 def test_wait_ends_in_time_where_a_source_gives_nothing(tmp_path: Path) -> None:
-    config = tmp_path / "config"
-    config.write_text("[default]\ncredential_process = sleep 600\n")
+    config, pipe = tmp_path / "config", tmp_path / "pipe"
+    os.mkfifo(pipe)
+    config.write_text(f"[default]\ncredential_process = cat {pipe}\n")
     place = NO_ACCOUNT | {"AWS_REGION": "eu-west-1", "AWS_CONFIG_FILE": str(config)}
     result = run_program("wait", "bun-1", "--table", "t", "--timeout", "0.01", **place)
+    os.close(os.open(pipe, os.O_RDWR))  # which ends the source
     assert result.status == 124
     assert result.err.endswith("AWS did not answer in time.\n")
 

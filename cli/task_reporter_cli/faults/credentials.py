@@ -39,7 +39,7 @@ def not_had(error: CredentialsError, now: datetime) -> str:
         return f"no credentials from {source}: {refused(cause, now)}"
     if isinstance(cause, BotoCoreError) and (unreachable := unanswered(cause)):
         return f"no credentials from {source}: {unreachable}"
-    return f"no credentials from {source}: {_reason(cause)}; {_remedy(error)}"
+    return f"no credentials from {source}: {_reason(cause).rstrip('.')}; {_remedy(error)}"
 
 
 def _none_anywhere(profile: str) -> str:
@@ -71,7 +71,7 @@ def _reason(cause: BaseException | None) -> str:
         case OSError():
             return f"{cause.filename}: {cause.strerror}" if cause.filename else str(cause)
         case BotoCoreError() | RuntimeError():
-            return str(cause).rstrip(".")
+            return str(cause)
     return f"they can't be read ({type(cause).__name__}: {cause})"
 
 

@@ -49,7 +49,9 @@ def _explained(name: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        folder = os.path.dirname(os.path.realpath(name))
+        folder = os.path.dirname(name) or os.curdir
+        if os.path.isdir(folder):  # then the name is a link into a folder that is missing
+            folder = os.path.dirname(os.path.realpath(name))
         raise OutputError(f"can't write {name!r}: there is no folder {folder!r}; make it, or name another") from None
     except IsADirectoryError:
         raise OutputError(f"can't write {name!r}: that is no file; give the name of one") from None
@@ -69,6 +71,7 @@ def _opened(name: str) -> Callable[[bytes], None]:
     try:
         there = os.open(name, os.O_WRONLY)
     except FileNotFoundError:
+        os.stat(os.path.dirname(name) or os.curdir)  # of "missing/../page", which the system does not find either
         with _draft(target, None):
             return partial(_replace, target)
     if not stat.S_ISREG(os.fstat(there).st_mode):

@@ -22,7 +22,7 @@ class MalformedAnswerError(TaskReporterError):
     """EC2 answered something without the list that the operation promises. That is no empty list."""
 
     def __init__(self, operation: str, reason: str) -> None:
-        super().__init__(f"{operation}: malformed answer, {reason}; nothing was changed, the next poll asks again")
+        super().__init__(f"{operation}: malformed answer, {reason}; nothing was changed")
         self.operation = operation
 
 
