@@ -70,6 +70,10 @@ def main(names: list[str]) -> int:
     except subprocess.CalledProcessError as problem:
         print(f"error: pip can't read its configuration: {problem.stderr.strip()}", file=sys.stderr)
         return 1
+    except OSError as problem:
+        mend = "you must be able to read and write this copy of the project"
+        print(f"error: {problem.filename or ROOT}: {problem.strerror or problem}; {mend}", file=sys.stderr)
+        return 1
     return 0
 
 
