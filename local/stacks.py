@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import WaiterError
 
-from task_reporter_cli.output.columns import one_line
+from task_reporter_cli.output.lines import one_line
 
 TABLE = "HistoryTable"
 """The logical id of the history table in the template."""

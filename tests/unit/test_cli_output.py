@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from task_reporter_cli.items import Item
 from task_reporter_cli.output import columns, data, facts, paper
-from task_reporter_cli.output.columns import HEADS, MEASURED, one_line, write_plain, write_rich
+from task_reporter_cli.output.columns import HEADS, MEASURED, write_plain, write_rich
 from task_reporter_cli.output.data import COLUMNS, OTHER, ordered, write_csv, write_json
+from task_reporter_cli.output.lines import one_line
 from task_reporter_cli.reader import Answer, Question
 from tests.cli import Terminal
 from tests.models.index import Index

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from task_reporter_cli.output.columns import one_line
+from task_reporter_cli.output.lines import one_line
 from tests.canned_ec2 import Answer, CannedEc2, canned_ec2
 from tests.cli import Said, Terminal, environment, in_environment, on_terminal, program, run, run_program, somewhere
 from tests.unit.finished import row

@@ -31,8 +31,8 @@ def command(home: Home, output: str) -> None:
       task-reporter status
       task-reporter status --output json
     """
-    from task_reporter_cli.output.columns import one_line
     from task_reporter_cli.output.data import in_json
+    from task_reporter_cli.output.lines import one_line
     from task_reporter_cli.status.examination import examine
     from task_reporter_cli.status.findings import WELL
 

@@ -6,6 +6,7 @@ from typing import TextIO
 
 from task_reporter.times import spoken_length
 from task_reporter_cli.items import Item
+from task_reporter_cli.output.lines import one_line
 from task_reporter_cli.when import short
 
 HEADS = ("task", "kind", "state", "resource", "last change (UTC)", "took", "note")
@@ -95,8 +96,3 @@ def write_rich(rows: Iterable[Item], out: TextIO) -> None:
 
 def _tells(head: str, column: list[str]) -> bool:
     return len(set(column)) > 1 if head == "kind" else any(column)
-
-
-def one_line(text: object) -> str:
-    """``text`` in one line, with nothing in it that a terminal would obey."""
-    return "".join(char if char.isprintable() else "�" for char in ("" if text is None else str(text)))

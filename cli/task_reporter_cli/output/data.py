@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, TextIO
 
 from task_reporter_cli.items import Item
-from task_reporter_cli.output.columns import one_line
+from task_reporter_cli.output.lines import one_line
 
 COLUMNS = (
     "scope", "task_id", "kind", "state", "outcome", "resource_id", "progress", "started_at", "updated_at",

@@ -7,7 +7,8 @@ from datetime import datetime
 from task_reporter.commands import check_command, register_command
 from task_reporter.kinds import COMPLETE, LOST
 from task_reporter_cli.items import Item
-from task_reporter_cli.output.columns import one_line, state, took
+from task_reporter_cli.output.columns import state, took
+from task_reporter_cli.output.lines import one_line
 from task_reporter_cli.when import with_age
 
 LABELS = {

@@ -5,10 +5,13 @@ from contextlib import suppress
 
 import click
 
-from task_reporter_cli.output.columns import one_line
-
 DUMB = {"dumb", "unknown"}
 """The values of TERM that stand for a terminal without escape sequences; rich knows the same two."""
+
+
+def one_line(text: object) -> str:
+    """``text`` in one line, with nothing in it that a terminal would obey."""
+    return "".join(char if char.isprintable() else "�" for char in ("" if text is None else str(text)))
 
 
 def print_line(text: object) -> None:

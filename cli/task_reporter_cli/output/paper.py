@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import click
 
-from task_reporter_cli.output.columns import one_line
+from task_reporter_cli.output.lines import one_line
 
 
 class Paper:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from itertools import islice
 
 from task_reporter_cli.items import Item
-from task_reporter_cli.output.columns import one_line
+from task_reporter_cli.output.lines import one_line
 
 QUICK = 1000
 """Rows that come before anybody wonders."""
