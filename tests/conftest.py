@@ -12,6 +12,7 @@ from tests.waiting import TEST_SECONDS
 
 # Tests run with what `make test` gives them also where pytest is called by hand. Their output is not for a terminal.
 own = {name: value for name, value in own_environment().items() if name not in ("NO_COLOR", "TERM")}
+own |= {name: value for name, value in os.environ.items() if name.startswith("RENEW_")}  # golden files
 os.environ.clear()
 os.environ.update(own)
 
