@@ -38,7 +38,7 @@ test: ## run every test: unit, integration, end to end
 	@$(RUN) project sam aws -- .venv/bin/python -m tests $(ARGS)
 
 soak: ## 10,000 random histories with every fault: nothing lost, nothing repeated
-	@$(RUN) project aws -- .venv/bin/python -m tests.soak $(ARGS)
+	@$(RUN) project aws -- .venv/bin/python -m tests.campaigns.lives $(ARGS)
 
 check: ## lint, types, and the security of code and template
 	@$(RUN) project sam check -- .venv-check/bin/ruff check .
@@ -47,16 +47,17 @@ check: ## lint, types, and the security of code and template
 	@$(RUN) -- .venv-check/bin/bandit --quiet --recursive layers functions cli local
 	@$(RUN) -- .venv-check/bin/cfn-lint template.yaml --append-rules cfn_lint_serverless.rules
 	@$(RUN) -- .venv-sam/bin/sam validate --lint --region us-east-1
+	@$(RUN) -- .venv-check/bin/zizmor --quiet --offline .github
 	@$(RUN) -- .venv-check/bin/checkov --file template.yaml --framework cloudformation --compact --quiet --skip-download
 
 bench: ## measure against what a tutorial would build: time, memory, what is read
-	@$(RUN) project sam aws bench bench-cli bench-lambda -- .venv/bin/python -m tests.bench $(ARGS)
+	@$(RUN) project sam aws bench bench-cli bench-lambda -- .venv/bin/python -m benchmarks $(ARGS)
 
 fuzz: ## feed hostile input to all that reads any: make fuzz ARGS="--cases 1000000 --seed 7"
-	@$(RUN) project -- .venv/bin/python -m tests.fuzz $(ARGS)
+	@$(RUN) project -- .venv/bin/python -m tests.campaigns.hostile $(ARGS)
 
 killed: ## kill the functions while they work, again and again, and see that nothing is lost
-	@$(RUN) project sam aws -- .venv/bin/python -m tests.killed $(ARGS)
+	@$(RUN) project sam aws -- .venv/bin/python -m tests.campaigns.kills $(ARGS)
 
 build: ## build functions and layer for AWS, into .aws-sam
 	@$(RUN) project sam -- .venv/bin/python -m local.deploy build

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from boto3.session import Session
 from botocore.config import Config
-from botocore.session import Session
 
 from local.environments import ROOT, program
 from local.mail import Inbox
@@ -42,8 +42,8 @@ class Cloud:
         }
 
     def client(self, service: str) -> Any:
-        """A client of botocore's for ``service``."""
-        return Session().create_client(
+        """Make a client for ``service``."""
+        return Session().client(
             service,
             region_name=REGION,
             endpoint_url=self.ec2 if service == "ec2" else self.endpoint,

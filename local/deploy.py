@@ -20,8 +20,8 @@ from local.sam import parameter_file, sam_build, sam_deploy, sam_variables
 from local.stacks import DeploymentProblem, print_problem
 from local.takeover import take_over
 from local.template import load
-from task_reporter_cli.account import Account
-from task_reporter_cli.explanations import explained
+from task_reporter_cli.aws.account import Account
+from task_reporter_cli.aws.explanations import explained
 
 
 def main(arguments: list[str] | None = None) -> int:

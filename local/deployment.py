@@ -11,7 +11,7 @@ from local.environments import ROOT
 from local.own_environment import own_environment
 from local.processes import run
 from local.sam import RUNTIME, parameter_file, sam_build, sam_deploy, sam_variables
-from task_reporter.rows import POLL_PREFIX
+from task_reporter.history.rows import POLL_PREFIX
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from local.stacks import DeploymentProblem, delete_stack, require_settled, shell, tables_of
-from task_reporter_cli.stack import find_stack
+from task_reporter_cli.history.stack import find_stack
 
 REASONS = {
     "ROLLBACK_COMPLETE": "its first deployment failed",

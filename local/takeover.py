@@ -25,7 +25,7 @@ from local.stacks import (
 )
 from local.table_repairs import repair
 from local.template import load
-from task_reporter_cli.stack import find_stack
+from task_reporter_cli.history.stack import find_stack
 
 CHANGE_SET = "take-over-history"
 UNUSABLE = (

@@ -16,14 +16,12 @@ from local.environments import ROOT, SUPPORTED, EnvironmentProblem, make_further
 # isort: split
 # local.environments has put the folder of this module on the path.
 import interpreters
-from tests import browser
-from tests.debian import InstallationError, install, may_install
 from tests.integration.dynamodb_local import UnavailableError, fetched
+from tests.support import browser
+from tests.support.debian import InstallationError, install, may_install
 
 OWN = sys.version_info[:2]
 CAPTURED = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-NOT_OF_THE_PACKAGE = ("test_local_ec2*", "test_stream_mapping_model*", "test_layer*", "test_template*")
-"""Unit tests of what only ever runs on the interpreter that runs everything."""
 
 
 def main(arguments: list[str]) -> int:
@@ -36,7 +34,7 @@ def main(arguments: list[str]) -> int:
         print(f"error: {problem}", file=sys.stderr)
         return 1
     end_to_end = pytest(sys.executable, ["tests/e2e"], **CAPTURED)
-    status = pytest(sys.executable, ["tests/unit", "tests/fuzz", "tests/integration"]).wait()
+    status = pytest(sys.executable, ["tests/unit", "tests/local", "tests/campaigns", "tests/integration"]).wait()
     others = dict(begun())
     failed = [status, finish("End to end", end_to_end)]
     failed += [finish(f"{name(version)}, unit tests", running) for version, running in others.items()]
@@ -93,8 +91,7 @@ def start(version: tuple[int, int], python: str) -> "subprocess.Popen[bytes]":
     """Begin the unit tests on ``python``, in an environment of its own with the project's pins."""
     inside = make_further(ROOT / f".venv-{version[0]}.{version[1]}", python)
     options = ["-q", "-p", "no:cacheprovider", "--hypothesis-profile", "further"]
-    elsewhere = [f"--ignore-glob=*/{tests}" for tests in NOT_OF_THE_PACKAGE]
-    return pytest(inside, ["tests/unit", *options, *elsewhere], **CAPTURED)
+    return pytest(inside, ["tests/unit", "--ignore=tests/unit/template", *options], **CAPTURED)
 
 
 def pytest(python: str, arguments: list[str], **options: int) -> "subprocess.Popen[bytes]":

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from local.own_environment import own_environment
-from tests.waiting import TEST_SECONDS
+from tests.support.waiting import TEST_SECONDS
 
 # Tests run with what `make test` gives them also where pytest is called by hand. Their output is not for a terminal.
 own = {name: value for name, value in own_environment().items() if name not in ("NO_COLOR", "TERM")}

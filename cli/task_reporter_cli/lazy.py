@@ -9,7 +9,7 @@ COMMANDS = {
     "list": "Tasks, newest first, running ones included.",
     "show": "Everything about one task, and what can be done next.",
     "status": "Check that the reporter itself is well.",
-    "register": "Make an AMI of a bundle, also of one that EC2 has forgotten.",
+    "register": "Make an AMI of a finished task, also of one that EC2 has forgotten.",
     "wait": "Wait until a task ends; the exit status says how.",
     "redrive": "Send tasks that were not announced yet through the notifier again.",
     "test": "Send one notice, marked as a test, down the whole real path.",

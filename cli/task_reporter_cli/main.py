@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import click
 
 from task_reporter import __version__
-from task_reporter_cli.crt import leave_out_awscrt
+from task_reporter_cli.aws.crt import leave_out_awscrt
 from task_reporter_cli.lazy import LazyGroup
 from task_reporter_cli.options import where_options
 from task_reporter_cli.output.lines import is_colourless, print_note
@@ -70,7 +70,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         _say(_usage(problem) if isinstance(problem, click.UsageError) else problem.format_message())
         return problem.exit_code
     except Exception as error:
-        from task_reporter_cli.explanations import explained  # costs time, and is seldom needed
+        from task_reporter_cli.aws.explanations import explained  # costs time, and is seldom needed
 
         if os.environ.get("TASK_REPORTER_DEBUG"):
             raise

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from task_reporter_cli.home import DEFAULT_STACK, Home
+from task_reporter_cli.history.home import DEFAULT_STACK, Home
 
 Function = Callable[..., Any]
 WHERE = ("stack", "table", "profile", "region")

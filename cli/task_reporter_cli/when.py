@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 
-from task_reporter.times import moment, spoken, stamp
+from task_reporter.times import format_for_people, parse, to_text
 
 UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 AGO = re.compile(r"(\d{1,6}) ?([mhdw])", re.ASCII)
@@ -19,10 +19,10 @@ def typed_time(text: str, now: datetime, end_of_day: bool = False) -> str:
     text = text.strip()
     try:
         if ago := AGO.fullmatch(text.lower()):
-            return stamp(now - int(ago[1]) * UNITS[ago[2]])
+            return to_text(now - int(ago[1]) * UNITS[ago[2]])
         if DATE.fullmatch(text) and end_of_day:
-            return stamp(moment(f"{text}T23:59:59.999"))
-        return stamp(moment(text))
+            return to_text(parse(f"{text}T23:59:59.999"))
+        return to_text(parse(text))
     except (ValueError, OverflowError):
         raise ValueError(f"{text!r} is no time; give {EXPECTED}") from None
 
@@ -34,12 +34,12 @@ def short(text: str) -> str:
 
 def with_age(text: str, now: datetime) -> str:
     """``2026-11-23 12:00:00 UTC, 3 hours ago``; what is no time, as it stands."""
-    return f"{spoken(text)}, {age(text, now)}" if _is_time(text) else text
+    return f"{format_for_people(text)}, {age(text, now)}" if _is_time(text) else text
 
 
 def age(text: str, now: datetime) -> str:
     """How long ago a stored time was: ``3 hours ago``."""
-    seconds = int((now - moment(text)).total_seconds())
+    seconds = int((now - parse(text)).total_seconds())
     if seconds < 0:
         return f"in {length(-seconds)}"
     return f"{length(seconds)} ago" if seconds >= 1 else "just now"
@@ -55,6 +55,6 @@ def length(seconds: int) -> str:
 
 def _is_time(text: str) -> bool:
     try:
-        return stamp(datetime.fromisoformat(text).astimezone(UTC)) == text
+        return to_text(datetime.fromisoformat(text).astimezone(UTC)) == text
     except (ValueError, OverflowError):
         return False

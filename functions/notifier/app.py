@@ -1,100 +1,93 @@
-"""Stream → SNS."""
+"""The notifier's handler: from the table's stream to SNS."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
 from os import environ
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger
 
-from task_reporter import aws
-from task_reporter.deadline import Deadline
-from task_reporter.figures import NAMESPACE, emit
-from task_reporter.history import History
-from task_reporter.notice_figures import figures_of_notices
-from task_reporter.notifier import Announced, Policy, announce
-from task_reporter.patience import PUBLISH, Patience
-from task_reporter.rows import Key
-from task_reporter.settings import SCOPE, NotifierSettings, notifier_settings
-from task_reporter.stream import settle
-from task_reporter.subscribers import audience_of
-from task_reporter.topic import Topic
+from task_reporter.aws import clients
+from task_reporter.aws.request_limits import PUBLISH, RequestLimits
+from task_reporter.aws.subscribers import find_audience
+from task_reporter.history.rows import Key
+from task_reporter.history.table import HistoryTable
+from task_reporter.notifying.announce import AnnounceResult, NotificationPolicy, announce
+from task_reporter.notifying.stream_batch import process_batch
+from task_reporter.notifying.topic import Topic
+from task_reporter.runtime.deadline import Deadline
+from task_reporter.runtime.metrics import emit
+from task_reporter.runtime.settings import SCOPE, NotifierSettings, notifier_settings
 
 logger = Logger(service="notifier", use_rfc3339=True)  # Lambda reads no level from a line with another time format
 
 
 @cache
 def settings() -> NotifierSettings:
-    """The template's settings, read at the first call and kept while the function is warm."""
+    """Read the settings at the first call, and keep them while the function is warm."""
     return notifier_settings(environ)
 
 
 @cache
-def client(service: str, patience: Patience | None = None) -> Any:
-    """The client for ``service``, kept while the function is warm."""
-    return aws.client(service, patience)
-
-
-@cache
-def metrics() -> Metrics:
-    """CloudWatch metrics; their one dimension is the stack, which the template names."""
-    return Metrics(namespace=NAMESPACE)
+def client(service: str, limits: RequestLimits | None = None) -> Any:
+    """Make the client for ``service`` at the first call, and keep it while the function is warm."""
+    return clients.client(service, limits)
 
 
 @logger.inject_lambda_context
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
-    """Announce what the batch's rows await; answers the records that failed, for Lambda to bring them again."""
-    policy = Policy(settings().digest_above, settings().retention_days)
+    """Announce the rows of a stream batch, and return the failed records, which Lambda delivers again."""
+    policy = NotificationPolicy(settings().digest_above, settings().retention_days)
     deadline = Deadline(context.get_remaining_time_in_millis)
-    history, publisher = History(client("dynamodb"), settings().table), client("sns", PUBLISH)
+    history, publisher = HistoryTable(client("dynamodb"), settings().table), client("sns", PUBLISH)
     # A connection that was idle since the last batch may be dead, and a Publish that fails on it is not sent again.
     publisher.close()
     topic = Topic(publisher, settings().topic)
 
     def announce_and_report(keys: Sequence[Key]) -> Mapping[Key, Exception]:
-        announced = announce(own(keys), history, topic, policy, deadline, must_wait=notices_must_wait)
-        report(announced)
-        emit(metrics(), figures_of_notices(announced))
-        return announced.failed
+        result = announce(of_own_scope(keys), history, topic, policy, deadline, must_wait=notices_must_wait)
+        report(result)
+        emit(result.metrics())
+        return result.failed
 
-    return settle(event["Records"], announce_and_report)
+    return process_batch(event["Records"], announce_and_report)
 
 
-def own(keys: Sequence[Key]) -> list[Key]:
-    """Those of ``keys`` that stand under the stack's own scope.
+def of_own_scope(keys: Sequence[Key]) -> list[Key]:
+    """Return those of ``keys`` that have the stack's own scope.
 
-    The role may read no others, and one of them would get a whole batch of reads denied.
+    The role may read no others, and one other key would get a whole batch of reads denied.
     """
     foreign = [key.scope for key in keys if key.scope != settings().scope]
     if foreign:
-        # Only what has the form of a scope is logged: whoever wrote such a row may have written anything there.
+        # Another program may have written anything into such a row, so only text in the form of a scope is logged.
         scopes = sorted({scope for scope in foreign if SCOPE.fullmatch(scope)})
         logger.warning("rows of other scopes were left alone", rows=len(foreign), scopes=scopes)
     return [key for key in keys if key.scope == settings().scope]
 
 
 def notices_must_wait() -> bool:
-    """Tell whether nobody would get a notice now. Where SNS does not say, notices go out."""
-    audience = audience_of(client("sns"), settings().topic, settings().email_subscription)
+    """Tell whether nobody would receive a notice now. Where SNS does not answer, notices are sent."""
+    audience = find_audience(client("sns"), settings().topic, settings().email_subscription)
     if audience.problem:
         logger.warning("subscribers were not counted", reason=audience.problem)
     return audience.must_wait
 
 
-def report(announced: Announced) -> None:
+def report(result: AnnounceResult) -> None:
     """Log which tasks were announced, and which were not and why."""
-    for notice in announced.notices:
+    for notice in result.notices:
         logger.info("announced", tasks={str(row["task_id"]): row["outcome"] for row in notice.rows})
-    if announced.waiting:
-        waiting = [key.task_id for key in announced.waiting]
+    if result.waiting:
+        waiting = [key.task_id for key in result.waiting]
         logger.warning("nobody has confirmed a subscription, so these notices wait", tasks=waiting)
-    for key, problem in announced.problems.items():
+    for key, problem in result.problems.items():
         logger.error("told in its plainest form", task=key.task_id, scope=key.scope, reason=problem)
-    for key, reason in announced.failed.items():
+    for key, reason in result.failed.items():
         logger.error("not announced", task=key.task_id, scope=key.scope, reason=str(reason))
-    for key, reason in announced.unmarked.items():
+    for key, reason in result.unmarked.items():
         logger.error("perhaps announced, not marked", task=key.task_id, scope=key.scope, reason=str(reason))
 
 
-if aws.is_initialising(environ):
-    aws.prepare([client("dynamodb"), client("sns"), client("sns", PUBLISH)])
+if clients.is_initialising(environ):
+    clients.prepare([client("dynamodb"), client("sns"), client("sns", PUBLISH)])

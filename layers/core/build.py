@@ -17,7 +17,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 # plain `sam build` takes whatever
 import interpreters
 from cut import cut_data
 from pip_settings import pip_environment
-from task_reporter.kinds import KINDS
+from task_reporter.kinds.table import KINDS
 
 HERE = Path(__file__).resolve().parent
 PACKAGE = "task_reporter"
@@ -33,11 +33,13 @@ NOT_SHIPPED = ("bin", "**/RECORD", "**/INSTALLER", "**/REQUESTED", "**/__pycache
 """What pip leaves for itself or for development. METADATA stays: vulnerability scanners read it."""
 
 NOT_USED = (
+    "boto3/data",
+    "boto3/examples",
     "aws_lambda_powertools/event_handler",
     "aws_lambda_powertools/utilities/[!_]*/",
     "dateutil/zoneinfo/*.tar.gz",
 )
-"""Whole parts of dependencies that nothing here imports: a web framework, its page, time zones."""
+"""Whole parts of dependencies that nothing here imports: boto3's resources, a web framework, time zones."""
 USED_ALL_THE_SAME = {"jmespath_utils", "typing"}
 """Of Powertools' utilities, what its logger imports."""
 

@@ -10,7 +10,7 @@ import pytest
 from local.cloud import Cloud, local_cloud
 from local.deployment import Deployment, build, deploy
 from local.ec2.answer import response
-from tests.canned_ec2 import Answer, CannedEc2, canned_ec2
+from tests.support.canned_ec2 import Answer, CannedEc2, canned_ec2
 
 READER = "impatient@example.com"
 PATIENT = {"PollSchedule": "rate(12 hours)", "SilentAfterMinutes": "1440", "LostAfterMinutes": "1440"}

@@ -18,7 +18,7 @@ from local.own_environment import own_environment
 from local.sam import RUNTIME
 from tests.e2e.conftest import PATIENT, StagedEc2
 from tests.e2e.test_pipeline import failure, poll, row_of, task, told_row
-from tests.waiting import WAIT_SECONDS, eventually
+from tests.support.waiting import WAIT_SECONDS, eventually
 
 TASK_REPORTER = Path(sys.executable).with_name("task-reporter")
 

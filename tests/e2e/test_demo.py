@@ -13,8 +13,8 @@ import pytest
 
 from local.environments import ROOT
 from local.processes import free_port
-from tests.hostile_shell import EXPORTS
-from tests.waiting import eventually
+from tests.support.hostile_shell import EXPORTS
+from tests.support.waiting import eventually
 
 ELSEWHERE = (
     "AWS_PROFILE",

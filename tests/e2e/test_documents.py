@@ -5,10 +5,10 @@ import json
 import pytest
 
 from local.deployment import Deployment
-from tests.documents import ROOT, commands, request
 from tests.e2e.conftest import StagedEc2
 from tests.e2e.test_pipeline import failure, poll, task, told_row
-from tests.waiting import eventually
+from tests.support.documents import ROOT, commands, request
+from tests.support.waiting import eventually
 
 QUESTIONS = [
     words for words in commands(ROOT / "docs" / "history.md") if words[2] == "query" and "by-awaiting" not in words

@@ -7,11 +7,11 @@ from random import Random
 import pytest
 
 from local.deployment import Deployment
+from tests.campaigns.kills.hearing import heard
+from tests.campaigns.kills.judging import Round, interrupted_among, judge
+from tests.campaigns.kills.rounds import listed, outcomes, play
 from tests.e2e.conftest import StagedEc2
 from tests.e2e.test_pipeline import poll
-from tests.killed.hearing import heard
-from tests.killed.judging import Round, interrupted_among, judge
-from tests.killed.rounds import listed, outcomes, play
 
 ROUNDS, KILLS = 3, 2
 

@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from local.deployment import Deployment
-from task_reporter.life import LATE_CODE
-from task_reporter.times import now, stamp
-from tests.canned_ec2 import told
+from task_reporter.recording.transitions import LATE_CODE_LIMIT
+from task_reporter.times import now, to_text
 from tests.e2e.conftest import SECRETS, StagedEc2
-from tests.models.sns import delivered_detail
-from tests.subscriber import subscribed
-from tests.waiting import eventually
+from tests.support.canned_ec2 import told
+from tests.support.sns import delivered_detail
+from tests.support.subscriber import subscribed
+from tests.support.waiting import eventually
 
-ENDED = stamp(now() - timedelta(days=5))
-STARTED = stamp(now() - timedelta(days=5, minutes=35, seconds=10))
+ENDED = to_text(now() - timedelta(days=5))
+STARTED = to_text(now() - timedelta(days=5, minutes=35, seconds=10))
 
 
 def task(task_id: str, state: str, **more: Any) -> dict[str, Any]:
@@ -85,11 +85,11 @@ def test_failed_and_cancelled_are_told_apart(fresh: Deployment, ec2: StagedEc2) 
 
 
 def test_a_failure_that_leaves_the_list_before_its_code_comes_is_told(fresh: Deployment, ec2: StagedEc2) -> None:
-    ec2.lists(task("bun-e2e-gone", "failed", UpdateTime=stamp(now() + timedelta(minutes=50))))
+    ec2.lists(task("bun-e2e-gone", "failed", UpdateTime=to_text(now() + timedelta(minutes=50))))
     assert poll(fresh)["ended"] == {}
     ec2.lists()
     assert poll(fresh)["ended"] == {}
-    failed_at = stamp(now() - LATE_CODE)
+    failed_at = to_text(now() - LATE_CODE_LIMIT)
     fail_earlier(fresh, "bun-e2e-gone", failed_at)
     assert poll(fresh)["ended"] == {"failed": 1}
     assert told_row(fresh, "bun-e2e-gone")["finished_at"] == failed_at

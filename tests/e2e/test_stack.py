@@ -16,11 +16,11 @@ from local.environments import ROOT
 from local.processes import StepFailed
 from local.stacks import DeploymentProblem, delete_stack
 from local.template import load
-from task_reporter_cli.stack import find_stack
+from task_reporter_cli.history.stack import find_stack
 from tests.e2e.conftest import StagedEc2
 from tests.e2e.test_pipeline import poll, row_of, task, told_row
-from tests.hostile_shell import EXPORTS
-from tests.waiting import eventually
+from tests.support.hostile_shell import EXPORTS
+from tests.support.waiting import eventually
 
 
 @pytest.mark.parametrize(

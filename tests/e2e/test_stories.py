@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from local.deployment import Deployment
-from task_reporter.times import now, stamp
-from tests.canned_ec2 import told
+from task_reporter.times import now, to_text
 from tests.e2e.conftest import READER, StagedEc2
 from tests.e2e.test_command_line import parts, run
 from tests.e2e.test_pipeline import poll, row_of, task, told_row
 from tests.e2e.throttling import throttled
-from tests.waiting import eventually
+from tests.support.canned_ec2 import told
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -132,12 +132,12 @@ def test_a_recorder_that_is_broken(story: Deployment) -> None:
 
 def a_season_passes(deployment: Deployment) -> None:
     """As the heartbeat would stand by then: EC2 was never seen to list a task for so long."""
-    change_heartbeat(deployment, "SET polled_at = :then", {":then": {"S": stamp(now() - timedelta(days=90))}})
+    change_heartbeat(deployment, "SET polled_at = :then", {":then": {"S": to_text(now() - timedelta(days=90))}})
 
 
 def forget_the_gap(deployment: Deployment) -> None:
     """As a day later."""
-    day_before = {":then": {"S": stamp(now() - timedelta(days=2))}}
+    day_before = {":then": {"S": to_text(now() - timedelta(days=2))}}
     change_heartbeat(deployment, "SET blind_from = :then, blind_until = :then", day_before)
 
 

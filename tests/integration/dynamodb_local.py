@@ -14,8 +14,8 @@ from pathlib import Path
 from local.environments import ROOT
 from local.own_environment import own_environment
 from local.processes import StepFailed, free_port, run, running
-from tests.debian import remedy
-from tests.waiting import WAIT_SECONDS, eventually
+from tests.support.debian import remedy
+from tests.support.waiting import WAIT_SECONDS, eventually
 
 HERE = Path(__file__).resolve().parent / "dynamodb-local"
 CACHE = ROOT / ".local" / "dynamodb-local"

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local.cloud import REGION
-from task_reporter import aws
-from task_reporter.history import History
-from task_reporter.patience import USE_TABLE
-from task_reporter.rows import POLL_PREFIX, Row, from_item
-from tests.template import table_properties
-from tests.waiting import WAIT_SECONDS, unhurried
+from task_reporter.aws import clients
+from task_reporter.aws.request_limits import USE_TABLE
+from task_reporter.history.rows import POLL_PREFIX, Row, from_item
+from task_reporter.history.table import HistoryTable
+from tests.support.template import table_properties
+from tests.support.waiting import WAIT_SECONDS, unhurried
 
 CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 LOCAL_AWS, DYNAMODB_LOCAL = "local AWS", "DynamoDB Local"
@@ -26,8 +26,8 @@ class Engine:
 
     def client(self, service: str = "dynamodb") -> Any:
         """A client as the functions make it, but for its time limits."""
-        patience = unhurried(aws.PATIENCE.get(service, USE_TABLE))
-        return aws.client(service, patience, region_name=REGION, endpoint_url=self.endpoint, **CREDENTIALS)
+        patience = unhurried(clients.TIMEOUT_AND_ATTEMPTS.get(service, USE_TABLE))
+        return clients.client(service, patience, region_name=REGION, endpoint_url=self.endpoint, **CREDENTIALS)
 
 
 @dataclass(slots=True)
@@ -39,8 +39,8 @@ class Table:
     pauses: list[float] = field(default_factory=list)
 
     @property
-    def history(self) -> History:
-        return History(self.client, self.name, self.pauses.append)
+    def history(self) -> HistoryTable:
+        return HistoryTable(self.client, self.name, self.pauses.append)
 
     def rows(self) -> dict[str, Row]:
         """All tasks' rows, by task id."""

@@ -15,19 +15,21 @@ from typing import Any
 import pytest
 
 from local.ec2 import Ec2Server
-from task_reporter.history import History
-from task_reporter.kinds import OUTCOMES
-from task_reporter.rows import Key, Row, key_of, to_key
+from task_reporter.history.rows import Key, Row, key_of, to_key
+from task_reporter.history.table import HistoryTable
+from task_reporter.history.writes import Insert, Update
+from task_reporter.kinds.kind import OUTCOMES
 from task_reporter.times import now
-from task_reporter.writes import Insert, Update
-from task_reporter_cli.account import Account
-from task_reporter_cli.home import Home
-from task_reporter_cli.reader import FEWEST_FILTERED
-from task_reporter_cli.redriving import chosen, settling, touch
-from task_reporter_cli.trial import posted, trial_row
-from task_reporter_cli.watching import Watch
-from tests.canned_ec2 import Answer, canned_ec2
-from tests.cli import (
+from task_reporter_cli.actions.redrive import chosen, settling, touch
+from task_reporter_cli.actions.trial import posted, trial_row
+from task_reporter_cli.actions.watch import Watch
+from task_reporter_cli.aws.account import Account
+from task_reporter_cli.history.home import Home
+from task_reporter_cli.history.reader import FEWEST_FILTERED
+from tests.integration.engines import LOCAL_AWS, Table, make_table
+from tests.integration.faults import refused
+from tests.support.canned_ec2 import Answer, canned_ec2
+from tests.support.cli import (
     REGION,
     Said,
     environment,
@@ -40,8 +42,6 @@ from tests.cli import (
     shared_session,
     somewhere,
 )
-from tests.integration.engines import LOCAL_AWS, Table, make_table
-from tests.integration.faults import refused
 
 SCOPE = "000000000000/eu-west-1"
 OTHER = "123456789012/us-east-2"
@@ -101,7 +101,7 @@ class Run:
 def run_on(table: Table, monkeypatch: pytest.MonkeyPatch, **endpoints: str) -> Iterator[Run]:
     with in_environment(somewhere(dynamodb=table.client.meta.endpoint_url, **endpoints)):
         there = Run(table)
-        monkeypatch.setattr("task_reporter_cli.account.Session", there.session)
+        monkeypatch.setattr("task_reporter_cli.aws.account.Session", there.session)
         yield there
 
 
@@ -828,7 +828,7 @@ def test_an_image_is_made_where_the_task_ran(cli: Run, bundled: Row) -> None:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("task_reporter_cli.waiting.PAUSE", 0.01)
+    monkeypatch.setattr("task_reporter_cli.actions.wait.PAUSE", 0.01)
 
 
 STATUSES = {"complete": 0, "failed": 3, "cancelled": 4, "lost": 5, "odd": 6}
@@ -1001,5 +1001,5 @@ def test_a_program_of_its_own_says_its_version_and_fails_in_one_line() -> None:
 
 def test_the_history_takes_what_is_made_for_it(table: Table) -> None:
     """The stock is what the recorder could have written."""
-    assert isinstance(table.history, History)
+    assert isinstance(table.history, HistoryTable)
     assert len({row["updated_at"] for row in STOCK}) == len(STOCK)

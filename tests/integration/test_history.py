@@ -10,17 +10,18 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from task_reporter.deadline import Deadline
 from task_reporter.errors import HistoryError, OutOfTimeError
-from task_reporter.history import SIDE_BY_SIDE, TRIES, WRITES_A_TRANSACTION, History
-from task_reporter.kinds import BUNDLE
-from task_reporter.life import Poll, next_write
-from task_reporter.notifier import Policy, announce
-from task_reporter.projection import project
-from task_reporter.rows import Key, Row, to_attribute
-from task_reporter.topic import Topic
-from task_reporter.unfinished import rows_awaiting
-from task_reporter.writes import Insert, Update, is_done
+from task_reporter.history.backlog import query_awaiting
+from task_reporter.history.rows import Key, Row, to_attribute
+from task_reporter.history.table import MAX_ATTEMPTS, MAX_THREADS, WRITES_PER_TRANSACTION, HistoryTable
+from task_reporter.history.writes import Insert, Update, is_applied
+from task_reporter.kinds.bundle import BUNDLE
+from task_reporter.notifying.announce import NotificationPolicy, announce
+from task_reporter.notifying.topic import Topic
+from task_reporter.recording.context import PollContext
+from task_reporter.recording.projection import project
+from task_reporter.recording.transitions import next_write
+from task_reporter.runtime.deadline import Deadline
 from tests.integration.engines import Table
 from tests.integration.faults import (
     Fault,
@@ -32,7 +33,7 @@ from tests.integration.faults import (
     lost_answer,
     refused,
 )
-from tests.waiting import WAIT_SECONDS
+from tests.support.waiting import WAIT_SECONDS
 
 SCOPE = "123456789012/eu-west-1"
 NOON = "2026-11-23T12:00:00.000Z"
@@ -112,7 +113,7 @@ def test_many_rows_are_read_in_the_largest_batches(table: Table) -> None:
 
 def test_the_table_may_be_named_by_its_arn(kept: Table) -> None:
     arn = kept.client.describe_table(TableName=kept.name)["Table"]["TableArn"]
-    assert list(History(kept.client, arn).read([key("bun-0")])) == [key("bun-0")]
+    assert list(HistoryTable(kept.client, arn).read([key("bun-0")])) == [key("bun-0")]
 
 
 def test_rows_too_large_for_one_answer_all_come(table: Table) -> None:
@@ -141,7 +142,7 @@ def test_keys_left_out_are_asked_again_and_they_alone(table: Table) -> None:
 def test_keys_that_are_left_out_for_good_are_named(kept: Table) -> None:
     left_out = {"Keys": [{"scope": {"S": SCOPE}, "task_id": {"S": "bun-0"}}], "ConsistentRead": True}
     nothing = answered(200, {"Responses": {}, "UnprocessedKeys": {kept.name: left_out}})
-    with between(kept.client, "BatchGetItem", [nothing] * TRIES), pytest.raises(HistoryError) as raised:
+    with between(kept.client, "BatchGetItem", [nothing] * MAX_ATTEMPTS), pytest.raises(HistoryError) as raised:
         kept.history.read([key("bun-0")])
     assert raised.value.problems == {key("bun-0"): "UnprocessedKeys"}
 
@@ -259,7 +260,7 @@ def test_one_write_is_sent_without_a_transaction(kept: Table, operation: str, wr
         assert kept.history.apply([write]).written == [write]
         assert kept.history.apply(inserts(2)).overtaken == []
     assert (len(together), len(alone)) == (1, 1)
-    assert is_done(write, kept.rows()[write.key.task_id])
+    assert is_applied(write, kept.rows()[write.key.task_id])
 
 
 CONFLICT = refused("TransactionConflictException")
@@ -280,8 +281,8 @@ def test_one_write_that_is_throttled_for_good_is_named_and_others_are_written(
 ) -> None:
     """Also when botocore has given up, as it does sooner where much is throttled."""
     monkeypatch.setattr("botocore.retries.standard.MaxAttemptsChecker.is_retryable", lambda self, context: False)
-    with between(table.client, "PutItem", [refused(code)] * TRIES), pytest.raises(HistoryError) as raised:
-        table.history.apply(inserts(WRITES_A_TRANSACTION + 1))
+    with between(table.client, "PutItem", [refused(code)] * MAX_ATTEMPTS), pytest.raises(HistoryError) as raised:
+        table.history.apply(inserts(WRITES_PER_TRANSACTION + 1))
     assert raised.value.problems == {key("bun-0100"): "Throttled"}
     assert ids(raised.value.applied.written) == list(table.rows()) == ids(inserts(100))
 
@@ -348,18 +349,18 @@ def test_one_write_that_no_repetition_helps_is_named_with_the_cause(
 
 
 def test_a_thousand_inserts_go_in_full_transactions_side_by_side(table: Table) -> None:
-    together, alone = threading.Barrier(SIDE_BY_SIDE, timeout=WAIT_SECONDS), alone_at_the_engine()
+    together, alone = threading.Barrier(MAX_THREADS, timeout=WAIT_SECONDS), alone_at_the_engine()
 
     def wait_for_the_others(request: Any) -> Any:
         together.wait()
         return alone(request)
 
-    faults = [*[wait_for_the_others] * SIDE_BY_SIDE, alone, alone]
+    faults = [*[wait_for_the_others] * MAX_THREADS, alone, alone]
     with between(table.client, "TransactWriteItems", faults) as sent:
         applied = table.history.apply(inserts(1000))
     assert ids(applied.written) == ids(inserts(1000))
     assert (applied.overtaken, table.pauses) == ([], [])
-    assert [len(request["TransactItems"]) for request in sent] == [WRITES_A_TRANSACTION] * 10
+    assert [len(request["TransactItems"]) for request in sent] == [WRITES_PER_TRANSACTION] * 10
     assert table.rows() == {write.key.task_id: write.row for write in inserts(1000)}
 
 
@@ -445,10 +446,10 @@ def test_two_writes_to_one_row_are_made_one_after_the_other(table: Table) -> Non
 
 def test_two_recorders_at_once_record_each_task_once(table: Table) -> None:
     writes = [inserts(150), random.Random(1).sample(inserts(150), 150)]
-    histories = [History(table.client, table.name) for _ in writes]
+    histories = [HistoryTable(table.client, table.name) for _ in writes]
     start = threading.Barrier(2, timeout=WAIT_SECONDS)
 
-    def work(history: History, some: list[Insert]) -> Any:
+    def work(history: HistoryTable, some: list[Insert]) -> Any:
         start.wait()
         return history.apply(some)
 
@@ -465,7 +466,7 @@ def test_two_updates_from_one_state_are_made_once_each(table: Table) -> None:
         [Update(write.key, {"state": state, "outcome": outcome}, {"outcome": None}) for write in inserts(150)]
         for state, outcome in (("complete", "complete"), ("failed", "failed"))
     ]
-    histories = [History(table.client, table.name) for _ in ended]
+    histories = [HistoryTable(table.client, table.name) for _ in ended]
     with ThreadPoolExecutor(2) as pool:
         one, two = pool.map(lambda history, some: history.apply(some), histories, ended)
     assert ids(one.written + two.written) == ids(inserts(150))
@@ -509,7 +510,10 @@ def test_what_does_not_pass_is_named_and_others_are_written(table: Table, code: 
         return fault(request) if b"bun-0000" in request.body else let_through(request)
 
     fault = cancelled(lambda number: code if number == 0 else "None")
-    with between(table.client, "TransactWriteItems", [unlucky] * (TRIES + 1)), pytest.raises(HistoryError) as raised:
+    with (
+        between(table.client, "TransactWriteItems", [unlucky] * (MAX_ATTEMPTS + 1)),
+        pytest.raises(HistoryError) as raised,
+    ):
         table.history.apply(inserts(110))
     assert raised.value.problems == {write.key: "Throttled" for write in inserts(100)}
     assert list(table.rows()) == ids(inserts(110)[100:])
@@ -615,7 +619,7 @@ def test_time_that_runs_out_between_two_tries_ends_them(table: Table) -> None:
 def test_no_pause_outlasts_the_time_that_is_kept_for_saying_so(table: Table) -> None:
     """A function that sleeps into its time-out says nothing."""
     conflict = cancelled(lambda number: "TransactionConflict")
-    with between(table.client, "TransactWriteItems", [conflict] * TRIES), pytest.raises(HistoryError):
+    with between(table.client, "TransactWriteItems", [conflict] * MAX_ATTEMPTS), pytest.raises(HistoryError):
         table.history.apply(inserts(3))
     assert max(table.pauses) < 3.0
 
@@ -688,7 +692,7 @@ def test_empty_text_is_never_stored(table: Table) -> None:
     """An empty index key would fail the write."""
     empty = {"InstanceId": "", "State": "", "Progress": "", "StartTime": "", "UpdateTime": ""}
     empty |= {"Storage": {"S3": {"Bucket": "", "Prefix": ""}}, "BundleTaskError": {"Code": "", "Message": " "}}
-    poll = Poll(SCOPE, datetime(2026, 11, 23, 12, tzinfo=UTC))
+    poll = PollContext(SCOPE, datetime(2026, 11, 23, 12, tzinfo=UTC))
     tasks = project(BUNDLE, [{"BundleTasks": [empty | {"BundleId": "bun-0"}]}]).tasks
     writes = [write for task in tasks if (write := next_write(BUNDLE, task, None, poll))]
     assert ids(table.history.apply(writes).written) == ["bun-0"]
@@ -705,7 +709,7 @@ class TopicThatTakesAll:
 
 def test_a_finished_row_leaves_by_awaiting_with_its_mark(table: Table) -> None:
     running = {"BundleId": "bun-0", "InstanceId": "i-1", "State": "storing", "UpdateTime": NOON}
-    poll = Poll(SCOPE, datetime(2026, 11, 23, 12, 30, tzinfo=UTC))
+    poll = PollContext(SCOPE, datetime(2026, 11, 23, 12, 30, tzinfo=UTC))
     stages = []
     for listed in (running, running | {"State": "complete", "UpdateTime": at(20)}):
         (task,) = project(BUNDLE, [{"BundleTasks": [listed]}]).tasks
@@ -713,7 +717,9 @@ def test_a_finished_row_leaves_by_awaiting_with_its_mark(table: Table) -> None:
         assert write
         table.history.apply([write])
         stages.append([table.ask("by-awaiting", awaiting=what) for what in ("outcome", "notification")])
-    announced = announce([key("bun-0")], table.history, Topic(TopicThatTakesAll(), "arn"), Policy(5, 90), clock=later)
+    announced = announce(
+        [key("bun-0")], table.history, Topic(TopicThatTakesAll(), "arn"), NotificationPolicy(5, 90), clock=later
+    )
     stages.append([table.ask("by-awaiting", awaiting=what) for what in ("outcome", "notification")])
     assert stages == [[["bun-0"], []], [[], ["bun-0"]], [[], []]]
     assert announced.failed == {}
@@ -736,6 +742,6 @@ def test_what_is_unfinished_is_found_page_by_page(table: Table) -> None:
         Insert(row("bun-elsewhere", awaiting="outcome") | {"scope": "123456789012/eu-north-1"}),
     ]
     table.history.apply([*running, *others])
-    found = rows_awaiting(table.history, SCOPE, "outcome")
+    found = query_awaiting(table.history, SCOPE, "outcome")
     assert sorted(str(row["task_id"]) for row in found) == ids(running)
-    assert [row["task_id"] for row in rows_awaiting(table.history, SCOPE, "notification")] == ["bun-untold"]
+    assert [row["task_id"] for row in query_awaiting(table.history, SCOPE, "notification")] == ["bun-untold"]

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from tests.soak.machine import Histories
-from tests.soak.mutations import MUTATIONS, Mutation
-from tests.soak.run import ORDINARY, UNFORESEEN, histories, violation
-from tests.soak.scenes import SCENES
+from tests.campaigns.lives.machine import Histories
+from tests.campaigns.lives.mutations import MUTATIONS, Mutation
+from tests.campaigns.lives.run import ORDINARY, UNFORESEEN, histories, violation
+from tests.campaigns.lives.scenes import SCENES
 
 QUICK = settings(ORDINARY, derandomize=True, max_examples=100)
 

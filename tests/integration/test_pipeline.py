@@ -13,23 +13,24 @@ import pytest
 
 from local.cloud import REGION, Cloud
 from local.ec2 import Ec2Server
-from task_reporter import aws
+from task_reporter.aws import clients
+from task_reporter.aws.request_limits import LIST_TASKS
 from task_reporter.errors import PollError
-from task_reporter.history import History
-from task_reporter.kinds import BUNDLE
-from task_reporter.life import Poll
-from task_reporter.notifier import Announced, Policy, announce
-from task_reporter.patience import LIST_TASKS
-from task_reporter.polling import record_all
-from task_reporter.recorder import Recorded
-from task_reporter.rows import Key
-from task_reporter.topic import Topic
-from task_reporter.writes import Insert, Update
+from task_reporter.history.rows import Key
+from task_reporter.history.table import HistoryTable
+from task_reporter.history.writes import Insert, Update
+from task_reporter.kinds.bundle import BUNDLE
+from task_reporter.notifying.announce import AnnounceResult, NotificationPolicy, announce
+from task_reporter.notifying.topic import Topic
+from task_reporter.recording.context import PollContext
+from task_reporter.recording.poll_kind import KindResult
+from task_reporter.recording.poll_kinds import poll_kinds
 from tests.integration.engines import CREDENTIALS, LOCAL_AWS, Engine, Table, make_table
 from tests.integration.faults import between, refused
-from tests.models.sns import delivered_detail
-from tests.template import default
-from tests.waiting import unhurried
+from tests.support.inline import INLINE
+from tests.support.sns import delivered_detail
+from tests.support.template import default
+from tests.support.waiting import unhurried
 
 SCOPE = f"000000000000/{REGION}"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -67,7 +68,7 @@ class Pipeline:
     sqs: Any = field(init=False)
 
     def __post_init__(self) -> None:
-        self.poller = aws.client(
+        self.poller = clients.client(
             "ec2", unhurried(LIST_TASKS), region_name=REGION, endpoint_url=self.ec2.url, **CREDENTIALS
         )
         here = Engine(LOCAL_AWS, self.cloud.endpoint)
@@ -95,17 +96,17 @@ class Pipeline:
         status, body = self.ec2.answer(urlencode({"Action": "BundleInstance", "InstanceId": instance} | storage))
         assert status == 200, body
 
-    def poll(self) -> Recorded:
-        polled = record_all([BUNDLE], self.poller, self.table.history, Poll(SCOPE, self.clock()))
+    def poll(self) -> KindResult:
+        polled = poll_kinds([BUNDLE], self.poller, self.table.history, PollContext(SCOPE, self.clock()), INLINE)
         polled.summary()
         (recorded,) = polled.done
         return recorded
 
-    def tell(self, topic: Topic | None = None) -> Announced:
+    def tell(self, topic: Topic | None = None) -> AnnounceResult:
         """Announce what awaits it, as the stream would bring it."""
         keys = [Key(SCOPE, task_id) for task_id in self.table.ask("by-awaiting", awaiting="notification")]
         topic = topic or Topic(self.sns, self.topic)
-        return announce(keys, self.table.history, topic, Policy(DIGEST_ABOVE), clock=self.clock)
+        return announce(keys, self.table.history, topic, NotificationPolicy(DIGEST_ABOVE), clock=self.clock)
 
     def heard(self, queue: str = "") -> list[dict[str, Any]]:
         """The messages in a queue, as SNS wraps them; they are gone from it afterwards."""
@@ -359,7 +360,7 @@ def test_a_correction_that_comes_while_the_loss_is_told_is_told_next(pipeline: P
     key, now = Key(SCOPE, "bun-0"), "2026-11-23T12:00:00.000Z"
     times = {"updated_at": now, "first_seen_at": now, "finished_at": now, "awaiting_since": now}
     always = {"scope": SCOPE, "task_id": "bun-0", "kind": "bundle", "awaiting": "notification"}
-    history: History = pipeline.table.history
+    history: HistoryTable = pipeline.table.history
     history.apply([Insert({**always, "state": "storing", "outcome": "lost", **times})])
 
     class CorrectedMeanwhile:

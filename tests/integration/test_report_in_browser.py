@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from task_reporter.times import stamp
+from task_reporter.times import to_text
 from task_reporter_cli.report.page import About, page
-from tests.browser import browser, complaints, emulate, fetched, lacking
-from tests.waiting import eventually
+from tests.support.browser import browser, complaints, emulate, fetched, lacking
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.skipif(lacking() is not None, reason=str(lacking()))
 
@@ -39,11 +39,11 @@ def a_task(chance, at, *, runs):
     row = {
         "scope": "123456789012/us-east-2", "task_id": f"bun-{chance.randrange(16**8):08x}", "kind": "bundle",
         "resource_id": f"i-0{chance.randrange(16**16):016x}", "state": "bundling", "progress": 40,
-        "started_at": stamp(at - timedelta(seconds=chance.lognormvariate(7.5, 0.45))), "updated_at": stamp(at),
+        "started_at": to_text(at - timedelta(seconds=chance.lognormvariate(7.5, 0.45))), "updated_at": to_text(at),
         "image_location": f"acme-bundles/web/{at:%Y-%m-%d}.manifest.xml",
     }  # fmt: skip
     if outcome:
-        row |= {"outcome": outcome, "finished_at": stamp(at)}
+        row |= {"outcome": outcome, "finished_at": to_text(at)}
     if outcome == "failed":
         code = chance.choices(list(CODES), list(CODES.values()))[0]
         row |= {"error_code": code, "error_message": "It did not work"}
@@ -56,7 +56,7 @@ ROWS = a_year_of_tasks(COUNT)
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     file = tmp_path_factory.mktemp("report") / "page.html"
-    about = About("ec2-task-reporter-HistoryTable-1", "us-east-2", None, stamp(MADE))
+    about = About("ec2-task-reporter-HistoryTable-1", "us-east-2", None, to_text(MADE))
     file.write_text(page(iter(ROWS), about), encoding="utf-8")
     return file.as_uri()
 
@@ -139,7 +139,7 @@ def test_hostile_text_is_shown_and_does_nothing(window, tmp_path):
     names = ("task_id", "kind", "outcome", "resource_id", "error_code", "error_message", "scope", "state")
     rows = [ROWS[9] | dict.fromkeys(names, f"{hostile} {number % 3}") for number in range(20)]
     file = tmp_path / "page.html"
-    file.write_text(page(rows, About(hostile, hostile, None, stamp(MADE))), encoding="utf-8")
+    file.write_text(page(rows, About(hostile, hostile, None, to_text(MADE))), encoding="utf-8")
     complaints(window)
     window.get(file.as_uri())
     set_to(window, "outcome", f"{hostile} 1")

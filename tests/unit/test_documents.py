@@ -12,17 +12,18 @@ import pytest
 from botocore import xform_name
 from botocore.session import Session
 
-from task_reporter.kinds import KINDS, OUTCOMES
-from task_reporter.rows import TOLD
-from task_reporter.single import notice
+from task_reporter.kinds.bundle import BUNDLE
+from task_reporter.kinds.kind import OUTCOMES
+from task_reporter.kinds.table import KINDS
+from task_reporter.notifying.task_notice import task_notice
 from task_reporter_cli.lazy import COMMANDS
 from task_reporter_cli.main import cli
 from task_reporter_cli.output.columns import write_plain
 from task_reporter_cli.output.data import COLUMNS, OTHER
-from tests.documents import DOCUMENTS, FLAGS, OF_THE_CLI, ROOT, blocks, commands, members, options
-from tests.template import template
+from tests.support.documents import DOCUMENTS, FLAGS, OF_THE_CLI, ROOT, blocks, commands, members, options
+from tests.support.template import template
 
-SHARED = ("history.py", "subscribers.py", "unfinished.py")
+SHARED = ("history/table.py", "aws/subscribers.py", "history/backlog.py")
 """What the command line uses of the package to talk to AWS."""
 README = ROOT / "README.md"
 EMAILS = ROOT / "tests" / "unit" / "cases" / "emails"
@@ -65,9 +66,9 @@ def test_the_email_is_the_one_that_is_sent() -> None:
 
 def test_the_json_is_what_machines_get() -> None:
     shown = json.loads(blocks(ROOT / "docs" / "notices.md", "json")[0])
-    row: dict[str, Any] = {name: value for name, value in shown.items() if name in TOLD}
-    assert notice(row).data == shown
-    assert list(notice(row).data) == list(shown)
+    row: dict[str, Any] = {name: value for name, value in shown.items() if name in BUNDLE.public_attributes}
+    assert task_notice(row).data == shown
+    assert list(task_notice(row).data) == list(shown)
 
 
 LISTED = [
@@ -103,10 +104,9 @@ def test_the_metrics_are_those_that_are_written() -> None:
         for cell in re.findall(r"^\| (`.*?) \| \w*(?:Count|Seconds)", WATCHING, re.MULTILINE)
         for name in re.findall(r"`(\w+)`", cell)
     }
-    sources = "".join(
-        (ROOT / "layers/core/task_reporter" / f"{one}_figures.py").read_text() for one in ("poll", "notice")
-    )
-    written = set(re.findall(r'Figure\("(\w+)"', sources)) | {f"Tasks{outcome.capitalize()}" for outcome in OUTCOMES}
+    package = ROOT / "layers/core/task_reporter"
+    sources = "".join((package / name).read_text() for name in ("recording/metrics.py", "notifying/announce.py"))
+    written = set(re.findall(r'Metric\("(\w+)"', sources)) | {f"Tasks{outcome.capitalize()}" for outcome in OUTCOMES}
     assert explained == written
 
 
@@ -167,7 +167,8 @@ def test_the_permissions_are_those_of_the_calls_that_the_command_line_makes() ->
 def test_every_attribute_that_is_told_is_explained() -> None:
     text = (ROOT / "docs" / "history.md").read_text()
     explained = {name for cell in re.findall(r"^\| (`.*?`) \| [SN] \|", text, re.MULTILINE) for name in cell.split("`")}
-    assert {*TOLD, "awaiting", "awaiting_since", "notified_at", "expires_at"} <= explained
+    public = {name for kind in KINDS.values() for name in kind.public_attributes}
+    assert {*public, "awaiting", "awaiting_since", "notified_at", "expires_at"} <= explained
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -6,10 +6,11 @@ from typing import TextIO
 
 import click
 
-from task_reporter.kinds import KINDS, OUTCOMES
+from task_reporter.kinds.kind import OUTCOMES
+from task_reporter.kinds.table import KINDS
 from task_reporter_cli import values
-from task_reporter_cli.home import Home
-from task_reporter_cli.items import Item
+from task_reporter_cli.history.home import Home
+from task_reporter_cli.history.items import Item
 from task_reporter_cli.options import at_home
 
 Writer = Callable[[Iterable[Item], TextIO], None]
@@ -74,10 +75,10 @@ def command(
       task-reporter list --resource i-0a1b2c3d4e5f60718 --output json
       task-reporter list --output csv > tasks.csv
     """
-    from task_reporter_cli.find import explain_absence
+    from task_reporter_cli.actions.find import explain_absence
+    from task_reporter_cli.history.reader import Answer, Question
     from task_reporter_cli.output.lines import print_note
     from task_reporter_cli.output.progress import counted, is_watched
-    from task_reporter_cli.reader import Answer, Question
 
     if since and until and since > until:
         raise click.UsageError(f"--since is {since}, which is after --until, {until}.")

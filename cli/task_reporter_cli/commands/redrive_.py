@@ -4,7 +4,7 @@ import click
 
 from task_reporter.times import now
 from task_reporter_cli import values
-from task_reporter_cli.home import Home
+from task_reporter_cli.history.home import Home
 from task_reporter_cli.options import at_home
 
 
@@ -32,12 +32,12 @@ def command(home: Home, tasks: tuple[str, ...], timeout: float) -> None:
       task-reporter redrive
       task-reporter redrive bun-2a4e041c
     """
-    from task_reporter_cli.audience import audience_of
+    from task_reporter_cli.actions.audience import audience_of
+    from task_reporter_cli.actions.redrive import chosen, settling, touch
+    from task_reporter_cli.actions.watch import TimeOverError, Watch
     from task_reporter_cli.errors import RefusedError
     from task_reporter_cli.output.lines import print_line, print_note
     from task_reporter_cli.output.progress import bar
-    from task_reporter_cli.redriving import chosen, settling, touch
-    from task_reporter_cli.watching import TimeOverError, Watch
 
     wanted = chosen(home, tasks)
     if wanted and (audience := audience_of(home)) and audience.holds_notices:

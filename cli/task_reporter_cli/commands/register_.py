@@ -2,7 +2,7 @@
 
 import click
 
-from task_reporter_cli.home import Home
+from task_reporter_cli.history.home import Home
 from task_reporter_cli.options import at_home
 from task_reporter_cli.values import image_name
 
@@ -16,9 +16,9 @@ from task_reporter_cli.values import image_name
 @click.option("--again", is_flag=True, help="Make a further AMI: the first one was deregistered.")
 @at_home
 def command(home: Home, task: str, name: str, dry_run: bool, again: bool) -> None:
-    """Make an AMI of a bundle, also of one that EC2 has forgotten.
+    """Make an AMI of a finished task, also of one that EC2 has forgotten.
 
-    The history knows where the bundle's manifest is, and keeps the AMI's id. A bundle that has an AMI does not get a
+    The history knows where the result of the task is, and keeps the AMI's id. A task that has an AMI does not get a
     second one: its id is printed again. The id alone goes to standard output, for scripts.
 
     \b
@@ -26,22 +26,21 @@ def command(home: Home, task: str, name: str, dry_run: bool, again: bool) -> Non
       task-reporter register bun-2a4e041c --name web-2026-11-23 --dry-run
       task-reporter register bun-2a4e041c --name web-2026-11-23
     """
-    from task_reporter.rows import place_of
-    from task_reporter_cli.find import find
+    from task_reporter.history.rows import account_and_region
+    from task_reporter_cli.actions.find import find
+    from task_reporter_cli.actions.register import register, would_register
     from task_reporter_cli.output.lines import print_line, print_note
-    from task_reporter_cli.registering import register, would_register
 
     row = find(home, task)
-    # An AMI is made where the task ran, whatever region this was asked in.
-    ec2 = home.account.client("ec2", region=place_of(row)[1])
+    # The AMI is made where the task ran, whatever the region of the command.
+    ec2 = home.account.client("ec2", region=account_and_region(row)[1])
     if dry_run:
         image = would_register(row, name, ec2, again)
-        there = f"{task} is registered already, as {image}; nothing would be done."
-        print_note(there if image else f"EC2 would register {task} as {name}; nothing was done.")
+        registered = f"{task} is registered already, as {image}; nothing would be done."
+        print_note(registered if image else f"EC2 would register {task} as {name}; nothing was done.")
         return
     done = register(row, name, ec2, home.history, again)
-    said = f"{task} is registered already, nothing was done:" if done.known else f"Registered {task} as {name}:"
-    print_note(said)
+    print_note(f"{task} is registered already, nothing was done:" if done.existed else f"Registered {task} as {name}:")
     print_line(done.image_id)
-    if done.not_kept:
-        print_note(f"The history could not keep that: {done.not_kept}.")
+    if done.not_recorded:
+        print_note(f"The history could not keep that: {done.not_recorded}.")

@@ -4,9 +4,9 @@ import sys
 
 import click
 
-from task_reporter.times import now, stamp
+from task_reporter.times import now, to_text
 from task_reporter_cli import values
-from task_reporter_cli.home import Home
+from task_reporter_cli.history.home import Home
 from task_reporter_cli.options import at_home
 
 
@@ -31,16 +31,16 @@ def command(home: Home, out: str, since: str | None) -> None:
       task-reporter report --out tasks.html
       task-reporter report --out last-month.html --since 30d
     """
-    from task_reporter_cli.find import explain_absence
+    from task_reporter_cli.actions.find import explain_absence
+    from task_reporter_cli.history.reader import Answer, Question
     from task_reporter_cli.output.files import STDOUT, writer
     from task_reporter_cli.output.lines import print_note
     from task_reporter_cli.output.progress import counted
-    from task_reporter_cli.reader import Answer, Question
     from task_reporter_cli.report.page import About, page
 
     write = writer(out)  # reading a long history takes minutes, so what can't be written is found out before
     answer = Answer(home.dynamodb, home.table, Question(since=since))
-    about = About(home.table, home.account.region or "", since, stamp(now()))
+    about = About(home.table, home.account.region or "", since, to_text(now()))
     text = page(counted(answer, answer.estimate), about)
     write(f"{text}\n")
     if out != STDOUT:

@@ -3,7 +3,7 @@
 import click
 
 from task_reporter.times import now
-from task_reporter_cli.home import Home
+from task_reporter_cli.history.home import Home
 from task_reporter_cli.options import at_home
 
 
@@ -23,7 +23,7 @@ def command(home: Home, task: str, output: str) -> None:
       task-reporter show bun-2a4e041c
       task-reporter show bun-2a4e041c --output json
     """
-    from task_reporter_cli.find import find
+    from task_reporter_cli.actions.find import find
     from task_reporter_cli.output.data import in_json, ordered
     from task_reporter_cli.output.facts import facts, next_steps
     from task_reporter_cli.output.paper import Paper

@@ -3,7 +3,7 @@
 import click
 
 from task_reporter.times import now
-from task_reporter_cli.home import Home
+from task_reporter_cli.history.home import Home
 from task_reporter_cli.options import at_home
 
 MARKS = {"well": ("✓", "green"), "wrong": ("✗", "red"), "unknown": ("?", "yellow")}

@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from task_reporter.kinds import COMPLETE, OUTCOMES
+from task_reporter.kinds.kind import COMPLETE, OUTCOMES
 from task_reporter.times import now
 from task_reporter_cli import values
-from task_reporter_cli.home import Home
+from task_reporter_cli.history.home import Home
 from task_reporter_cli.options import at_home
 
 if TYPE_CHECKING:
-    from task_reporter_cli.audience import Audience
+    from task_reporter_cli.actions.audience import Audience
 
 
 @click.command("test")
@@ -45,15 +45,15 @@ def command(home: Home, outcome: str, timeout: float) -> None:
       task-reporter test
       task-reporter test --outcome failed
     """
-    from task_reporter.rows import key_of
-    from task_reporter_cli.audience import audience_of
+    from task_reporter.history.rows import key_of
+    from task_reporter_cli.actions.audience import audience_of
+    from task_reporter_cli.actions.find import first_scope
+    from task_reporter_cli.actions.redrive import settling
+    from task_reporter_cli.actions.trial import posted, trial_row
+    from task_reporter_cli.actions.watch import TimeOverError, Watch
     from task_reporter_cli.errors import RefusedError
-    from task_reporter_cli.find import first_scope
     from task_reporter_cli.output.lines import print_line
     from task_reporter_cli.output.progress import working
-    from task_reporter_cli.redriving import settling
-    from task_reporter_cli.trial import posted, trial_row
-    from task_reporter_cli.watching import TimeOverError, Watch
 
     row = trial_row(first_scope(home), outcome, now())
     _remove_left_over(home)
@@ -78,10 +78,10 @@ def command(home: Home, outcome: str, timeout: float) -> None:
 
 def _remove_left_over(home: Home) -> None:
     """Remove the rows of tests that were killed. A failure costs the test nothing."""
-    from task_reporter.failures import REQUEST_ERRORS
-    from task_reporter_cli.explanations import explained
+    from task_reporter.aws.failures import REQUEST_ERRORS
+    from task_reporter_cli.actions.trial import remove_left_over
+    from task_reporter_cli.aws.explanations import explained
     from task_reporter_cli.output.lines import print_note
-    from task_reporter_cli.trial import remove_left_over
 
     try:
         remove_left_over(home.history, now())
@@ -91,7 +91,7 @@ def _remove_left_over(home: Home) -> None:
 
 def _heard(audience: "Audience | None", home: Home) -> str:
     """A sentence about those who are told now."""
-    from task_reporter_cli.audience import ABSENT, PENDING
+    from task_reporter_cli.actions.audience import ABSENT, PENDING
 
     if audience is None:
         return f"SNS did not say who is subscribed; `{home.status_command}` says why."

@@ -4,11 +4,11 @@ import sys
 
 import click
 
-from task_reporter.kinds import CANCELLED, COMPLETE, FAILED, LOST
-from task_reporter.rows import key_of
+from task_reporter.history.rows import key_of
+from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST
 from task_reporter_cli import values
-from task_reporter_cli.home import Home
-from task_reporter_cli.items import Item
+from task_reporter_cli.history.home import Home
+from task_reporter_cli.history.items import Item
 from task_reporter_cli.options import at_home
 
 STATUSES = {COMPLETE: 0, FAILED: 3, CANCELLED: 4, LOST: 5}
@@ -39,15 +39,15 @@ def command(home: Home, task: str, timeout: float | None) -> None:
       task-reporter wait bun-2a4e041c && echo ready
       task-reporter wait bun-2a4e041c --timeout 90
     """
-    from task_reporter_cli.credentials import has_terminal
+    from task_reporter_cli.actions.find import find
+    from task_reporter_cli.actions.wait import is_listed, looks
+    from task_reporter_cli.actions.watch import TimeOverError, Watch
+    from task_reporter_cli.aws.credentials import has_terminal
     from task_reporter_cli.errors import NoTaskError
-    from task_reporter_cli.find import find
+    from task_reporter_cli.history.reader import read_task
     from task_reporter_cli.output.columns import state
     from task_reporter_cli.output.lines import print_line, print_note
     from task_reporter_cli.output.progress import working
-    from task_reporter_cli.reader import read_task
-    from task_reporter_cli.waiting import is_listed, looks
-    from task_reporter_cli.watching import TimeOverError, Watch
 
     watch = Watch(None if timeout is None else timeout * 60)
     row: Item | None = None

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from itertools import chain, islice
 from typing import TextIO
 
-from task_reporter.times import spoken_length
-from task_reporter_cli.items import Item
+from task_reporter.times import format_duration
+from task_reporter_cli.history.items import Item
 from task_reporter_cli.output.lines import one_line
 from task_reporter_cli.when import short
 
@@ -45,7 +45,7 @@ def took(row: Item) -> str:
     if not ("started_at" in row and "finished_at" in row):
         return ""
     try:
-        return spoken_length(str(row["started_at"]), str(row["finished_at"])) or ""
+        return format_duration(str(row["started_at"]), str(row["finished_at"])) or ""
     except (ValueError, OverflowError):
         return ""
 

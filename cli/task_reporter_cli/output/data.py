@@ -5,17 +5,18 @@ import json
 from collections.abc import Iterable
 from typing import Any, TextIO
 
-from task_reporter_cli.items import Item
+from task_reporter.kinds.table import FIRST_OWN_ATTRIBUTES
+from task_reporter_cli.history.items import Item
 from task_reporter_cli.output.lines import one_line
 
 COLUMNS = (
     "scope", "task_id", "kind", "state", "outcome", "resource_id", "progress", "started_at", "updated_at",
-    "first_seen_at", "finished_at", "notified_at", "image_id", "bucket", "prefix", "image_location", "error_code",
+    "first_seen_at", "finished_at", "notified_at", "image_id", "bucket", "prefix", *FIRST_OWN_ATTRIBUTES, "error_code",
     "error_message", "awaiting", "awaiting_since", "missing_since", "redriven_at", "expires_at",
 )  # fmt: skip
-"""CSV's columns, in this order; later versions add further ones behind ``other`` only."""
+"""The columns of CSV in this order. Later versions add columns only after ``other``."""
 OTHER = "other"
-"""CSV's last column: whatever else a row holds, as JSON."""
+"""The column that holds all other attributes of a row as JSON."""
 
 
 def write_json(rows: Iterable[Item], out: TextIO) -> None:

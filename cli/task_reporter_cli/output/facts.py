@@ -4,9 +4,10 @@ import shlex
 from collections.abc import Iterator
 from datetime import datetime
 
-from task_reporter.commands import check_command, register_command
-from task_reporter.kinds import COMPLETE, LOST
-from task_reporter_cli.items import Item
+from task_reporter.kinds.kind import COMPLETE
+from task_reporter.kinds.table import kind_of
+from task_reporter.notifying.shell_commands import next_commands
+from task_reporter_cli.history.items import Item
 from task_reporter_cli.output.columns import state, took
 from task_reporter_cli.output.lines import one_line
 from task_reporter_cli.when import with_age
@@ -24,19 +25,18 @@ LABELS = {
     "redriven_at": "Redriven",
     "bucket": "Bucket",
     "prefix": "Prefix",
-    "image_location": "Manifest",
-    "image_id": "Image",
-    "error_code": "Error code",
-    "error_message": "Error",
 }
-"""Attributes that are told as they stand, in this order. What else a row holds follows under its own name."""
-TOLD_ELSEWHERE = {"task_id", "state", "outcome", "progress", "awaiting", "awaiting_since", "expires_at"}
+"""Attribute → label, in this order. The kind's own attributes follow, then ``LAST_LABELS``."""
+LAST_LABELS = {"image_id": "Image", "error_code": "Error code", "error_message": "Error"}
+SHOWN_OTHERWISE = {"task_id", "state", "outcome", "progress", "awaiting", "awaiting_since", "expires_at"}
+"""Attributes that are part of another line. All others are shown under their own name."""
 
 
 def facts(row: Item, now: datetime) -> Iterator[tuple[str, str]]:
-    """Label and value, line by line."""
+    """Yield label and value of each line."""
+    labels = {**LABELS, **kind_of(row).attributes, **LAST_LABELS}
     yield "State", _state(row)
-    for name, label in LABELS.items():
+    for name, label in labels.items():
         if name in row:
             yield label, _value(name, row[name], now)
     if length := took(row):
@@ -45,7 +45,7 @@ def facts(row: Item, now: datetime) -> Iterator[tuple[str, str]]:
         yield "Awaits", f"{row['awaiting']}, since {_value('_at', row.get('awaiting_since', 'unknown'), now)}"
     if "expires_at" in row:
         yield "Kept until", _epoch(row["expires_at"], now)
-    for name in sorted(row.keys() - LABELS.keys() - TOLD_ELSEWHERE):
+    for name in sorted(row.keys() - labels.keys() - SHOWN_OTHERWISE):
         yield name, _value(name, row[name], now)
 
 
@@ -67,24 +67,19 @@ def _epoch(seconds: object, now: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def next_steps(row: Item, named: str, flags: str) -> Iterator[tuple[str, str]]:
-    """What can be done with the task as it stands: why, and the command.
+def next_steps(row: Item, name: str, flags: str) -> Iterator[tuple[str, str]]:
+    """Yield what can be done with the task now: the purpose, and the command.
 
-    ``named`` is what the task was found by, and ``flags`` lead to the same history.
+    ``name`` is the name by which the task was found, and ``flags`` lead to the same history.
     """
-    task = shlex.quote(named) + flags
+    task = shlex.quote(name) + flags
     if "outcome" not in row:
         yield "Wait until it ends", f"task-reporter wait {task}"
     if row.get("awaiting") == "notification":
         yield "Nobody was told yet; send it again", f"task-reporter redrive {task}"
-    if "image_location" not in row or "image_id" in row:
+    if "image_id" in row:
         return
-    if row.get("outcome") == COMPLETE:
-        yield (
-            "Make an AMI of it, now or when EC2 has forgotten it",
-            f"task-reporter register {task} --name {shlex.quote(row['task_id'])}",
-        )
-        yield "The same with the aws CLI", str(register_command(row))
-    if row.get("outcome") == LOST:
-        yield "See whether its manifest is there; this fails if it is not", str(check_command(row))
-        yield "If it is, make an AMI of it", str(register_command(row))
+    if row.get("outcome") == COMPLETE and kind_of(row).registration(row):
+        register = f"task-reporter register {task} --name {shlex.quote(row['task_id'])}"
+        yield "Make an AMI of it, now or when EC2 has forgotten it", register
+    yield from ((step.text, command) for step, command in next_commands(row))

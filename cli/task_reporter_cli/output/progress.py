@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 
-from task_reporter_cli.items import Item
+from task_reporter_cli.history.items import Item
 from task_reporter_cli.output.lines import one_line
 
 QUICK = 1000

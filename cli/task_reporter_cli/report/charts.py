@@ -10,7 +10,7 @@ from typing import Any
 from pygal import Bar, StackedBar
 from pygal.style import Style
 
-from task_reporter.kinds import OUTCOMES
+from task_reporter.kinds.kind import OUTCOMES
 from task_reporter_cli.report.labels import labels, thinned, ticks
 from task_reporter_cli.report.lengths import Bin, spoken_edge
 from task_reporter_cli.report.periods import OverTime

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from task_reporter.kinds import COMPLETE, FAILED
-from task_reporter.rows import POLL_PREFIX
+from task_reporter.history.rows import POLL_PREFIX
+from task_reporter.kinds.kind import COMPLETE, FAILED
 from task_reporter_cli.report.tasks import RUNNING, Task, task_of
 
 MOST_LISTED = 10_000

@@ -45,7 +45,7 @@ def lengths_of(kind: str, seconds: Iterable[float]) -> Lengths:
 
 def spoken(seconds: float) -> str:
     """``seconds`` in the words of the emails: ``34 min 10 s``."""
-    return times.spoken_length(times.stamp(NOON), times.stamp(NOON + timedelta(seconds=seconds))) or "0 s"
+    return times.format_duration(times.to_text(NOON), times.to_text(NOON + timedelta(seconds=seconds))) or "0 s"
 
 
 def spoken_edge(seconds: int) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from task_reporter.times import spoken
+from task_reporter.times import format_for_people
 from task_reporter_cli.report import charts
 from task_reporter_cli.report.lengths import spoken as spoken_length
 from task_reporter_cli.report.summary import Summary, summarise
@@ -106,7 +106,9 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=_number, time=spoken, cell_time=_cell_time, lasted=spoken_length, took=_took)
+    environment.filters.update(
+        number=_number, time=format_for_people, cell_time=_cell_time, lasted=spoken_length, took=_took
+    )
     return environment
 
 
@@ -116,7 +118,7 @@ def _number(number: int) -> str:
 
 def _cell_time(text: str | None) -> str:
     """A stored time, or none, as a table shows it under a heading that says UTC."""
-    return spoken(text).removesuffix(" UTC") if text else ""
+    return format_for_people(text).removesuffix(" UTC") if text else ""
 
 
 def _took(task: Task) -> str:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from task_reporter.kinds import COMPLETE, FAILED
-from task_reporter.times import moment, stamp
+from task_reporter.kinds.kind import COMPLETE, FAILED
+from task_reporter.times import parse, to_text
 from task_reporter_cli.report.gathering import Failure, Gathered, gather
 from task_reporter_cli.report.lengths import Lengths, lengths_of
 from task_reporter_cli.report.periods import OverTime, over_time
@@ -47,8 +47,8 @@ class Summary:
 
 def summarise(rows: Iterable[Mapping[str, Any]], made_at: str) -> Summary:
     """The numbers of ``rows``, newest first, as seen at ``made_at`` (stored form)."""
-    now = moment(made_at)
-    gathered = gather(rows, stamp(now + FAST_CLOCK))
+    now = parse(made_at)
+    gathered = gather(rows, to_text(now + FAST_CLOCK))
     ended = gathered.groups.total() - gathered.groups[RUNNING]
     dated = sum(counts.total() for counts in gathered.days.values())
     codes = sorted(gathered.failures.values(), key=lambda failure: (-failure.count, failure.code))

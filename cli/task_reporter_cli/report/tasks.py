@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from task_reporter.kinds import FAILED, OUTCOMES
-from task_reporter.texts import shortened
-from task_reporter.times import moment, normalised
+from task_reporter.kinds.kind import FAILED, OUTCOMES
+from task_reporter.kinds.table import kind_of
+from task_reporter.texts import truncate_utf8
+from task_reporter.times import normalize, parse
 
 RUNNING, OTHER = "running", "other"
 GROUPS = (*OUTCOMES, RUNNING, OTHER)
@@ -36,7 +37,7 @@ class Task:
     resource_id: str
     error_code: str
     detail: str
-    """The error, the image's location, or how far it is."""
+    """The error, the place of the result, or the progress."""
     started_at: str | None
     updated_at: str | None
     finished_at: str | None
@@ -75,7 +76,7 @@ def text_of(row: Mapping[str, Any], name: str) -> str:
     text = value if isinstance(value, str) else repr(value)
     if not text.isprintable():
         text = "".join(char if char.isprintable() else " " for char in text)
-    return shortened(" ".join(text.split()), MOST_BYTES)
+    return truncate_utf8(" ".join(text.split()), MOST_BYTES)
 
 
 def _group(outcome: str) -> str:
@@ -86,21 +87,21 @@ def _group(outcome: str) -> str:
 
 def _time_of(row: Mapping[str, Any], name: str, until: str) -> str | None:
     value = row.get(name)
-    kept = normalised(value) if isinstance(value, str) else None
+    kept = normalize(value) if isinstance(value, str) else None
     return kept if kept and EC2_BEGAN <= kept <= until else None
 
 
 def _seconds(start: str | None, end: str | None) -> float | None:
     if not start or not end or end < start:
         return None
-    return (moment(end) - moment(start)).total_seconds()
+    return (parse(end) - parse(start)).total_seconds()
 
 
 def _detail(row: Mapping[str, Any], outcome: str) -> str:
     error = ": ".join(filter(None, (text_of(row, "error_code"), text_of(row, "error_message"))))
     if not outcome:
         return error or ", ".join(filter(None, (text_of(row, "state"), _progress(row))))
-    return error or ("" if outcome == FAILED else text_of(row, "image_location"))
+    return error or ("" if outcome == FAILED else text_of(row, kind_of(row).result or ""))
 
 
 def _progress(row: Mapping[str, Any]) -> str:

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from task_reporter.failures import FORESEEN
-from task_reporter_cli.audience import Audience, notice_audience
+from task_reporter.aws.failures import EXPECTED_ERRORS
+from task_reporter_cli.actions.audience import Audience, notice_audience
+from task_reporter_cli.aws.explanations import explained, root_of
 from task_reporter_cli.errors import CommandLineError
-from task_reporter_cli.explanations import explained, root_of
-from task_reporter_cli.home import Home
+from task_reporter_cli.history.home import Home
+from task_reporter_cli.history.stack import Stack
 from task_reporter_cli.paging import pages
-from task_reporter_cli.stack import Stack
 from task_reporter_cli.status import deliveries, history, listeners, parts, table
 from task_reporter_cli.status.findings import UNKNOWN, WRONG, Finding
 from task_reporter_cli.status.patience import retention_days, silent_after, untold_after
@@ -134,7 +134,7 @@ def _tried(part: str, look: Look) -> Iterator[Finding]:
         found = look()
     except KeyError as missing:
         found = Finding(part, UNKNOWN, f"the stack has no {missing}")
-    except (*FORESEEN, CommandLineError) as error:
+    except (*EXPECTED_ERRORS, CommandLineError) as error:
         found = _not_seen(part, error)
     yield from [found] if isinstance(found, Finding) else found
 

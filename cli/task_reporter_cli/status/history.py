@@ -3,16 +3,17 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
-from task_reporter.failures import REQUEST_ERRORS
-from task_reporter.heartbeat import heartbeat_key
-from task_reporter.history import History
-from task_reporter.kinds import LOST
-from task_reporter.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, Key, Row
-from task_reporter.times import seconds_since, stamp
-from task_reporter.unfinished import rows_awaiting
-from task_reporter_cli.audience import Audience
+from task_reporter.aws.failures import REQUEST_ERRORS
+from task_reporter.history.backlog import query_awaiting
+from task_reporter.history.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, Key, Row
+from task_reporter.history.table import HistoryTable
+from task_reporter.kinds.kind import LOST
+from task_reporter.kinds.table import KINDS
+from task_reporter.recording.heartbeat import heartbeat_key
+from task_reporter.times import seconds_since, to_text
+from task_reporter_cli.actions.audience import Audience
 from task_reporter_cli.errors import CommandLineError
-from task_reporter_cli.reader import Answer, Question
+from task_reporter_cli.history.reader import Answer, Question
 from task_reporter_cli.status.findings import WELL, Finding, well_if
 from task_reporter_cli.when import age, length, short
 
@@ -27,7 +28,7 @@ def heartbeat_keys(scope: str, parameters: Mapping[str, str]) -> dict[str, Key]:
     return {kind: heartbeat_key(kind, scope) for kind in kinds_of(parameters)}
 
 
-def polls(history: History, beats: Mapping[str, Key], silent: timedelta, now: datetime) -> Iterator[Finding]:
+def polls(history: HistoryTable, beats: Mapping[str, Key], silent: timedelta, now: datetime) -> Iterator[Finding]:
     """Two findings for each kind: the last poll that went well, and the last gap that was too long.
 
     One more where the layer has no bytecode. ``beats`` maps the kinds to the keys of their heartbeats. Raises
@@ -86,14 +87,14 @@ def _coverage(beat: Row) -> Iterator[str]:
         yield f"EC2 was seen to list ended tasks for {length(listed)}"
 
 
-def running(history: History) -> Finding:
+def running(history: HistoryTable) -> Finding:
     """The number of tasks that run. Raises botocore's errors."""
-    return well_if(True, "running tasks", str(len(rows_awaiting(history, None, AWAITING_OUTCOME))))
+    return well_if(True, "running tasks", str(len(query_awaiting(history, None, AWAITING_OUTCOME))))
 
 
-def lost(history: History, now: datetime, flags: str) -> Finding:
+def lost(history: HistoryTable, now: datetime, flags: str) -> Finding:
     """The tasks that vanished lately and have not been seen again since. Raises botocore's errors."""
-    asked = Question(outcomes=(LOST,), since=stamp(now - RECENT))
+    asked = Question(outcomes=(LOST,), since=to_text(now - RECENT))
     ids = [str(row["task_id"]) for row in Answer(history.client, history.table, asked)]
     more = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
     text = f"{len(ids)}: {', '.join(ids[:NAMED])}{more}" if ids else "none"
@@ -101,7 +102,7 @@ def lost(history: History, now: datetime, flags: str) -> Finding:
 
 
 def untold(
-    history: History,
+    history: HistoryTable,
     patience: timedelta,
     now: datetime,
     flags: str,
@@ -113,7 +114,7 @@ def untold(
     Rows that wait for a subscriber to confirm are no error of theirs: ``audience`` asks SNS for the subscribers, and
     ``beats`` are the keys of the heartbeats, which say so for the last poll.
     """
-    rows = rows_awaiting(history, None, AWAITING_NOTIFICATION)
+    rows = query_awaiting(history, None, AWAITING_NOTIFICATION)
     if not rows:
         return Finding(UNTOLD, WELL, "none")
     since = min(str(row.get("awaiting_since", "")) for row in rows)
@@ -124,7 +125,7 @@ def untold(
     return well_if(_is_short(ago, patience), UNTOLD, f"{len(rows)}, {oldest}", f"task-reporter redrive{flags}")
 
 
-def _excuse(history: History, audience: Callable[[], Audience], beats: Iterable[Key], flags: str) -> str:
+def _excuse(history: HistoryTable, audience: Callable[[], Audience], beats: Iterable[Key], flags: str) -> str:
     """The reason for which rows may wait, or an empty text. SNS counts more than the last poll, where it answers."""
     waits = "wait until a subscription is confirmed (see subscribers)"
     try:
@@ -138,7 +139,7 @@ def _excuse(history: History, audience: Callable[[], Audience], beats: Iterable[
     return ""
 
 
-def _was_unheard(history: History, beats: Iterable[Key]) -> bool:
+def _was_unheard(history: HistoryTable, beats: Iterable[Key]) -> bool:
     """Tell whether the last poll found that rows waited because nobody had confirmed a subscription."""
     return any("unheard_since" in row for row in history.read(beats).values())
 
@@ -149,4 +150,4 @@ def _is_short(seconds: int | None, patience: timedelta) -> bool:
 
 def kinds_of(parameters: Mapping[str, str]) -> list[str]:
     """The kinds that a stack watches."""
-    return [kind.strip() for kind in parameters.get("TaskKinds", "bundle").split(",") if kind.strip()]
+    return [kind.strip() for kind in parameters.get("TaskKinds", ",".join(KINDS)).split(",") if kind.strip()]

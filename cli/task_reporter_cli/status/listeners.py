@@ -5,7 +5,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from task_reporter_cli.audience import ABSENT, PENDING, UNSEEN, Audience, notice_audience, read_audience
+from task_reporter_cli.actions.audience import ABSENT, PENDING, UNSEEN, Audience, notice_audience, read_audience
 from task_reporter_cli.status.findings import UNKNOWN, WELL, WRONG, Finding
 
 GONE = {"NotFound", "NotFoundException"}

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from task_reporter_cli.stack import Stack
+from task_reporter_cli.history.stack import Stack
 from task_reporter_cli.status.findings import WELL, WRONG, Finding, well_if
 
 BROKEN = ("FAILED", "DELETE_IN_PROGRESS", "DELETE_COMPLETE")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from task_reporter.times import spoken, stamp
+from task_reporter.times import format_for_people, to_text
 from task_reporter_cli.status.findings import WELL, WRONG, Finding
 
 USABLE = {"ACTIVE", "CREATING", "UPDATING"}
@@ -84,10 +84,8 @@ def encryption(described: Described, key: str) -> Finding:
 
 
 def _locked_out(key: str, since: datetime) -> Finding:
-    text = (
-        f"{key} has been out of reach since {spoken(stamp(since))}; DynamoDB archives the table if it still is at"
-        f" {spoken(stamp(since + UNTIL_ARCHIVED))}"
-    )
+    began, archived = (format_for_people(to_text(time)) for time in (since, since + UNTIL_ARCHIVED))
+    text = f"{key} has been out of reach since {began}; DynamoDB archives the table if it still is at {archived}"
     step = f"before that: aws kms enable-key --key-id {key}, or aws kms cancel-key-deletion, or mend its policy"
     return Finding("encryption", WRONG, text, step)
 

@@ -1,17 +1,17 @@
-"""Everything that this package raises itself, each with the data that a person needs to act."""
+"""The errors of this package, each with the data that a person needs to act."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from task_reporter.rows import Key
+from task_reporter.history.rows import Key
 
 
 class TaskReporterError(Exception):
-    """Base of the errors below. Its text holds ids, names and codes, never the payload of a task."""
+    """Base of the errors below. Its text contains ids, names and codes, never the payload of a task."""
 
 
 class SettingError(TaskReporterError):
-    """Settings of a function are missing or wrong; each problem names one and says what it should be."""
+    """Settings of a function are missing or wrong. Each problem names a setting and says what it should be."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("; ".join(problems))
@@ -19,7 +19,7 @@ class SettingError(TaskReporterError):
 
 
 class MalformedAnswerError(TaskReporterError):
-    """EC2 answered something without the list that the operation promises. That is no empty list."""
+    """An answer of AWS without the list that the operation promises. That is different from an empty list."""
 
     def __init__(self, operation: str, reason: str) -> None:
         super().__init__(f"{operation}: malformed answer, {reason}; nothing was changed")
@@ -27,7 +27,7 @@ class MalformedAnswerError(TaskReporterError):
 
 
 class OutOfTimeError(TaskReporterError):
-    """The function's time-out is near. What was written stays, the next poll goes on from there."""
+    """The function's timeout is near. What is written stays, and the next poll continues."""
 
     def __init__(self, doing: str) -> None:
         super().__init__(f"out of time while {doing}; what is written stays, the next poll goes on")
@@ -35,10 +35,10 @@ class OutOfTimeError(TaskReporterError):
 
 
 class HistoryError(TaskReporterError):
-    """Some rows could not be written or read.
+    """Rows could not be written or read.
 
-    ``problems`` maps the key of each to a code. ``applied`` says what became of the others. ``cause`` is the error
-    that failed whole requests, if one did; it is the ``__cause__`` too.
+    ``problems`` maps the key of each such row to a code. ``applied`` is the result for the other writes. ``cause`` is
+    the error that failed a whole request, if there was one; it is the ``__cause__`` too.
     """
 
     def __init__(self, problems: Mapping[Key, str], applied: Any = None, cause: Exception | None = None) -> None:
@@ -52,7 +52,7 @@ class HistoryError(TaskReporterError):
 
 
 class PollError(TaskReporterError):
-    """A poll that did not do all that it should. It is raised after all that could be recorded is recorded."""
+    """A poll that did not do all that it should. It is raised after everything else is recorded."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__(" | ".join(problems))
@@ -60,12 +60,12 @@ class PollError(TaskReporterError):
 
 
 class UnreadableRecordError(TaskReporterError):
-    """A stream record does not say which task it is about."""
+    """A stream record does not contain the key of a row."""
 
 
 class IncompleteRowError(TaskReporterError):
-    """A row awaits notification but has no outcome, so there is nothing to tell."""
+    """A row awaits notification but has no outcome, so there is nothing to announce."""
 
 
 class NotAnnouncedError(TaskReporterError):
-    """SNS did not take a task's notice, or the mark did not follow. The task still awaits its notification."""
+    """SNS did not accept the notice of a task, or the mark is missing. The task still awaits its notification."""

@@ -1,16 +1,16 @@
-"""Text made to fit."""
+"""Texts within limits."""
 
 CUT = "…"
 
 
-def shortened(text: str, most: int) -> str:
-    """``text`` in at most ``most`` bytes of UTF-8; where something had to go, it ends in ``…``."""
+def truncate_utf8(text: str, max_bytes: int) -> str:
+    """Return ``text`` in at most ``max_bytes`` bytes of UTF-8; a shortened text ends in ``…``."""
     encoded = text.encode(errors="replace")
-    if len(encoded) <= most:
+    if len(encoded) <= max_bytes:
         return encoded.decode()
-    return encoded[: most - len(CUT.encode())].decode(errors="ignore") + CUT
+    return encoded[: max_bytes - len(CUT.encode())].decode(errors="ignore") + CUT
 
 
-def printable(text: str) -> str:
-    """``text`` as one line of printable ASCII."""
+def printable_ascii(text: str) -> str:
+    """Return ``text`` as one line of printable ASCII, with ``?`` for other characters."""
     return "".join(char if " " <= char <= "~" else "?" for char in " ".join(text.split()))

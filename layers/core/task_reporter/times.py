@@ -1,55 +1,55 @@
-"""Times as the history keeps them: UTC text of fixed width, so that the order of text is the order of time."""
+"""Times as the history stores them: UTC text of fixed width, so that sorting the text sorts the times."""
 
 from datetime import UTC, datetime
 
 
 def now() -> datetime:
-    """This moment, in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
-def stamp(moment: datetime) -> str:
-    """``moment`` as stored: ``2026-11-23T12:00:00.000Z``."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def to_text(time: datetime) -> str:
+    """Convert ``time`` to the stored form: ``2026-11-23T12:00:00.000Z``."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def moment(text: str) -> datetime:
-    """The moment that ISO 8601 ``text`` names; one without an offset is UTC, as EC2's are.
+def parse(text: str) -> datetime:
+    """Parse an ISO 8601 time. A time without an offset is UTC, as EC2's times are.
 
-    Raises ValueError or OverflowError where it names none.
+    Raises ValueError or OverflowError where ``text`` is no time.
     """
     parsed = datetime.fromisoformat(text.strip())
     return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
 
 
-def normalised(text: str) -> str | None:
-    """``text`` in the stored form, or None where it is no time: an ugly time must not cost the task."""
+def normalize(text: str) -> str | None:
+    """Convert a time to the stored form; None where ``text`` is no time, which must not cost the task."""
     try:
-        return stamp(moment(text))
+        return to_text(parse(text))
     except (ValueError, OverflowError):
         return None
 
 
 def seconds_since(text: str, now: datetime) -> int | None:
-    """Whole seconds from the time in ``text`` to ``now``, negative where it lies ahead; None where it is no time."""
+    """Return the whole seconds from a time to ``now``, negative for a future time; None where it is no time."""
     try:
-        return int((now - moment(text)).total_seconds())
+        return int((now - parse(text)).total_seconds())
     except (ValueError, OverflowError):
         return None
 
 
-def spoken(text: str) -> str:
-    """A stored time as a person reads it: ``2026-11-23 12:00:00 UTC``."""
+def format_for_people(text: str) -> str:
+    """Format a stored time for people: ``2026-11-23 12:00:00 UTC``."""
     return f"{text[:10]} {text[11:19]} UTC"
 
 
-def spoken_length(start: str, end: str) -> str | None:
-    """How long from one stored time to another (``34 min 10 s``).
+def format_duration(start: str, end: str) -> str | None:
+    """Format the time between two stored times: ``34 min 10 s``.
 
-    None where the end is before the start, or where one of them is no time: somebody else may have written it.
+    None where the end is before the start, or where one of them is no time: another program may have written the row.
     """
     try:
-        seconds = int((moment(end) - moment(start)).total_seconds())
+        seconds = int((parse(end) - parse(start)).total_seconds())
     except (ValueError, OverflowError):
         return None
     if seconds < 0:

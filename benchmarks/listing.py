@@ -1,0 +1,139 @@
+"""The command line against the aws CLI: the newest tasks of a long history, and all of it as a file."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from benchmarks.bench import Bench
+from benchmarks.engine import surroundings
+from benchmarks.figures import Figure, figure, in_turns
+from benchmarks.meter import Reading, meter
+from benchmarks.programs import Run, Shell, install
+from local.environments import program
+from local.own_environment import own_environment
+from local.processes import StepFailed
+
+OURS, AWS = program("bench-cli", "task-reporter"), program("bench", "aws")
+NEWEST = (
+    "dynamodb", "query", "--output", "json", "--index-name", "by-kind", "--no-scan-index-forward",
+    "--key-condition-expression", "kind = :kind", "--expression-attribute-values", '{":kind": {"S": "bundle"}}',
+)  # fmt: skip
+SHOWN = 50
+FASTER = 0.6
+"""The share of the aws CLI's time that a list may take."""
+PART = 4
+"""Of how many parts of the history one is exported: the engine takes a minute for 100,000 rows."""
+STEADY = 1.1
+"""An export of twice the rows may hold so much more memory."""
+
+
+Pairs = list[tuple[Run, Run]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """The two programs, asked about the same ``table``."""
+
+    shell: Shell
+    table: str
+
+    def list(self, *options: str) -> tuple[str, ...]:
+        """Our command."""
+        return (OURS, "list", "--table", self.table, *options)
+
+    def query(self, *options: str) -> tuple[str, ...]:
+        """The same with the aws CLI."""
+        return (AWS, *NEWEST, "--table-name", self.table, *options)
+
+    def in_turns(self, ours: tuple[str, ...], theirs: tuple[str, ...], pairs: int, warm_ups: int = 1) -> Pairs:
+        """Both, run as whole programs."""
+        return in_turns(partial(self.shell.run, *ours), partial(self.shell.run, *theirs), pairs, warm_ups)
+
+
+def measure(bench: Bench) -> Iterator[Figure]:
+    """Raises StepFailed."""
+    with bench.screen.step("install", "the command line as a wheel, beside the aws CLI"):
+        install(bench.folder)
+    running = bench.place.engine
+    with bench.screen.step("table", f"{bench.rows:,} rows in {running.name}"):
+        table = bench.place.history(bench.rows)
+    sides = Sides(Shell(own_environment() | surroundings(running), bench.folder), table)
+    _tell_versions(bench, sides.shell)
+    with bench.screen.step("list", f"{bench.pairs} pairs each"):
+        _must_agree(sides)
+        yield from _list(sides, bench.pairs)
+    with bench.screen.step("read", "what DynamoDB reads for it"):
+        yield from _read(sides, running.endpoint)
+    with bench.screen.step("export", f"{bench.rows // PART:,} of them; the engine takes its time"):
+        yield from _export(sides, bench.rows // PART, bench.few)
+
+
+def _tell_versions(bench: Bench, shell: Shell) -> None:
+    bench.facts["aws CLI"] = shell.said(AWS, "--version").strip()
+    bench.facts["task-reporter"] = shell.said(OURS, "--version").strip()
+
+
+def _must_agree(sides: Sides) -> None:
+    """Both must give the same tasks in the same order, or they were not asked the same."""
+    ours = json.loads(sides.shell.said(*sides.list("--limit", str(SHOWN), "--output", "json")))
+    theirs = json.loads(sides.shell.said(*sides.query(*_page(SHOWN))))["Items"]
+    if [row["task_id"] for row in ours] != [item["task_id"]["S"] for item in theirs]:
+        raise StepFailed("asking both the same", "task-reporter list and aws dynamodb query give different tasks")
+
+
+def _page(count: int) -> tuple[str, ...]:
+    """So many, and no more read than that: without a page size the aws CLI reads a megabyte and shows its beginning."""
+    return ("--max-items", str(count), "--page-size", str(count))
+
+
+def _list(sides: Sides, pairs: int) -> Iterator[Figure]:
+    """The list of a person who looks in: the whole program, from start to exit."""
+    asked, against = sides.query(*_page(SHOWN)), "aws dynamodb query, one page"
+    for output in ("table", "json"):
+        ours = sides.list("--limit", str(SHOWN), "--output", output)
+        measured = sides.in_turns(ours, asked, pairs)
+        yield figure(f"list of {SHOWN}, as {output}", "ms", measured, _milliseconds, against, FASTER)
+    measured = sides.in_turns((OURS, "--version"), (AWS, "--version"), pairs)
+    yield figure("start alone", "ms", measured, _milliseconds, "aws --version")
+
+
+def _read(sides: Sides, endpoint: str) -> Iterator[Figure]:
+    """What one list makes DynamoDB read. That does not vary, so once is enough."""
+    ours = _metered(sides, endpoint, sides.list("--limit", str(SHOWN)))
+    for theirs, against, at_most in (
+        (sides.query(*_page(SHOWN)), "aws dynamodb query, one page", 1.0),
+        (sides.query("--max-items", str(SHOWN)), "the same without --page-size", None),
+    ):
+        pair = [(ours, _metered(sides, endpoint, theirs))]
+        yield figure(f"rows read for a list of {SHOWN}", "rows", pair, lambda read: read.rows, against, at_most)
+        yield figure(f"charged for a list of {SHOWN}", "units", pair, lambda read: read.units, against, at_most)
+
+
+def _metered(sides: Sides, endpoint: str, command: tuple[str, ...]) -> Reading:
+    with meter(endpoint) as between:
+        there = {**sides.shell.environment, "AWS_ENDPOINT_URL": between.endpoint}
+        Shell(there, sides.shell.folder).run(*command)
+        return between.reading
+
+
+def _export(sides: Sides, rows: int, pairs: int) -> Iterator[Figure]:
+    """Many rows as a file. Most of the time is the engine's, so the programs' own is told beside it."""
+    ours, against = sides.list("--limit", str(rows), "--output", "csv"), "aws dynamodb query"
+    measured = sides.in_turns(ours, sides.query("--max-items", str(rows)), pairs, warm_ups=0)
+    name = f"export of {rows:,} rows"
+    yield figure(name, "s", measured, lambda run: run.seconds, against)
+    yield figure(name, "rows/s", measured, lambda run: rows / run.seconds, against)
+    yield figure(f"{name}, processor", "s", measured, lambda run: run.cpu, against)
+    yield figure(f"{name}, peak memory", "MB", measured, _megabytes, against)
+    half = sides.list("--limit", str(rows // 2), "--output", "csv")
+    lengths = [(whole, sides.shell.run(*half)) for whole, _ in measured]
+    yield figure(f"{name}, peak memory", "MB", lengths, _megabytes, f"ours, {rows // 2:,} rows", STEADY)
+
+
+def _milliseconds(run: Run) -> float:
+    return run.seconds * 1000
+
+
+def _megabytes(run: Run) -> float:
+    return run.peak / 1e6

@@ -1,0 +1,99 @@
+"""Where both sides run: an engine, a topic, an EC2 with canned answers, each at the end of a wire of its own."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from ssl import PROTOCOL_TLS_SERVER, SSLContext
+
+import trustme
+from botocore.httpsession import DEFAULT_CA_BUNDLE
+
+from benchmarks.engine import NO_EC2, engine, filled, surroundings
+from benchmarks.lag import LAG, lagging
+from benchmarks.programs import Shell
+from benchmarks.rows import RUNNING, SCOPE, rows
+from local.cloud import local_cloud
+from local.own_environment import own_environment
+from tests.integration.engines import Engine
+from tests.support.canned_ec2 import Answer, canned_ec2
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The ``engine`` for tables, the ``sns`` endpoint and its ``topic``."""
+
+    engine: Engine
+    sns: str
+    topic: str
+    folder: Path
+    _histories: dict[int, str] = field(default_factory=dict)
+
+    def history(self, size: int) -> str:
+        """A table with ``size`` rows of a busy account, all of tasks that ended; made once, for all who ask for it."""
+        if size not in self._histories:
+            self._histories[size] = filled(self.engine, islice(rows(size + RUNNING), RUNNING, None))
+        return self._histories[size]
+
+    @contextmanager
+    def shell(
+        self, table: str, *answers: Answer, lag: float = LAG, dynamodb: str | None = None, tls: bool = False
+    ) -> Iterator[Shell]:
+        """Functions run here as if each service were ``lag`` seconds away, and with ``tls`` as they talk to AWS.
+
+        EC2 gives ``answers``, DynamoDB is at ``dynamodb`` if that is not the engine itself.
+        """
+        secret, trust = _encryption(self.folder) if tls else (None, {})
+        with ExitStack() as stack:
+            ec2 = stack.enter_context(canned_ec2(*answers)).url if answers else NO_EC2
+            near = {"EC2": ec2, "DYNAMODB": dynamodb or self.engine.endpoint, "SNS": self.sns}
+            wires = {
+                f"AWS_ENDPOINT_URL_{name}": stack.enter_context(lagging(endpoint, lag, secret))
+                for name, endpoint in near.items()
+            }
+            yield Shell(self._surroundings | wires | variables(table, self.topic) | trust, self.folder)
+
+    @property
+    def _surroundings(self) -> Mapping[str, str]:
+        return own_environment() | surroundings(self.engine)
+
+
+def _encryption(folder: Path) -> tuple[SSLContext, Mapping[str, str]]:
+    """What a service proves itself with, and what makes a client believe it: one authority beside all usual ones."""
+    authority, context = trustme.CA(), SSLContext(PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    bundle = folder / "authorities.pem"
+    bundle.write_bytes(Path(DEFAULT_CA_BUNDLE).read_bytes() + authority.cert_pem.bytes())
+    return context, {"AWS_CA_BUNDLE": str(bundle)}
+
+
+@contextmanager
+def place(folder: Path) -> Iterator[Place]:
+    """An engine and a topic, while the context lasts. Raises StepFailed."""
+    with local_cloud(folder, NO_EC2) as cloud, engine(folder) as running:
+        topic = cloud.client("sns").create_topic(Name="bench")["TopicArn"]
+        yield Place(running, cloud.endpoint, topic, folder)
+
+
+def variables(table: str, topic: str) -> Mapping[str, str]:
+    """The functions' environment: what the template gives them, and what Lambda does."""
+    return {
+        "HISTORY_TABLE": table,
+        "TOPIC_ARN": topic,
+        "EMAIL_SUBSCRIPTION": "false",
+        "SCOPE": SCOPE,
+        "TASK_KINDS": "bundle",
+        "RETENTION_DAYS": "0",
+        "DIGEST_ABOVE": "5",
+        "LOST_AFTER_MINUTES": "15",
+        "REDRIVE_AFTER_MINUTES": "10",
+        "SILENT_AFTER_MINUTES": "15",
+        "POWERTOOLS_SERVICE_NAME": "bench",
+        "LAMBDA_TASK_ROOT": "/var/task",
+        "AWS_LAMBDA_FUNCTION_NAME": "bench",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "_X_AMZN_TRACE_ID": "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0",
+        "AWS_CONFIG_FILE": os.devnull,
+    }

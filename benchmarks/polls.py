@@ -1,0 +1,105 @@
+"""A poll that finds nothing new, as nearly every one: what it asks and takes, whatever the history holds."""
+
+from collections.abc import Iterator
+from statistics import median
+
+from benchmarks.bench import Bench
+from benchmarks.ec2_lists import known, listed
+from benchmarks.engine import fill, filled
+from benchmarks.figures import Figure, alone, figure, in_turns
+from benchmarks.lag import LAG
+from benchmarks.meter import Reading, meter
+from benchmarks.place import Place
+from benchmarks.sides import AGAINST, Side, both, life
+from tests.support.canned_ec2 import Answer
+
+FUNCTION = "RecorderFunction"
+FEW, MANY, ALL = 10, 1000, 10_000
+"""Tasks in EC2's list."""
+SMALL = 100
+"""Rows in a history that has just begun."""
+PAIRS = 3
+WARM = 5
+"""Polls that are timed after the first one, which begins the connections."""
+FAR = 0.05
+"""Seconds that a request takes longer where round trips are counted."""
+ROUND_TRIPS = 3.4
+"""EC2's answer and two more, one after the other, and what the function itself takes."""
+
+
+def measure(bench: Bench) -> Iterator[Figure]:
+    """Raises StepFailed."""
+    ours, theirs = both(bench)
+    here = bench.place
+    with bench.screen.step("polls", f"{SMALL:,} rows in the history"):
+        table = _history(here, SMALL, FEW)
+        small = _asked(here, ours, table, FEW)
+        yield from _few(here, (ours, theirs), table, small)
+        yield from _many(here, (ours, theirs))
+    with bench.screen.step("polls", f"{bench.rows:,} rows in the history"):
+        large = _asked(here, ours, _history(here, bench.rows, FEW), FEW)
+    name, against = f"with {bench.rows:,} rows in the history", f"ours with {SMALL:,} rows"
+    for what, unit in (("requests", "requests"), ("units", "read units"), ("write_units", "write units")):
+        pair = [(getattr(large, what), getattr(small, what))]
+        yield figure(f"{name}, {FEW} listed", unit, pair, float, against, at_most=1.0)
+
+
+def _few(here: Place, sides: tuple[Side, Side], table: str, small: Reading) -> Iterator[Figure]:
+    """What nearly every poll is like."""
+    ours, theirs = sides
+    name, empty = f"nothing new, {FEW} listed", filled(here.engine, [])
+    times = in_turns(lambda: _seconds(here, ours, table, FEW), lambda: _seconds(here, theirs, empty, FEW), PAIRS, 0)
+    yield figure(name, "ms", times, lambda seconds: seconds * 1000, AGAINST)
+    asked = [(small, _asked(here, theirs, empty, FEW))]
+    yield figure(f"{name}: asked of DynamoDB", "requests", asked, lambda read: read.requests, AGAINST)
+    yield alone(f"{name}: charged for reads", "read units", [small.units])  # theirs reads nothing
+    yield figure(f"{name}: tasks written", "rows", asked, lambda read: read.tasks, AGAINST, limit=0)
+    yield figure(f"{name}: charged for writes", "write units", asked, lambda read: read.write_units, AGAINST)
+    trips = [(_round_trips(here, ours, table), _round_trips(here, theirs, empty))]
+    yield figure(f"{name}: one after the other", "trips", trips, float, AGAINST, limit=ROUND_TRIPS)
+
+
+def _many(here: Place, sides: tuple[Side, Side]) -> Iterator[Figure]:
+    """What a list is like that somebody's pipeline filled."""
+    ours, theirs = sides
+    for count in (MANY, ALL):
+        name, table = f"nothing new, {count:,} listed", _history(here, SMALL, count)
+        seconds = _seconds(here, ours, table, count, polls=2)
+        if count == MANY:
+            pair = [(seconds, _seconds(here, theirs, filled(here.engine, []), count, polls=1))]
+            yield figure(name, "ms", pair, lambda seconds: seconds * 1000, AGAINST)
+        else:
+            yield alone(name, "ms", [seconds * 1000])
+        asked = _asked(here, ours, table, count)
+        yield alone(f"{name}: asked of DynamoDB", "requests", [asked.requests])
+        yield alone(f"{name}: tasks written", "rows", [asked.tasks], limit=0)
+
+
+def _history(here: Place, size: int, count: int) -> str:
+    """A table with ``size`` rows of tasks that EC2 forgot beside ``count`` that it still lists."""
+    table = here.history(size)
+    fill(here.engine, table, known(count))
+    return table
+
+
+def _seconds(here: Place, side: Side, table: str, count: int, polls: int = WARM, lag: float = LAG) -> float:
+    """The median of some polls in one process, after the first one, which begins the connections."""
+    with here.shell(table, Answer(listed(count)), lag=lag) as shell:
+        steps = life(side, FUNCTION, [{}] * (1 + polls), shell)
+    return median(step.seconds for step in steps[2:])
+
+
+def _round_trips(here: Place, side: Side, table: str) -> float:
+    """How many requests of a poll wait for one another: how much longer it takes where each takes so much longer."""
+    near, far = (_seconds(here, side, table, FEW, lag=lag) for lag in (0.0, FAR))
+    return (far - near) / FAR
+
+
+def _asked(here: Place, side: Side, table: str, count: int) -> Reading:
+    """What one poll asks of DynamoDB once it knows all that there is."""
+    with meter(here.engine.endpoint) as between:
+        with here.shell(table, Answer(listed(count)), lag=0.0, dynamodb=between.endpoint) as shell:
+            life(side, FUNCTION, [{}], shell)
+            between.reading = Reading()
+            life(side, FUNCTION, [{}], shell)
+        return between.reading

@@ -1,0 +1,69 @@
+"""Rows such as a busy account's history holds: the same ones each time, spread over a year."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+from task_reporter.history.rows import AWAITING_OUTCOME, Row
+from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST
+from task_reporter.times import to_text
+
+NEWEST = datetime(2026, 11, 23, 12, tzinfo=UTC)
+SPAN = timedelta(days=365)
+SCOPE = "123456789012/eu-west-1"
+RUNNING = 20
+"""How many of the newest tasks have not ended."""
+SHARES = {COMPLETE: 86, FAILED: 7, CANCELLED: 5, LOST: 2}
+ERRORS: dict[str, Row] = {
+    FAILED: {
+        "error_code": "Client.S3Error",
+        "error_message": "An error occurred while uploading the bundle: the specified bucket does not exist",
+    },
+    CANCELLED: {"error_code": "Client.Cancelled", "error_message": "Bundle task has been cancelled"},
+}
+STATES = {COMPLETE: "complete", FAILED: "failed", CANCELLED: "failed", LOST: "bundling"}
+INSTANCES = 5000
+
+
+def rows(count: int) -> Iterator[Row]:
+    """``count`` rows, the newest first."""
+    chance = Random(count)
+    for number in range(count):
+        changed = NEWEST - SPAN * number / count
+        row = _begun(chance, changed)
+        yield row | (_running(chance, changed) if number < RUNNING else _ended(chance, changed))
+
+
+def _begun(chance: Random, changed: datetime) -> Row:
+    """What is known of every task."""
+    began = changed - timedelta(seconds=chance.randint(300, 7200))
+    bucket, prefix = "acme-bundles", f"host-{chance.randrange(INSTANCES)}/{began:%Y-%m-%d-%H%M%S}"
+    return {
+        "scope": SCOPE,
+        "task_id": f"bun-{chance.getrandbits(32):08x}",
+        "kind": "bundle",
+        "resource_id": f"i-{chance.randrange(INSTANCES):017x}",
+        "started_at": to_text(began),
+        "updated_at": to_text(changed),
+        "first_seen_at": to_text(began + timedelta(minutes=3)),
+        "bucket": bucket,
+        "prefix": prefix,
+        "image_location": f"{bucket}/{prefix}.manifest.xml",
+    }
+
+
+def _running(chance: Random, changed: datetime) -> Row:
+    progress = chance.randrange(100)
+    return {
+        "state": "bundling",
+        "progress": progress,
+        "awaiting": AWAITING_OUTCOME,
+        "awaiting_since": to_text(changed),
+    }
+
+
+def _ended(chance: Random, changed: datetime) -> Row:
+    (outcome,) = chance.choices(list(SHARES), list(SHARES.values()))
+    told = to_text(changed + timedelta(seconds=chance.randint(5, 300)))
+    ended: Row = {"state": STATES[outcome], "outcome": outcome, "finished_at": to_text(changed), "notified_at": told}
+    return ended | ERRORS.get(outcome, {})

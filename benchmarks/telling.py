@@ -1,0 +1,41 @@
+"""What the notifier takes to tell a task, one by one and in digests."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from benchmarks.bench import Bench
+from benchmarks.ec2_lists import known
+from benchmarks.engine import filled
+from benchmarks.figures import Figure, figure, in_turns
+from benchmarks.lag import LAG
+from benchmarks.place import Place
+from benchmarks.sides import AGAINST, Side, both, life
+from benchmarks.streams import batch, waiting
+
+BATCHES = {"one by one": (5, 3), "in digests": (100, 1)}
+"""Records that come together: as many as are still told one by one, and as many as one transaction marks. And how
+often that is measured."""
+COUNT = 10
+"""Batches that are timed, after the first one, which begins the connections."""
+
+
+def measure(bench: Bench) -> Iterator[Figure]:
+    """Raises StepFailed."""
+    ours, theirs = both(bench)
+    here = bench.place
+    for how, (size, pairs) in BATCHES.items():
+        with bench.screen.step("notices", f"{COUNT} batches of {size}, {LAG * 1000:.0f} ms added to every request"):
+            runs = in_turns(
+                partial(_seconds, here, ours, size), partial(_seconds, here, theirs, size), pairs, warm_ups=0
+            )
+            yield figure(f"a task told {how}", "ms", runs, lambda seconds: 1000 * seconds, AGAINST)
+
+
+def _seconds(here: Place, side: Side, size: int) -> float:
+    """What it takes to tell one of many tasks."""
+    told = [waiting(row) for row in known((1 + COUNT) * size)]
+    table = filled(here.engine, told)
+    events = [batch(told[start : start + size]) for start in range(0, len(told), size)]
+    with here.shell(table) as shell:
+        steps = life(side, "NotifierFunction", events, shell)
+    return sum(step.seconds for step in steps[2:]) / (COUNT * size)

@@ -1,0 +1,1 @@
+"""The actions behind commands, without their arguments and output."""

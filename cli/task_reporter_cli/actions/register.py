@@ -1,0 +1,113 @@
+"""Make an AMI from the result of a task, also of a task that EC2 has forgotten.
+
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RegisterImage.html
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from task_reporter.aws.failures import EXPECTED_ERRORS
+from task_reporter.history.rows import key_of
+from task_reporter.history.table import HistoryTable
+from task_reporter.history.writes import Update
+from task_reporter.kinds.kind import COMPLETE, Registration
+from task_reporter.kinds.table import kind_of
+from task_reporter_cli.aws.explanations import explained
+from task_reporter_cli.aws.faults.refusals import DENIED
+from task_reporter_cli.errors import RefusedError
+from task_reporter_cli.history.items import Item
+
+DRY_RUN_SUCCEEDED = "DryRunOperation"
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """The AMI of a task."""
+
+    image_id: str
+    existed: bool
+    """The AMI was there before."""
+    not_recorded: str
+    """The reason why the history does not name the AMI, empty where it does."""
+
+
+def register(row: Item, name: str, ec2: Any, history: HistoryTable, again: bool = False) -> Registered:
+    """Make an AMI called ``name`` from the result of ``row``, unless there is one, and record its id in the history.
+
+    ``again`` makes a further AMI, where the first was deregistered. Raises RefusedError where no AMI can be made, and
+    botocore's errors.
+    """
+    if (image := row.get("image_id")) and not again:
+        return Registered(str(image), existed=True, not_recorded="")
+    registration = registration_of(row)
+    if not again and (image := existing_image(ec2, registration)):
+        return Registered(image, existed=True, not_recorded=record_image(row, image, history))
+    image = ec2.register_image(Name=name, **registration.parameters)["ImageId"]
+    return Registered(image, existed=False, not_recorded=record_image(row, image, history))
+
+
+def would_register(row: Item, name: str, ec2: Any, again: bool = False) -> str | None:
+    """Ask EC2 whether it would make the AMI. Return None, or the id of an AMI that is there already, unless ``again``.
+
+    Raises RefusedError, and botocore's errors where EC2 would refuse.
+    """
+    registration = registration_of(row)
+    if not again and (image := row.get("image_id") or existing_image(ec2, registration)):
+        return str(image)
+    try:
+        ec2.register_image(Name=name, **registration.parameters, DryRun=True)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != DRY_RUN_SUCCEEDED:
+            raise
+    return None
+
+
+def registration_of(row: Item) -> Registration:
+    """Return how to make the AMI. Raises RefusedError where the task did not end well, or its result is unknown."""
+    task = row["task_id"]
+    if "outcome" not in row:
+        raise RefusedError(f"task {task} has not ended (it is {row.get('state')}); `task-reporter wait {task}` first")
+    if row["outcome"] != COMPLETE:
+        reason = f", {row['error_code']}" if "error_code" in row else ""
+        raise RefusedError(f"task {task} ended {row['outcome']}{reason}, so there is no image to register")
+    registration = kind_of(row).registration(row)
+    if registration is None:
+        raise RefusedError(f"the history does not hold where the image of task {task} is")
+    return registration
+
+
+def existing_image(ec2: Any, registration: Registration) -> str | None:
+    """Return the account's own AMI of the same source, such as from an interrupted call, which the history lacks.
+
+    Return None where the permission to search is missing, because that must not prevent registering.
+    """
+    try:
+        filters = [{"Name": name, "Values": [escaped(value)]} for name, value in registration.filters.items()]
+        images = ec2.describe_images(Owners=["self"], Filters=filters)["Images"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in DENIED:
+            raise  # with throttling, for example, the answer is unknown, and a second AMI must not be made
+        return None
+    wanted = registration.parameters.items()
+    same = (image for image in images if all(image.get(name, value) == value for name, value in wanted))
+    return next((str(image["ImageId"]) for image in same), None)
+
+
+def escaped(text: str) -> str:
+    """Escape ``text`` for a filter, in which ``*`` and ``?`` are wildcards."""
+    return "".join(f"\\{char}" if char in "\\*?" else char for char in text)
+
+
+def record_image(row: Item, image: str, history: HistoryTable) -> str:
+    """Write the AMI's id into the row, unless it names another AMI by now. Return the reason why not, or an empty text.
+
+    Raises none of botocore's errors, because the AMI is there and its id must be printed.
+    """
+    unchanged = {"outcome": COMPLETE, "image_id": row.get("image_id")}
+    try:
+        done = history.apply([Update(key_of(row), {"image_id": image}, unchanged)])
+    except EXPECTED_ERRORS as error:
+        return explained(error)
+    return "" if done.written else f"its row of {row['task_id']} has changed meanwhile"

@@ -1,0 +1,79 @@
+"""A notice that is marked as a test, sent down the whole real path: table, stream, notifier, topic."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from task_reporter.history.rows import AWAITING_NOTIFICATION, TEST_ATTRIBUTE, Key, Row, key_of, to_key
+from task_reporter.history.table import HistoryTable
+from task_reporter.history.writes import Insert
+from task_reporter.kinds.kind import COMPLETE
+from task_reporter.kinds.table import KINDS
+from task_reporter.times import to_text
+from task_reporter_cli.history.reader import Answer, Question
+
+WORKED = timedelta(minutes=34)
+KEPT = timedelta(days=1)
+"""The time after which DynamoDB removes a row whose test was killed, where rows expire at all."""
+LEFT_OVER = timedelta(hours=1)
+"""The age at which a row's test was surely killed: the next test removes it."""
+RESOURCE = "i-0123456789abcdef0"
+"""The instance of AWS's examples. The rows of all tests have it, so that they can be found."""
+
+
+def trial_row(scope: str, outcome: str, now: datetime) -> Row:
+    """A row like that of a real task which has just ended with ``outcome``, marked as a test."""
+    ended = to_text(now)
+    kind = next(iter(KINDS.values()))
+    return {
+        "scope": scope,
+        "task_id": f"test-{uuid.uuid4().hex[:8]}",
+        "kind": kind.name,
+        "outcome": outcome,
+        **kind.examples[outcome],
+        "resource_id": RESOURCE,
+        "progress": 100 if outcome == COMPLETE else 40,
+        "started_at": to_text(now - WORKED),
+        "updated_at": ended,
+        "first_seen_at": ended,
+        "finished_at": ended,
+        "awaiting": AWAITING_NOTIFICATION,
+        "awaiting_since": ended,
+        "expires_at": int((now + KEPT).timestamp()),
+        TEST_ATTRIBUTE: "true",
+    }
+
+
+@contextmanager
+def posted(row: Row, history: HistoryTable) -> Iterator[None]:
+    """``row`` in the history while the context lasts; gone afterwards, whatever happens.
+
+    Raises HistoryError and botocore's errors.
+    """
+    history.apply([Insert(row)])
+    try:
+        yield
+    finally:
+        _remove(key_of(row), history)
+
+
+def remove_left_over(history: HistoryTable, now: datetime) -> int:
+    """Remove the rows of tests that were killed; the number of them. Raises botocore's errors."""
+    question = Question(resource=RESOURCE, until=to_text(now - LEFT_OVER))
+    keys = [key_of(row) for row in Answer(history.client, history.table, question) if TEST_ATTRIBUTE in row]
+    return sum(_remove(key, history) for key in keys)
+
+
+def _remove(key: Key, history: HistoryTable) -> bool:
+    """Remove the row of a test, never that of a task; False where there is none."""
+    try:
+        history.client.delete_item(
+            TableName=history.table,
+            Key=to_key(key),
+            ConditionExpression="attribute_exists(#test)",
+            ExpressionAttributeNames={"#test": TEST_ATTRIBUTE},
+        )
+    except history.client.exceptions.ConditionalCheckFailedException:
+        return False
+    return True

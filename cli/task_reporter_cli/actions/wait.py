@@ -1,0 +1,33 @@
+"""Waiting until a task ends, by asking the history."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from task_reporter.aws.lists import list_pages
+from task_reporter.kinds.table import KINDS
+from task_reporter.recording.projection import project
+from task_reporter_cli.actions.watch import Watch
+from task_reporter_cli.history.items import Item
+
+PAUSE = 5.0
+"""Seconds between two questions. One costs half a read unit; the recorder asks EC2 every few minutes."""
+
+
+def looks(look: Callable[[], Item | None], watch: Watch) -> Iterator[Item | None]:
+    """What ``look`` gives, again and again: the last time with an outcome, or when the time of ``watch`` is over.
+
+    Raises TimeOverError where the last look gives nothing in time, and what can't pass by itself.
+    """
+    while True:
+        row = watch.ask(look)
+        yield row
+        if (row and "outcome" in row) or not watch.left:
+            return
+        watch.rest(PAUSE)
+
+
+def is_listed(ec2: Any, task_id: str) -> bool:
+    """Whether EC2 lists that task, so that the next poll will record it. Raises botocore's errors."""
+    return any(
+        task["task_id"] == task_id for kind in KINDS.values() for task in project(kind, list_pages(ec2, kind)).tasks
+    )

@@ -1,0 +1,111 @@
+"""Asking for something that will come, through faults that pass, until a time is over."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from itertools import chain, repeat
+from threading import Thread
+from typing import TypeVar
+
+from task_reporter_cli.aws.explanations import explained
+from task_reporter_cli.aws.faults.passing import can_pass
+from task_reporter_cli.output.lines import print_note
+from task_reporter_cli.when import length
+
+PAUSES = (5, 10, 20, 40)
+LONGEST_PAUSE = 60
+"""Seconds between two attempts while a fault lasts. Each attempt has retried for itself, as its client does."""
+LEAST = 1.0
+"""Seconds that an answer is waited for in any case, so that the time can end with a question."""
+
+Answer = TypeVar("Answer")
+
+
+class TimeOverError(Exception):
+    """The time was over before there was an answer. ``fault`` says why there was none, if that is known."""
+
+    def __init__(self, fault: Exception | None) -> None:
+        super().__init__("the time is over")
+        self.fault = fault
+
+    def __str__(self) -> str:
+        return explained(self.fault) if self.fault else "AWS did not answer in time"
+
+
+class Watch:
+    """A time in which to ask; without ``seconds`` it has no end, with 0 it has room for one question.
+
+    ``say`` is given a sentence when a fault begins, and one when it is over. Time in which the machine sleeps does not
+    count where ``clock`` does not count it, as Python's on Linux and macOS.
+    """
+
+    def __init__(
+        self,
+        seconds: float | None,
+        say: Callable[[str], None] = print_note,
+        pause: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._say = say
+        self._pause = pause
+        self._clock = clock
+        self._seconds = seconds
+        self._start = clock()
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left, infinite where there is no end."""
+        if self._seconds is None:
+            return float("inf")
+        return max(0.0, self._seconds - (self._clock() - self._start))
+
+    def rest(self, seconds: float) -> None:
+        """Pause for ``seconds``, but not for longer than there is time."""
+        self._pause(min(seconds, self.left))
+
+    def ask(self, question: Callable[[], Answer], may_prompt: bool = False) -> Answer:
+        """Ask until there is an answer.
+
+        A question that ``may_prompt`` a person is not broken off, which would leave the terminal without its echo.
+        Raises TimeOverError, and what ``question`` raises where that can't pass by itself.
+        """
+        fault: Exception | None = None
+        began = self._clock()
+        for pause in chain(PAUSES, repeat(LONGEST_PAUSE)):
+            try:
+                answer = question() if may_prompt or not self._seconds else self._in_time(question, fault)
+            except Exception as error:
+                if not can_pass(error):
+                    raise
+                is_new, fault = fault is None, error
+                if not self.left:
+                    break
+                if is_new:
+                    self._say(f"{explained(error)}. It is tried again until this is over.")
+                self.rest(pause)
+            else:
+                if fault:
+                    self._say(f"That is over, after {length(int(self._clock() - began))}.")
+                return answer
+        raise TimeOverError(fault)
+
+    def _in_time(self, question: Callable[[], Answer], fault: Exception | None) -> Answer:
+        future = _started(question)
+        wait([future], max(self.left, LEAST))
+        if not future.done():
+            raise TimeOverError(fault)
+        return future.result()
+
+
+def _started(question: Callable[[], Answer]) -> Future[Answer]:
+    """Ask in a thread of its own, which nobody waits for when the process ends."""
+    future: Future[Answer] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(question())
+        except BaseException as error:
+            future.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    return future

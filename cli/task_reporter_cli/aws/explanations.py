@@ -1,0 +1,83 @@
+"""Errors of AWS and of this machine in one line that names the value and says what to do."""
+
+import os
+
+from botocore import exceptions as aws
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from task_reporter.errors import TaskReporterError
+from task_reporter.times import now
+from task_reporter_cli.aws.credentials import CredentialsError
+from task_reporter_cli.aws.faults.credentials import not_had, oversights
+from task_reporter_cli.aws.faults.network import unanswered, without_passwords
+from task_reporter_cli.aws.faults.refusals import RENEW, refused
+from task_reporter_cli.errors import CommandLineError
+
+
+def explained(error: Exception) -> str:
+    """Explain ``error`` to a person in one line."""
+    return without_passwords(_explained(root_of(error)))
+
+
+def root_of(error: Exception) -> Exception:
+    """The error of AWS that an error of ours comes from, else ``error`` itself.
+
+    A HistoryError whose whole request failed only repeats the code for each row; its cause names the operation.
+    """
+    cause = error.__cause__
+    return cause if isinstance(error, TaskReporterError) and isinstance(cause, BotoCoreError | ClientError) else error
+
+
+def _explained(error: Exception) -> str:
+    match error:
+        case ClientError():
+            return refused(error, now())
+        case CredentialsError():
+            return not_had(error, now())
+        case BotoCoreError():
+            return unanswered(error) or _unsent(error)
+        case TaskReporterError() | CommandLineError():
+            return str(error)
+        case ResponseParserError():
+            return "what answers is not AWS, or a proxy stands in between: its answer can't be read"
+        case ValueError() if str(error).startswith("Invalid endpoint"):
+            return f"{error}; check --region and AWS_ENDPOINT_URL"
+        case OSError():
+            named = f"{error.filename}: " if error.filename else ""
+            return f"{named}{error.strerror or error}"
+    return (
+        f"this should not have happened ({type(error).__name__}: {error}); with TASK_REPORTER_DEBUG=1 the whole trace"
+        " is shown, please report it"
+    )
+
+
+def _unsent(error: BotoCoreError) -> str:
+    """Explain an error of a request that was not sent."""
+    match error:
+        case aws.ProfileNotFound():
+            profile = error.kwargs["profile"]
+            by = ", which AWS_PROFILE names," if os.environ.get("AWS_PROFILE") == profile else ""
+            lists = "`aws configure list-profiles` lists them"
+            return f"no profile {profile!r}{by} in your AWS configuration{oversights()}; {lists}"
+        case aws.ConfigParseError():
+            return f"{error.kwargs['path']} can't be read as AWS configuration{_line_of(error.kwargs.get('error'))}"
+        case aws.NoCredentialsError():
+            return "no AWS credentials; give --profile, set AWS_PROFILE, or run `aws configure` or `aws sso login`"
+        case aws.NoRegionError():
+            return "no AWS region; give --region or set AWS_REGION, such as --region eu-west-1"
+        case aws.InvalidRegionError():
+            return f"{error.kwargs['region_name']!r} is no region; give --region, such as --region eu-west-1"
+        case aws.InvalidConfigError():
+            text = str(error).rstrip(".")
+            return f"{text}; check --region and AWS_ENDPOINT_URL, and the other settings of AWS"
+        case aws.SSOError() | aws.LoginError() | aws.TokenRetrievalError() | aws.CredentialRetrievalError():
+            return f"the AWS credentials could not be had ({error}); {RENEW}"
+    return str(error)
+
+
+def _line_of(error: object) -> str:
+    """Name the line that configparser stumbled over, without its text: that may be a secret."""
+    first = next(iter(getattr(error, "errors", [])), (None,))[0]
+    line = getattr(error, "lineno", None) or first
+    return f" (see line {line})" if line else ""

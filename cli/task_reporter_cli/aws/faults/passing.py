@@ -1,0 +1,91 @@
+"""Faults that can pass by themselves, and those that somebody has to mend."""
+
+import builtins
+import re
+import ssl
+from http import HTTPStatus
+from typing import Any
+
+from botocore import exceptions as aws
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.parsers import ResponseParserError
+
+from task_reporter.aws.failures import code_of, status_of
+from task_reporter.errors import HistoryError, MalformedAnswerError
+
+BUSY_STATUSES = {
+    HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT,
+}  # fmt: skip
+BUSY_CODES = {
+    "IDPCommunicationError", "PriorRequestNotComplete", "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded", "RequestThrottled", "RequestThrottledException", "RequestTimeout",
+    "RequestTimeoutException", "SlowDown", "ThrottledException", "Throttling", "ThrottlingException",
+    "TooManyRequestsException", "TransactionInProgressException",
+}  # fmt: skip
+"""Codes that pass though their status is 400.
+https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html"""
+BUSY_ROWS = {"Throttled", "UnprocessedKeys"}
+"""HistoryError's codes for rows that DynamoDB had no capacity for."""
+BROKEN_OFF = (ssl.SSLEOFError, ssl.SSLZeroReturnError, builtins.ConnectionError, TimeoutError)
+"""A TLS handshake that did not come to an end, rather than one that found something wrong."""
+METADATA_ENDPOINTS = {"container-role", "iam-role"}
+"""botocore's names for sources of credentials that answer over a network of their own."""
+
+
+def can_pass(error: BaseException | None) -> bool:
+    """Tell whether the same request may succeed later although nobody changes anything.
+
+    True for a network, a proxy, a service or a source of credentials that does not answer or has no capacity; False
+    for everything that somebody has to mend, such as permissions, names, certificates and expired credentials.
+    """
+    match error:
+        case ClientError():
+            return status_of(error) in BUSY_STATUSES or code_of(error) in BUSY_CODES
+        case HistoryError() if error.__cause__ is None:
+            return set(error.problems.values()) <= BUSY_ROWS
+        case aws.SSLError():
+            return isinstance(tls_error(error), BROKEN_OFF)
+        case aws.ProxyConnectionError():
+            return _proxy_can_pass(error)
+        case HTTPClientError():
+            # The base class itself stands for what botocore knows nothing about, such as a URL that can't be parsed.
+            return type(error) is not HTTPClientError
+        case aws.ConnectionError() | aws.IncompleteReadError() | ResponseParserError() | MalformedAnswerError():
+            return True
+        case aws.MetadataRetrievalError():
+            return can_pass(error.__context__) or status_in(str(error)) in BUSY_STATUSES
+        case aws.CredentialRetrievalError() if error.kwargs.get("provider") in METADATA_ENDPOINTS:
+            return error.__context__ is None or can_pass(error.__context__)
+        case None:
+            return False
+    return can_pass(error.__cause__)
+
+
+def tls_error(error: aws.SSLError | aws.ProxyConnectionError) -> BaseException | None:
+    """Give the error of the TLS handshake, or of reading the trusted authorities, that botocore wrapped; else None."""
+    found: Any = error.kwargs.get("error")
+    found = getattr(found, "original_error", found)
+    while isinstance(found, BaseException) and not isinstance(found, OSError | ValueError):
+        found = next(iter(found.args), None)
+    return found if isinstance(found, BaseException) else None
+
+
+def proxy_refusal(error: aws.ProxyConnectionError) -> str:
+    """Give status and reason with which a proxy refused to connect (``407 Proxy Authentication Required``), or ''."""
+    original = getattr(error.kwargs.get("error"), "original_error", None)
+    refused = re.fullmatch(r"Tunnel connection failed: (.+)", str(original))
+    return refused[1] if refused else ""
+
+
+def status_in(text: str) -> int:
+    """Give the first number of three digits in ``text`` that can be an HTTP status of an error, 0 where none is."""
+    found = re.search(r"\b[45]\d\d\b", text)
+    return int(found[0]) if found else 0
+
+
+def _proxy_can_pass(error: aws.ProxyConnectionError) -> bool:
+    if refused := proxy_refusal(error):
+        return status_in(refused) in BUSY_STATUSES
+    failed = tls_error(error)
+    return not isinstance(failed, ssl.SSLError) or isinstance(failed, BROKEN_OFF)

@@ -1,0 +1,1 @@
+"""The place of the history, and queries of it."""

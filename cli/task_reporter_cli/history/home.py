@@ -1,0 +1,88 @@
+"""Where the history is: a stack's table, or a table that was named."""
+
+import shlex
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from task_reporter.history.table import HistoryTable
+    from task_reporter_cli.aws.account import Account
+    from task_reporter_cli.history.stack import Stack
+
+
+DEFAULT_STACK = "ec2-task-reporter"
+
+
+class Home:
+    """A stack or a table, in an account. Everything is looked up when it is first wanted, and once."""
+
+    def __init__(self, stack: str | None, table: str | None, profile: str | None, region: str | None) -> None:
+        self._stack_name = stack
+        self._table = table
+        self._profile = profile
+        self._region = region
+
+    @cached_property
+    def account(self) -> "Account":
+        """The account, as the person who runs this reaches it."""
+        from task_reporter_cli.aws.account import Account  # brings botocore, which asking for help does not need
+
+        return Account(self._profile, self._region)
+
+    @cached_property
+    def stack(self) -> "Stack | None":
+        """The stack; None where a table was named in its place. Raises NoStackError and botocore's errors."""
+        from task_reporter_cli.history.stack import described
+
+        return described(self.account.client("cloudformation"), self._stack_name) if self._stack_name else None
+
+    def needs_stack(self) -> "Stack":
+        """The stack. Raises UsageError where a table was named in its place."""
+        if self.stack is None:
+            raise click.UsageError("This looks at the whole stack, so give --stack rather than --table.")
+        return self.stack
+
+    @property
+    def table(self) -> str:
+        """The history's table. Raises as ``stack``."""
+        return self._table or self.needs_stack().output("HistoryTableName")
+
+    @cached_property
+    def dynamodb(self) -> Any:
+        """DynamoDB's client."""
+        return self.account.client("dynamodb")
+
+    @cached_property
+    def ec2(self) -> Any:
+        """EC2's client."""
+        return self.account.client("ec2")
+
+    @property
+    def history(self) -> "HistoryTable":
+        """The history, for conditional writes and consistent reads."""
+        from task_reporter.history.table import HistoryTable
+
+        return HistoryTable(self.dynamodb, self.table)
+
+    @property
+    def name(self) -> str:
+        """What a person calls it: ``stack ec2-task-reporter`` or ``table my-history``."""
+        return f"table {self._table}" if self._table else f"stack {self._stack_name}"
+
+    @property
+    def flags(self) -> str:
+        """What another command needs to come to the same place, quoted for a shell; empty for the default."""
+        return self._flags(stack=self._stack_name, table=self._table)
+
+    @property
+    def status_command(self) -> str:
+        """The command that tells whether the reporter is well; a table does not tell the name of its stack."""
+        return f"task-reporter status{self._flags(stack=self._stack_name or 'NAME')}"
+
+    def _flags(self, **place: str | None) -> str:
+        given = place | {"profile": self._profile, "region": self._region}
+        if place["stack"] == DEFAULT_STACK:
+            del given["stack"]
+        return "".join(f" --{name} {shlex.quote(value)}" for name, value in given.items() if value)

@@ -1,0 +1,184 @@
+"""Questions to the history, answered newest first through an index, page by page: never by a scan.
+
+What was written a moment ago may be missing or old, for an index follows its table with a delay.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from heapq import merge
+from itertools import islice
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from task_reporter.aws.failures import REQUEST_ERRORS
+from task_reporter.history.rows import Key, to_key
+from task_reporter.kinds.table import KINDS
+from task_reporter_cli.errors import NoTableError
+from task_reporter_cli.history.items import Item, plain_item
+
+FEWEST_FILTERED = 100
+"""Where a filter drops rows after they were read, smaller pages only mean more requests."""
+
+EARLIEST, LATEST = "0", "~"
+"""Text before and after every stored time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which tasks. No kinds or outcomes mean all, no limit too. Times are in the stored form, both ends included."""
+
+    kinds: tuple[str, ...] = ()
+    outcomes: tuple[str, ...] = ()
+    resource: str | None = None
+    since: str | None = None
+    until: str | None = None
+    limit: int | None = None
+
+
+Wanted = tuple[str, tuple[str, ...]]
+"""An attribute, and the values that will do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One key of one index, and the values of other attributes that are left to filter by."""
+
+    index: str
+    key: tuple[str, str]
+    time: str
+    left: tuple[Wanted, ...] = ()
+
+
+class Answer:
+    """The rows that answer a question, newest first. Going through them reads them, so do it once."""
+
+    def __init__(self, client: Any, table: str, question: Question) -> None:
+        self._client = client
+        self._table = table
+        self._question = question
+        self._parts = parts(question)
+        self._unread: dict[Part, bool] = {}
+        self._taken = 0
+        self.given = 0
+        """How many rows were given so far."""
+
+    @property
+    def may_go_on(self) -> bool:
+        """After the last row: whether the limit ended it, not the history. Nothing is read to find out more."""
+        # Where parts are merged, the next row of each is taken before it is known which one is given.
+        return any(self._unread.values()) or self._taken > self.given
+
+    def estimate(self) -> int | None:
+        """About how many rows there are, for a progress bar; None where only reading them would tell.
+
+        DynamoDB counts a table's rows every six hours. Raises nothing: a person who may not ask waits without it.
+        """
+        if self._parts != parts(Question()) or self._question.since or self._question.until:
+            return self._question.limit
+        try:
+            count: int = self._client.describe_table(TableName=self._table)["Table"]["ItemCount"]
+        except REQUEST_ERRORS:
+            return self._question.limit
+        return min(count, self._question.limit or count)
+
+    def __iter__(self) -> Iterator[Item]:
+        """Raises botocore's errors."""
+        time = self._parts[0].time
+        streams = [self._rows(part) for part in self._parts]
+        rows = merge(*streams, key=lambda row: str(row.get(time, "")), reverse=True) if len(streams) > 1 else streams[0]
+        for row in islice(rows, self._question.limit):
+            self.given += 1
+            yield row
+
+    def _rows(self, part: Part) -> Iterator[Item]:
+        asked = query(self._table, part, self._question)
+        while True:
+            with about(self._client, self._table):
+                answer = self._client.query(**asked, **self._page(part))
+            last = answer.get("LastEvaluatedKey")
+            unread = len(answer["Items"])
+            for item in answer["Items"]:
+                unread -= 1
+                self._taken += 1
+                self._unread[part] = bool(unread or last)
+                yield plain_item(item)
+            if not last:
+                self._unread[part] = False  # the last page may be empty
+                return
+            asked["ExclusiveStartKey"] = last
+
+    def _page(self, part: Part) -> dict[str, int]:
+        """How many rows to read at once: each part its share, so that hardly more is read than is shown."""
+        if self._question.limit is None:
+            return {}
+        share = min(-(-self._question.limit // len(self._parts)), self._question.limit - self.given)
+        return {"Limit": max(share, FEWEST_FILTERED) if part.left else share}
+
+
+def parts(question: Question) -> list[Part]:
+    """``question`` by its narrowest index: a resource has fewer tasks than an outcome, and that fewer than a kind."""
+    if question.resource:
+        left = _given(("kind", question.kinds), ("outcome", question.outcomes))
+        return [Part("by-resource", ("resource_id", question.resource), "updated_at", left)]
+    if question.outcomes:
+        left = _given(("kind", question.kinds))
+        return [
+            Part("by-outcome", ("outcome", outcome), "finished_at", left)
+            for outcome in dict.fromkeys(question.outcomes)
+        ]
+    return [Part("by-kind", ("kind", kind), "updated_at") for kind in dict.fromkeys(question.kinds or KINDS)]
+
+
+def _given(*left: Wanted) -> tuple[Wanted, ...]:
+    return tuple((name, values) for name, values in left if values)
+
+
+def query(table: str, part: Part, question: Question) -> dict[str, Any]:
+    """What DynamoDB is asked for one part. https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Query.html"""
+    key, value = part.key
+    names, values = {"#key": key}, {":key": value}
+    condition = "#key = :key"
+    if question.since or question.until:
+        names["#time"] = part.time
+        values |= {":since": question.since or EARLIEST, ":until": question.until or LATEST}
+        condition += " AND #time BETWEEN :since AND :until"
+    filters = []
+    for name, wanted in part.left:
+        names[f"#{name}"] = name
+        aliases = {f":{name}{number}": one for number, one in enumerate(wanted)}
+        values |= aliases
+        filters.append(f"#{name} IN ({', '.join(aliases)})")
+    return {
+        "TableName": table,
+        "IndexName": part.index,
+        "KeyConditionExpression": condition,
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": {alias: {"S": text} for alias, text in values.items()},
+        "ScanIndexForward": False,
+        **({"FilterExpression": " AND ".join(filters)} if filters else {}),
+    }
+
+
+def read_task(client: Any, table: str, key: Key) -> Item | None:
+    """One row as it stands now, read consistently; None where there is none. Raises botocore's errors."""
+    with about(client, table):
+        item = client.get_item(TableName=table, Key=to_key(key), ConsistentRead=True).get("Item")
+    return plain_item(item) if item else None
+
+
+@contextmanager
+def about(client: Any, table: str) -> Iterator[None]:
+    """DynamoDB's errors do not name the table that they are about."""
+    try:
+        yield
+    except ClientError as error:
+        code, said = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+        if code == "ResourceNotFoundException":
+            raise NoTableError(
+                f"no table {table!r} in {client.meta.region_name}; check --table, --region and --profile"
+            ) from None
+        if code == "ValidationException" and ("index" in said or "key" in said):
+            raise NoTableError(f"table {table!r} is no history of ec2-task-reporter: {said}") from None
+        raise

@@ -1,0 +1,1 @@
+"""Clients, and the answers of AWS that need care."""

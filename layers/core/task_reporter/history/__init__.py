@@ -1,0 +1,1 @@
+"""Rows of the DynamoDB table, and how they are read and written."""

@@ -1,0 +1,77 @@
+"""The backlog: rows that await their outcome or their notification.
+
+They are in the sparse index ``by-awaiting``, which is as long as there is such unfinished business.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import Any
+
+from task_reporter.aws.request_limits import USE_TABLE
+from task_reporter.errors import MalformedAnswerError
+from task_reporter.history.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, Row, from_item, to_attribute
+from task_reporter.history.table import HistoryTable
+from task_reporter.runtime.deadline import NO_DEADLINE, Deadline
+
+INDEX = "by-awaiting"
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """The unfinished rows of one scope."""
+
+    running: list[Row] = field(default_factory=list)
+    """Rows that await their outcome."""
+    waiting: list[Row] = field(default_factory=list)
+    """Rows that await their notification."""
+
+
+def start_reading_backlog(
+    history: HistoryTable, scope: str, pool: Executor, deadline: Deadline = NO_DEADLINE
+) -> Callable[[], Backlog]:
+    """Start reading the backlog in ``pool``, and return a function that waits for it.
+
+    The returned function raises OutOfTimeError, MalformedAnswerError and botocore's errors.
+    """
+    queries = [
+        pool.submit(query_awaiting, history, scope, state, deadline)
+        for state in (AWAITING_OUTCOME, AWAITING_NOTIFICATION)
+    ]
+
+    def backlog() -> Backlog:
+        for query in queries:
+            query.exception()  # wait for both, even if the first one failed
+        return Backlog(*(query.result() for query in queries))
+
+    return backlog
+
+
+def query_awaiting(
+    history: HistoryTable, scope: str | None, awaiting: str, deadline: Deadline = NO_DEADLINE
+) -> list[Row]:
+    """Return the rows of ``scope``, or of every scope, that are ``awaiting`` their outcome or notification.
+
+    An index is eventually consistent: a row that was written a moment ago may be missing or old. Raises OutOfTimeError,
+    MalformedAnswerError and botocore's errors.
+    """
+    request: dict[str, Any] = {
+        "TableName": history.table,
+        "IndexName": INDEX,
+        "KeyConditionExpression": "awaiting = :awaiting",
+        "ExpressionAttributeValues": {":awaiting": to_attribute(awaiting)},
+    }
+    if scope is not None:
+        request["KeyConditionExpression"] += " AND #scope = :scope"
+        request["ExpressionAttributeNames"] = {"#scope": "scope"}
+        request["ExpressionAttributeValues"][":scope"] = to_attribute(scope)
+    rows: list[Row] = []
+    while True:
+        deadline.check("reading the history", USE_TABLE.max_seconds)
+        answer = history.client.query(**request)
+        if "Items" not in answer:
+            raise MalformedAnswerError("Query", "it does not hold the rows")
+        rows += map(from_item, answer["Items"])
+        if not (last := answer.get("LastEvaluatedKey")):
+            return rows
+        request["ExclusiveStartKey"] = last

@@ -1,0 +1,71 @@
+"""Rows of the history as plain dicts, and the forms in which DynamoDB takes them.
+
+The attributes are a public interface: people query the table with their own tools.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+Value = str | int
+Row = dict[str, Value]
+"""Attribute name → value: text, or a whole number such as ``progress``."""
+
+AWAITING_OUTCOME = "outcome"
+AWAITING_NOTIFICATION = "notification"
+
+COMMON_ATTRIBUTES = (
+    "scope", "kind", "task_id", "state", "outcome", "resource_id", "progress", "started_at", "updated_at",
+    "first_seen_at", "finished_at", "bucket", "prefix", "error_code", "error_message",
+)  # fmt: skip
+"""The attributes of every kind that a notice contains. A kind adds its own; all others stay in the table."""
+
+TEST_ATTRIBUTE = "test"
+"""Marks a row that stands for no task. ``task-reporter test`` writes such a row, and removes it afterwards."""
+
+POLL_PREFIX = "poll#"
+"""The ids of the reporter's own rows begin with this prefix, and no task id may."""
+
+
+class Key(NamedTuple):
+    """The primary key of a row."""
+
+    scope: str
+    task_id: str
+
+
+def key_of(row: Mapping[str, Value]) -> Key:
+    """Return the primary key of ``row``."""
+    return Key(str(row["scope"]), str(row["task_id"]))
+
+
+def redrives_of(row: Mapping[str, Value]) -> int:
+    """Return how often ``row`` was redriven; 0 where another program wrote something else there."""
+    count = row.get("redrives", 0)
+    return count if isinstance(count, int) else 0
+
+
+def account_and_region(row: Mapping[str, Value]) -> tuple[str, str]:
+    """Return the account id and the region in which the task of ``row`` ran: the two parts of its scope."""
+    account, _, region = str(row["scope"]).partition("/")
+    return account, region
+
+
+def to_attribute(value: Value) -> dict[str, str]:
+    """Convert ``value`` to DynamoDB's typed JSON."""
+    return {"S": value} if isinstance(value, str) else {"N": str(value)}
+
+
+def to_key(key: Key) -> dict[str, dict[str, str]]:
+    """Convert ``key`` to DynamoDB's typed JSON."""
+    return {"scope": to_attribute(key.scope), "task_id": to_attribute(key.task_id)}
+
+
+def from_item(item: Mapping[str, Mapping[str, Any]]) -> Row:
+    """Convert an item of DynamoDB to a row. Attributes of types that this version never writes are left out."""
+    row: Row = {}
+    for name, typed in item.items():
+        if "S" in typed:
+            row[name] = typed["S"]
+        elif "N" in typed:
+            row[name] = int(float(typed["N"]))
+    return row

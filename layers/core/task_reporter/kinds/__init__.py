@@ -1,0 +1,1 @@
+"""The kinds of task: one file for each of EC2's lists."""

@@ -1,0 +1,81 @@
+"""The description of one of EC2's task lists, as data and small functions."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from task_reporter.history.rows import COMMON_ATTRIBUTES, Row
+
+COMPLETE, FAILED, CANCELLED, LOST = "complete", "failed", "cancelled", "lost"
+OUTCOMES = (COMPLETE, FAILED, CANCELLED, LOST)
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """A command of the aws CLI that a person can run after a task has ended."""
+
+    name: str
+    """One word. The notice of a complete task has the command as ``<name>_command``, for machines."""
+    text: str
+    """The sentence that introduces the command."""
+    heading: str
+    """The same in the heading of a digest: ``with the command that …``."""
+    arguments: tuple[str, ...]
+    """Words after ``aws``, not quoted: service, operation, options. The region is added where they are quoted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """The parts of a request that makes an AMI from the result of a task."""
+
+    parameters: Mapping[str, str]
+    """Parameters of RegisterImage, besides the name."""
+    filters: Mapping[str, str]
+    """Filters of DescribeImages that find an AMI of the same source."""
+
+
+def no_next_steps(_row: Row) -> Iterable[NextStep]:
+    """Suggest nothing."""
+    return ()
+
+
+def no_registration(_row: Row) -> Registration | None:
+    """Return None, because no AMI can be made from the result."""
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One of EC2's task lists, with everything that the reporter knows about it."""
+
+    name: str
+    operation: str
+    """The EC2 operation that lists the tasks, as botocore's service model spells it."""
+    projection: str
+    """JMESPath from the operation's answer to rows.
+
+    It is an allow-list: an attribute that it does not name is never stored. It gives null where the answer does not
+    hold the list at all, which is a malformed answer.
+    """
+    endings: Mapping[str, str]
+    """State → outcome, for the states in which a task has ended."""
+    cancelled_code: str | None = None
+    """The error code that distinguishes a cancelled task from a failed one."""
+    cancelling_state: str | None = None
+    """The state of a task that is being cancelled. EC2 never leaves it for a running state."""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """The attributes of this kind alone → their labels for people."""
+    result: str | None = None
+    """The attribute that says where the result of a complete task is."""
+    place_label: str = "Destination"
+    """The label of bucket and prefix in the notice of a failed or cancelled task."""
+    next_steps: Callable[[Row], Iterable[NextStep]] = no_next_steps
+    """Returns the commands that help with an ended row, the most useful one first."""
+    registration: Callable[[Row], Registration | None] = no_registration
+    """Returns how to make an AMI from a complete row, or None where that is impossible."""
+    examples: Mapping[str, Row] = field(default_factory=dict)
+    """Outcome → attributes of a made-up row, for test notices: a state, a place, an error."""
+
+    @property
+    def public_attributes(self) -> tuple[str, ...]:
+        """The attributes of a row that a notice contains."""
+        return (*COMMON_ATTRIBUTES, *self.attributes)

@@ -1,0 +1,1 @@
+"""From rows to notices: decisions of the notifier."""

@@ -1,0 +1,103 @@
+"""The notice for many tasks that ended together."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from task_reporter import times
+from task_reporter.history.rows import Row
+from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST
+from task_reporter.notifying.notice import (
+    FILTER_ATTRIBUTES,
+    MAX_MESSAGE_BYTES,
+    Notice,
+    format_subject,
+    task_data,
+    task_name,
+    to_message_attributes,
+)
+from task_reporter.notifying.shell_commands import next_commands
+from task_reporter.notifying.task_notice import task_notice
+from task_reporter.texts import truncate_utf8
+
+MAX_ERROR_BYTES = 500
+"""The size of an error text in a digest. The history has the whole text."""
+WORST_FIRST = (FAILED, LOST, CANCELLED, COMPLETE)
+
+
+def digest_notices(rows: Sequence[Row]) -> list[Notice]:
+    """Compose digests of all ``rows``: one, or as many as SNS's size limit needs."""
+    parts = list(_parts(rows))
+    if len(parts) == 1:
+        return [_digest(parts[0])]
+    numbered = ((part, f", part {number} of {len(parts)}") for number, part in enumerate(parts, 1))
+    return [_digest(part, label) if len(part) > 1 else task_notice(part[0]) for part, label in numbered]
+
+
+def _parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    if len(rows) == 1 or _digest(rows, ", part 1000 of 1000").size <= MAX_MESSAGE_BYTES:
+        yield rows
+    else:
+        yield from _parts(rows[: len(rows) // 2])
+        yield from _parts(rows[len(rows) // 2 :])
+
+
+def _digest(rows: Sequence[Row], part: str = "") -> Notice:
+    """Compose one digest, the worst outcome first, because a reader must see that."""
+    rows = [_with_short_error(row) for row in sorted(rows, key=_severity)]
+    counts = Counter(str(row["outcome"]) for row in rows)
+    tally = ", ".join(f"{counts[outcome]} {outcome}" for outcome in sorted(counts, key=_rank))
+    scope = str(rows[0]["scope"])
+    sections = [f"{len(rows)} EC2 tasks ended in {scope}{part}: {tally}."]
+    for outcome, group in groupby(rows, key=lambda row: str(row["outcome"])):
+        sections += _section(outcome, list(group))
+    sections.append(f"The history keeps them all, with EC2's error texts in full, under\n  scope = {scope}")
+    filters = {name: {str(row[name]) for row in rows if name in row} for name in FILTER_ATTRIBUTES}
+    return Notice(
+        tuple(rows),
+        format_subject("EC2 tasks: ", tally, f" ({scope}{part})"),
+        "\n\n".join(sections) + "\n",
+        {"type": "digest", "count": len(rows), "tasks": [task_data(row) for row in rows]},
+        to_message_attributes(rows[0], filters),
+    )
+
+
+def _rank(outcome: str) -> int:
+    return WORST_FIRST.index(outcome) if outcome in WORST_FIRST else len(WORST_FIRST)
+
+
+def _severity(row: Row) -> tuple[int, str]:
+    return _rank(str(row["outcome"])), str(row["outcome"])
+
+
+def _with_short_error(row: Row) -> Row:
+    if "error_message" not in row:
+        return row
+    return row | {"error_message": truncate_utf8(str(row["error_message"]), MAX_ERROR_BYTES)}
+
+
+def _section(outcome: str, rows: Sequence[Row]) -> list[str]:
+    """List the tasks of one outcome, each with its first next step.
+
+    The heading says what the commands are for, where all of them are for the same.
+    """
+    steps = [next(next_commands(row), None) for row in rows]
+    purposes = {step.heading for step, _ in filter(None, steps)}
+    heading = ", ".join([f"{outcome.upper()} ({len(rows)})", *(purposes if len(purposes) == 1 else ())])
+    return [heading, *(_entry(row, step[1] if step else None) for row, step in zip(rows, steps, strict=True))]
+
+
+def _entry(row: Row, command: str | None) -> str:
+    is_lost = row["outcome"] == LOST
+    time = str(row.get("updated_at" if is_lost else "finished_at", ""))
+    parts = (task_name(row), str(row.get("resource_id", "")), times.format_for_people(time) if time else "")
+    lines = ["  " + "  ".join(part for part in parts if part)]
+    if is_lost:
+        last = (str(row.get("state", "")), f"{row['progress']} %" if "progress" in row else "")
+        lines.append(f"    last seen: {', '.join(part for part in last if part)}")
+    if "error_code" in row or "error_message" in row:
+        error = f"{row.get('error_code', 'no code')}: {row.get('error_message', '')}"
+        lines.append("    " + " ".join(error.split()).removesuffix(":"))
+    if command:
+        lines.append(f"    {command}")
+    return "\n".join(lines)

@@ -1,0 +1,118 @@
+"""One SNS message, within the limits of SNS. https://docs.aws.amazon.com/sns/latest/api/API_Publish.html"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from task_reporter.history.rows import TEST_ATTRIBUTE, Row, account_and_region
+from task_reporter.kinds.kind import COMPLETE
+from task_reporter.kinds.table import kind_of
+from task_reporter.notifying.shell_commands import next_commands
+from task_reporter.texts import printable_ascii
+
+MAX_SUBJECT = 99
+MAX_MESSAGE_BYTES = 256 * 1024
+"""Text and attributes together. SNS refuses larger messages."""
+
+FILTER_ATTRIBUTES = ("kind", "outcome", "resource_id")
+"""The attributes by which subscriptions filter, besides account and region."""
+Attributes = dict[str, dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One SNS message about some rows.
+
+    It has no MessageStructure, because SNS drops the attributes of a structured message:
+    https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
+    """
+
+    rows: tuple[Row, ...]
+    subject: str
+    """ASCII, at most ``MAX_SUBJECT`` characters."""
+    text: str
+    """The message, for people."""
+    data: dict[str, Any]
+    """The same for machines. It becomes the attribute ``detail``."""
+    attributes: Attributes
+    """The attributes by which subscriptions filter."""
+
+    @property
+    def message_attributes(self) -> Attributes:
+        """All attributes as SNS takes them, ``detail`` included."""
+        return self.attributes | {"detail": {"DataType": "String", "StringValue": _json(self.data)}}
+
+    @property
+    def size(self) -> int:
+        """The size of the message in bytes, as SNS counts it."""
+        attributes = self.message_attributes.items()
+        counted = (name + typed["DataType"] + typed["StringValue"] for name, typed in attributes)
+        return len(self.text.encode()) + sum(len(text.encode()) for text in counted)
+
+
+MINIMAL_ATTRIBUTES = ("scope", "kind", "task_id", "outcome", TEST_ATTRIBUTE)
+
+
+def minimal_notice(notice: Notice) -> Notice:
+    """Reduce ``notice`` to tasks and outcomes, without any text of EC2's.
+
+    The attributes that this package defines itself stay, because a subscription with a filter policy receives no
+    message that lacks them.
+    """
+    rows = [{name: row[name] for name in MINIMAL_ATTRIBUTES if name in row} for row in notice.rows]
+    lines = [f"{task_name(row)}: {row['outcome']}" for row in rows]
+    rest = f"The full notice could not be sent. The history has the rest, under\n  scope = {notice.rows[0]['scope']}"
+    data = {"type": "plain", "tasks": [task_data(row) for row in rows]}
+    attributes = {name: typed for name, typed in notice.attributes.items() if name != "resource_id"}
+    return Notice(notice.rows, notice.subject, "\n".join([*lines, "", rest, ""]), data, attributes)
+
+
+def format_subject(start: str, middle: str, end: str) -> str:
+    """Return a subject that SNS accepts: one line of printable ASCII, fewer than 100 characters.
+
+    The start and the end matter most, so a long ``middle`` is shortened first.
+    """
+    room = max(MAX_SUBJECT - len(start) - len(end), 8)
+    return _fitted(start + _fitted(middle, room) + end, MAX_SUBJECT)
+
+
+def _fitted(text: str, max_length: int) -> str:
+    line = printable_ascii(text)
+    return line if len(line) <= max_length else line[: max_length - 3] + "..."
+
+
+def task_name(row: Row) -> str:
+    """Return the kind and the id of a task: such as ``import-image task import-ami-1``."""
+    return f"{row.get('kind', 'unknown')} task {row['task_id']}"
+
+
+def task_data(row: Row) -> dict[str, Any]:
+    """Return the data about one task for machines: its public attributes, and commands for its result."""
+    account, region = account_and_region(row)
+    data: dict[str, Any] = {"account": account, "region": region}
+    data |= {name: row[name] for name in kind_of(row).public_attributes if name in row}
+    data |= {TEST_ATTRIBUTE: True} if TEST_ATTRIBUTE in row else {}
+    if row["outcome"] == COMPLETE:
+        data |= {f"{step.name}_command": command for step, command in next_commands(row)}
+    return data
+
+
+def to_message_attributes(row: Row, values: Mapping[str, str | set[str]]) -> Attributes:
+    """Convert ``values`` to message attributes, and add where the task of ``row`` ran.
+
+    A text becomes a String, a set of texts a String.Array. Empty values are left out.
+    """
+    account, region = account_and_region(row)
+    named = {"account": account, "region": region, **values}
+    return {name: _typed(value) for name, value in named.items() if value}
+
+
+def _typed(value: str | set[str]) -> dict[str, str]:
+    if isinstance(value, str):
+        return {"DataType": "String", "StringValue": value}
+    return {"DataType": "String.Array", "StringValue": _json(sorted(value))}
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

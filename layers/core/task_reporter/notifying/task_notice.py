@@ -1,0 +1,134 @@
+"""The notice for one finished task."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from task_reporter import times
+from task_reporter.history.rows import TEST_ATTRIBUTE, Row, account_and_region
+from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST
+from task_reporter.kinds.table import kind_of
+from task_reporter.notifying.notice import (
+    FILTER_ATTRIBUTES,
+    MAX_MESSAGE_BYTES,
+    Notice,
+    format_subject,
+    minimal_notice,
+    task_data,
+    task_name,
+    to_message_attributes,
+)
+from task_reporter.notifying.shell_commands import next_commands
+from task_reporter.texts import truncate_utf8
+
+VERDICTS = {
+    COMPLETE: "is complete.",
+    FAILED: "failed.",
+    CANCELLED: "was cancelled.",
+    LOST: "vanished from EC2's list before it was seen to end.",
+}
+TEST_NOTE = "This is a test: there is no such task. A real notice looks like what follows."
+LOST_NOTE = "It may have ended well or not. If EC2 lists it again as ended, another notice will say so."
+MIN_ERROR_BYTES = 500
+"""Error texts are not shortened below this size; what else makes a notice too large stays too large."""
+
+
+def task_notice(row: Row) -> Notice:
+    """Compose the notice for one finished task.
+
+    EC2's error text is shortened where the notice would be larger than SNS accepts. Where that does not suffice, the
+    result is the minimal notice.
+    """
+    notice = _full_notice(row)
+    while notice.size > MAX_MESSAGE_BYTES:
+        size = len(str(row.get("error_message", "")).encode())
+        if size <= MIN_ERROR_BYTES:
+            return minimal_notice(notice)
+        row = row | {"error_message": truncate_utf8(str(row["error_message"]), size // 2)}
+        notice = _full_notice(row)
+    return notice
+
+
+def minimal_task_notice(row: Row) -> Notice:
+    """Compose the minimal notice for one finished task, without using any text of EC2's."""
+    return minimal_notice(_notice(row, ""))
+
+
+def _full_notice(row: Row) -> Notice:
+    return _notice(row, _text(row), {"type": "task", **task_data(row)})
+
+
+def _notice(row: Row, text: str, data: dict[str, Any] | None = None) -> Notice:
+    is_test = TEST_ATTRIBUTE in row
+    start = f"{'TEST: ' if is_test else ''}EC2 {row.get('kind', 'unknown')} task "
+    filters = {name: str(row.get(name, "")) for name in FILTER_ATTRIBUTES} | (
+        {TEST_ATTRIBUTE: "true"} if is_test else {}
+    )
+    return Notice(
+        (row,),
+        format_subject(start, str(row["task_id"]), f" {row['outcome']} ({row['scope']})"),
+        text,
+        data or {},
+        to_message_attributes(row, filters | ({TEST_ATTRIBUTE: "true"} if is_test else {})),
+    )
+
+
+def _text(row: Row) -> str:
+    outcome = str(row["outcome"])
+    paragraphs = [
+        TEST_NOTE if TEST_ATTRIBUTE in row else None,
+        f"EC2 {task_name(row)} {VERDICTS.get(outcome, f'ended: {outcome}.')}",
+        "\n".join(f"  {label:<13} {value}" for label, value in _facts(row) if value),
+        _error(row),
+        LOST_NOTE if outcome == LOST else None,
+        *(f"{step.text}:\n\n  {command}" for step, command in next_commands(row)),
+        _where_in_history(row),
+    ]
+    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph) + "\n"
+
+
+def _where_in_history(row: Row) -> str | None:
+    if TEST_ATTRIBUTE in row:
+        return None
+    key = f"scope = {row['scope']}, task_id = {row['task_id']}"
+    return f"The history keeps this task under\n  {key}\nalso when EC2 no longer lists it."
+
+
+def _facts(row: Row) -> Iterator[tuple[str, str | None]]:
+    """Yield label and value of each line; a line without a value is left out."""
+    account, region = account_and_region(row)
+    kind, outcome = kind_of(row), row["outcome"]
+    yield "Account", account
+    yield "Region", region
+    yield "Resource", _value(row, "resource_id")
+    yield "Last state", _value(row, "state") if outcome == LOST else None
+    yield "Progress", f"{row['progress']} %" if outcome != COMPLETE and "progress" in row else None
+    yield "Started", _value(row, "started_at", times.format_for_people)
+    yield "Last update", _value(row, "updated_at", times.format_for_people) if outcome == LOST else None
+    yield "Missing since", _value(row, "missing_since", times.format_for_people) if outcome == LOST else None
+    yield "Declared lost", _value(row, "finished_at", times.format_for_people) if outcome == LOST else None
+    yield "Finished", None if outcome == LOST else _finished(row)
+    if outcome == COMPLETE and kind.result:
+        yield kind.attributes.get(kind.result, kind.result), _value(row, kind.result)
+    yield kind.place_label, _place(row) if outcome in (FAILED, CANCELLED) else None
+
+
+def _value(row: Row, name: str, form: Callable[[str], str] = str) -> str | None:
+    return form(str(row[name])) if name in row else None
+
+
+def _place(row: Row) -> str:
+    return "/".join(str(row[name]) for name in ("bucket", "prefix") if name in row)
+
+
+def _finished(row: Row) -> str | None:
+    if "finished_at" not in row:
+        return None
+    finished = str(row["finished_at"])
+    duration = times.format_duration(str(row["started_at"]), finished) if "started_at" in row else None
+    return times.format_for_people(finished) + (f" (after {duration})" if duration else "")
+
+
+def _error(row: Row) -> str | None:
+    if not ("error_code" in row or "error_message" in row):
+        return "EC2 gave no error code." if row["outcome"] == FAILED else None
+    return f"Error code: {row.get('error_code', 'none')}\n\n{row.get('error_message', '')}".rstrip()

@@ -1,0 +1,1 @@
+"""From EC2's answer to writes: decisions of the recorder."""

@@ -1,0 +1,54 @@
+"""The CloudWatch metrics of the recorder."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from task_reporter.history.rows import Row
+from task_reporter.history.writes import Write
+from task_reporter.kinds.kind import OUTCOMES
+from task_reporter.recording.context import PollContext
+from task_reporter.recording.poll_kind import ended_tasks
+from task_reporter.recording.poll_kinds import PollResult
+from task_reporter.recording.redrive import overdue
+from task_reporter.runtime.metrics import COUNT, SECONDS, Metric
+from task_reporter.times import seconds_since
+
+
+def ended_task_metrics(written: Iterable[Write], now: datetime) -> Iterator[Metric]:
+    """Count the ended tasks in ``written`` by outcome, and give each one's delay from its end to its row.
+
+    A metric costs for each hour in which it has a value, so zeros are left out.
+    """
+    ends = [attributes for _, attributes in ended_tasks(written)]
+    counts = Counter(attributes["outcome"] for attributes in ends)
+    for outcome in OUTCOMES:
+        if counts[outcome]:
+            yield Metric(f"Tasks{outcome.capitalize()}", COUNT, counts[outcome])
+    yield from (Metric("CaptureDelay", SECONDS, delay) for delay in _ages(ends, "finished_at", now))
+
+
+def poll_metrics(result: PollResult, poll: PollContext) -> Iterator[Metric]:
+    """Give the metrics of one poll, and of the rows that awaited their notification when it began.
+
+    ``GoodPolls`` is 1 where every kind was listed and recorded completely. ``OldestWaiting`` is the age of the oldest
+    of the ``RowsWaiting``. ``RowsOverdue`` wait in spite of redriving; it is 0 while rows wait for a subscriber.
+    ``ConfirmedSubscribers`` is left out where SNS did not answer.
+    """
+    yield Metric("GoodPolls", COUNT, int(result.good == result.kinds))
+    yield Metric("TasksListed", COUNT, sum(len(kind_result.tasks) for kind_result in result.done))
+    if unkeepable := sum(len(kind_result.unkeepable) for kind_result in result.done):
+        yield Metric("TasksUnkeepable", COUNT, unkeepable)
+    waiting = result.backlog.waiting
+    yield Metric("RowsWaiting", COUNT, len(waiting))
+    yield Metric("OldestWaiting", SECONDS, max(_ages(waiting, "awaiting_since", poll.now), default=0))
+    yield Metric("RowsOverdue", COUNT, 0 if result.still_waiting else overdue(waiting, poll))
+    if result.audience.confirmed is not None:
+        yield Metric("ConfirmedSubscribers", COUNT, result.audience.confirmed)
+    if result.blind_seconds:
+        yield Metric("CoverageGap", SECONDS, result.blind_seconds)
+
+
+def _ages(rows: Iterable[Row], attribute: str, now: datetime) -> Iterator[int]:
+    ages = (seconds_since(str(row.get(attribute, "")), now) for row in rows)
+    return (max(age, 0) for age in ages if age is not None)

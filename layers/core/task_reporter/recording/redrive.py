@@ -1,0 +1,58 @@
+"""Redriving: a write to rows that have awaited their notification for too long.
+
+The write makes a new stream record, so the notifier sees the row again whatever became of the first record.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from task_reporter.history.rows import AWAITING_NOTIFICATION, Row, key_of, redrives_of
+from task_reporter.history.writes import Update
+from task_reporter.recording.context import PollContext
+from task_reporter.times import seconds_since, to_text
+
+DELIVERY_TIME = timedelta(minutes=10)
+"""The time that polls, streams and batches add to two redrives."""
+
+ENOUGH_REDRIVES = 2
+"""A row that awaits its notification after so many redrives is a sign that something is broken."""
+
+MAX_ROWS_PER_POLL = 500
+"""Redrives of one poll, so that a topic that was gone for a week is not flooded at once."""
+
+
+def redrive_writes(waiting: Iterable[Row], poll: PollContext, released: bool = False) -> list[Update]:
+    """Return the writes that redrive those of ``waiting`` that are due, the oldest first.
+
+    ``released`` tells that the rows waited for a subscriber, and that there is one now. Each write has the condition
+    that the row still awaits its notification, and that no other poll has redriven it meanwhile.
+    """
+    oldest_first = sorted(due(waiting, poll, released), key=lambda row: str(row.get("awaiting_since", "")))
+    return [_redrive_write(row, poll.now) for row in oldest_first[:MAX_ROWS_PER_POLL]]
+
+
+def due(waiting: Iterable[Row], poll: PollContext, released: bool) -> list[Row]:
+    """Return those of ``waiting`` that have waited, and whose last redrive was, long enough ago."""
+    names = ("redriven_at",) if released else ("awaiting_since", "redriven_at")
+    return [row for row in waiting if all(_has_passed(row.get(name), poll.now, poll.redrive_after) for name in names)]
+
+
+def overdue(waiting: Iterable[Row], poll: PollContext) -> int:
+    """Count those of ``waiting`` that still wait after two redrives and the time that these take."""
+    limit = 2 * poll.redrive_after + DELIVERY_TIME
+    late = (row for row in waiting if _has_passed(row.get("awaiting_since"), poll.now, limit))
+    return sum(redrives_of(row) >= ENOUGH_REDRIVES for row in late)
+
+
+def _has_passed(since: object, now: datetime, limit: timedelta) -> bool:
+    """Tell whether ``limit`` has passed since a stored time.
+
+    True also where there is no time, or where it is as far in the future: then a clock was wrong.
+    """
+    seconds = seconds_since(str(since), now)
+    return seconds is None or abs(seconds) >= limit.total_seconds()
+
+
+def _redrive_write(row: Row, now: datetime) -> Update:
+    news: Row = {"redriven_at": to_text(now), "redrives": redrives_of(row) + 1}
+    return Update(key_of(row), news, {"awaiting": AWAITING_NOTIFICATION, "redriven_at": row.get("redriven_at")})

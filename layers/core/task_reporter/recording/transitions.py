@@ -1,0 +1,165 @@
+"""The transitions of a row: from what EC2 lists and what the history holds to the one write that follows, if any.
+
+Nothing here talks to a service. Every update carries as its condition what was read, so two concurrent polls, or an
+interrupted poll and its repetition, can't undo each other's writes.
+"""
+
+from datetime import datetime, timedelta
+
+from task_reporter.history.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, Row, Value, key_of
+from task_reporter.history.writes import Insert, Update, Write
+from task_reporter.kinds.kind import CANCELLED, FAILED, LOST, Kind
+from task_reporter.recording.context import PollContext
+from task_reporter.recording.projection import UNKNOWN_STATE
+from task_reporter.times import normalize, parse, to_text
+
+LATE_CODE_LIMIT = timedelta(minutes=3)
+"""The time that a failed task waits for its error code, which EC2 adds up to some two minutes late."""
+
+MAX_CLOCK_SKEW = timedelta(hours=1)
+"""A time of EC2's further in the future than this says nothing about how long a task has waited."""
+
+MAX_FUTURE = timedelta(days=366)
+"""Timestamps further in the future than this are ignored: such a row would lead every list for ever."""
+
+LOST_ATTRIBUTES = ("notified_at", "expires_at", "missing_since", "redriven_at", "redrives")
+"""The attributes that a row has because its task was lost, or because that was announced."""
+
+
+def next_write(kind: Kind, task: Row, row: Row | None, poll: PollContext) -> Write | None:
+    """Return the write that updates the history to ``task`` as EC2 lists it, or None where nothing is new."""
+    task = _without_absurd_times(task, poll)
+    if row is None:
+        return _insert(kind, task, poll)
+    if row.get("outcome") == LOST:
+        return _correction(kind, task, row, poll)
+    if "outcome" in row:
+        return _late_error(task, row)
+    return _advance(kind, task, row, poll)
+
+
+def _without_absurd_times(task: Row, poll: PollContext) -> Row:
+    latest = to_text(poll.now + MAX_FUTURE)
+    return {name: value for name, value in task.items() if not (name.endswith("_at") and str(value) > latest)}
+
+
+def outcome_of(kind: Kind, task: Row, before: Row, now: datetime) -> str | None:
+    """Return how ``task`` ended, or None while that is open. ``before`` is its row so far, or empty."""
+    ending = kind.endings.get(str(task["state"]))
+    if ending != FAILED or kind.cancelled_code is None:
+        return ending
+    if _is_cancelling(kind, before) or task.get("error_code") == kind.cancelled_code:
+        return CANCELLED
+    if "error_code" not in task and now < _failed_since(task, now) + LATE_CODE_LIMIT:
+        return None
+    return FAILED
+
+
+def _failed_since(task: Row, now: datetime) -> datetime:
+    """Return the first plausible time of the failure.
+
+    Only a row that another program wrote has none. Its error code is not waited for.
+    """
+    times = (normalize(str(task.get(name, ""))) for name in ("updated_at", "first_seen_at"))
+    since = (parse(time) for time in times if time)
+    return next((time for time in since if time <= now + MAX_CLOCK_SKEW), now - LATE_CODE_LIMIT)
+
+
+def _is_cancelling(kind: Kind, task: Row) -> bool:
+    return kind.cancelling_state is not None and task.get("state") == kind.cancelling_state
+
+
+def _insert(kind: Kind, task: Row, poll: PollContext) -> Insert | None:
+    now = to_text(poll.now)
+    row = {"scope": poll.scope, "kind": kind.name, "first_seen_at": now, "updated_at": now, **task}
+    outcome = outcome_of(kind, row, {}, poll.now)
+    if outcome is None:
+        return Insert({**row, "awaiting": AWAITING_OUTCOME, "awaiting_since": now})
+    ended = {**row, **end_attributes(outcome, row, now)}
+    return None if _ended_before_retention(ended, poll) else Insert(ended)
+
+
+def _advance(kind: Kind, task: Row, row: Row, poll: PollContext) -> Update | None:
+    # A listed task is not missing, even where the rest of the answer is stale.
+    missing = {name: row[name] for name in row.keys() & {"missing_since"}}
+    news = {} if _is_stale(kind, task, row) else _news(kind, task, row, poll)
+    if not news and not missing:
+        return None
+    return Update(key_of(row), news, {**unchanged_since_read(row), **missing}, remove=tuple(missing))
+
+
+def _news(kind: Kind, task: Row, row: Row, poll: PollContext) -> Row:
+    """Return the attributes of ``task`` that the row does not hold yet, and its end where it has ended."""
+    now = to_text(poll.now)
+    news = {name: value for name, value in task.items() if row.get(name) != value}
+    if task["state"] == UNKNOWN_STATE:
+        news.pop("state", None)
+    # A row that another program wrote may have no time, and then no index contains it.
+    if "updated_at" not in task and ("state" in news or "updated_at" not in row):
+        news["updated_at"] = now
+    updated = {**row, **news}
+    outcome = outcome_of(kind, updated, row, poll.now)
+    return news | end_attributes(outcome, updated, now) if outcome else news
+
+
+def unchanged_since_read(row: Row) -> dict[str, Value | None]:
+    """Return the condition under which a decision about ``row`` still holds."""
+    return {name: row.get(name) for name in ("outcome", "awaiting", "state", "updated_at")}
+
+
+def _is_stale(kind: Kind, task: Row, row: Row) -> bool:
+    """Tell whether ``task`` comes from a replica of EC2's that is older than the row.
+
+    No state leads back from an end, nor from cancelling; and whether cancelling was seen decides the outcome.
+    """
+    ended_or_silent = {UNKNOWN_STATE, *kind.endings}
+    if row.get("state") in kind.endings:
+        return task["state"] not in ended_or_silent
+    return _is_cancelling(kind, row) and task["state"] not in {kind.cancelling_state, *ended_or_silent}
+
+
+def _correction(kind: Kind, task: Row, row: Row, poll: PollContext) -> Update | None:
+    """Correct a lost task once EC2 lists it as ended; a second notice announces the real outcome.
+
+    A failure whose error code may still come awaits its outcome again. It must not stay lost meanwhile: where the next
+    answer lacks the task, nothing would settle the row.
+    """
+    if task["state"] not in kind.endings:
+        return None
+    now = to_text(poll.now)
+    outcome = outcome_of(kind, {**row, **task}, row, poll.now)
+    updated = {**row, "updated_at": now, **task}
+    news = {name: value for name, value in updated.items() if row.get(name) != value}
+    expected = {"outcome": LOST, "awaiting": row.get("awaiting")}
+    if outcome is None:
+        news |= {"awaiting": AWAITING_OUTCOME, "awaiting_since": now}
+        return Update(key_of(row), news, expected, remove=("outcome", "finished_at", *LOST_ATTRIBUTES))
+    finished_at = task.get("finished_at", updated["updated_at"])
+    news |= end_attributes(outcome, updated | {"finished_at": finished_at}, now)
+    return Update(key_of(row), news, expected, remove=LOST_ATTRIBUTES)
+
+
+def _late_error(task: Row, row: Row) -> Update | None:
+    """Add an error text that came after the outcome was recorded, without a second notice."""
+    late: Row = {name: task[name] for name in ("error_code", "error_message") if name in task and name not in row}
+    if not late:
+        return None
+    return Update(key_of(row), late, {"outcome": row["outcome"], **dict.fromkeys(late)})
+
+
+def end_attributes(outcome: str, task: Row, now: str) -> Row:
+    """Return the attributes that ``task`` gets when it ends, besides those from EC2."""
+    return {
+        "outcome": outcome,
+        # Another program may have written the row without a time.
+        "finished_at": task.get("finished_at") or task.get("updated_at") or now,
+        "awaiting": AWAITING_NOTIFICATION,
+        "awaiting_since": now,
+    }
+
+
+def _ended_before_retention(row: Row, poll: PollContext) -> bool:
+    """Tell whether ``row`` would expire at once: EC2 still lists it, so each poll would record and announce it anew."""
+    if not poll.retention_days:
+        return False
+    return parse(str(row["finished_at"])) < poll.now - timedelta(days=poll.retention_days)

@@ -1,0 +1,1 @@
+"""Settings, time and metrics of a Lambda function."""

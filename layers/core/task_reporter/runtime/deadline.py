@@ -1,0 +1,30 @@
+"""The time that a function has left until its timeout."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from task_reporter.errors import OutOfTimeError
+
+MARGIN_SECONDS = 3
+"""Reserved for logs and metrics, because a function that times out writes neither."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """The timeout of the running function."""
+
+    remaining_ms: Callable[[], int]
+    """Returns the milliseconds until the platform ends the function, such as a method of the Lambda context."""
+
+    def check(self, doing: str, seconds: int) -> None:
+        """Raise OutOfTimeError unless a step that takes up to ``seconds`` can end in time; ``doing`` names the step."""
+        if self.remaining_ms() < (seconds + MARGIN_SECONDS) * 1000:
+            raise OutOfTimeError(doing)
+
+    def after_first_try(self) -> "Deadline":
+        """Return this deadline without its first check, for a step that must be tried in any case."""
+        waived = iter([2**31])
+        return Deadline(lambda: next(waived, None) or self.remaining_ms())
+
+
+NO_DEADLINE = Deadline(lambda: 2**31)

@@ -1,0 +1,176 @@
+"""The settings of the functions, which the template puts into their environment."""
+
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+from task_reporter.errors import SettingError
+from task_reporter.kinds.kind import Kind
+from task_reporter.kinds.table import KINDS
+
+Setting = TypeVar("Setting")
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderSettings:
+    """The settings of the recorder."""
+
+    table: str
+    """The name of the history table."""
+    scope: str
+    """``<account id>/<region>``."""
+    kinds: tuple[Kind, ...]
+    """The kinds to poll."""
+    retention_days: int
+    """0 keeps rows for ever."""
+    topic: str
+    """The ARN of the topic whose subscribers are counted."""
+    email_subscription: bool
+    """The stack made an email subscription."""
+    lost_after: timedelta
+    redrive_after: timedelta
+    silent_after: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class NotifierSettings:
+    """The settings of the notifier."""
+
+    table: str
+    """The name of the history table."""
+    scope: str
+    """``<account id>/<region>``."""
+    topic: str
+    """The ARN of the topic to which notices are published."""
+    email_subscription: bool
+    """The stack made an email subscription."""
+    digest_above: int
+    """More tasks than this in one batch become a digest."""
+    retention_days: int
+    """0 keeps rows for ever."""
+
+
+def recorder_settings(environment: Mapping[str, str]) -> RecorderSettings:
+    """Read the recorder's settings. Raises SettingError, which names each setting that is missing or wrong."""
+    reader = _Reader(environment)
+    return reader.checked(
+        RecorderSettings(
+            table=reader.table(),
+            scope=reader.scope(),
+            kinds=reader.read("TASK_KINDS", _kinds, f"a comma-separated list of: {', '.join(KINDS)}", ()),
+            retention_days=reader.retention_days(),
+            topic=reader.topic(),
+            email_subscription=reader.email_subscription(),
+            lost_after=reader.minutes("LOST_AFTER_MINUTES", 0),
+            redrive_after=reader.minutes("REDRIVE_AFTER_MINUTES", 0),
+            silent_after=reader.minutes("SILENT_AFTER_MINUTES", 1),
+        )
+    )
+
+
+def notifier_settings(environment: Mapping[str, str]) -> NotifierSettings:
+    """Read the notifier's settings. Raises SettingError, which names each setting that is missing or wrong."""
+    reader = _Reader(environment)
+    return reader.checked(
+        NotifierSettings(
+            table=reader.table(),
+            scope=reader.scope(),
+            topic=reader.topic(),
+            email_subscription=reader.email_subscription(),
+            digest_above=reader.read("DIGEST_ABOVE", _between(1, sys.maxsize), "a whole number of at least 1", 0),
+            retention_days=reader.retention_days(),
+        )
+    )
+
+
+TABLE = re.compile(r"[A-Za-z0-9_.:/-]{3,1024}")
+SCOPE = re.compile(r"\d{12}/[a-z0-9-]+")
+ARN = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:\S+")
+MAX_MINUTES = 9999
+MIN_RETENTION_DAYS, MAX_RETENTION_DAYS = 90, 99_999
+
+
+class _Reader:
+    """Reads settings, and collects what is wrong with them so that all of it is reported at once."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._problems: list[str] = []
+
+    def read(self, name: str, parse: Callable[[str], Setting], expected: str, default: Setting) -> Setting:
+        value = self._environment.get(name, "")
+        try:
+            return parse(value)
+        except ValueError:
+            state = f"is {value[:100]!r}" if value else "is missing"
+            self._problems.append(f"the environment variable {name} {state}; it should be {expected}")
+            return default
+
+    def text(self, name: str, pattern: re.Pattern[str], expected: str) -> str:
+        return self.read(name, _matching(pattern), expected, "")
+
+    def table(self) -> str:
+        return self.text("HISTORY_TABLE", TABLE, "the name or ARN of the history table")
+
+    def scope(self) -> str:
+        return self.text("SCOPE", SCOPE, "<account id>/<region>, such as 123456789012/eu-west-1")
+
+    def email_subscription(self) -> bool:
+        return self.read("EMAIL_SUBSCRIPTION", _boolean, "true or false", False)
+
+    def topic(self) -> str:
+        return self.text("TOPIC_ARN", ARN, "the ARN of the SNS topic, arn:aws:sns:<region>:<account id>:<name>")
+
+    def minutes(self, name: str, minimum: int) -> timedelta:
+        expected = f"whole minutes from {minimum} to {MAX_MINUTES}"
+        return timedelta(minutes=self.read(name, _between(minimum, MAX_MINUTES), expected, minimum))
+
+    def retention_days(self) -> int:
+        expected = f"0 (for ever) or a number of days from {MIN_RETENTION_DAYS} to {MAX_RETENTION_DAYS}"
+        return self.read("RETENTION_DAYS", _retention_days, expected, 0)
+
+    def checked(self, settings: Setting) -> Setting:
+        if self._problems:
+            raise SettingError(self._problems)
+        return settings
+
+
+def _matching(pattern: re.Pattern[str]) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if not pattern.fullmatch(value):
+            raise ValueError(value)
+        return value
+
+    return parse
+
+
+def _boolean(value: str) -> bool:
+    if value not in ("true", "false"):
+        raise ValueError(value)
+    return value == "true"
+
+
+def _kinds(value: str) -> tuple[Kind, ...]:
+    names = dict.fromkeys(name.strip() for name in value.split(","))
+    if unknown := [name for name in names if name not in KINDS]:
+        raise ValueError(unknown)
+    return tuple(KINDS[name] for name in names)
+
+
+def _between(minimum: int, maximum: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        if not minimum <= int(value) <= maximum:
+            raise ValueError(value)
+        return int(value)
+
+    return parse
+
+
+def _retention_days(value: str) -> int:
+    days = int(value)
+    if days != 0 and not MIN_RETENTION_DAYS <= days <= MAX_RETENTION_DAYS:
+        raise ValueError(value)
+    return days

@@ -1,0 +1,1 @@
+"""Long tests with random input: lives of tasks, hostile input, killed processes."""

@@ -1,0 +1,57 @@
+"""What a round came to, and what of it must not be."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from task_reporter.history.rows import Row
+
+NOTIFIER = "Notifier"
+Notices = list[list[str]]
+"""Notices in their order, each as the tasks that it tells."""
+
+
+@dataclass(slots=True)
+class Round:
+    """What one round came to. ``problems`` are what must not be."""
+
+    number: int
+    killed: Counter[str] = field(default_factory=Counter)
+    broken_polls: int = 0
+    polls: int = 0
+    notices: int = 0
+    repeated: int = 0
+    """Tasks that were told more than once."""
+    interrupted: int = 0
+    """Notices that were not marked, so that theirs were told again."""
+    seconds: float = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def judge(done: Round, rows: Mapping[str, Row], ended: Mapping[str, str], notices: Notices) -> None:
+    told = Counter(task for notice in notices for task in notice)
+    done.notices, done.repeated = len(notices), sum(count > 1 for count in told.values())
+    done.interrupted = interrupted_among(notices)
+    wrong = [task for task, row in rows.items() if row.get("outcome") != ended[task]]
+    unmarked = [task for task, row in rows.items() if "awaiting" in row or "notified_at" not in row]
+    named = {
+        "missing": ended.keys() - rows.keys(),
+        "with a wrong outcome": wrong,
+        "unmarked": unmarked,
+        "untold": ended.keys() - told.keys(),
+        "told, and of another round": told.keys() - ended.keys(),
+    }
+    done.problems += [f"{len(some)} {what}: {', '.join(sorted(some)[:5])}" for what, some in named.items() if some]
+    # Each function that is killed leaves one notice at most that SNS took, and whose mark did not follow.
+    if done.interrupted > done.killed[NOTIFIER]:
+        done.problems.append(f"{done.interrupted} notices told again, and {done.killed['Notifier']} notifiers killed")
+
+
+def interrupted_among(notices: Sequence[Sequence[str]]) -> int:
+    """How many notices have a task that a later one tells again."""
+    later: set[str] = set()
+    count = 0
+    for notice in reversed(notices):
+        count += not later.isdisjoint(notice)
+        later.update(notice)
+    return count

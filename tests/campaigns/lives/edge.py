@@ -1,0 +1,122 @@
+"""Between the package and what it talks to: requests are refused, answers are lost, and processes die, on command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, ReadTimeoutError
+
+from task_reporter.errors import TaskReporterError
+from tests.campaigns.lives.figures import Figures
+
+KILLED_BEFORE, KILLED_AFTER, LOST_ANSWER, MEANWHILE = "killed before", "killed after", "answer lost", "meanwhile"
+FOR_GOOD = "refused for good"
+TIME_OUT, UNREACHABLE = "time-out", "unreachable"
+REFUSALS = {
+    "throttled": ("ThrottlingException", 400),
+    "server error": ("InternalServerError", 500),
+    "denied": ("AccessDeniedException", 400),
+}
+SENT_AGAIN = "answer lost and sent again"
+UNCERTAIN = (KILLED_BEFORE, KILLED_AFTER, LOST_ANSWER, SENT_AGAIN, TIME_OUT)
+"""What leaves a process without knowledge of what it did."""
+ODD = ("odd 0", "odd 1", "odd 2", "odd 3", "odd 4")
+"""What only this service does; each numbers its own."""
+ACTIONS = (KILLED_BEFORE, KILLED_AFTER, LOST_ANSWER, MEANWHILE, MEANWHILE, TIME_OUT, UNREACHABLE, *REFUSALS, *ODD)
+
+FORESEEN = (TaskReporterError, BotoCoreError, ClientError)
+"""What a function may end with."""
+Reach = Callable[[], Any]
+Plan = Mapping[int, str]
+"""Number of a process's request → what happens to it."""
+
+
+class Killed(BaseException):
+    """The process died here."""
+
+
+@dataclass
+class Process:
+    """One run of a function: what is planned for it, and how far it got. ``poll`` says what a poll was told."""
+
+    plan: Plan
+    meanwhile: Callable[[], None] = lambda: None
+    poll: Any = None
+    requests: int = 0
+    last_fault: int = 0
+    """The number of its requests, counted from 1, that was the last to go wrong."""
+    refused: bool = False
+    """Whether a write of it was refused for good."""
+    uncertain: bool = False
+    """Whether it may have done something without knowing it: an answer was lost."""
+    endings: int = 0
+    """How many tasks it recorded as ended."""
+    must_wait: bool | None = None
+    """What SNS told it of subscribers: whether notices must wait; None where it did not say."""
+    asked: bool = False
+    """Whether it asked for subscribers."""
+
+
+@dataclass
+class Edge:
+    """Every request of every process goes through ``perform``."""
+
+    figures: Figures
+    processes: list[Process] = field(default_factory=list)
+
+    @property
+    def process(self) -> Process:
+        """The one that is running; the others wait for it in the middle of a request."""
+        return self.processes[-1]
+
+    @contextmanager
+    def running(self, process: Process) -> Iterator[Process]:
+        """``process`` runs; it may be while another waits. It stays where it was when what it did is a violation."""
+        self.processes.append(process)
+        try:
+            yield process
+        except Killed:
+            self.figures.counts["crashes"] += 1
+        except FORESEEN:
+            self.processes.pop()
+            raise
+        self.processes.pop()
+
+    def perform(self, service: str, reach: Reach, odd: Mapping[str, Reach]) -> Any:
+        """A request to ``service`` as planned: ``reach`` is the service itself, ``odd`` are its own ways to fail."""
+        process = self.process
+        action = process.plan.get(process.requests)
+        process.requests += 1
+        if action is None:
+            return reach()
+        if action in ODD:
+            action = list(odd)[ODD.index(action) % len(odd)]
+        self.figures.faults[f"{service}: {action}"] += 1
+        if action == MEANWHILE:
+            process.meanwhile()
+            return reach()
+        process.last_fault = process.requests
+        process.uncertain |= action in UNCERTAIN
+        process.refused |= action == FOR_GOOD and action in odd
+        return odd[action]() if action in odd else _fail(action, reach)
+
+
+def _fail(action: str, reach: Reach) -> Any:
+    if action == KILLED_BEFORE:
+        raise Killed
+    if action in REFUSALS:
+        raise refused(*REFUSALS[action])
+    if action == UNREACHABLE:
+        raise EndpointConnectionError(endpoint_url="https://service")
+    if action in (KILLED_AFTER, LOST_ANSWER):
+        reach()
+    raise Killed if action == KILLED_AFTER else ReadTimeoutError(endpoint_url="https://service")
+
+
+def refused(code: str, status: int = 400, **members: Any) -> ClientError:
+    """The error that botocore raises where a service answers ``code``."""
+    said: Any = {"Error": {"Code": code, "Message": code}, "ResponseMetadata": {"HTTPStatusCode": status}, **members}
+    return ClientError(said, "Request")

@@ -1,0 +1,209 @@
+"""The histories themselves: their beginning, acts in any order, and the judgement at the end."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from itertools import count
+from typing import Any, ClassVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, invariant, rule
+
+from local.cloud import REGION
+from tests.campaigns.lives.acts import Acts
+from tests.campaigns.lives.at_last import AT_LAST
+from tests.campaigns.lives.chances import TASKS, minutes, moves, plans, tellings
+from tests.campaigns.lives.dynamodb import Engine
+from tests.campaigns.lives.edge import FOR_GOOD, KILLED_BEFORE, MEANWHILE, ODD, Plan
+from tests.campaigns.lives.healing import check, heal
+from tests.campaigns.lives.sns import INVALID
+from tests.campaigns.lives.tasks import ENDINGS, LATEST_CODE, SEEN_ENDINGS
+from tests.campaigns.lives.world import World, advance
+from tests.support.inline import INLINE
+
+WRITE = 4
+"""The request of a poll that writes tasks: before it come two queries, EC2's list and one read."""
+LIST = (0, 2)
+"""The request for EC2's list, where the queries come late and where they do not."""
+NO_LISTS = ODD[:3]
+AFTERWARDS = 4
+"""No request of a notifier's: what is to happen before it happens when the notifier has ended."""
+numbers = count(1)
+"""Of all histories of this process, so that each has a scope of its own."""
+
+
+class Histories(Acts):
+    """One history. ``engine`` and ``worker`` are set before the first."""
+
+    engine: ClassVar[Engine]
+    worker: ClassVar[int] = 0
+
+    @initialize(
+        digest_above=st.sampled_from([5, 5, 1, 2]),
+        at_once=st.sampled_from([None, 1, 1, 2]),
+        first=st.sampled_from([1, 1, 2, 3, 6]),
+        pool=st.sampled_from([INLINE, AT_LAST]),
+        poison=st.sampled_from([{}] * 12 + [{1: INVALID}, {0: INVALID}]),
+        email=st.booleans(),
+    )
+    def begin(
+        self, digest_above: int, at_once: int | None, first: int, poison: dict[int, str], pool: Executor, email: bool
+    ) -> None:
+        scope = f"{self.worker:03}{next(numbers):09}/{REGION}"
+        self.world = World(self.engine, scope, digest_above, at_once, pool, email)
+        self.world.sns.poisoned = {f"bun-{number:08x}": error for number, error in poison.items()}
+        self.world.start(first, timed=True)
+
+    # What seldom comes together by itself
+
+    @rule(minutes=minutes, polled=plans, told=tellings, moves=moves, meanwhile=moves, end=st.sampled_from(ENDINGS))
+    def end_badly(
+        self, minutes: float, polled: Plan, told: Plan, moves: list[Any], meanwhile: list[Any], end: str
+    ) -> None:
+        """Tasks go on and end; a recorder and a notifier fare badly with it, a second recorder is on its way."""
+        self.world.live(moves)
+        self.poll_badly(minutes, polled, [])
+        self.all_live(end, LATEST_CODE)
+        self.poll(1)
+        self.world.deliver(told, lambda: self.another_poll(meanwhile))
+
+    @rule(at=st.sampled_from([WRITE, WRITE + 1, *range(8)]), more=st.integers(0, 1), moves=moves)
+    def poll_twice_at_once(self, at: int, more: int, moves: list[Any]) -> None:
+        """Two recorders, the second before request ``at`` of the first."""
+        advance(self.world, minutes=5)
+        self.world.start(min(more, TASKS - len(self.world.ec2.tasks)), timed=True)
+        self.world.poll({at: MEANWHILE}, lambda: self.another_poll(moves))
+
+    @rule(at=st.integers(3, 6))
+    def overtaken_from_behind(self, at: int) -> None:
+        """One recorder sees a task end; before its request ``at`` another, told from behind, takes it for running.
+
+        EC2 forgets it then.
+        """
+        self.start(1, True, [])
+        self.world.poll({3: KILLED_BEFORE})
+        self.all_live("complete", 0)
+        advance(self.world, minutes=5)
+        self.world.poll({at: MEANWHILE}, lambda: self.poll_behind(0))
+        self.all_live("forget", 0)
+
+    @rule(at=st.integers(3, 6), more=st.integers(1, 3))
+    def refused_for_good(self, at: int, more: int) -> None:
+        """DynamoDB refuses one of a poll's writes for good."""
+        self.start(more, True, [])
+        advance(self.world, minutes=5)
+        self.world.poll({at: FOR_GOOD})
+
+    @rule(more=st.integers(2, 3))
+    def ends_refused_for_good(self, more: int) -> None:
+        """Tasks end together, and DynamoDB refuses what one of them came to."""
+        self.start(more, True, [])
+        self.poll(1)
+        self.all_live("complete", 0)
+        advance(self.world, minutes=5)
+        self.world.poll({WRITE: FOR_GOOD})
+
+    @rule(refusals=st.sampled_from([{2: "throttled"}, {2: "denied"}, {2: "throttled", 3: "denied"}, {3: "throttled"}]))
+    def some_notices_refused(self, refusals: Plan) -> None:
+        """Tasks end together, and SNS does not take the notices of some."""
+        self.start(3, True, [])
+        self.all_live("complete", 0)
+        self.poll(5)
+        self.world.deliver(refusals)
+
+    @rule(at=st.integers(2, 5))
+    def told_while_sent_again(self, at: int) -> None:
+        """Tasks are told after a poll has read that they still wait, and before it sends them again."""
+        self.all_live("complete", 0)
+        self.poll(5)
+        advance(self.world, minutes=11)
+        self.world.poll({at: MEANWHILE}, self.world.deliver)
+
+    @rule(minutes=minutes, pending=st.integers(0, 1))
+    def ended_before_anybody_listens(self, minutes: float, pending: int) -> None:
+        """Tasks end and are recorded before anybody has confirmed; later somebody does."""
+        self.subscriptions_change((0, pending))
+        self.all_live("complete", 0)
+        self.poll(minutes)
+        self.world.deliver()
+        self.poll(11)
+        self.subscriptions_change((1, 0))
+        self.poll(1)
+
+    @rule(minutes=minutes, later=minutes)
+    def cancelled_in_view(self, minutes: float, later: float) -> None:
+        """Tasks are seen being cancelled, and no code ever says so."""
+        self.all_live("cancel", 0)
+        self.poll(minutes)
+        self.all_live("fail without code", 0)
+        self.poll(later)
+
+    @rule(at=st.sampled_from([*range(AFTERWARDS), *[AFTERWARDS] * 3]), end=st.sampled_from(SEEN_ENDINGS))
+    def lost_and_found(self, at: int, end: str) -> None:
+        """Running tasks vanish for long, and come back as ended while people are told that they are lost, or then."""
+        self.start(1, True, [])
+        self.poll(1)
+        self.world.live([(number, "hide", 0) for number in range(TASKS)])
+        self.poll(1)
+        self.poll(16)
+        back = [(number, move, 0) for move in ("show", end) for number in range(TASKS)]
+        self.world.deliver({at: MEANWHILE}, lambda: self.another_poll(back))
+        self.world.live(back)
+        self.poll(1)
+
+    @rule(late=st.integers(1, LATEST_CODE), end=st.sampled_from(["fail late", "cancelled late"]))
+    def code_comes_late(self, late: int, end: str) -> None:
+        """Tasks are seen to have failed before EC2 says why."""
+        self.start(1, True, [])
+        self.poll(1)
+        self.all_live(end, late)
+        self.poll(0)
+        self.poll(5)
+
+    @rule(at=st.sampled_from(LIST), answer=st.sampled_from(NO_LISTS))
+    def odd_answer(self, at: int, answer: str) -> None:
+        """EC2 answers with what is no list."""
+        self.start(1, True, [])
+        advance(self.world, minutes=1)
+        self.world.poll({at: answer})
+
+    @rule(long=st.sampled_from([16, 30]))
+    def missing_twice(self, long: int) -> None:
+        """A running task is missing, listed again for long, and missing once more."""
+        self.start(1, True, [])
+        self.poll(1)
+        for move, wait in (("hide", 1), ("show", long), ("hide", 1)):
+            self.world.live([(number, move, 0) for number in range(TASKS)])
+            self.poll(wait)
+
+    @rule(which=st.integers(2, 3))
+    def some_vanish(self, which: int) -> None:
+        """Some tasks vanish, others run on beside them."""
+        self.start(2, True, [])
+        self.poll(1)
+        self.world.live([(number, "hide", 0) for number in range(1, TASKS, which)])
+        self.poll(1)
+
+    @rule(move=st.sampled_from(ENDINGS), plan=tellings, meanwhile=moves)
+    def end_and_tell_badly(self, move: str, plan: Plan, meanwhile: list[Any]) -> None:
+        """All tasks end, a poll goes well, and what tells of them does not."""
+        self.all_live(move, LATEST_CODE)
+        self.poll(4)
+        self.world.deliver(plan, lambda: self.another_poll(meanwhile))
+
+    @invariant()
+    def count(self) -> None:
+        """Called after each step."""
+        self.figures.counts["steps"] += 1
+
+    def teardown(self) -> None:
+        """What follows a history that went wrong says nothing more."""
+        world = self.__dict__.get("world")
+        if world is None or world.stuck:
+            return
+        heal(world)
+        check(world)
+        self.figures.add(world.figures)
+        self.figures.counts["histories"] += 1
+        self.figures.counts["tasks"] += len(world.ec2.tasks)
+        self.figures.counts["repeats"] += world.judge.repeats.total()

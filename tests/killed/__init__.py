@@ -1,4 +1,0 @@
-"""Functions that are killed while they work: on the deployed stack, at random moments, with SIGKILL.
-
-python -m tests.killed --rounds 25
-"""

@@ -1,0 +1,1 @@
+"""Tests of the local AWS, the build and the tools for deployment."""

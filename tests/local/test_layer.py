@@ -1,0 +1,436 @@
+"""The layer is what the tests ran on: the same each time, small, and enough for both functions."""
+
+import gzip
+import hashlib
+import importlib.util
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import MAGIC_NUMBER
+from pathlib import Path
+from typing import Any
+
+import botocore
+import pytest
+from botocore.endpoint_provider import EndpointProvider
+from botocore.loaders import Loader
+from botocore.model import OperationModel, ServiceModel
+from botocore.parsers import ResponseParserError, ResponseParserFactory
+from botocore.regions import EndpointResolver
+
+from local.environments import ROOT
+from local.own_environment import own_environment
+from pip_settings import sources
+from task_reporter.kinds.table import KINDS
+
+BUILD = ROOT / "layers" / "core" / "build.py"
+BOTOCORE = Path(botocore.__file__).parent
+THIS = f"python{sys.version_info.major}.{sys.version_info.minor}"
+OTHER = "python3.99"
+CALLED = {
+    "dynamodb": ["BatchGetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem"],
+    "ec2": [kind.operation for kind in KINDS.values()],
+    "sns": ["GetTopicAttributes", "Publish"],
+}
+
+
+def build(folder: Path, **pip: str) -> Path:
+    """The layer as it is deployed, for the runtime that is this interpreter; ``pip`` are settings of pip."""
+    folder.mkdir(parents=True)
+    command = [sys.executable, str(BUILD), str(folder), "--runtime", THIS]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=own_environment() | pip)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def layers(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two of them, built side by side: the second where pip has something to say."""
+    folder = tmp_path_factory.mktemp("layers")
+    missing = f"{sources(sys.executable).get('find-links', '')} {folder / 'no-wheels'}"
+    with ThreadPoolExecutor() as pool:
+        one = pool.submit(build, folder / "one")
+        another = folder / "another" / "with a longer path"
+        other = pool.submit(build, another, PIP_FIND_LINKS=missing, PIP_VERBOSE="1")
+        return [one.result(), other.result()]
+
+
+@pytest.fixture(scope="session")
+def layer(layers: list[Path]) -> Path:
+    return layers[0]
+
+
+@pytest.fixture(scope="session")
+def library(layer: Path) -> Path:
+    """What Lambda puts on the path."""
+    return layer / "python"
+
+
+def contents(folder: Path) -> dict[str, tuple[int, float, str]]:
+    """Path → mode, time and content of everything in ``folder``, itself too."""
+    return {
+        str(path.relative_to(folder)): (
+            path.stat().st_mode,
+            path.stat().st_mtime,
+            hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "",
+        )
+        for path in [folder, *folder.rglob("*")]
+    }
+
+
+def test_two_builds_are_the_same_byte_for_byte(layers: list[Path]) -> None:
+    one, other = map(contents, layers)
+    assert one.keys() == other.keys()
+    assert {path for path in one if one[path] != other[path]} == set()
+
+
+def test_every_file_has_the_one_time_that_a_zip_can_keep(layer: Path) -> None:
+    assert {time for _, time, _ in contents(layer).values()} == {315_532_800}
+
+
+def test_everybody_may_read_what_lambda_mounts(layer: Path) -> None:
+    for path, (mode, _, _) in contents(layer / "python").items():
+        assert mode & 0o004, path
+
+
+# What is in it
+
+
+def test_every_module_comes_with_bytecode_of_the_runtime(library: Path) -> None:
+    tag = sys.implementation.cache_tag
+    modules = {str(path.relative_to(library)) for path in library.rglob("*.py")}
+    compiled = {
+        str((path.parent.parent / path.name.removesuffix(f".{tag}.pyc")).relative_to(library)) + ".py"
+        for path in library.rglob("*.pyc")
+    }
+    assert modules == compiled
+    assert all(path.name.endswith(f".{tag}.pyc") for path in library.rglob("*.pyc"))
+
+
+def test_bytecode_is_valid_whatever_the_times_are_and_says_where_it_stands_in_lambda(library: Path) -> None:
+    for path in library.rglob("*.pyc"):
+        head = path.read_bytes()[:8]
+        assert head[:4] == MAGIC_NUMBER, path
+        assert int.from_bytes(head[4:], "little") == 0b01, f"{path}: a hash that nobody checks"
+    (table,) = library.glob("task_reporter/history/__pycache__/table.*.pyc")
+    assert b"/opt/python/task_reporter/history/table.py" in table.read_bytes()
+    assert not [path for path in library.rglob("*.pyc") if str(library).encode() in path.read_bytes()]
+
+
+def test_bytecode_holds_no_docstrings(library: Path) -> None:
+    """Neither ours nor others': they would be read into memory at each cold start, for nobody."""
+    documented = (
+        "import botocore.session as a, task_reporter.history.table as b; print(a.__doc__, a.Session.__doc__, b.__doc__)"
+    )
+    python = [sys.executable, "-I", "-S", "-B", "-c", f"import sys; sys.path.append({str(library)!r}); {documented}"]
+    assert subprocess.run(python, capture_output=True, text=True, check=True).stdout == "None None None\n"
+
+
+def test_a_module_that_cannot_be_compiled_stops_the_build(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "module.py").write_text("answer = = 42\n")
+    with pytest.raises(subprocess.CalledProcessError):
+        builder().compile_bytecode(tmp_path, THIS)
+    assert "/opt/module.py" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("runtime", [THIS, OTHER])
+def test_a_runtime_that_is_not_here_gets_no_bytecode_and_the_builder_is_told(
+    runtime: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "module.py").write_text("answer = 42\n")
+    builder().compile_bytecode(tmp_path, runtime)
+    said = capfd.readouterr().out
+    if runtime == THIS:
+        assert (len(list(tmp_path.rglob("*.pyc"))), said) == (1, "")
+    else:
+        assert list(tmp_path.rglob("*.pyc")) == []
+        assert said.startswith(f"WARNING: no {OTHER} was found, so the layer ships without bytecode: ")
+
+
+def test_the_package_knows_whether_it_came_with_bytecode(library: Path, tmp_path: Path) -> None:
+    code = "import sys; sys.path.append(sys.argv[1]); import task_reporter.recording.heartbeat as heartbeat"
+    without = tmp_path / "without"
+    shutil.copytree(library, without, ignore=shutil.ignore_patterns("__pycache__"))
+    told = [
+        subprocess.run(
+            [sys.executable, "-I", "-S", "-c", f"{code}; print(heartbeat.runtime_without_bytecode())", str(folder)],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        # At the second start Python has written bytecode of its own, where it may.
+        for folder in (library, without, without)
+    ]
+    assert told == ["None", THIS, THIS]
+
+
+def builder() -> Any:
+    """The script as a module."""
+    spec = importlib.util.spec_from_file_location("build_of_the_layer", BUILD)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_only_the_models_of_three_services_are_in_it(library: Path) -> None:
+    data = library / "botocore" / "data"
+    assert {path.name for path in data.iterdir() if path.is_dir()} == set(CALLED)
+    assert {path.name for path in data.iterdir() if path.is_file()} >= {"endpoints.json", "_retry.json"}
+
+
+@pytest.mark.parametrize("service", CALLED)
+def test_every_operation_that_the_code_calls_is_in_its_model(library: Path, service: str) -> None:
+    newest = max((library / "botocore" / "data" / service).glob("*/service-2.json*"))
+    content = newest.read_bytes()
+    shipped = ServiceModel(json.loads(gzip.decompress(content) if newest.suffix == ".gz" else content), service)
+    whole = ServiceModel(Loader().load_service_model(service, "service-2"), service)
+    for name in CALLED[service]:
+        here, there = shipped.operation_model(name), whole.operation_model(name)
+        for one, other in ((here.input_shape, there.input_shape), (here.output_shape, there.output_shape)):
+            assert shape(one) == shape(other), "what a parser does not know it leaves out"
+
+
+def models_of(service: str, data: Path) -> tuple[ServiceModel, ServiceModel]:
+    """A service's model as the layer has it, and as botocore does."""
+    cut = Loader(extra_search_paths=[str(data)], include_default_search_paths=False)
+    return tuple(ServiceModel(loader.load_service_model(service, "service-2"), service) for loader in (cut, Loader()))
+
+
+ANSWERS = sorted((ROOT / "events" / "ec2").iterdir())
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=[path.stem for path in ANSWERS])
+def test_the_cut_model_understands_an_answer_as_the_whole_one_does(library: Path, answer: Path) -> None:
+    parsed = [
+        understood(model.operation_model("DescribeBundleTasks"), answer.read_bytes())
+        for model in models_of("ec2", library / "botocore" / "data")
+    ]
+    assert parsed[0] == parsed[1]
+
+
+def understood(operation: OperationModel, body: bytes) -> Any:
+    """As the functions' own clients parse it."""
+    answer = {"body": body, "headers": {}, "status_code": 200}
+    factory = ResponseParserFactory()
+    factory.set_parser_defaults(timestamp_parser=str, blob_parser=str)
+    try:
+        return factory.create_parser("ec2").parse(answer, operation.output_shape)
+    except ResponseParserError as error:
+        return type(error)
+
+
+@pytest.mark.parametrize("service", CALLED)
+@pytest.mark.parametrize("region", ["eu-west-1", "us-gov-west-1", "cn-north-1", "eusc-de-east-1", "xy-unknown-1"])
+def test_the_cut_endpoints_lead_where_the_whole_ones_do(library: Path, service: str, region: str) -> None:
+    data = library / "botocore" / "data"
+    cut, whole = (json.loads((folder / "endpoints.json").read_text()) for folder in (data, BOTOCORE / "data"))
+    assert EndpointResolver(cut).construct_endpoint(service, region) == EndpointResolver(whole).construct_endpoint(
+        service, region
+    )
+
+
+def test_an_operation_that_a_service_does_not_have_stops_the_build(tmp_path: Path) -> None:
+    model = tmp_path / "sns" / "2010-03-31" / "service-2.json"
+    model.parent.mkdir(parents=True)
+    model.write_text('{"operations": {}, "shapes": {}}')
+    with pytest.raises(KeyError, match="Publish"):
+        builder().cut_data(tmp_path, {"sns": ["Publish"]})
+
+
+def test_no_prose_of_the_models_is_shipped(library: Path) -> None:
+    models = (library / "botocore" / "data").glob("*/*/service-2.json")
+    assert not any('"documentation":"' in model.read_text() for model in models)
+
+
+@pytest.mark.parametrize("service", CALLED)
+def test_no_request_is_searched_for_what_tells_its_endpoint(library: Path, service: str) -> None:
+    """botocore would go through all writes of a transaction for that, before each one."""
+    cut, _ = models_of(service, library / "botocore" / "data")
+    assert [name for name in CALLED[service] if cut.operation_model(name).operation_context_parameters] == []
+
+
+@pytest.mark.parametrize("account", [None, "123456789012"])
+def test_the_name_of_a_table_tells_no_endpoint_anyway(account: str | None) -> None:
+    """Only an ARN would: it names an account, whose own endpoint the request then goes to."""
+    rules, partitions = Loader().load_service_model("dynamodb", "endpoint-rule-set-1"), Loader().load_data("partitions")
+    here = {"Region": "eu-west-1", "UseFIPS": False, "UseDualStack": False, "AccountIdEndpointMode": "preferred"}
+    here |= {"AccountId": account} if account else {}
+    arn = "arn:aws:dynamodb:eu-west-1:210987654321:table/history"
+    unasked, by_name, by_arn = (
+        EndpointProvider(rules, partitions).resolve_endpoint(**here, **asked).url
+        for asked in ({}, {"ResourceArnList": ["history"] * 2}, {"ResourceArnList": [arn]})
+    )
+    assert unasked == by_name != by_arn
+
+
+def shape(model: Any, above: tuple[str, ...] = ()) -> Any:
+    """A shape as far down as it goes."""
+    if model is None or model.name in above:
+        return model and model.name
+    parts = {part: getattr(model, part) for part in ("member", "key", "value") if hasattr(model, part)}
+    inside = model.members if model.type_name == "structure" else parts
+    below = {name: shape(one, (*above, model.name)) for name, one in inside.items()}
+    return model.type_name, model.serialization, below
+
+
+def test_the_package_is_in_it_as_it_stands_in_the_repository(library: Path) -> None:
+    source = BUILD.parent / "task_reporter"
+    here = {path.relative_to(source): path.read_bytes() for path in source.rglob("*.py")}
+    assert {name: (library / "task_reporter" / name).read_bytes() for name in here} == here
+    shipped = (library / "task_reporter").rglob("*.py")
+    assert {path.relative_to(library / "task_reporter") for path in shipped} == here.keys()
+
+
+def test_what_development_alone_needs_is_not_in_it(library: Path) -> None:
+    unwanted = [*library.rglob("*.pyi"), *library.rglob("py.typed"), *library.rglob("RECORD"), *library.rglob("tests")]
+    assert unwanted == []
+    assert not (library / "bin").exists()
+    assert not (library / "boto3" / "data").exists()
+
+
+def test_what_a_dependency_might_bring_is_removed_too(tmp_path: Path) -> None:
+    powertools = "aws_lambda_powertools"
+    kept = ["lib/module.py", "lib.dist-info/METADATA", "lib.dist-info/licenses/LICENSE"]
+    kept += [f"{powertools}/utilities/{name}" for name in ("__init__.py", "jmespath_utils/__init__.py")]
+    useless = ["bin/lib", "lib/module.pyi", "lib/py.typed", "lib.dist-info/RECORD", "lib.dist-info/INSTALLER"]
+    useless += [f"{powertools}/utilities/parser/__init__.py", f"{powertools}/event_handler/app.py"]
+    for name in [*kept, *useless, "lib/__pycache__/module.pyc"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    builder().remove(tmp_path)
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()) == sorted(kept)
+
+
+def test_every_dependency_keeps_what_scanners_and_lawyers_read(library: Path) -> None:
+    """Exactly the pinned versions, each with its METADATA and its licence."""
+    pinned = dict(re.findall(r"^([\w.-]+)==([\w.]+)", (BUILD.parent / "requirements.txt").read_text(), re.MULTILINE))
+    shipped = {}
+    for folder in library.glob("*.dist-info"):
+        metadata = (folder / "METADATA").read_text()
+        name, version = (re.findall(rf"^{field}: (.*)$", metadata, re.MULTILINE)[0] for field in ("Name", "Version"))
+        shipped[name.lower().replace("_", "-")] = version
+        assert [path for path in folder.rglob("*") if "LICENSE" in path.name.upper()], f"{name} has no licence"
+    assert shipped == pinned
+
+
+def test_it_is_small_enough_for_a_quick_cold_start(library: Path) -> None:
+    """All of boto3 would be 37 MB, and 18 MB as a zip file."""
+    assert sum(path.stat().st_size for path in library.rglob("*") if path.is_file()) < 10 * 1024 * 1024
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in library.rglob("*"):
+            archive.write(path, path.relative_to(library))
+    assert len(packed.getvalue()) < 4 * 1024 * 1024
+
+
+def test_pure_python_only_so_that_any_host_builds_for_any_runtime(library: Path) -> None:
+    assert [path for path in library.rglob("*") if path.suffix in {".so", ".dylib", ".pyd"}] == []
+
+
+# Whether it is enough
+
+START = """
+import importlib.util, json, os, sys
+library, functions = sys.argv[1], sys.argv[2:]
+sys.path.append(library)
+handlers = []
+for path in functions:
+    spec = importlib.util.spec_from_file_location("app", path)
+    app = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(app)
+    handlers.append(callable(app.handler))
+at_import = sorted(os.environ)
+from task_reporter.aws import clients
+from botocore import xform_name
+called = json.load(sys.stdin)
+for service, operations in called.items():
+    client = clients.client(service, region_name="eu-west-1", aws_access_key_id="test", aws_secret_access_key="test")
+    for operation in operations:
+        assert callable(getattr(client, xform_name(operation))), operation
+elsewhere = sorted(
+    name for name, module in sys.modules.items()
+    if getattr(module, "__file__", None) and "site-packages" in module.__file__
+)
+print(json.dumps({"handlers": handlers, "elsewhere": elsewhere}))
+"""
+
+
+def test_the_layer_alone_imports_both_handlers_and_makes_their_clients(library: Path) -> None:
+    """Nothing else is on the path, and nothing of what Lambda sets is in the environment."""
+    functions = sorted(str(path) for path in (ROOT / "functions").glob("*/app.py"))
+    assert len(functions) == 2
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-W", "error", "-c", START, str(library), *functions],
+        input=json.dumps(CALLED),
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": "/usr/bin:/bin"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"handlers": [True, True], "elsewhere": []}
+
+
+ASK = """
+import json, sys
+sys.path[:0] = sys.argv[1:]
+from task_reporter.aws import clients
+
+class Seen(Exception):
+    pass
+
+def see(request, **_):
+    raise Seen(request.url, request.headers["Authorization"].decode().split(",")[0].partition("/")[2])
+
+def asked(service, region, operation, arguments):
+    client = clients.client(service, region_name=region)
+    client.meta.events.register("before-send", see)
+    try:
+        getattr(client, operation)(**arguments)
+    except Seen as seen:
+        return seen.args
+
+requests = {
+    "dynamodb": ("transact_write_items", {"TransactItems": [{"Put": {"TableName": "t", "Item": {"id": {"S": "1"}}}}]}),
+    "ec2": ("describe_bundle_tasks", {}),
+    "sns": ("get_topic_attributes", {"TopicArn": "arn:aws:sns:eu-west-1:123456789012:t"}),
+}
+regions = ["eu-west-1", "us-gov-west-1", "cn-north-1", "us-iso-east-1", "eusc-de-east-1", "xy-unknown-1"]
+seen = {region: {name: asked(name, region, *request) for name, request in requests.items()} for region in regions}
+print(json.dumps(seen))
+"""
+
+
+@pytest.mark.parametrize(
+    "wishes",
+    [
+        {},
+        {"AWS_USE_FIPS_ENDPOINT": "true"},
+        {"AWS_USE_DUALSTACK_ENDPOINT": "true"},
+        {"AWS_ACCOUNT_ID": "123456789012"},
+        {"AWS_ENDPOINT_URL_SNS": "http://localhost:4566"},
+    ],
+    ids=" ".join,
+)
+def test_the_layer_asks_where_the_whole_of_botocore_does(library: Path, wishes: dict[str, str]) -> None:
+    """In every partition, signed for the same region and service, whatever kind of endpoint an account asks for."""
+    environment = {"PATH": "/usr/bin:/bin", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"} | wishes
+    cut, whole = (
+        subprocess.run(
+            [sys.executable, *options, "-B", "-c", ASK, *path],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment,
+        ).stdout
+        for options, path in ((["-I", "-S"], [str(library)]), ([], []))
+    )
+    assert cut == whole
+    assert all(all(asked.values()) for asked in json.loads(cut).values())

@@ -1,0 +1,92 @@
+"""Of pip's configuration, in a shell and in files, only where packages come from reaches an installation of ours."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from subprocess import CalledProcessError
+
+import pytest
+
+from local.environments import uv_environment
+from pip_settings import pip_environment, sources
+from tests.support.hostile_shell import EXPORTS
+
+HOSTILE = {name: value for name, value in EXPORTS.items() if name.startswith(("PIP_", "UV_"))}
+FILE = """
+[global]
+index-url = https://mirror.example/simple
+timeout = 33
+user = true
+quiet = 2
+require-virtualenv = true
+[install]
+timeout = 44
+target = /nonexistent
+extra-index-url =
+    https://one.example/simple
+    https://two.example/simple
+"""
+OF_FILE = {"timeout": "44", "index-url": "https://mirror.example/simple"}
+FURTHER = "\nhttps://one.example/simple\nhttps://two.example/simple"
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """This process's environment: hostile, with one configuration file and nobody else's."""
+    (tmp_path / "pip.conf").write_text(FILE)
+    for name in [name for name in os.environ if name.startswith(("PIP_", "UV_", "XDG_"))]:
+        monkeypatch.delenv(name)
+    for name, value in {**HOSTILE, "HOME": str(tmp_path), "PIP_CONFIG_FILE": str(tmp_path / "pip.conf")}.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+def of_pip(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name.startswith("PIP_")}
+
+
+def test_sources_are_read_from_files(shell: pytest.MonkeyPatch) -> None:
+    found = sources(sys.executable)
+    assert found.items() >= (OF_FILE | {"extra-index-url": FURTHER}).items()
+    assert found.keys().isdisjoint({"user", "target", "quiet", "require-virtualenv", "constraint"})
+
+
+def test_the_shell_goes_before_files(shell: pytest.MonkeyPatch) -> None:
+    shell.setenv("PIP_INDEX_URL", "https://other.example/simple")
+    assert sources(sys.executable)["index-url"] == "https://other.example/simple"
+
+
+def test_pip_gets_sources_and_no_configuration_file(shell: pytest.MonkeyPatch) -> None:
+    given = of_pip(pip_environment(sys.executable))
+    assert given["PIP_INDEX_URL"] == "https://mirror.example/simple"
+    assert given["PIP_EXTRA_INDEX_URL"].split() == FURTHER.split()
+    assert given["PIP_CONFIG_FILE"] == os.devnull
+    assert given.keys().isdisjoint(HOSTILE)
+
+
+def test_a_configuration_that_cannot_be_read_is_an_error(shell: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "pip.conf").write_text("no section = here")
+    with pytest.raises(CalledProcessError) as failed:
+        sources(sys.executable)
+    assert "pip.conf" in failed.value.stderr + failed.value.stdout
+
+
+def test_uv_gets_the_sources_of_pip(shell: pytest.MonkeyPatch) -> None:
+    shell.setenv("UV_CACHE_DIR", "/cache")
+    given = uv_environment(sys.executable)
+    assert given["UV_DEFAULT_INDEX"] == "https://mirror.example/simple"
+    assert given["UV_INDEX"] == " ".join(FURTHER.split())
+    assert given["UV_CACHE_DIR"] == "/cache"
+    assert given["UV_NO_CONFIG"] == "1"
+    assert given.keys().isdisjoint(HOSTILE)
+
+
+def test_an_installation_without_an_index_asks_none(shell: pytest.MonkeyPatch) -> None:
+    shell.setenv("PIP_NO_INDEX", "1")
+    assert uv_environment(sys.executable)["UV_OFFLINE"] == "1"
+
+
+def test_sources_of_uv_go_before_those_of_pip(shell: pytest.MonkeyPatch) -> None:
+    shell.setenv("UV_DEFAULT_INDEX", "https://other.example/simple")
+    assert uv_environment(sys.executable)["UV_DEFAULT_INDEX"] == "https://other.example/simple"

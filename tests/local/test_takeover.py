@@ -1,0 +1,472 @@
+"""A table is compared with the template, repaired or refused, and imported; an attempt that failed can be repeated."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from botocore import xform_name
+from botocore.exceptions import ClientError
+
+from local.environments import ROOT
+from local.history_table import actual, expected, refusals
+from local.stacks import DeploymentProblem
+from local.table_repairs import repair, repairs
+from local.takeover import is_taken_over, table_only, take_over
+from local.template import load, resolve
+from task_reporter_cli.history.stack import find_stack
+from tests.support.scripted import ID, NO_STACK, SESSION, Script, event, resources, stack
+from tests.support.template import properties, table_properties
+
+NAME = "old-HistoryTable-1"
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+KEYED = {"SSEDescription": {"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": KEY}}
+FOR_A_YEAR = {"RetentionDays": "365"}
+EXPIRES = {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"}
+
+
+def described(**changes: Any) -> dict[str, Any]:
+    """DescribeTable's answer for a table as the template makes it, but for ``changes``."""
+    asked = table_properties()
+    billing = {"BillingModeSummary": {"BillingMode": asked.pop("BillingMode")}}
+    table = {"TableName": NAME, "TableStatus": "ACTIVE", "DeletionProtectionEnabled": True, **asked, **billing}
+    return {"Table": {name: value for name, value in (table | changes).items() if value is not None}}
+
+
+def reading(
+    table: dict[str, Any] | None = None, expiry: Mapping[str, str] = EXPIRES, recovery: str = "ENABLED"
+) -> Script:
+    """DynamoDB, asked for all settings of a table."""
+    point_in_time = {"PointInTimeRecoveryStatus": recovery}
+    backups = {"ContinuousBackupsStatus": "ENABLED", "PointInTimeRecoveryDescription": point_in_time}
+    return (
+        Script("dynamodb")
+        .answers("describe_table", table or described(), TableName=NAME)
+        .answers("describe_time_to_live", {"TimeToLiveDescription": dict(expiry)}, TableName=NAME)
+        .answers("describe_continuous_backups", {"ContinuousBackupsDescription": backups}, TableName=NAME)
+    )
+
+
+RESTORED = {"StreamSpecification": None, "DeletionProtectionEnabled": False}
+"""What a table that was restored from a backup differs in, besides its expiry and its point-in-time recovery."""
+
+
+def restored() -> Script:
+    return reading(described(**RESTORED), {"TimeToLiveStatus": "DISABLED"}, "DISABLED")
+
+
+def found(script: Script | None = None) -> Mapping[str, Any]:
+    with script or reading() as dynamodb:
+        return actual(dynamodb, NAME)
+
+
+def wanted(**parameters: str) -> Mapping[str, Any]:
+    return expected(load(), FOR_A_YEAR | parameters)
+
+
+def index(name: str, **changes: Any) -> list[dict[str, Any]]:
+    """The indexes of the template; those called ``name`` with ``changes``."""
+    indexes = table_properties()["GlobalSecondaryIndexes"]
+    return [other | changes if other["IndexName"] == name else other for other in indexes]
+
+
+# What the template says
+
+
+def test_a_table_of_the_template_needs_nothing() -> None:
+    assert refusals(NAME, wanted(), found()) == []
+    assert repairs(wanted(), found()) == []
+
+
+def test_a_table_with_the_users_key_needs_nothing() -> None:
+    keyed = found(reading(described(**KEYED)))
+    assert refusals(NAME, wanted(KmsKeyArn=KEY), keyed) == []
+    assert repairs(wanted(KmsKeyArn=KEY), keyed) == []
+
+
+DIFFERENT: Mapping[str, Any] = {
+    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+    "AttributeDefinitions": [{"AttributeName": "scope", "AttributeType": "N"}],
+    "GlobalSecondaryIndexes": [],
+    "BillingMode": "PROVISIONED",
+    "DeletionProtectionEnabled": False,
+    "SSESpecification": {"KMSMasterKeyId": KEY},
+    "StreamSpecification": {},
+    "TimeToLiveSpecification": {"AttributeName": "", "Enabled": False},
+    "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": False},
+}
+
+
+@pytest.mark.parametrize("name", properties("HistoryTable"))
+def test_each_property_of_the_template_is_compared(name: str) -> None:
+    other = {**found(), name: DIFFERENT[name]}
+    assert bool(refusals(NAME, wanted(), other)) != bool(repairs(wanted(), other))
+
+
+def test_a_property_that_is_not_compared_is_refused() -> None:
+    [reason] = refusals(NAME, {**wanted(), "ContributorInsightsSpecification": {"Enabled": True}}, found())
+    assert "does not compare ContributorInsightsSpecification" in reason
+
+
+@pytest.mark.parametrize(("days", "expires"), [(None, False), ("0", False), ("365", True)])
+def test_expiry_follows_the_parameter(days: str | None, expires: bool) -> None:
+    off = {"Fn::Not": [{"Fn::Equals": [{"Ref": "RetentionDays"}, "0"]}]}
+    template = {"Parameters": {"RetentionDays": {"Default": "0"}}, "Conditions": {"Expires": off}}
+    enabled = {"Fn::If": ["Expires", True, False]}
+    parameters = {"RetentionDays": days} if days else {}
+    assert resolve({"Enabled": enabled}, template, parameters) == {"Enabled": expires}
+
+
+def test_a_value_of_the_deployed_stack_is_not_guessed() -> None:
+    with pytest.raises(ValueError, match="only once the stack is deployed"):
+        resolve({"Ref": "AWS::Region"}, load(), {})
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"KeySchema": DIFFERENT["KeySchema"]}, "its key is id (HASH), not scope (HASH) and task_id (RANGE)"),
+        ({"AttributeDefinitions": DIFFERENT["AttributeDefinitions"]}, "attribute scope of .* has the type N, not S"),
+        ({"GlobalSecondaryIndexes": index("by-kind")[1:]}, f"the table {NAME} lacks the index by-kind; restore"),
+        ({"GlobalSecondaryIndexes": index("by-kind", KeySchema=DIFFERENT["KeySchema"])}, "has the key id (HASH), not"),
+        (
+            {"GlobalSecondaryIndexes": index("by-awaiting", Projection={"ProjectionType": "KEYS_ONLY"})},
+            "the index by-awaiting of .* holds the attributes KEYS_ONLY, not ALL",
+        ),
+        ({"GlobalSecondaryIndexes": index("by-kind", IndexStatus="CREATING")}, "is CREATING; wait until it is ACTIVE"),
+        (KEYED, f"add PARAMETERS=KmsKeyArn={KEY}, or use DynamoDB's own key: aws dynamodb update-table"),
+    ],
+)
+def test_what_cannot_be_repaired_is_refused(changes: dict[str, Any], sentence: str) -> None:
+    [reason] = refusals(NAME, wanted(), found(reading(described(**changes))))
+    assert all(part in reason for part in sentence.split(" .* "))
+
+
+def test_a_key_that_the_table_does_not_have_is_refused() -> None:
+    [reason] = refusals(NAME, wanted(KmsKeyArn=KEY), found())
+    assert f"without KmsKeyArn, then say make deploy PARAMETERS=KmsKeyArn={KEY}" in reason
+
+
+def test_expiry_by_another_attribute_is_refused() -> None:
+    other = found(reading(expiry={"TimeToLiveStatus": "ENABLED", "AttributeName": "ttl"}))
+    [reason] = refusals(NAME, wanted(), other)
+    assert f"--table-name {NAME} --time-to-live-specification Enabled=false,AttributeName=ttl" in reason
+
+
+BACKUP = "arn:aws:dynamodb:eu-west-1:123456789012:table/old/backup/0151"
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"TableStatus": "CREATING"}, f"aws dynamodb wait table-exists --table-name {NAME}"),
+        ({"TableStatus": "UPDATING"}, "wait until it is ACTIVE"),
+        ({"TableStatus": "DELETING"}, "only a table that is ACTIVE can be taken over"),
+        ({"TableStatus": "INACCESSIBLE_ENCRYPTION_CREDENTIALS", **KEYED}, f"cannot use its key {KEY}: enable the key"),
+        (
+            {"TableStatus": "ARCHIVED", "ArchivalSummary": {"ArchivalBackupArn": BACKUP}},
+            f"restore-table-from-backup --target-table-name NEW --backup-arn {BACKUP}",
+        ),
+    ],
+)
+def test_a_table_that_is_not_active_is_refused(changes: dict[str, Any], sentence: str) -> None:
+    with (
+        Script("dynamodb").answers("describe_table", described(**changes)) as dynamodb,
+        pytest.raises(DeploymentProblem) as refused,
+    ):
+        actual(dynamodb, NAME)
+    assert str(refused.value).startswith(f"the table {NAME} is {changes['TableStatus']}; ")
+    assert sentence in str(refused.value)
+
+
+def test_a_table_that_does_not_exist_is_refused() -> None:
+    with (
+        Script("dynamodb").refuses("describe_table", "ResourceNotFoundException") as dynamodb,
+        pytest.raises(DeploymentProblem, match=f"there is no table {NAME} in eu-west-1"),
+    ):
+        actual(dynamodb, NAME)
+
+
+def test_everything_is_refused_before_anything_is_changed() -> None:
+    lacking = described(**RESTORED, GlobalSecondaryIndexes=index("by-kind")[2:])
+    with (
+        reading(lacking) as dynamodb,
+        Script("cloudformation") as cloudformation,
+        pytest.raises(DeploymentProblem, match=r"lacks the index by-kind; .*\n.* lacks the index by-outcome"),
+    ):
+        take_over(cloudformation, dynamodb, NAME, "heir", FOR_A_YEAR)
+
+
+# What is repaired
+
+RECOVERY = {"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True}}
+STREAM = {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}}
+NO_STREAM = {"StreamSpecification": {"StreamEnabled": False}}
+EXPIRY = {"TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": True}}
+
+
+def test_a_restored_backup_is_repaired_step_by_step(capsys: pytest.CaptureFixture[str]) -> None:
+    differing = found(restored())
+    script = Script("dynamodb")
+    for method, arguments in (
+        ("update_table", {"DeletionProtectionEnabled": True}),
+        ("update_continuous_backups", RECOVERY),
+        ("update_table", STREAM),
+        ("update_time_to_live", EXPIRY),
+    ):
+        answer = EXPIRY if method == "update_time_to_live" else {}
+        script.answers(method, answer, TableName=NAME, **arguments)
+        script.answers("describe_table", described(), TableName=NAME)  # is it ACTIVE again?
+    with script as dynamodb:
+        repair(dynamodb, NAME, wanted(), differing)
+    assert capsys.readouterr().out.splitlines() == [
+        f"Repaired the table {NAME}: deletion protection on.",
+        f"Repaired the table {NAME}: point-in-time recovery on.",
+        f"Repaired the table {NAME}: stream on with NEW_IMAGE.",
+        f"Repaired the table {NAME}: expiry by expires_at on.",
+    ]
+
+
+def test_a_stream_of_another_view_is_first_turned_off() -> None:
+    keys_only = {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
+    [planned] = repairs(wanted(), found(reading(described(StreamSpecification=keys_only))))
+    assert planned.text == "stream on with NEW_IMAGE, was KEYS_ONLY"
+    assert planned.calls == (("update_table", NO_STREAM), ("update_table", STREAM))
+
+
+def test_a_provisioned_table_is_switched_to_on_demand() -> None:
+    [planned] = repairs(wanted(), found(reading(described(BillingModeSummary=None))))
+    assert planned.calls == (("update_table", {"BillingMode": "PAY_PER_REQUEST"}),)
+
+
+@pytest.mark.parametrize("attribute", ["expires_at", "ttl"])
+def test_expiry_that_is_not_wanted_is_turned_off_as_it_is(attribute: str) -> None:
+    forever = {**wanted(), "TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": False}}
+    other = found(reading(expiry={"TimeToLiveStatus": "ENABLED", "AttributeName": attribute}))
+    assert refusals(NAME, forever, other) == []
+    [planned] = repairs(forever, other)
+    off = {"TimeToLiveSpecification": {"Enabled": False, "AttributeName": attribute}}
+    assert planned.calls == (("update_time_to_live", off),)
+
+
+@pytest.mark.parametrize("status", ["DISABLED", "DISABLING"])
+def test_expiry_that_is_off_and_not_wanted_is_left_alone(status: str) -> None:
+    forever = {**wanted(), "TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": False}}
+    assert repairs(forever, found(reading(expiry={"TimeToLiveStatus": status}))) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "method", "code", "sentence"),
+    [
+        ({"expiry": {"TimeToLiveStatus": "DISABLED"}}, "update_time_to_live", "ValidationException", "wait an hour"),
+        (
+            {"recovery": "DISABLED"},
+            "update_continuous_backups",
+            "ContinuousBackupsUnavailableException",
+            "needs some minutes",
+        ),
+        ({"table": described(StreamSpecification=None)}, "update_table", "ResourceInUseException", "until the table"),
+    ],
+)
+def test_a_repair_that_must_wait_says_so(changed: Any, method: str, code: str, sentence: str) -> None:
+    differing = found(reading(**changed))
+    with (
+        Script("dynamodb").refuses(method, code, "Not now.") as dynamodb,
+        pytest.raises(DeploymentProblem, match=rf"Not now\.; .*{sentence}.* say make takeover again"),
+    ):
+        repair(dynamodb, NAME, wanted(), differing)
+
+
+def test_a_repair_that_is_denied_is_shown_as_it_is() -> None:
+    differing = found(reading(expiry={"TimeToLiveStatus": "DISABLED"}))
+    with (
+        Script("dynamodb").refuses("update_time_to_live", "AccessDeniedException", "No.") as dynamodb,
+        pytest.raises(ClientError, match="AccessDeniedException"),
+    ):
+        repair(dynamodb, NAME, wanted(), differing)
+
+
+# The stack
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("AccessDenied", "User is not authorized to perform: cloudformation:DescribeStacks"),
+        ("Throttling", "Rate exceeded"),
+        ("ExpiredToken", "The security token included in the request is expired"),
+        ("ValidationError", "1 validation error detected: Value 'a b' at 'stackName' failed to satisfy constraint"),
+    ],
+)
+def test_only_an_error_that_says_so_means_no_stack(code: str, message: str) -> None:
+    script = Script("cloudformation").refuses("describe_stacks", code, message)
+    with script as cloudformation, pytest.raises(ClientError) as shown:
+        is_taken_over(cloudformation, NAME, "heir")
+    assert message in str(shown.value)
+
+
+def test_a_stack_that_does_not_exist_is_none() -> None:
+    with Script("cloudformation").refuses(*NO_STACK) as cloudformation:
+        assert find_stack(cloudformation, "heir") is None
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        *("REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"),
+        *("IMPORT_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_FAILED"),
+    ],
+)
+def test_a_stack_that_a_failed_attempt_left_is_deleted(status: str, capsys: pytest.CaptureFixture[str]) -> None:
+    script = (
+        Script("cloudformation")
+        .answers("describe_stacks", stack(status), StackName="heir")
+        .answers("describe_stack_resources", resources(HistoryTable=f"IMPORT_ROLLBACK_COMPLETE {NAME}"))
+        .answers("delete_stack", StackName=ID)
+        .answers("describe_stacks", stack("DELETE_COMPLETE"), StackName=ID)
+    )
+    with script as cloudformation:
+        assert not is_taken_over(cloudformation, NAME, "heir")
+    assert f"Deleted the stack heir, which was {status}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("status", ["IMPORT_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"])
+def test_an_interrupted_takeover_goes_on(status: str, capsys: pytest.CaptureFixture[str]) -> None:
+    script = (
+        Script("cloudformation")
+        .answers("describe_stacks", stack(status))
+        .answers(
+            "describe_stack_resources",
+            resources(HistoryTable=f"UPDATE_COMPLETE {NAME}", NotificationTopic="DELETE_COMPLETE topic"),
+        )
+    )
+    with script as cloudformation, reading() as dynamodb:
+        take_over(cloudformation, dynamodb, NAME, "heir", FOR_A_YEAR)
+    assert f"The stack heir owns the table {NAME} already." in capsys.readouterr().out
+
+
+TOPIC = "CREATE_COMPLETE topic"
+
+
+@pytest.mark.parametrize(
+    ("status", "held", "sentence"),
+    [
+        ("CREATE_COMPLETE", {"HistoryTable": "CREATE_COMPLETE other"}, "there is a stack heir already; say make takeo"),
+        (
+            "UPDATE_COMPLETE",
+            {"HistoryTable": f"UPDATE_COMPLETE {NAME}", "NotificationTopic": TOPIC},
+            "owns the table .* already; make deploy updates it",
+        ),
+        ("ROLLBACK_FAILED", {"NotificationTopic": TOPIC}, "still holds NotificationTopic; delete it first: aws cloudf"),
+    ],
+)
+def test_a_stack_in_use_is_refused(status: str, held: dict[str, str], sentence: str) -> None:
+    script = (
+        Script("cloudformation")
+        .answers("describe_stacks", stack(status))
+        .answers("describe_stack_resources", resources(**held))
+    )
+    with script as cloudformation, pytest.raises(DeploymentProblem, match=sentence):
+        is_taken_over(cloudformation, NAME, "heir")
+
+
+# The import
+
+
+def importing(failure: str = "") -> Script:
+    """CloudFormation, asked to check the import."""
+    change_set = {"Status": "FAILED", "StatusReason": failure} if failure else {"Status": "CREATE_COMPLETE"}
+    return (
+        Script("cloudformation")
+        .refuses(*NO_STACK)
+        .answers("create_change_set", {"Id": "arn:aws:cloudformation:change", "StackId": ID})
+        .answers("describe_change_set", change_set)
+    )
+
+
+def discarding(script: Script) -> Script:
+    return (
+        script.answers("describe_stacks", stack("REVIEW_IN_PROGRESS"))
+        .answers("delete_stack", StackName=ID)
+        .answers("describe_stacks", stack("DELETE_COMPLETE"))
+    )
+
+
+def test_a_table_is_imported() -> None:
+    script = (
+        importing()
+        .answers("execute_change_set", StackName="heir", ChangeSetName="take-over-history")
+        .answers("describe_stacks", stack("IMPORT_COMPLETE"))
+    )
+    with script as cloudformation, reading() as dynamodb:
+        take_over(cloudformation, dynamodb, NAME, "heir", FOR_A_YEAR)
+
+
+def test_a_refused_import_leaves_no_stack() -> None:
+    with (
+        discarding(importing("Table is in another stack.")) as cloudformation,
+        reading() as dynamodb,
+        pytest.raises(DeploymentProblem, match=f"cannot import the table {NAME}: Table is in another stack."),
+    ):
+        take_over(cloudformation, dynamodb, NAME, "heir", FOR_A_YEAR)
+
+
+def test_a_table_is_repaired_before_it_is_imported() -> None:
+    """CloudFormation reads the ARN of the stream when it imports the table. A refused repair leaves no stack."""
+    dynamodb_script = reading(expiry={"TimeToLiveStatus": "DISABLED"})
+    dynamodb_script.refuses("update_time_to_live", "ValidationException", "Modified multiple times.")
+    with (
+        discarding(importing()) as cloudformation,
+        dynamodb_script as dynamodb,
+        pytest.raises(DeploymentProblem, match="Modified multiple times"),
+    ):
+        take_over(cloudformation, dynamodb, NAME, "heir", FOR_A_YEAR)
+
+
+def test_a_failed_import_tells_the_reason_of_the_resource() -> None:
+    events = [
+        event("heir", "IMPORT_ROLLBACK_COMPLETE"),
+        event("HistoryTable", "IMPORT_FAILED", NAME, "Table is being deleted."),
+    ]
+    script = (
+        importing()
+        .answers("execute_change_set")
+        .answers("describe_stacks", stack("IMPORT_ROLLBACK_IN_PROGRESS"))
+        .answers("describe_stack_events", {"StackEvents": events})
+    )
+    with (
+        script as cloudformation,
+        reading() as dynamodb,
+        pytest.raises(DeploymentProblem, match=r"did not import .*: Table is being deleted\."),
+    ):
+        take_over(cloudformation, dynamodb, NAME, "heir", FOR_A_YEAR)
+
+
+def test_the_import_holds_the_table_and_all_parameters() -> None:
+    """The deployment that follows keeps the values that the import was given."""
+    imported = table_only(load())
+    assert imported["Resources"].keys() == {"HistoryTable"}
+    assert imported["Parameters"] == load()["Parameters"]
+
+
+# The document
+
+
+def test_the_permissions_are_those_of_the_calls_that_are_made() -> None:
+    explained = set(re.findall(r"`(\w+:[A-Z]\w+)`", (ROOT / "docs" / "takeover.md").read_text()))
+    operations = {
+        xform_name(name): f"{service}:{name}"
+        for service in ("cloudformation", "dynamodb")
+        for name in SESSION.get_service_model(service).operation_names
+    }
+    local = ("takeover", "preflight", "stacks", "history_table", "table_repairs")
+    sources = [
+        *(ROOT / "local" / f"{name}.py" for name in local),
+        ROOT / "cli" / "task_reporter_cli" / "history" / "stack.py",
+    ]
+    words = {word for source in sources for word in re.findall(r"\w+", source.read_text())}
+    of_waiters = {"cloudformation:DescribeChangeSet"}
+    assert {operations[word] for word in words & operations.keys()} | of_waiters == explained

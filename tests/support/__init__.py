@@ -1,0 +1,1 @@
+"""Doubles of AWS, and other helpers that tests share."""

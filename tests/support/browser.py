@@ -1,0 +1,77 @@
+"""A real browser without a window, for what only a browser can tell."""
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+
+from tests.support.debian import remedy
+from tests.support.waiting import eventually
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+"""Programs, of which any will do."""
+DRIVER = "chromedriver"
+PACKAGES = ("chromium", "chromium-driver")
+UBUNTU_PACKAGES = ("chromium-browser", "chromium-chromedriver")
+QUIET = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+"""No window, and nothing that the browser would fetch for itself."""
+
+
+def lacking() -> str | None:
+    """Name the programs that are not here, and the command that brings them; None where all are."""
+    missing = [name for name, path in (("chromium", _found(BROWSERS)), (DRIVER, _found([DRIVER]))) if path is None]
+    if not missing:
+        return None
+    command = remedy(PACKAGES, UBUNTU_PACKAGES)
+    return f"no {' and no '.join(missing)} on the path{f'; `{command}` brings both' if command else ''}"
+
+
+def _found(names: Iterable[str]) -> str | None:
+    return next(filter(None, map(shutil.which, names)), None)
+
+
+@contextmanager
+def browser(folder: Path) -> Iterator[Chrome]:
+    """A browser that knows nothing yet; what it remembers is in ``folder``."""
+    options = ChromeOptions()
+    options.binary_location = str(_found(BROWSERS))
+    for argument in (*QUIET, f"--user-data-dir={folder}"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = Chrome(options=options, service=Service(str(_found([DRIVER]))))
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+def fetched(driver: Chrome) -> list[str]:
+    """The addresses that pages asked for since this was last asked, answered or not."""
+    messages: list[dict[str, Any]] = [
+        json.loads(entry["message"])["message"] for entry in driver.get_log("performance")
+    ]
+    asked = (message["params"] for message in messages if message["method"] == "Network.requestWillBeSent")
+    return [params["request"]["url"] for params in asked]
+
+
+def complaints(driver: Chrome) -> list[str]:
+    """What the console says since this was last asked, such as what the page's policy has forbidden."""
+    return [entry["message"] for entry in driver.get_log("browser")]
+
+
+def emulate(driver: Chrome, *, scheme: str = "light", width: int = 1280) -> None:
+    """As if the reader's system preferred ``light`` or ``dark``, and the window were so many pixels wide."""
+    preference = {"name": "prefers-color-scheme", "value": scheme}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [preference]})
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    seen = "return innerWidth === arguments[0] && matchMedia(`(prefers-color-scheme: ${arguments[1]})`).matches"
+    eventually(lambda: driver.execute_script(seen, width, scheme))

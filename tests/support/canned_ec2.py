@@ -1,0 +1,106 @@
+"""An EC2 that gives canned answers, for botocore's real client: the files of ``events/ec2``, byte for byte.
+
+    with canned_ec2(told("throttled"), told("empty")) as ec2:
+        ec2.client().describe_bundle_tasks()
+
+Time does not pass in it: ``no_pauses`` makes the client's retries wait for nothing.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import parse_qsl
+
+import botocore.endpoint
+import pytest
+
+from task_reporter.aws import clients
+from task_reporter.aws.request_limits import LIST_TASKS
+from tests.support.waiting import unhurried
+
+EVENTS = Path(__file__).parents[2] / "events" / "ec2"
+
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+STATUS = {"error-throttled": 503, "error-unauthorized": 403, "error-internal": 500}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP answer."""
+
+    body: bytes
+    status: int = 200
+
+
+def told(name: str) -> Answer:
+    """What stands in the file ``name`` of ``events/ec2``, with the status that EC2 gives it."""
+    [path] = EVENTS.glob(f"{name}.*")
+    return Answer(path.read_bytes(), STATUS.get(name, 200))
+
+
+@dataclass(slots=True)
+class CannedEc2:
+    """A running server. The last of ``answers`` is repeated; ``requests`` are the parameters of each request."""
+
+    url: str
+    answers: list[Answer]
+    requests: list[dict[str, str]] = field(default_factory=list)
+
+    def client(self) -> Any:
+        """The client that the recorder uses, pointed at this server, but for its time limits."""
+        return clients.client(
+            "ec2",
+            unhurried(LIST_TASKS),
+            endpoint_url=self.url,
+            region_name="us-east-2",
+            aws_access_key_id="testing",
+            aws_secret_access_key="testing",
+        )
+
+    def answer(self, query: str) -> Answer:
+        """The next answer, for a request with ``query`` as its body."""
+        self.requests.append(dict(parse_qsl(query)))
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+@contextmanager
+def canned_ec2(*answers: Answer) -> Iterator[CannedEc2]:
+    """Serve ``answers`` in their order on a free port of this machine."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server.daemon_threads = True
+    canned = CannedEc2(f"http://127.0.0.1:{server.server_port}", list(answers))
+    server.canned = canned  # type: ignore[attr-defined]
+    serving = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    serving.start()
+    try:
+        yield canned
+    finally:
+        server.shutdown()
+        server.server_close()
+        serving.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        query = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        answer = self.server.canned.answer(query)  # type: ignore[attr-defined]
+        self.send_response(answer.status)
+        self.send_header("Content-Type", "text/xml;charset=UTF-8")
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        self.wfile.write(answer.body)
+
+    def log_message(self, *_args: object) -> None:
+        """Say nothing: the requests are kept."""
+
+
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Let botocore's retries follow at once; answers the seconds that each would have waited."""
+    pauses: list[float] = []
+    monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=pauses.append))
+    return pauses

@@ -1,0 +1,143 @@
+"""The command line as the tests run it: in this process, or as a program of its own."""
+
+import io
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.loaders import create_loader
+
+from local.own_environment import NO_ACCOUNT
+from task_reporter_cli.main import main
+
+ROOT = Path(__file__).resolve().parents[2]
+REGION = "eu-west-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a run of the command line left behind."""
+
+    status: int | str | None
+    out: str
+    err: str
+
+    @property
+    def error(self) -> str:
+        """Standard error, which must be one line that begins so."""
+        assert self.err.startswith("error: "), self.err
+        assert self.err.count("\n") == 1, self.err
+        assert self.err.endswith("\n")
+        return self.err.removeprefix("error: ").removesuffix("\n")
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def run(*arguments: str, out: type[io.StringIO] = io.StringIO, err: type[io.StringIO] = io.StringIO) -> Said:
+    """``task-reporter`` with ``arguments``, in this process; ``out`` and ``err`` are what its streams are."""
+    answer, errors = out(), err()
+    with redirect_stdout(answer), redirect_stderr(errors), pytest.raises(SystemExit) as ended:
+        main(arguments)
+    return Said(ended.value.code, answer.getvalue(), errors.getvalue())
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of a program of its own: this one's, which leads to nobody's AWS account."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ROOT / "layers/core", ROOT / "cli"))), **more}
+
+
+def somewhere(**endpoints: str) -> dict[str, str]:
+    """Credentials, a region, and services at ``endpoints``; every other service is where nobody listens."""
+    at = {f"AWS_ENDPOINT_URL_{service.upper()}": url for service, url in endpoints.items()}
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    return NO_ACCOUNT | keys | {"AWS_REGION": REGION, "AWS_ENDPOINT_URL": "http://127.0.0.1:9", **at}
+
+
+def program(*arguments: str) -> list[str]:
+    """The command line as a program of its own."""
+    return [sys.executable, "-m", "task_reporter_cli", *arguments]
+
+
+def run_program(*arguments: str, **more: str) -> Said:
+    """``task-reporter`` with ``arguments`` in a process of its own, and ``more`` in its environment."""
+    done = subprocess.run(
+        program(*arguments),
+        env=environment(**more),
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,
+    )
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+def on_terminal(*arguments: str, out: bool = True, err: bool = True, **more: str) -> Said:
+    """A program of its own whose output, whose errors, or both, are a terminal. What is both is in ``out``."""
+    master, slave = pty.openpty()
+    env = environment(**{"TERM": "xterm-256color", "COLUMNS": "200", "NO_COLOR": "", **more})
+    with TemporaryFile() as file:
+        streams: Any = {"stdout": slave if out else file, "stderr": slave if err else file}
+        with subprocess.Popen(program(*arguments), env=env, stdin=subprocess.DEVNULL, **streams) as child:
+            os.close(slave)
+            shown = b"".join(_from_terminal(master)).decode()
+        os.close(master)
+        file.seek(0)
+        filed = file.read().decode()
+    return Said(child.returncode, shown if out else filed, filed if out else shown)
+
+
+def _from_terminal(master: int) -> Iterator[bytes]:
+    """What is written to a terminal until nobody has it open any more, which Linux tells as an error."""
+    with suppress(OSError):
+        while read := os.read(master, 65536):
+            yield read
+
+
+@contextmanager
+def in_environment(values: Mapping[str, str]) -> Iterator[None]:
+    """This process's environment is ``values`` and nothing else of AWS's; models of AWS are parsed once."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(("AWS_", "TASK_REPORTER"))]:
+            patch.delenv(name)
+        for name, value in values.items():
+            patch.setenv(name, value)
+        patch.setattr("task_reporter_cli.aws.account.Session", shared_session)
+        yield
+
+
+def session(**options: Any) -> botocore.session.Session:
+    """A session whose models are those of all other sessions here."""
+    made = botocore.session.Session(**options)
+    made.register_component("data_loader", _loader())
+    return made
+
+
+def shared_session(profile: str | None = None) -> botocore.session.Session:
+    """One session for all runs with the same account: making one takes longer than most runs."""
+    said = {name: value for name, value in os.environ.items() if name.startswith("AWS_") and "ENDPOINT" not in name}
+    return _session(profile, tuple(sorted(said.items())))
+
+
+@cache
+def _session(profile: str | None, _account: tuple[tuple[str, str], ...]) -> botocore.session.Session:
+    return session(profile=profile)
+
+
+@cache
+def _loader() -> Any:
+    return create_loader()

@@ -1,0 +1,148 @@
+"""How CloudFormation resolves the template for given parameters, in a given partition.
+
+Covers the functions and resource types that the template uses, and refuses all others.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from tests.support.template import template
+
+ACCOUNT = "123456789012"
+NAME = "ec2-task-reporter"
+NO_VALUE = object()
+SUFFIXES = {"aws": "amazonaws.com", "aws-us-gov": "amazonaws.com", "aws-cn": "amazonaws.com.cn"}
+REGIONS = {"aws": "eu-west-1", "aws-us-gov": "us-gov-west-1", "aws-cn": "cn-north-1"}
+ARNS = {
+    "AWS::DynamoDB::Table": "dynamodb:{place}:table/{name}",
+    "AWS::SNS::Topic": "sns:{place}:{name}",
+    "AWS::SQS::Queue": "sqs:{place}:{name}",
+    "AWS::Logs::LogGroup": "logs:{place}:log-group:{name}:*",
+    "AWS::Serverless::Function": "lambda:{place}:function:{name}",
+    "AWS::Scheduler::ScheduleGroup": "scheduler:{place}:schedule-group/{name}",
+    "AWS::IAM::Role": "iam::{account}:role/{name}",
+    "AWS::CloudWatch::Alarm": "cloudwatch:{place}:alarm:{name}",
+}
+"""Resource type → its ARN after the partition."""
+
+
+class Stack:
+    """One deployed stack.
+
+    parameters  values by name; the template's defaults where none is given
+    partition   one of ``REGIONS``, which also names the region
+    """
+
+    def __init__(self, partition: str = "aws", **parameters: str) -> None:
+        declared = template()["Parameters"]
+        if unknown := parameters.keys() - declared.keys():
+            raise ValueError(f"the template has no parameter {unknown}")
+        given = {name: str(parameters.get(name, one["Default"])) for name, one in declared.items()}
+        self.parameters: dict[str, Any] = {
+            name: [part.strip() for part in text.split(",")] if declared[name]["Type"] == "CommaDelimitedList" else text
+            for name, text in given.items()
+        }
+        self.partition, self.region = partition, REGIONS[partition]
+        self.pseudo = {
+            "AWS::AccountId": ACCOUNT,
+            "AWS::Partition": partition,
+            "AWS::Region": self.region,
+            "AWS::StackName": NAME,
+            "AWS::URLSuffix": SUFFIXES[partition],
+            "AWS::NoValue": NO_VALUE,
+        }
+
+    def properties(self, logical_id: str) -> dict[str, Any]:
+        """The properties of a resource as CloudFormation hands them to its service."""
+        resolved = self.resolve(template()["Resources"][logical_id]["Properties"])
+        assert isinstance(resolved, dict)
+        return resolved
+
+    def output(self, name: str) -> str:
+        text = self.resolve(template()["Outputs"][name]["Value"])
+        assert isinstance(text, str)
+        return text
+
+    def condition(self, name: str) -> bool:
+        holds = self.resolve(template()["Conditions"][name])
+        assert isinstance(holds, bool)
+        return holds
+
+    def ref(self, logical_id: str) -> Any:
+        """The value of ``Ref``: an ARN for topics, a URL for queues, else a name."""
+        if logical_id in self.pseudo:
+            return self.pseudo[logical_id]
+        if logical_id in self.parameters:
+            return self.parameters[logical_id]
+        kind = template()["Resources"][logical_id]["Type"]
+        if kind == "AWS::SNS::Topic":
+            return self.arn(logical_id)
+        if kind == "AWS::SQS::Queue":
+            return f"https://sqs.{self.region}.{self.pseudo['AWS::URLSuffix']}/{ACCOUNT}/{NAME}-{logical_id}"
+        return f"{NAME}-{logical_id}"
+
+    def arn(self, logical_id: str) -> str:
+        form = ARNS[template()["Resources"][logical_id]["Type"]]
+        place, name = f"{self.region}:{ACCOUNT}", f"{NAME}-{logical_id}"
+        return f"arn:{self.partition}:" + form.format(place=place, account=ACCOUNT, name=name)
+
+    def attribute(self, logical_id: str, name: str) -> str:
+        if name == "Arn":
+            return self.arn(logical_id)
+        if name == "StreamArn":
+            return f"{self.arn(logical_id)}/stream/2026-11-23T12:00:00.000"
+        if name in {"QueueName", "TopicName"}:
+            return f"{NAME}-{logical_id}"
+        raise ValueError(f"not modelled: {logical_id}.{name}")
+
+    def resolve(self, node: Any) -> Any:
+        """``node`` with every function replaced by its value."""
+        if isinstance(node, list):
+            return [value for value in map(self.resolve, node) if value is not NO_VALUE]
+        if not isinstance(node, dict):
+            return node
+        if len(node) == 1:
+            ((name, argument),) = node.items()
+            if name == "Ref":
+                return self.ref(argument)
+            if name == "Condition" and isinstance(argument, str):
+                return self.condition(argument)
+            if name.startswith("Fn::"):
+                return self._call(name.removeprefix("Fn::"), argument)
+        resolved = {key: self.resolve(value) for key, value in node.items()}
+        return {key: value for key, value in resolved.items() if value is not NO_VALUE}
+
+    def _call(self, function: str, argument: Any) -> Any:
+        if function == "If":
+            condition, then, otherwise = argument
+            return self.resolve(then if self.condition(condition) else otherwise)
+        if function == "GetAtt":
+            return self.attribute(*argument)
+        if function == "Sub":
+            text, variables = argument if isinstance(argument, list) else (argument, {})
+            return self._substitute(text, self.resolve(variables))
+        values = self.resolve(argument)
+        if function == "Equals":
+            return values[0] == values[1]
+        if function == "Not":
+            return not values[0]
+        if function == "And" and 2 <= len(values) <= 10:
+            return all(values)
+        if function == "Join":
+            return values[0].join(values[1])
+        if function == "Split":
+            return values[1].split(values[0])
+        raise ValueError(f"not modelled: Fn::{function}")
+
+    def _substitute(self, text: str, variables: Mapping[str, str]) -> str:
+        def value(found: re.Match[str]) -> str:
+            name, _, attribute = found[1].partition(".")
+            if name in variables:
+                return variables[name]
+            return str(self.attribute(name, attribute) if attribute else self.ref(name))
+
+        return re.sub(r"\$\{([\w:.]+)\}", value, text)

@@ -1,0 +1,94 @@
+"""The notifier as it is deployed: its handler, by its path, between a stream and the edges of the table and of SNS."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from task_reporter.aws import clients
+from task_reporter.runtime import metrics
+from tests.support.sns import TOPIC, FakeSns
+from tests.support.streamed_table import StreamedTable
+from tests.support.table import DynamoDb
+from tests.support.template import default
+
+ROOT = Path(__file__).parents[2]
+APP = ROOT / "functions" / "notifier" / "app.py"
+ENVIRONMENT = {
+    "HISTORY_TABLE": "history",
+    "SCOPE": "123456789012/us-east-2",
+    "EMAIL_SUBSCRIPTION": "false",
+    "TOPIC_ARN": TOPIC,
+    "DIGEST_ABOVE": str(default("DigestAbove")),
+    "RETENTION_DAYS": str(default("RetentionDays")),
+}
+
+
+@dataclass
+class Context:
+    """What Lambda tells a function about itself."""
+
+    function_name: str = "notifier"
+    memory_limit_in_mb: int = 256
+    invoked_function_arn: str = "arn:aws:lambda:us-east-2:123456789012:function:notifier"
+    aws_request_id: str = "52fdfc07-2182-454f-963f-5f0f9a621d72"
+    remaining: int = 120_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.remaining
+
+
+@dataclass
+class Deployed:
+    """The function, what it talks to, and what it logged."""
+
+    app: ModuleType
+    table: StreamedTable
+    sns: FakeSns
+    log: io.StringIO
+
+    def __call__(self, event: dict[str, Any], **context: Any) -> Any:
+        return self.app.handler(event, Context(**context))
+
+    def batch(self, *records: dict[str, Any], **context: Any) -> Any:
+        return self(json.loads(json.dumps({"Records": records})), **context)
+
+    def logged(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log.getvalue().splitlines()]
+
+
+@contextmanager
+def deployed(table: StreamedTable, sns: FakeSns, patch: pytest.MonkeyPatch | None = None) -> Iterator[Deployed]:
+    """The function with the template's defaults; nothing of it stays behind.
+
+    A test that patches further gives its own ``patch``: of two, the one undone last would bring the other's back.
+    """
+    metrics._log.cache_clear()
+    app, log = _load(), io.StringIO()
+    by_service = {"dynamodb": DynamoDb(table), "sns": sns}
+    app.logger.registered_handler.setStream(log)
+    with nullcontext(patch) if patch else pytest.MonkeyPatch.context() as patching:
+        for name, value in ENVIRONMENT.items():
+            patching.setenv(name, value)
+        patching.setattr(clients, "client", lambda service, _: by_service[service])
+        yield Deployed(app, table, sns, log)
+    app.logger.registered_handler.setStream(sys.stdout)
+
+
+def _load() -> ModuleType:
+    spec = spec_from_file_location("notifier_app", APP)
+    assert spec
+    assert spec.loader
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

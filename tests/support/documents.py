@@ -1,0 +1,61 @@
+"""The README and the documents beside it, as the tests read them."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from botocore import xform_name
+from botocore.session import Session
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), ROOT / "events" / "README.md"]
+FLAGS = {"no-scan-index-forward": {"ScanIndexForward": False}, "no-deletion-protection-enabled": {}}
+OF_THE_CLI = {"query", "output", "max-items", "region", "cli-binary-format", "notification-endpoint"}
+"""Options that the aws CLI adds to an operation's own."""
+
+
+def blocks(document: Path, language: str) -> list[str]:
+    """The fenced blocks of ``document`` in ``language``."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", document.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def commands(document: Path) -> list[list[str]]:
+    """The aws commands of ``document``, in blocks and indented lines, each as its words."""
+    indented = re.findall(r"^    (aws .*)$", document.read_text(), re.MULTILINE)
+    joined = "\n".join([*blocks(document, "sh"), *indented]).replace("\\\n", " ")
+    lines = (re.sub(r"^\w+=\$\((.*)\)$", r"\1", line) for line in joined.splitlines())
+    return [shlex.split(line) for line in lines if line.startswith("aws ")]
+
+
+def options(words: list[str]) -> Iterator[tuple[str, str | None]]:
+    """The options of a command: name and value, None where it has none."""
+    rest = words[3:]
+    while rest:
+        word = rest.pop(0)
+        if word.startswith("--"):
+            yield word[2:], rest.pop(0) if rest and not rest[0].startswith("--") else None
+
+
+def members(service: str, operation: str) -> dict[str, str]:
+    """The options that an operation has of its own, as the aws CLI spells them: option → member of botocore's model."""
+    model = Session().get_service_model(service)
+    names = {xform_name(name, "-"): name for name in model.operation_names}
+    shape = model.operation_model(names[operation]).input_shape
+    return {xform_name(member, "-"): member for member in shape.members}
+
+
+def request(words: list[str], known: dict[str, str]) -> dict[str, Any]:
+    """What a command asks of its service: the parameters of the call. ``known`` are values for its shell variables."""
+    service, operation = words[1:3]
+    named = members(service, operation)
+    asked: dict[str, Any] = {}
+    for option, value in options(words):
+        if option in FLAGS:
+            asked |= FLAGS[option]
+        elif option in named and value is not None:
+            text = known.get(value, value)
+            asked[named[option]] = json.loads(text) if text.startswith(("{", "[")) else text
+    return asked

@@ -1,0 +1,28 @@
+"""Wait for conditions. A limit ends a hopeless wait only: no machine is so slow or so busy that it ends another."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from task_reporter.aws.request_limits import RequestLimits
+
+WAIT_SECONDS = 300
+"""For one condition. A condition that takes longer than ten seconds on an idle machine needs a test of its own."""
+
+TEST_SECONDS = 1800
+"""For one test with its fixtures, which may install, build and deploy."""
+
+
+def eventually(condition: Callable[[], Any]) -> Any:
+    """Return the first true value of ``condition``. Raises TimeoutError, which shows the last value."""
+    end = time.monotonic() + WAIT_SECONDS
+    while not (found := condition()):
+        if time.monotonic() > end:
+            raise TimeoutError(f"still {found!r} after {WAIT_SECONDS} seconds")
+        time.sleep(0.05)
+    return found
+
+
+def unhurried(patience: RequestLimits) -> RequestLimits:
+    """Keep the number of attempts only: a request that was given up and sent again would spoil what tests count."""
+    return patience._replace(connect=WAIT_SECONDS, read=WAIT_SECONDS)

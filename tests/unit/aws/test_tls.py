@@ -1,0 +1,139 @@
+"""The one TLS context: its authorities are read once, and are still what a connection is judged by."""
+
+import gc
+import ssl
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import trustme
+from botocore.exceptions import SSLError
+
+from task_reporter.aws import clients, tls
+from task_reporter.aws.request_limits import RequestLimits
+from tests.support.waiting import WAIT_SECONDS
+
+ANSWER = b'{"TableNames": []}'
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(ANSWER)))
+        self.end_headers()
+        self.wfile.write(ANSWER)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(autouse=True)
+def anew():
+    """What one process keeps is kept for one test."""
+    thresholds = gc.get_threshold()
+    tls.contexts.clear()
+    yield
+    tls.contexts.clear()
+    gc.set_threshold(*thresholds)
+
+
+@pytest.fixture
+def authority(tmp_path, monkeypatch):
+    """One that the clients trust."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "trusted.pem")
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "trusted.pem"))
+    return authority
+
+
+def served(authority, name="127.0.0.1"):
+    """A DynamoDB without tables, that proves itself by ``authority`` to be ``name`` and hangs up after each answer."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).configure_cert(context)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    return server
+
+
+def client(server, service="dynamodb"):
+    return clients.client(
+        service,
+        RequestLimits(connect=WAIT_SECONDS, read=WAIT_SECONDS, attempts=1),
+        endpoint_url=f"https://127.0.0.1:{server.server_port}",
+        region_name="eu-west-1",
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+    )
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """The files of authorities that OpenSSL was made to read."""
+    files, load = [], ssl.SSLContext.load_verify_locations
+
+    def count(self, cafile=None, *more):
+        files.append(cafile)
+        return load(self, cafile, *more)
+
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", count)
+    return files
+
+
+def test_authorities_are_read_once_for_all_connections_of_all_clients(authority, reads):
+    server = served(authority)
+    for _ in range(2):
+        one = client(server)
+        for _ in range(3):
+            assert one.list_tables()["TableNames"] == []
+    assert len(reads) == 1, "or botocore names the file in another way, and task_reporter.aws.tls does nothing any more"
+
+
+def test_what_was_read_in_advance_is_not_read_again(authority, reads):
+    server = served(authority)
+    clients.prepare([client(server)])
+    assert client(server).list_tables()["TableNames"] == []
+    assert len(reads) == 1
+
+
+def test_only_who_is_trusted_is_read(authority, reads, monkeypatch, tmp_path):
+    """botocore looks at this variable too, and a home that is written as ~ is urllib3's to find."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("AWS_CA_BUNDLE")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "~/trusted.pem")
+    server = served(authority)
+    clients.prepare([client(server)])
+    assert client(server).list_tables()["TableNames"] == []
+    assert reads == [str(tmp_path / "trusted.pem")]
+    assert [len(made.get_ca_certs()) for made in tls.contexts.values()] == [1]
+
+
+def test_a_file_that_is_not_there_is_the_first_connection_s_to_say(authority, monkeypatch):
+    monkeypatch.setenv("AWS_CA_BUNDLE", "/nowhere/authorities.pem")
+    one = client(served(authority))
+    clients.prepare([one])
+    with pytest.raises(SSLError, match="No such file"):
+        one.list_tables()
+
+
+def test_clients_share_a_context_only_if_they_trust_the_same(authority, tmp_path, monkeypatch):
+    one, same = client(served(authority)), client(served(authority))
+    monkeypatch.delenv("AWS_CA_BUNDLE")
+    other = client(served(authority))
+    contexts = [made._endpoint.http_session._manager.connection_pool_kw["ssl_context"] for made in (one, same, other)]
+    assert contexts[0] is contexts[1] is not contexts[2]
+
+
+def test_where_nothing_is_encrypted_nothing_is_read(authority, reads):
+    clients.prepare([clients.client("dynamodb", endpoint_url="http://127.0.0.1:9", region_name="eu-west-1")])
+    assert reads == []
+
+
+def test_whom_they_do_not_vouch_for_is_not_talked_to(authority):
+    assert client(served(authority)).list_tables()["TableNames"] == []
+    with pytest.raises(SSLError, match="certificate verify failed"):
+        client(served(trustme.CA())).list_tables()
+    with pytest.raises(SSLError, match=r"certificate verify failed|doesn't match"):
+        client(served(authority, "elsewhere.example")).list_tables()

@@ -1,0 +1,70 @@
+"""An AWS account as the person who runs the command line reaches it."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import UnknownServiceError
+
+from local.environments import ROOT
+from task_reporter_cli.aws.account import SERVICES, Account
+
+NOT_ASKED_FOR = ("signin", "sso", "sso-oidc", "sts")
+"""What botocore itself may need, to come by credentials."""
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+
+
+@pytest.mark.parametrize("service", [*SERVICES, *NOT_ASKED_FOR])
+def test_every_service_that_is_needed_can_be_had(service: str) -> None:
+    assert Account(region="eu-west-1").client(service).meta.service_model.service_name == service
+
+
+def test_the_services_that_need_no_search_are_those_that_commands_ask_for() -> None:
+    source = "".join(path.read_text() for path in (ROOT / "cli" / "task_reporter_cli").rglob("*.py"))
+    source += (ROOT / "cli" / "task_reporter_cli" / "status" / "examination.py").read_text()
+    named = set(re.findall(r'client\("(\w+)"', source))
+    several = re.search(r"account\.client\(name\) for name in \((.*?)\)", source)
+    assert several
+    assert named | set(re.findall(r'"(\w+)"', several[1])) == set(SERVICES)
+
+
+def test_a_service_that_there_is_not_is_said_to_be_unknown() -> None:
+    with pytest.raises(UnknownServiceError, match="dynamodb"):
+        Account(region="eu-west-1").client("ec3")
+
+
+def test_models_of_ones_own_are_found_as_every_aws_tool_finds_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tmp_path / "dynamodb" / "2999-01-01"
+    model.mkdir(parents=True)
+    (model / "service-2.json").write_text('{"metadata": {"serviceId": "Ours"}, "operations": {}, "shapes": {}}')
+    monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path))
+    loader = Account(region="eu-west-1")._session.get_component("data_loader")
+    assert loader.load_service_model("dynamodb", "service-2")["metadata"]["serviceId"] == "Ours"
+
+
+@pytest.mark.parametrize(
+    ("given", "environment", "region"),
+    [
+        ("eu-west-1", {"AWS_REGION": "us-east-1"}, "eu-west-1"),
+        (None, {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-west-2"}, "us-east-1"),
+        (None, {"AWS_DEFAULT_REGION": "us-west-2"}, "us-west-2"),
+        (None, {}, None),
+    ],
+)
+def test_the_region(
+    given: str | None, environment: dict[str, str], region: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert Account(region=given).region == region

@@ -1,0 +1,186 @@
+"""Every error in one line that names the value and says what to do."""
+
+import pytest
+from botocore import exceptions as aws
+from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
+
+from task_reporter.errors import HistoryError, MalformedAnswerError
+from task_reporter.history.rows import Key
+from task_reporter_cli.aws.explanations import explained
+from task_reporter_cli.aws.faults.refusals import DENIED, EXPIRED, LONGEST, UNKNOWN_CREDENTIALS
+
+
+def refused(code: str, message: str = "said so", operation: str = "Query") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, operation)
+
+
+# As the services' references name them, not as the code does.
+EXPIRED_CODES = ["ExpiredToken", "ExpiredTokenException", "RequestExpired"]
+UNKNOWN_CODES = [
+    "AuthFailure", "IncompleteSignature", "InvalidClientTokenId", "InvalidSignatureException",
+    "MissingAuthenticationToken", "SignatureDoesNotMatch", "UnrecognizedClientException",
+]  # fmt: skip
+DENIED_CODES = ["AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"]
+
+
+@pytest.mark.parametrize("code", sorted(EXPIRED.union(EXPIRED_CODES)))
+def test_expired_credentials_are_to_be_renewed(code):
+    said = explained(refused(code))
+    assert "credentials have expired" in said
+    assert "aws sso login" in said
+    assert "--profile" in said
+
+
+@pytest.mark.parametrize("code", sorted(UNKNOWN_CREDENTIALS.union(UNKNOWN_CODES)))
+def test_credentials_that_aws_does_not_know_are_to_be_checked(code):
+    said = explained(refused(code, "the token is bad"))
+    assert f"({code}: the token is bad)" in said
+    assert "aws sts get-caller-identity" in said
+
+
+@pytest.mark.parametrize("code", sorted(DENIED.union(DENIED_CODES)))
+def test_a_permission_that_lacks_is_named_by_its_operation(code):
+    said = explained(refused(code, "User: arn:x is not authorized to perform: dynamodb:Query"))
+    assert said.startswith("no permission for Query (User: arn:x is not authorized to perform: dynamodb:Query)")
+    assert "what each command needs" in said
+
+
+def test_a_denial_without_a_text_names_its_code():
+    assert "no permission for Query (AccessDenied)" in explained(refused("AccessDenied", ""))
+
+
+@pytest.mark.parametrize(
+    "code", ["ThrottlingException", "ProvisionedThroughputExceededException", "InternalServerError"]
+)
+def test_any_other_refusal_names_operation_and_code(code):
+    assert explained(refused(code)) == f"AWS refused Query: {code}: said so"
+
+
+def test_no_kind_of_refusal_is_two_kinds():
+    assert len(EXPIRED | UNKNOWN_CREDENTIALS | DENIED) == len(EXPIRED) + len(UNKNOWN_CREDENTIALS) + len(DENIED)
+
+
+def test_a_refusal_without_anything_is_told_all_the_same():
+    assert explained(ClientError({"Error": {}}, "Query")) == "AWS refused Query: : "
+
+
+@pytest.mark.parametrize("code", ["UnauthorizedOperation", "ThrottlingException"])
+def test_a_long_text_of_awss_is_cut(code):
+    assert len(explained(refused(code, "x" * 5000))) < LONGEST + 120
+
+
+EARLIER = "Signature expired: 20261125T101500Z is now earlier than 20261125T110000Z (20261125T110500Z - 5 min.)"
+LATER = "Signature not yet current: 20261126T110500Z is still later than 20261125T111000Z (20261125T110500Z + 5 min.)"
+CLOCKS = {
+    "behind": ("SignatureDoesNotMatch", EARLIER, "this machine's clock is 50 minutes behind AWS's"),
+    "ahead": ("InvalidSignatureException", LATER, "this machine's clock is 24 hours ahead of AWS's"),
+    "by an unknown time": ("AuthFailure", "The difference is too large: local time", "check this machine's clock"),
+    "without a word": ("RequestInTheFuture", "", "AWS refused Query: RequestInTheFuture: "),
+}
+
+
+@pytest.mark.parametrize(("code", "message", "told"), CLOCKS.values(), ids=CLOCKS)
+def test_a_wrong_clock_is_told_by_the_times_in_the_text(code, message, told):
+    assert told in explained(refused(code, message))
+
+
+@pytest.mark.parametrize("date", ["soon", "", None])
+def test_an_answer_without_a_time_blames_no_clock(date):
+    error = refused("AuthFailure", "not validated")
+    error.response["ResponseMetadata"] = {"HTTPHeaders": {"date": date}}
+    assert "does not take these credentials" in explained(error)
+
+
+SIGNING_IN = {
+    "a web identity that is over": (
+        ("ExpiredTokenException", "Token expired: current date", "AssumeRoleWithWebIdentity"),
+        "the web identity token has expired (Token expired: current date)",
+    ),
+    "a web identity that is not trusted": (
+        ("AccessDenied", "Not authorized", "AssumeRoleWithWebIdentity"), "the role does not trust the web identity"
+    ),
+    "a role that SSO does not give": (
+        ("ForbiddenException", "No access", "GetRoleCredentials"), "no access to this account or role (No access)"
+    ),
+    "a role without a reason": (("AccessDenied", "", "AssumeRole"), "no permission to assume the role (AccessDenied)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("said", "told"), SIGNING_IN.values(), ids=SIGNING_IN)
+def test_a_refusal_of_signing_in_is_no_lack_of_a_command(said, told):
+    assert told in explained(refused(*said))
+    assert "docs/command-line.md" not in explained(refused(*said))
+
+
+@pytest.mark.parametrize("code", ["403", "503"])
+def test_a_refusal_in_no_form_of_awss_is_somebody_elses(code):
+    assert explained(refused(code, "<html>")).startswith("what answers Query is not AWS, or a proxy stands in between")
+
+
+UNSENT = {
+    "no such profile": (aws.ProfileNotFound(profile="nobody"), ["'nobody'", "aws configure list-profiles"]),
+    "no credentials": (aws.NoCredentialsError(), ["no AWS credentials", "--profile", "AWS_PROFILE", "aws sso login"]),
+    "half of the credentials": (aws.PartialCredentialsError(provider="env", cred_var="KEY"), ["env", "KEY"]),
+    "no region": (aws.NoRegionError(), ["no AWS region", "--region", "AWS_REGION"]),
+    "no such mode": (aws.InvalidConfigError(error_msg="no mode 'x'."), ["no mode 'x'; check --region and"]),
+    "no such region": (aws.InvalidRegionError(region_name="a b"), ["'a b' is no region", "--region eu-west-1"]),
+    "an SSO session that is over": (aws.UnauthorizedSSOTokenError(), ["could not be had", "aws sso login"]),
+    "an SSO session that never was": (aws.SSOTokenLoadError(error_msg="no file"), ["no file", "aws sso login"]),
+    "a token that can't be renewed": (aws.TokenRetrievalError(provider="sso", error_msg="bad"), ["bad", "--profile"]),
+    "a program that gives none": (aws.CredentialRetrievalError(provider="p", error_msg="died"), ["died", "--profile"]),
+    "no such host": (aws.EndpointConnectionError(endpoint_url="https://x.test"), ["https://x.test", "--region"]),
+    "a silent host": (aws.ConnectTimeoutError(endpoint_url="https://x.test"), ["https://x.test", "network"]),
+    "no encryption": (aws.SSLError(endpoint_url="https://x.test", error="bad cert"), ["https://x.test", "bad cert"]),
+    "a proxy that is not there": (aws.ProxyConnectionError(proxy_url="http://p.test"), ["http://p.test", "network"]),
+    "no answer": (aws.ReadTimeoutError(endpoint_url="https://x.test"), ["https://x.test"]),
+    "an unreadable configuration": (aws.ConfigParseError(path="/a/config"), ["/a/config"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("error", "told"), UNSENT.values(), ids=UNSENT)
+def test_what_got_no_answer_names_the_value_and_what_to_do(error, told):
+    said = explained(error)
+    assert [part for part in told if part not in said] == []
+    assert "should not have happened" not in said
+
+
+OURS = {
+    "ours": (HistoryError({Key("a/b", "bun-1"): "Throttled"}), "1 rows could not be written or read: bun-1: Throttled"),
+    "EC2's answer": (MalformedAnswerError("DescribeBundleTasks", "it is HTML"), "it is HTML"),
+    "a full disk": (OSError(28, "No space left on device"), "No space left on device"),
+    "a file": (FileNotFoundError(2, "No such file or directory", "a.html"), "a.html: No such file or directory"),
+    "no endpoint": (ValueError("Invalid endpoint: not a url"), "Invalid endpoint: not a url; check --region and AWS_"),
+    "somebody else's answer": (ResponseParserError("<html>"), "what answers is not AWS"),
+    "a system error without a number": (OSError("odd"), "odd"),
+}
+
+
+@pytest.mark.parametrize(("error", "told"), OURS.values(), ids=OURS)
+def test_errors_of_ours_and_of_the_machine_say_themselves(error, told):
+    assert told in explained(error)
+    assert "should not have happened" not in explained(error)
+
+
+def caused(cause):
+    error = HistoryError({Key("a/b", "bun-1"): "AccessDeniedException"})
+    error.__cause__ = cause
+    return error
+
+
+CAUSES = {
+    "a refusal": (refused("AccessDeniedException", "no", "UpdateItem"), "no permission for UpdateItem (no)"),
+    "a lack of credentials": (aws.NoCredentialsError(), "no AWS credentials"),
+    "a code's own mistake": (KeyError("x"), "1 rows could not be written or read: bun-1: AccessDeniedException"),
+}
+
+
+@pytest.mark.parametrize(("cause", "said"), CAUSES.values(), ids=CAUSES)
+def test_an_error_of_ours_is_explained_by_its_cause_at_aws(cause, said):
+    assert explained(caused(cause)).startswith(said)
+
+
+def test_what_nobody_thought_of_says_how_to_see_more():
+    said = explained(KeyError("scope"))
+    assert "should not have happened (KeyError: 'scope')" in said
+    assert "TASK_REPORTER_DEBUG=1" in said

@@ -1,0 +1,401 @@
+"""Rows as people and programs get them: whatever EC2 put into them."""
+
+import csv
+import io
+import json
+import shlex
+import tracemalloc
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from task_reporter_cli.history.items import Item
+from task_reporter_cli.history.reader import Answer, Question
+from task_reporter_cli.output import columns, data, facts, paper
+from task_reporter_cli.output.columns import HEADS, MEASURED, write_plain, write_rich
+from task_reporter_cli.output.data import COLUMNS, OTHER, ordered, write_csv, write_json
+from task_reporter_cli.output.lines import one_line
+from tests.support.cli import Terminal
+from tests.support.finished import row, ugly_rows
+from tests.support.index import Index
+
+few = settings(max_examples=25)
+Writer = Callable[[Iterable[Item], Any], None]
+
+NOW = datetime(2026, 11, 23, 15, 0, 0, tzinfo=UTC)
+OBEYED = "\x1b[2J\x1b]0;title\x07\x9b31m\r\n\u202e\u2028"
+LATER = {"a_list": [1, {"b": None}], "flag": False, "kind": "export", "outcome": "paused", "size": 12345678901234567890}
+
+
+def written(write: Writer, *rows: Item) -> str:
+    out = io.StringIO()
+    write(rows, out)
+    return out.getvalue()
+
+
+def read_csv(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+
+
+# JSON
+
+
+@few
+@given(st.lists(ugly_rows(), max_size=4))
+def test_json_holds_every_row_as_it_is(rows: list[Item]) -> None:
+    assert json.loads(written(write_json, *rows)) == rows
+
+
+@few
+@given(st.lists(ugly_rows(), min_size=1, max_size=4))
+def test_json_is_one_row_a_line_for_every_reader_of_lines(rows: list[Item]) -> None:
+    lines = written(write_json, *rows).splitlines()
+    assert (lines[0], lines[-1]) == ("[", "]")
+    assert [json.loads(line.rstrip(",")) for line in lines[1:-1]] == rows
+
+
+def test_no_rows_are_an_empty_array() -> None:
+    assert written(write_json) == "[]\n"
+
+
+def test_attributes_come_in_one_order_those_of_later_versions_last() -> None:
+    shuffled = dict(sorted((row() | LATER | {"zeta": 1}).items(), reverse=True))
+    names = list(json.loads(written(write_json, shuffled))[0])
+    assert names == [name for name in COLUMNS if name in shuffled] + ["a_list", "flag", "size", "zeta"]
+    assert ordered(shuffled) == shuffled
+
+
+def test_letters_stay_letters_and_what_a_terminal_obeys_is_escaped() -> None:
+    text = written(write_json, row(error_message=f"é漢😀{OBEYED}"))
+    assert "é漢😀" in text
+    assert all(char.isprintable() or char == "\n" for char in text)
+    assert json.loads(text)[0]["error_message"] == f"é漢😀{OBEYED}"
+
+
+def after_each(rows: Iterable[Item], out: io.StringIO) -> Iterator[Item]:
+    """``rows``, each after the one before it was written."""
+    for position, shown in enumerate(rows):
+        assert out.getvalue().count("bun-") >= position
+        yield shown
+
+
+@pytest.mark.parametrize("write", [write_json, write_csv])
+def test_each_row_is_written_before_the_next_is_read(write: Writer) -> None:
+    out = io.StringIO()
+    write(after_each([row(number, prefix="x") for number in range(5)], out), out)
+    assert out.getvalue().count("acme-bundles") >= 5
+
+
+# CSV
+
+
+@few
+@given(st.lists(ugly_rows(), max_size=4))
+def test_csv_is_read_back_as_it_was(rows: list[Item]) -> None:
+    read = read_csv(written(write_csv, *rows))
+    assert read == [{name: str(row.get(name, "")) for name in COLUMNS} | {OTHER: ""} for row in rows]
+
+
+@pytest.mark.parametrize(
+    "text", ['"', '""', ",", "a,b", "\n", "\r", "a\rb", "\r\n", " a ", "é漢😀", "'", "\x00", "\t", "="]
+)
+def test_a_cell_is_read_back_whatever_is_in_it(text: str) -> None:
+    read = read_csv(written(write_csv, row(error_message=text), row(2)))
+    assert [line["error_message"] for line in read] == [text, ""]
+
+
+def test_what_a_later_version_added_is_json_in_the_last_column() -> None:
+    [line] = read_csv(written(write_csv, row() | LATER))
+    assert json.loads(line[OTHER]) == {name: LATER[name] for name in ("a_list", "flag", "size")}
+    assert (line["kind"], line["outcome"]) == ("export", "paused")
+
+
+def test_csv_has_its_header_without_rows_and_without_others() -> None:
+    assert written(write_csv) == ",".join([*COLUMNS, OTHER]) + "\n"
+
+
+def test_an_ordinary_row_is_not_quoted() -> None:
+    assert '"' not in written(write_csv, row())
+
+
+# Plain columns
+
+
+def lines_of(*rows: Item) -> list[str]:
+    return written(write_plain, *rows).splitlines()
+
+
+def starts(line: str, texts: Iterable[str]) -> list[int]:
+    """Where each text begins in the line, from left to right."""
+    found, end = [], 0
+    for text in texts:
+        end = line.index(text, end)
+        found.append(end)
+        end += len(text)
+    return found
+
+
+def test_plain_columns_are_aligned_and_whole() -> None:
+    rows = [row(1), row(2, "failed", error_code="Client." + "X" * 90, resource_id=None), row(3, "lost", kind="k" * 60)]
+    head, *lines = lines_of(*rows)
+    at = starts(head, HEADS)
+    for line, shown in zip(lines, rows, strict=True):
+        cells = columns.cells(shown)
+        assert [line[begin : begin + len(cell)] for begin, cell in zip(at, cells, strict=True)] == list(cells)
+
+
+@few
+@given(st.lists(ugly_rows(), min_size=1, max_size=5))
+def test_a_row_is_one_line_with_every_cell_whole(rows: list[Item]) -> None:
+    lines = written(write_plain, *rows).split("\n")
+    assert len(lines) == len(rows) + 2
+    for line, shown in zip(lines[1:], rows, strict=False):
+        assert starts(line + " " * 20, columns.cells(shown))
+
+
+@few
+@given(ugly_rows())
+def test_nothing_that_a_terminal_obeys_is_in_a_line(shown: Item) -> None:
+    assert written(write_plain, shown).replace("\n", "").isprintable()
+
+
+def test_a_wider_cell_after_those_that_were_measured_is_not_cut() -> None:
+    late = row(2, error_code="X" * 100, resource_id="i-" + "0" * 100)
+    line = lines_of(*[row(1)] * MEASURED, late)[-1]
+    assert ("X" * 100 in line, "i-" + "0" * 100 in line) == (True, True)
+
+
+def test_plain_columns_go_on_streaming_after_those_that_were_measured() -> None:
+    out = io.StringIO()
+    rows = (row(number) for number in range(MEASURED + 50))
+
+    def watched() -> Iterator[Item]:
+        for number, shown in enumerate(rows):
+            assert number <= MEASURED or out.getvalue().count("\n") == number + 1
+            yield shown
+
+    write_plain(watched(), out)
+    assert out.getvalue().count("\n") == MEASURED + 51
+
+
+@pytest.mark.parametrize("write", [write_plain, write_rich])
+def test_no_rows_have_no_heading(write: Writer) -> None:
+    assert written(write) == ""
+
+
+CELLS = {
+    "how it ended": (row(outcome="complete", state="failed"), "state", "complete"),
+    "how far it is": (row(1, None, state="bundling", progress=40), "state", "bundling 40 %"),
+    "at the start": (row(1, None, state="bundling", progress=0), "state", "bundling 0 %"),
+    "no progress": (row(1, None, state="pending"), "state", "pending"),
+    "no state": (row(1, None, state=None), "state", ""),
+    "its end": (row(updated_at="2026-11-23T13:00:00.000Z"), "last change (UTC)", "2026-11-23 12:00:00"),
+    "its last change": (row(finished_at=None), "last change (UTC)", "2026-11-23 12:00:00"),
+    "no time at all": (row(finished_at=None, updated_at=None), "last change (UTC)", ""),
+    "an ugly time": (row(finished_at="soon"), "last change (UTC)", "soon"),
+    "how long it took": (row(), "took", "34 min 10 s"),
+    "an end before the start": (row(finished_at="2026-11-22T12:00:00.000Z"), "took", ""),
+    "a start that is no time": (row(started_at="soon"), "took", ""),
+    "an image": (row(awaiting=None, image_id="ami-1", error_code="E"), "note", "ami-1"),
+    "an error": (row(awaiting=None, error_code="E"), "note", "E"),
+    "not announced": (row(error_code="E"), "note", "E not announced yet"),
+    "nothing to note": (row(awaiting="outcome"), "note", ""),
+}
+
+
+@pytest.mark.parametrize(("shown", "head", "told"), CELLS.values(), ids=CELLS)
+def test_a_cell_says(shown: Item, head: str, told: str) -> None:
+    assert dict(zip(HEADS, columns.cells(shown), strict=True))[head] == told
+
+
+@pytest.mark.parametrize(
+    ("value", "told"), [(None, ""), (0, "0"), (False, "False"), ("a\x1bb", "a�b"), ("é漢😀", "é漢😀")]
+)
+def test_a_value_in_one_line(value: object, told: str) -> None:
+    assert one_line(value) == told
+
+
+# A terminal
+
+
+def drawn(monkeypatch: pytest.MonkeyPatch, *rows: Item, width: int = 200) -> str:
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm-256color")
+    out = Terminal()
+    write_rich(rows, out)
+    return out.getvalue()
+
+
+COLOURS = {"complete": "32", "failed": "31", "cancelled": "33", "lost": "35"}
+
+
+@pytest.mark.parametrize(("outcome", "colour"), COLOURS.items())
+def test_outcomes_have_colours_on_a_terminal(monkeypatch: pytest.MonkeyPatch, outcome: str, colour: str) -> None:
+    assert f"\x1b[{colour}m{outcome}\x1b[0m" in drawn(monkeypatch, row(1, outcome)).replace(f"{outcome} ", outcome)
+
+
+def test_texts_of_ec2s_are_neither_obeyed_nor_taken_for_markup(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = drawn(monkeypatch, row(awaiting=None, error_code=f"[/red][link=x]:smile:{OBEYED}"))
+    assert "[/red][link=x]:smile:�[2J" in text
+    assert not {"\x07", "\x9b", "\r", "\u202e"} & set(text)
+
+
+def test_a_narrow_terminal_folds_cells_and_cuts_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = drawn(monkeypatch, row(awaiting=None, error_code="X" * 90), width=80)
+    assert text.count("X") == 90
+    assert "…" not in text
+
+
+def test_a_column_that_tells_nothing_is_left_out_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = row(1, awaiting=None, resource_id=None)
+    assert [head in drawn(monkeypatch, bare) for head in ("kind", "resource", "note", "took")] == [False] * 3 + [True]
+    assert "kind" in drawn(monkeypatch, bare, row(2, kind="export"))
+
+
+# One task
+
+
+def told(shown: Item) -> dict[str, str]:
+    return dict(facts.facts(shown, NOW))
+
+
+def test_everything_about_a_task_is_told() -> None:
+    shown = row(image_id="ami-1", awaiting="notification", expires_at=1_803_470_400, notified_at=None)
+    assert told(shown) == {
+        "State": "complete",
+        "Account, region": "123456789012/us-east-2",
+        "Kind": "bundle",
+        "Resource": "i-00000000000000001",
+        "Started": "2026-11-23 11:25:50 UTC, 3 hours ago",
+        "Last update": "2026-11-23 12:00:00 UTC, 3 hours ago",
+        "First seen": "2026-11-23 11:26:02 UTC, 3 hours ago",
+        "Finished": "2026-11-23 12:00:00 UTC, 3 hours ago",
+        "Bucket": "acme-bundles",
+        "Prefix": "bun-00000001",
+        "Manifest": "acme-bundles/bun-00000001.manifest.xml",
+        "Image": "ami-1",
+        "Took": "34 min 10 s",
+        "Awaits": "notification, since 2026-11-23 12:01:03 UTC, 2 hours ago",
+        "Kept until": "2027-02-24 12:00:00 UTC",
+    }
+
+
+def test_attributes_of_a_later_version_are_told_under_their_own_names() -> None:
+    said = told(row() | LATER | {"zero": 0, "told_at": "2026-11-23T12:00:00.000Z"})
+    assert (said["a_list"], said["flag"], said["zero"]) == ("[1, {'b': None}]", "False", "0")
+    assert said["told_at"] == "2026-11-23 12:00:00 UTC, 3 hours ago"
+
+
+STATES = {
+    "EC2's word is the outcome": (row(state="complete"), "complete"),
+    "EC2's word is another": (row(outcome="cancelled", state="failed"), "cancelled (EC2 said failed)"),
+    "it still runs": (row(1, None, state="storing", progress=80), "storing 80 %"),
+    "no word": (row(state=None), "complete"),
+}
+
+
+@pytest.mark.parametrize(("shown", "said"), STATES.values(), ids=STATES)
+def test_the_state_is_ours_and_ec2s(shown: Item, said: str) -> None:
+    assert told(shown)["State"] == said
+
+
+@pytest.mark.parametrize("ugly", ["never", "1e400", "nan", [1], {"a": 1}, 10**30])
+def test_an_ugly_end_of_keeping_is_told_as_it_is(ugly: object) -> None:
+    assert told(row(expires_at=ugly))["Kept until"] == str(ugly)
+
+
+def steps(shown: Item, named: str = "bun-00000001", flags: str = "") -> list[list[str]]:
+    return [shlex.split(command)[:2] for _, command in facts.next_steps(shown, named, flags)]
+
+
+NEXT = {
+    "runs": (row(1, None, image_location=None, awaiting="outcome"), [["task-reporter", "wait"]]),
+    "complete": (row(awaiting=None), [["task-reporter", "register"], ["aws", "ec2"]]),
+    "registered": (row(awaiting=None, image_id="ami-1"), []),
+    "complete somewhere": (row(awaiting=None, image_location=None), []),
+    "failed": (row(1, "failed", awaiting=None), []),
+    "not announced": (row(1, "failed"), [["task-reporter", "redrive"]]),
+    "lost": (row(1, "lost", awaiting=None), [["aws", "s3api"], ["aws", "ec2"]]),
+}
+
+
+@pytest.mark.parametrize(("shown", "commands"), NEXT.values(), ids=NEXT)
+def test_next_steps_are_those_that_make_sense(shown: Item, commands: list[list[str]]) -> None:
+    assert steps(shown) == commands
+
+
+def test_next_steps_lead_to_the_same_task_of_the_same_history() -> None:
+    (_, command), *_ = facts.next_steps(row(awaiting=None), "123456789012/us-east-2/b 1", " --table 'a b'")
+    task, *rest = shlex.split(command)[2:]
+    assert (task, rest[:2]) == ("123456789012/us-east-2/b 1", ["--table", "a b"])
+
+
+@few
+@given(ugly_rows())
+def test_paper_holds_nothing_that_a_terminal_obeys(shown: Item) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        lines: list[str] = []
+        patch.setattr(paper.click, "echo", lines.append)
+        patch.setattr(paper.click, "style", lambda text, **_: text)
+        sheet = paper.Paper()
+        sheet.title(str(shown["task_id"]))
+        sheet.facts(facts.facts(shown | {f"odd{OBEYED}": OBEYED}, NOW))
+        for why, command in facts.next_steps(shown, str(shown["task_id"]), ""):
+            sheet.step(why, command)
+    assert "".join(lines).replace("\n", "").isprintable()
+
+
+# Many rows
+
+
+def peak(write: Writer, number: int) -> int:
+    """Bytes at most while ``number`` rows pass from pages to the output."""
+    index = Generated(number)
+    tracemalloc.start()
+    try:
+        write(Answer(index, "history", Question()), Nowhere())
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+class Nowhere(io.TextIOBase):
+    """Takes everything and keeps nothing."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+
+class Generated(Index):
+    """As many rows as are wanted, made when they are read, 500 a page."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__([row(1)], 500)
+        self.number = number
+
+    def query(self, **asked: Any) -> dict[str, Any]:
+        begin = asked.pop("ExclusiveStartKey", {"at": 0})["at"]
+        [item] = super().query(**asked)["Items"]
+        self.calls.clear()
+        end = min(begin + self.page, self.number)
+        items = [item | {"task_id": {"S": f"bun-{number:08x}"}} for number in range(begin, end)]
+        return {"Items": items} | ({"LastEvaluatedKey": {"at": end}} if end < self.number else {})
+
+
+@pytest.mark.parametrize("write", [write_csv, write_json, write_plain])
+def test_memory_does_not_grow_with_the_rows(write: Writer) -> None:
+    some, many = peak(write, 1500), peak(write, 4500)
+    assert many < some * 1.5
+
+
+def test_columns_are_every_attribute_that_this_version_writes() -> None:
+    assert set(row()) <= set(COLUMNS)
+    assert len(set(COLUMNS)) == len(COLUMNS)
+    assert OTHER not in COLUMNS
+    assert data.OTHER == "other"

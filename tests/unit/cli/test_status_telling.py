@@ -1,0 +1,191 @@
+"""Findings about telling: subscribers of notices and of alarms, and failed deliveries."""
+
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from task_reporter.times import parse
+from task_reporter_cli.actions.audience import ABSENT, CONFIRMED, PENDING, UNSEEN, Audience
+from task_reporter_cli.status import deliveries, listeners
+from task_reporter_cli.status.findings import UNKNOWN, WELL, WRONG, Finding
+from tests.support import subscriptions
+from tests.support.subscriptions import Subscriptions
+
+NOW = parse("2026-11-23T12:00:00Z")
+TOPIC = "arn:aws:sns:us-east-2:123456789012:ec2-task-reporter-NotificationTopic-1A2B"
+ALARM_TOPIC = "arn:aws:sns:us-east-2:123456789012:ec2-task-reporter-AlarmTopic-1A2B"
+READER = "ops@example.com"
+SUBSCRIBE = f"aws sns subscribe --topic-arn {TOPIC} --protocol email --notification-endpoint"
+CONFIRM = f"confirm the email that SNS sent to {READER}"
+
+NOTICES = {
+    "told": (Audience(TOPIC, 1, 0, READER, CONFIRMED), WELL, "1 confirmed", ""),
+    "told, and another pending": (
+        Audience(TOPIC, 1, 1, READER, CONFIRMED), WELL, "1 confirmed, 1 pending, which misses notices", ""
+    ),
+    "told, list denied": (Audience(TOPIC, 2, 0, READER, UNSEEN), WELL, "2 confirmed", ""),
+    "one of two, list denied": (
+        Audience(TOPIC, 1, 1, READER, UNSEEN), UNKNOWN,
+        f"1 confirmed, 1 pending; {READER} may be the one that misses notices", "sns:ListSubscriptionsByTopic",
+    ),
+    "pending": (
+        Audience(TOPIC, 0, 1, READER, PENDING), WRONG,
+        "0 confirmed, 1 pending; notices wait until one is confirmed", CONFIRM,
+    ),
+    "gone": (
+        Audience(TOPIC, 0, 0, READER, ABSENT), WRONG,
+        "0 confirmed; notices wait until one is confirmed", f"{SUBSCRIBE} {READER}, then confirm",
+    ),
+    "pending beside another": (
+        Audience(TOPIC, 1, 1, READER, PENDING), WRONG,
+        f"1 confirmed, 1 pending; {READER} has not confirmed and misses notices", CONFIRM,
+    ),
+    "gone beside another": (
+        Audience(TOPIC, 1, 0, READER, ABSENT), WRONG,
+        f"1 confirmed; {READER} is not subscribed any more and misses notices", f"{SUBSCRIBE} {READER}, then confirm",
+    ),
+    "no address, others": (Audience(TOPIC, 3, 0), WELL, "3 confirmed", ""),
+    "no address, nobody": (Audience(TOPIC, 0, 0), WRONG, "0 confirmed; notices go to nobody", f"{SUBSCRIBE} ADDRESS"),
+    "no address, one pending": (
+        Audience(TOPIC, 0, 1), WRONG,
+        "0 confirmed, 1 pending; notices wait until one is confirmed", "confirm the email that SNS sent within",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("audience", "level", "text", "todo"), NOTICES.values(), ids=NOTICES)
+def test_the_subscribers_of_notices(audience: Audience, level: str, text: str, todo: str) -> None:
+    found = listeners.of_notices(audience)
+    assert (found.part, found.level, found.text) == ("subscribers", level, text)
+    assert todo in found.todo
+    assert bool(found.todo) == (level != WELL)
+
+
+ALARMS = {
+    "told": (Audience(ALARM_TOPIC, 1, 0, READER, CONFIRMED), WELL, "1 confirmed", ""),
+    "nobody wants to be": (
+        Audience(ALARM_TOPIC, 0, 0), WELL,
+        "none, so nobody is told of alarms; the parameter AlarmEmail subscribes an address", "",
+    ),
+    "never confirmed": (
+        Audience(ALARM_TOPIC, 0, 1, READER, PENDING), WRONG,
+        "0 confirmed, 1 pending; nobody is told of alarms", CONFIRM,
+    ),
+    "gone": (
+        Audience(ALARM_TOPIC, 0, 0, READER, ABSENT), WRONG,
+        "0 confirmed; nobody is told of alarms", f"--topic-arn {ALARM_TOPIC} --protocol email",
+    ),
+    "somebody's is pending": (
+        Audience(ALARM_TOPIC, 0, 1), WRONG, "0 confirmed, 1 pending; nobody is told of alarms", "confirm the email"
+    ),
+    "gone beside another": (
+        Audience(ALARM_TOPIC, 1, 0, READER, ABSENT), WRONG,
+        f"1 confirmed; {READER} is not subscribed any more and misses alarms", "aws sns subscribe",
+    ),
+    "others, no address": (Audience(ALARM_TOPIC, 2, 0), WELL, "2 confirmed", ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("audience", "level", "text", "todo"), ALARMS.values(), ids=ALARMS)
+def test_the_subscribers_of_alarms(audience: Audience, level: str, text: str, todo: str) -> None:
+    found = listeners.of_alarms(audience)
+    assert (found.part, found.level, found.text) == ("alarm subscribers", level, text)
+    assert todo in found.todo
+    assert bool(found.todo) == (level != WELL)
+
+
+def test_each_topic_is_asked_about_its_own_address() -> None:
+    parameters = {"NotificationEmail": READER, "AlarmEmail": "oncall@example.com"}
+    sns = Subscriptions((READER, ""), ("oncall@example.com", subscriptions.PENDING))
+    assert listeners.notices(sns, TOPIC, parameters).level == WELL
+    found = listeners.alarms(sns, ALARM_TOPIC, parameters)
+    assert found.text == "1 confirmed, 1 pending; oncall@example.com has not confirmed and misses alarms"
+
+
+def test_a_stack_that_does_not_name_its_alarm_topic_is_well() -> None:
+    found = listeners.alarms(Subscriptions(), None, {"AlarmEmail": READER})
+    assert (found.level, "deploy this version" in found.text) == (WELL, True)
+
+
+@pytest.mark.parametrize("code", ["NotFound", "NotFoundException"])
+@pytest.mark.parametrize("look", [listeners.notices, listeners.alarms])
+def test_a_topic_that_is_gone_is_wrong_and_not_unknown(look: Any, code: str) -> None:
+    found = look(Subscriptions(get_topic_attributes=code), TOPIC, {})
+    assert (found.level, found.text) == (WRONG, "the topic is gone")
+    assert "aws sns create-topic --name ec2-task-reporter-NotificationTopic-1A2B" in found.todo
+
+
+def test_a_topic_that_may_not_be_seen_is_raised() -> None:
+    with pytest.raises(ClientError):
+        listeners.notices(Subscriptions(get_topic_attributes="AuthorizationError"), TOPIC, {})
+
+
+# Deliveries
+
+TOPICS = {"notices": TOPIC, "alarms": ALARM_TOPIC}
+
+
+class Metrics:
+    """A CloudWatch that holds hourly counts of failed deliveries: topic → values; one value a page."""
+
+    def __init__(self, **failed: list[float]) -> None:
+        self.failed = failed
+        self.asked: dict[str, Any] = {}
+
+    def get_metric_data(self, NextToken: str = "0", **asked: Any) -> dict[str, Any]:
+        self.asked = asked
+        page = int(NextToken)
+        results = []
+        for query in asked["MetricDataQueries"]:
+            [dimension] = query["MetricStat"]["Metric"]["Dimensions"]
+            values = self.failed.get(dimension["Value"].split("-")[-2], [])
+            results.append({"Id": query["Id"], "Values": values[page : page + 1]})
+        is_last = all(page + 1 >= len(values) for values in self.failed.values())
+        return {"MetricDataResults": results} | ({} if is_last else {"NextToken": str(page + 1)})
+
+
+def undelivered(cloudwatch: Metrics, topics: dict[str, str] = TOPICS) -> Finding:
+    return deliveries.undelivered(cloudwatch, topics, "https://a-queue", NOW)
+
+
+def test_no_failed_delivery_is_well() -> None:
+    assert undelivered(Metrics()) == Finding(deliveries.PART, WELL, "none")
+    assert undelivered(Metrics(NotificationTopic=[0.0, 0.0])).level == WELL
+
+
+def test_failed_deliveries_are_counted_over_all_pages() -> None:
+    found = undelivered(Metrics(NotificationTopic=[2.0, 0.0, 1.0], AlarmTopic=[1.0]))
+    assert (found.level, found.text) == (WRONG, "3 of notices, 1 of alarms")
+    for named in (TOPIC, ALARM_TOPIC, "https://a-queue"):
+        assert named in found.todo
+
+
+def test_only_the_topic_that_failed_is_named() -> None:
+    found = undelivered(Metrics(AlarmTopic=[4.0]))
+    assert (found.text, TOPIC in found.todo, ALARM_TOPIC in found.todo) == ("4 of alarms", False, True)
+
+
+def test_the_last_24_hours_are_asked_for() -> None:
+    cloudwatch = Metrics()
+    undelivered(cloudwatch, {"notices": TOPIC})
+    assert (cloudwatch.asked["StartTime"], cloudwatch.asked["EndTime"]) == (NOW - timedelta(hours=24), NOW)
+    [query] = cloudwatch.asked["MetricDataQueries"]
+    assert (query["MetricStat"]["Stat"], query["MetricStat"]["Metric"]["MetricName"]) == (
+        "Sum",
+        "NumberOfNotificationsFailed",
+    )
+
+
+def test_a_request_is_one_that_cloudwatch_takes() -> None:
+    """Its own model of the request checks it."""
+    from botocore.session import Session
+    from botocore.validate import validate_parameters
+
+    shape = Session().get_service_model("cloudwatch").operation_model("GetMetricData").input_shape
+    asked: dict[str, Any] = {}
+    answer = {"MetricDataResults": []}
+    deliveries.failed(SimpleNamespace(get_metric_data=lambda **request: asked.update(request) or answer), TOPICS, NOW)
+    validate_parameters(asked, shape)

@@ -1,0 +1,288 @@
+"""Waiting goes on through faults that pass, says so once, and ends in time."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event, current_thread
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from local.own_environment import NO_ACCOUNT
+from task_reporter.errors import HistoryError
+from task_reporter.history.rows import Key
+from task_reporter.history.table import HistoryTable
+from task_reporter_cli.actions.redrive import settling
+from task_reporter_cli.actions.wait import looks
+from task_reporter_cli.actions.watch import TimeOverError, Watch
+from tests.support.canned_ec2 import Answer, canned_ec2, no_pauses
+from tests.support.cli import in_environment, run, run_program, somewhere
+from tests.support.servers import answers, closes, server, silent
+
+UNREACHABLE = EndpointConnectionError(endpoint_url="https://dynamodb.test")
+THROTTLED = ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow down"}}, "GetItem")
+DENIED = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "GetItem")
+
+
+class Time:
+    """A clock that moves only while somebody pauses."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.pauses: list[float] = []
+        self.result: list[str] = []
+
+    def pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
+
+    def watch(self, seconds: float | None = None) -> Watch:
+        return Watch(seconds, self.result.append, self.pause, lambda: self.now)
+
+
+def script(*events: Any) -> Callable[[], Any]:
+    """A question that is answered by each of ``events`` in turn; exceptions are raised, the last lasts."""
+    left = list(events)
+
+    def question() -> Any:
+        event = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(event, Exception):
+            raise event
+        return event
+
+    return question
+
+
+def test_an_answer_is_given_at_once() -> None:
+    time = Time()
+    assert time.watch().ask(script("answer")) == "answer"
+    assert (time.pauses, time.result) == ([], [])
+
+
+def test_a_fault_is_told_when_it_begins_and_when_it_is_over() -> None:
+    time = Time()
+    assert time.watch().ask(script(UNREACHABLE, THROTTLED, UNREACHABLE, "answer")) == "answer"
+    assert time.result == [
+        'AWS can\'t be reached (Could not connect to the endpoint URL: "https://dynamodb.test"); check --region and the'
+        " network. It is tried again until this is over.",
+        "That is over, after 35 seconds.",
+    ]
+
+
+def test_each_fault_is_told_anew() -> None:
+    time = Time()
+    watch = time.watch()
+    for _ in range(2):
+        watch.ask(script(UNREACHABLE, "answer"))
+    assert [result[:4] for result in time.result] == ["AWS ", "That", "AWS ", "That"]
+
+
+def test_pauses_grow_to_a_minute() -> None:
+    time = Time()
+    time.watch().ask(script(*[UNREACHABLE] * 7, "answer"))
+    assert time.pauses == [5, 10, 20, 40, 60, 60, 60]
+
+
+@pytest.mark.parametrize("before", [(), (UNREACHABLE,)], ids=["at once", "after one that passes"])
+def test_a_fault_that_stays_ends_the_waiting(before: tuple[Exception, ...]) -> None:
+    with pytest.raises(ClientError, match="AccessDenied"):
+        Time().watch(3600).ask(script(*before, DENIED))
+
+
+def test_rows_that_were_throttled_are_asked_for_again() -> None:
+    throttled = HistoryError({Key("a/b", "bun-1"): "UnprocessedKeys"})
+    assert Time().watch().ask(script(throttled, {})) == {}
+
+
+@pytest.mark.parametrize("seconds", [0, 1, 5, 7, 60, 3600])
+def test_a_fault_lasts_no_longer_than_the_time(seconds: float) -> None:
+    time = Time()
+    with pytest.raises(TimeOverError, match="can't be reached") as raised:
+        time.watch(seconds).ask(script(UNREACHABLE))
+    assert raised.value.fault is UNREACHABLE
+    assert sum(time.pauses) == seconds
+
+
+def test_a_fault_that_passes_leaves_the_rest_of_the_time() -> None:
+    time = Time()
+    watch = time.watch(100)
+    watch.ask(script(UNREACHABLE, "answer"))
+    watch.rest(1000)
+    assert (time.pauses, watch.left) == ([5, 95], 0)
+
+
+def test_without_a_limit_the_time_has_no_end() -> None:
+    time = Time()
+    watch = time.watch()
+    watch.rest(1e9)
+    assert watch.left == float("inf")
+
+
+def test_a_question_that_nobody_answers_ends_with_the_time() -> None:
+    """Whatever the client's own limits and retries are."""
+    never = Event()
+    try:
+        with pytest.raises(TimeOverError, match="did not answer in time"):
+            Watch(0.01, print).ask(never.wait)
+    finally:
+        never.set()
+
+
+def test_a_question_to_a_person_is_not_broken_off() -> None:
+    assert Watch(60, print).ask(current_thread, may_prompt=True) is current_thread()
+    assert Watch(60, print).ask(current_thread) is not current_thread()
+
+
+def test_what_is_raised_in_time_is_raised() -> None:
+    with pytest.raises(ClientError, match="AccessDenied"):
+        Watch(60, print).ask(script(DENIED))
+
+
+def test_looks_end_with_an_outcome_or_with_the_time() -> None:
+    time, runs, ended = Time(), {"state": "storing"}, {"state": "complete", "outcome": "complete"}
+    assert list(looks(script(None, runs, UNREACHABLE, ended, runs), time.watch())) == [None, runs, ended]
+    assert list(looks(script(runs), time.watch(7))) == [runs, runs, runs]
+    assert list(looks(script(runs), time.watch(0))) == [runs]
+
+
+def test_rows_settle_through_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = Key("a/b", "bun-1")
+    reading = script(UNREACHABLE, {key: {"awaiting": "notification"}}, UNREACHABLE, {})
+
+    class Reading(HistoryTable):
+        def read(self, *_: Any) -> Any:
+            return reading()
+
+    time = Time()
+    assert list(settling([key], Reading(None, "t"), time.watch(60))) == [[key], []]
+    assert len(time.result) == 4
+
+
+# The commands
+
+BEGUN = {"scope": {"S": "1/eu-west-1"}, "task_id": {"S": "bun-1"}, "kind": {"S": "bundle"}, "state": {"S": "storing"}}
+ENDED = BEGUN | {"outcome": {"S": "complete"}}
+
+
+def both(item: dict[str, Any]) -> bytes:
+    """DynamoDB's answer to a query and to a read alike."""
+    return json.dumps({"Items": [item], "Count": 1, "ScannedCount": 1, "Item": item}).encode()
+
+
+BUSY = Answer(b'{"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException", "message": "slow"}', 400)
+INTERNAL = Answer(b'{"__type": "com.amazonaws.dynamodb.v20120810#InternalServerError", "message": "oh"}', 500)
+REFUSED = Answer(b'{"__type": "com.amazonaws.dynamodb.v20120810#AccessDeniedException", "message": "no"}', 400)
+EXPIRED = Answer(b'{"__type": "com.amazonaws.dynamodb.v20120810#ExpiredTokenException", "message": "old"}', 400)
+NO_TABLE = Answer(b'{"__type": "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException", "message": "no"}', 400)
+RUNS, ENDS = Answer(both(BEGUN)), Answer(both(ENDED))
+ATTEMPTS = 3
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    no_pauses(monkeypatch)
+    monkeypatch.setattr("task_reporter_cli.actions.wait.PAUSE", 0.01)
+    monkeypatch.setattr("task_reporter_cli.actions.watch.PAUSES", (0.01,))
+    monkeypatch.setattr("task_reporter_cli.actions.watch.LONGEST_PAUSE", 0.01)
+
+
+PASSING = {"throttled": BUSY, "broken": INTERNAL, "a page": Answer(b"<html>")}
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
+@pytest.mark.parametrize("before", [(RUNS, RUNS, RUNS), ()], ids=["after hours", "at first"])
+def test_wait_goes_on_through_a_fault_that_passes(fault: Answer, before: tuple[Answer, ...]) -> None:
+    with canned_ec2(*before, *[fault] * 2 * ATTEMPTS, RUNS, ENDS) as aws, in_environment(somewhere(dynamodb=aws.url)):
+        result = run("wait", "bun-1", "--table", "t")
+    assert (result.status, result.out) == (0, "complete\n")
+    begins, over = result.err.splitlines()
+    assert begins.endswith("It is tried again until this is over.")
+    assert over.startswith("That is over, after ")
+
+
+@pytest.mark.usefixtures("quick")
+def test_wait_goes_on_through_connections_that_break() -> None:
+    runs, ends = answers("200 OK", both(BEGUN)), answers("200 OK", both(ENDED))
+    behaviours = (runs, runs, *[closes] * ATTEMPTS, ends)
+    with server(*behaviours) as port, in_environment(somewhere(dynamodb=f"http://127.0.0.1:{port}")):
+        result = run("wait", "bun-1", "--table", "t")
+    assert (result.status, result.out, len(result.err.splitlines())) == (0, "complete\n", 2)
+
+
+STAYING = {
+    "denied": (REFUSED, "no permission for GetItem"),
+    "expired": (EXPIRED, "the AWS credentials have expired (the environment)"),
+    "no table": (NO_TABLE, "no table 't' in eu-west-1"),
+}
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(("fault", "expected"), STAYING.values(), ids=STAYING)
+def test_wait_ends_with_a_fault_that_stays(fault: Answer, expected: str) -> None:
+    with canned_ec2(RUNS, RUNS, RUNS, fault) as aws, in_environment(somewhere(dynamodb=aws.url)):
+        result = run("wait", "bun-1", "--table", "t")
+    assert (result.status, result.out) == (1, "")
+    assert result.error.startswith(expected)
+
+
+@pytest.mark.usefixtures("quick")
+def test_wait_names_the_fault_that_lasts_until_the_time_is_over() -> None:
+    with in_environment(somewhere()):
+        result = run("wait", "bun-1", "--table", "t", "--timeout", "0.01")
+    assert (result.status, result.out) == (124, "")
+    assert result.err.splitlines()[-1].startswith(
+        "bun-1 has not ended within 0.01 minutes, as far as is known: AWS can't be reached ("
+    )
+
+
+def test_wait_ends_in_time_where_nobody_answers() -> None:
+    # A program of its own: its question is left behind with it, and not in the midst of other tests.
+    with server(silent) as port:
+        place = somewhere(dynamodb=f"http://127.0.0.1:{port}")
+        result = run_program("wait", "bun-1", "--table", "t", "--timeout", "0.01", **place)
+    assert (result.status, result.out) == (124, "")
+    assert result.err == "bun-1 has not ended within 0.01 minutes, as far as is known: AWS did not answer in time.\n"
+
+
+def test_wait_ends_in_time_where_a_source_gives_nothing(tmp_path: Path) -> None:
+    config, pipe = tmp_path / "config", tmp_path / "pipe"
+    os.mkfifo(pipe)
+    config.write_text(f"[default]\ncredential_process = cat {pipe}\n")
+    place = NO_ACCOUNT | {"AWS_REGION": "eu-west-1", "AWS_CONFIG_FILE": str(config)}
+    result = run_program("wait", "bun-1", "--table", "t", "--timeout", "0.01", **place)
+    os.close(os.open(pipe, os.O_RDWR))  # which ends the source
+    assert result.status == 124
+    assert result.err.endswith("AWS did not answer in time.\n")
+
+
+AWAITS = Answer(both(ENDED | {"awaiting": {"S": "notification"}}))
+WRITTEN, NONE = Answer(b"{}"), Answer(b'{"Items": [], "Count": 0, "ScannedCount": 0}')
+
+
+@pytest.mark.usefixtures("quick")
+def test_redrive_names_the_fault_behind_which_it_could_not_see() -> None:
+    with canned_ec2(AWAITS, WRITTEN, BUSY) as aws, in_environment(somewhere(dynamodb=aws.url)):
+        result = run("redrive", "--table", "t", "--timeout", "0")
+    assert (result.status, result.out) == (1, "Announced 0 of 1.\n")
+    assert "1 still await their notification as far as is known (AWS refused BatchGetItem: Throttling" in result.err
+
+
+@pytest.mark.usefixtures("quick")
+def test_redrive_goes_on_through_a_fault_that_passes() -> None:
+    announced = Answer(json.dumps({"Responses": {"t": [ENDED]}}).encode())
+    with canned_ec2(AWAITS, WRITTEN, *[BUSY] * ATTEMPTS, announced) as aws, in_environment(somewhere(dynamodb=aws.url)):
+        result = run("redrive", "--table", "t")
+    assert (result.status, result.out, len(result.err.splitlines())) == (0, "Announced 1 of 1.\n", 2)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_test_is_withdrawn_after_a_fault() -> None:
+    scripted = (RUNS, NONE, WRITTEN, *[BUSY] * ATTEMPTS, WRITTEN)
+    with canned_ec2(*scripted) as aws, in_environment(somewhere(dynamodb=aws.url)):
+        result = run("test", "--table", "t", "--timeout", "0")
+    assert (result.status, result.out) == (1, "")
+    assert "nobody was told within 0 seconds as far as is known (AWS refused BatchGetItem: Throttling" in result.err
+    assert "the test is withdrawn" in result.err

@@ -1,0 +1,277 @@
+"""The recorder's handler, in the environment that the template gives it."""
+
+import importlib.util
+import io
+import json
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from botocore.exceptions import ClientError
+
+from task_reporter.aws import clients
+from task_reporter.errors import PollError, SettingError
+from task_reporter.history.rows import POLL_PREFIX
+from task_reporter.runtime import metrics
+from tests.support.canned_ec2 import canned_ec2, told
+from tests.support.table import DynamoDb, Table
+
+ROOT = Path(__file__).parents[3]
+APP = ROOT / "functions" / "recorder" / "app.py"
+ENVIRONMENT = {
+    "HISTORY_TABLE": "history",
+    "SCOPE": "123456789012/us-east-2",
+    "TASK_KINDS": "bundle",
+    "RETENTION_DAYS": "0",
+    "TOPIC_ARN": "arn:aws:sns:us-east-2:123456789012:notices",
+    "EMAIL_SUBSCRIPTION": "true",
+    "LOST_AFTER_MINUTES": "15",
+    "REDRIVE_AFTER_MINUTES": "10",
+    "SILENT_AFTER_MINUTES": "15",
+}
+CONTEXT = SimpleNamespace(
+    function_name="recorder",
+    memory_limit_in_mb=128,
+    invoked_function_arn="arn:aws:lambda:us-east-2:123456789012:function:recorder",
+    aws_request_id="52fdfc07-2182-454f-963f-5f0f9a621d72",
+    get_remaining_time_in_millis=lambda: 300_000,
+)
+SCHEDULE = json.loads((ROOT / "events" / "schedule.json").read_text())
+
+
+@pytest.fixture
+def app(monkeypatch):
+    """The handler's module, imported anew: what it keeps while warm is kept for one test."""
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    metrics._log.cache_clear()
+    spec = importlib.util.spec_from_file_location("recorder_app", APP)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def log(app):
+    """What the handler logs."""
+    stream = io.StringIO()
+    before = app.logger.registered_handler.setStream(stream)
+    yield stream
+    app.logger.registered_handler.setStream(before)
+
+
+class Sns:
+    """A topic with two subscribers, of which one has confirmed; or one of which SNS refuses to tell."""
+
+    refusal = None
+
+    def get_topic_attributes(self, TopicArn):
+        assert TopicArn == ENVIRONMENT["TOPIC_ARN"]
+        if self.refusal:
+            raise ClientError({"Error": {"Code": self.refusal}}, "GetTopicAttributes")
+        return {"Attributes": {"SubscriptionsConfirmed": "1", "SubscriptionsPending": "1"}}
+
+
+@pytest.fixture
+def table():
+    return Table()
+
+
+@pytest.fixture
+def made():
+    """The services for which the handler has made a client."""
+    return []
+
+
+@pytest.fixture
+def ec2(monkeypatch, table, made):
+    """The canned EC2 and the table, where the handler looks for EC2 and DynamoDB."""
+    with canned_ec2(told("complete")) as ec2:
+        by_service = {"ec2": ec2.client(), "dynamodb": DynamoDb(table), "sns": Sns()}
+        monkeypatch.setattr(clients, "client", lambda service: made.append(service) or by_service[service])
+        yield ec2
+
+
+def tasks(table):
+    return {key: row for key, row in table.rows.items() if not key.task_id.startswith(POLL_PREFIX)}
+
+
+def entries(log):
+    return [json.loads(line) for line in log.getvalue().splitlines()]
+
+
+@pytest.mark.parametrize("event", [SCHEDULE, {}, None, [], "x"], ids=["schedule", "{}", "null", "list", "text"])
+def test_whatever_the_event_the_poll_is_recorded(event, app, ec2, table, log):
+    assert app.handler(event, CONTEXT) == {"bundle": {"listed": 1, "written": 1, "ended": {"complete": 1}}}
+    [row] = tasks(table).values()
+    assert (row["scope"], row["task_id"], row["outcome"]) == (ENVIRONMENT["SCOPE"], "bun-2a4e041c", "complete")
+
+
+def test_each_poll_is_logged_in_numbers_with_the_ids_that_ended(app, ec2, log):
+    app.handler({}, CONTEXT)
+    app.handler({}, CONTEXT)
+    first, second = entries(log)
+    numbers = {"message": "polled", "kind": "bundle", "listed": 1, "written": 1, "ended": {"complete": 1}}
+    assert numbers.items() <= first.items()
+    assert first["tasks"] == {"bun-2a4e041c": "complete"}
+    assert first["function_request_id"] == CONTEXT.aws_request_id
+    assert (second["written"], second["tasks"]) == (0, {})
+
+
+def figures(capsys):
+    """All figures of each poll, whenever in the poll they were written."""
+    lines = map(json.loads, capsys.readouterr().out.splitlines())
+    return {name: value for line in lines for name, value in line.items()}
+
+
+def test_each_poll_is_told_to_cloudwatch_also_one_that_fails(app, ec2, log, monkeypatch, capsys):
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "my-stack")
+    ec2.answers = [told("complete"), told("html-page")]
+    app.handler({}, CONTEXT)
+    first = figures(capsys)
+    with pytest.raises(PollError):
+        app.handler({}, CONTEXT)
+    second = figures(capsys)
+    assert (first["service"], first["GoodPolls"], first["TasksComplete"]) == ("my-stack", [1], [1])
+    assert (second["GoodPolls"], second["TasksListed"]) == ([0], [0])
+
+
+def test_what_is_recorded_is_counted_before_anything_else_is_done(app, ec2, log, table, monkeypatch, capsys):
+    """A time-out that comes later must not swallow it."""
+
+    class Killed(BaseException):
+        pass
+
+    def dies(self, **request):
+        if "poll#" in str(request):
+            raise Killed
+        return put_item(self, **request)
+
+    put_item = DynamoDb.put_item
+    monkeypatch.setattr(DynamoDb, "put_item", dies)
+    with pytest.raises(Killed):
+        app.handler({}, CONTEXT)
+    assert figures(capsys)["TasksComplete"] == [1]
+
+
+UNCOUNTED = [("NotFound", [0]), ("AuthorizationError", None)]
+
+
+@pytest.mark.parametrize(("code", "counted"), UNCOUNTED)
+def test_who_listens_is_counted_and_where_that_fails_the_poll_goes_on(
+    code, counted, app, ec2, log, monkeypatch, capsys
+):
+    """A topic that is gone has no subscribers; where SNS does not say, nothing is counted."""
+    app.handler({}, CONTEXT)
+    assert figures(capsys)["ConfirmedSubscribers"] == [1]
+    monkeypatch.setattr(Sns, "refusal", code)
+    assert app.handler({}, CONTEXT)["bundle"]["listed"] == 1
+    assert figures(capsys).get("ConfirmedSubscribers") == counted
+    assert "subscribers were not counted" in [entry["message"] for entry in entries(log)]
+
+
+def test_log_lines_have_times_from_which_lambda_reads_their_level(app, ec2, log):
+    """https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html"""
+    app.handler({}, CONTEXT)
+    assert [datetime.fromisoformat(entry["timestamp"]).tzinfo is not None for entry in entries(log)] == [True]
+    assert all("T" in entry["timestamp"] for entry in entries(log))
+
+
+def test_a_task_that_can_not_be_kept_is_logged_once(app, ec2, table, log):
+    ec2.answers = [told("without-id")]
+    for _ in range(3):
+        assert app.handler({}, CONTEXT)["bundle"]["listed"] == 1
+    said = [entry["reason"] for entry in entries(log) if entry["message"] == "a task can't be kept"]
+    assert len(said) == len(set(said)) == 2
+    assert len(tasks(table)) == 1
+
+
+def test_it_notes_that_it_did_not_come_with_bytecode(app, ec2, table, log):
+    """As here, where the package is read from its source."""
+    app.handler({}, CONTEXT)
+    [heartbeat] = [row for row in table.rows.values() if row["task_id"] == "poll#bundle"]
+    assert heartbeat["without_bytecode"] == f"python{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def test_the_answer_can_be_written_as_json(app, ec2, log):
+    assert json.loads(json.dumps(app.handler({}, CONTEXT)))["bundle"]["listed"] == 1
+
+
+def test_no_secret_is_logged_or_stored(app, ec2, table, log):
+    ec2.answers = [told("with-secrets"), told("no-xml")]
+    app.handler({}, CONTEXT)
+    with pytest.raises(PollError) as caught:
+        app.handler({}, CONTEXT)
+    assert "SECRET" not in log.getvalue() + repr(table.rows) + str(caught.value)
+    assert "uploadpolicy" not in log.getvalue().lower() + repr(table.rows).lower()
+
+
+def test_a_poll_that_fails_fails_the_function(app, ec2, table, log):
+    ec2.answers = [told("html-page")]
+    with pytest.raises(PollError, match="malformed answer"):
+        app.handler({}, CONTEXT)
+    assert tasks(table) == {}
+
+
+def test_the_time_that_is_left_is_the_functions(app, ec2, table):
+    context = SimpleNamespace(**{**vars(CONTEXT), "get_remaining_time_in_millis": lambda: 1000})
+    with pytest.raises(PollError, match="out of time"):
+        app.handler({}, context)
+    assert ec2.requests == []
+
+
+def test_the_retention_is_the_templates(app, ec2, table, log, monkeypatch):
+    monkeypatch.setenv("RETENTION_DAYS", "90")
+    monkeypatch.setattr(app.times, "now", lambda: app.times.parse("2027-11-23T12:00:00.000Z"))
+    assert app.handler({}, CONTEXT)["bundle"] == {"listed": 1, "written": 0, "ended": {}}
+    assert tasks(table) == {}
+
+
+def test_settings_and_clients_are_kept_while_the_function_is_warm(app, ec2, log, made):
+    app.handler({}, CONTEXT)
+    settings = app.settings()
+    app.handler({}, CONTEXT)
+    assert sorted(made) == ["dynamodb", "ec2", "sns"]
+    assert app.settings() is settings
+
+
+@pytest.mark.parametrize("name", ENVIRONMENT)
+def test_a_setting_that_is_missing_is_named(name, app, ec2, monkeypatch):
+    monkeypatch.delenv(name)
+    with pytest.raises(SettingError, match=f"the environment variable {name} is missing"):
+        app.handler({}, CONTEXT)
+    assert ec2.requests == []
+
+
+def test_all_that_is_missing_is_named_at_once(app, ec2, monkeypatch):
+    for name in ENVIRONMENT:
+        monkeypatch.delenv(name)
+    with pytest.raises(SettingError) as caught:
+        app.handler({}, CONTEXT)
+    assert all(name in str(caught.value) for name in ENVIRONMENT)
+
+
+WITHOUT_ANYTHING = """
+import sys
+
+def forbid(event, args):
+    if event in {"socket.connect", "socket.getaddrinfo", "socket.bind"}:
+        raise AssertionError(event)
+
+sys.addaudithook(forbid)
+sys.path.insert(0, sys.argv[2])
+import importlib.util
+spec = importlib.util.spec_from_file_location("app", sys.argv[1])
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+assert callable(module.handler)
+"""
+
+
+def test_its_import_needs_neither_environment_nor_network():
+    command = [sys.executable, "-c", WITHOUT_ANYTHING, str(APP), str(ROOT / "layers" / "core")]
+    imported = subprocess.run(command, env={}, capture_output=True, text=True, check=False)
+    assert (imported.returncode, imported.stdout, imported.stderr) == (0, "", "")

@@ -1,0 +1,698 @@
+"""One poll: a canned EC2 on one side, a table on the other, the real thing between them."""
+
+import re
+import traceback
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+import pytest
+from botocore.exceptions import ClientError
+
+from task_reporter import times
+from task_reporter.aws.subscribers import Audience
+from task_reporter.errors import MalformedAnswerError, OutOfTimeError, PollError
+from task_reporter.history.rows import POLL_PREFIX, Key, key_of
+from task_reporter.history.table import HistoryTable
+from task_reporter.kinds.bundle import BUNDLE
+from task_reporter.kinds.kind import COMPLETE, FAILED, Kind
+from task_reporter.recording.context import PollContext
+from task_reporter.recording.heartbeat import not_yet_logged
+from task_reporter.recording.poll_kind import MAX_ROUNDS, KindResult, poll_kind
+from task_reporter.recording.poll_kinds import poll_kinds
+from task_reporter.recording.redrive import MAX_ROWS_PER_POLL
+from task_reporter.runtime.deadline import Deadline
+from tests.support.canned_ec2 import Answer, canned_ec2, no_pauses, told
+from tests.support.inline import INLINE
+from tests.support.table import DynamoDb, Table
+
+SCOPE = "123456789012/us-east-2"
+NOW = datetime(2026, 11, 23, 12, 40, tzinfo=UTC)
+POLL = PollContext(SCOPE, NOW)
+OTHER = Kind(
+    name="import-image",
+    operation="DescribeImportImageTasks",
+    projection="ImportImageTasks[].{task_id: ImportTaskId, state: Status}",
+    endings={"completed": COMPLETE, "deleted": FAILED},
+)
+IMPORTED = Answer(
+    b"<DescribeImportImageTasksResponse><importImageTaskSet>"
+    b"<item><importTaskId>import-1</importTaskId><status>completed</status></item>"
+    b"</importImageTaskSet></DescribeImportImageTasksResponse>"
+)
+
+
+@pytest.fixture
+def table():
+    return Table()
+
+
+@pytest.fixture
+def dynamodb(table):
+    return DynamoDb(table)
+
+
+@pytest.fixture
+def history(dynamodb):
+    return HistoryTable(dynamodb, "history", pause=lambda seconds: None)
+
+
+def states(table):
+    tasks = {key.task_id: row for key, row in table.rows.items() if not key.task_id.startswith(POLL_PREFIX)}
+    return {task_id: (row["state"], row.get("outcome")) for task_id, row in tasks.items()}
+
+
+def writes(dynamodb):
+    return [call for call in dynamodb.calls if call not in {"query", "batch_get_item"}]
+
+
+def poll_all(ec2, history, *kinds, **options):
+    """What a poll did; raises PollError as the handler does."""
+    polled = poll_kinds(kinds, ec2.client(), history, POLL, INLINE, **options)
+    polled.summary()
+    return polled.done
+
+
+# A poll that goes well
+
+
+def test_what_ec2_lists_is_recorded(table, history):
+    with canned_ec2(told("duplicated")) as ec2:
+        recorded = poll_kind(BUNDLE, ec2.client(), history, POLL)
+    assert states(table) == {"bun-2a4e041c": ("complete", "complete"), "bun-3b5f152d": ("storing", None)}
+    assert {row["scope"] for row in table.rows.values()} == {SCOPE}
+    assert {row["kind"] for row in table.rows.values()} == {"bundle"}
+    assert recorded.ended == {"bun-2a4e041c": "complete"}
+    assert recorded.summary() == {"listed": 2, "written": 2, "ended": {"complete": 1}}
+    assert recorded.problems == recorded.overtaken == []
+
+
+def test_a_life_in_polls(table, dynamodb, history):
+    lives = ["pending", "waiting-for-shutdown", "bundling", "storing", "complete", "complete"]
+    polls = []
+    with canned_ec2(*(told(name) for name in lives)) as ec2:
+        for minute, _ in enumerate(lives):
+            polls.append(
+                poll_kind(BUNDLE, ec2.client(), history, PollContext(SCOPE, NOW + timedelta(minutes=5 * minute)))
+            )
+    assert [len(poll.written) for poll in polls] == [1, 1, 1, 1, 1, 0]
+    assert [poll.ended for poll in polls] == [{}, {}, {}, {}, {"bun-2a4e041c": "complete"}, {}]
+    [row] = table.rows.values()
+    assert row == {
+        "scope": SCOPE,
+        "task_id": "bun-2a4e041c",
+        "kind": "bundle",
+        "state": "complete",
+        "outcome": "complete",
+        "resource_id": "i-1234567890abcdef0",
+        "progress": 100,
+        "started_at": "2026-11-23T12:00:00.000Z",
+        "updated_at": "2026-11-23T12:34:10.000Z",
+        "first_seen_at": "2026-11-23T12:40:00.000Z",
+        "finished_at": "2026-11-23T12:34:10.000Z",
+        "bucket": "amzn-s3-demo-bucket",
+        "prefix": "winami",
+        "image_location": "amzn-s3-demo-bucket/winami.manifest.xml",
+        "awaiting": "notification",
+        "awaiting_since": "2026-11-23T13:00:00.000Z",
+    }
+    assert writes(dynamodb) == ["put_item"] + ["update_item"] * 4, "no transaction, which costs double"
+
+
+def test_a_poll_that_finds_nothing_new_only_reads(dynamodb, history):
+    with canned_ec2(told("bundling")) as ec2:
+        poll_kind(BUNDLE, ec2.client(), history, POLL)
+        dynamodb.calls.clear()
+        recorded = poll_kind(BUNDLE, ec2.client(), history, POLL)
+    assert dynamodb.calls == ["batch_get_item"]
+    assert recorded.summary() == {"listed": 1, "written": 0, "ended": {}}
+
+
+def test_an_empty_list_asks_only_for_the_heartbeat(dynamodb, history):
+    with canned_ec2(told("empty")) as ec2:
+        assert poll_kind(BUNDLE, ec2.client(), history, POLL) == KindResult("bundle")
+    assert dynamodb.calls == ["batch_get_item"]
+
+
+def test_a_poll_asks_what_it_must_know_once_however_many_kinds_there_are(dynamodb, history):
+    with canned_ec2(told("empty"), Answer(IMPORTED.body.replace(b"completed", b"active"))) as ec2:
+        poll_all(ec2, history, BUNDLE, OTHER)
+    before, after = dynamodb.calls[:2], dynamodb.calls[2:]
+    assert before == ["query", "query"]
+    assert after == ["batch_get_item", "put_item", "batch_get_item", *["put_item"] * 2]
+
+
+def test_where_that_can_not_be_read_what_ec2_lists_is_recorded_all_the_same(table):
+    class Throttled(DynamoDb):
+        def query(self, **asked):
+            raise ClientError({"Error": {"Code": "ThrottlingException"}}, "query")
+
+    history = HistoryTable(Throttled(table), "history", pause=lambda seconds: None)
+    with canned_ec2(told("bundling")) as ec2, pytest.raises(PollError, match=r"^history: .*Throttling"):
+        poll_all(ec2, history, BUNDLE)
+    assert states(table) == {"bun-2a4e041c": ("bundling", None)}
+
+
+# The heartbeat
+
+
+def heartbeat(table, kind="bundle"):
+    return table.rows.get(Key(SCOPE, f"poll#{kind}"))
+
+
+def test_a_good_poll_leaves_its_heartbeat(table, history):
+    with canned_ec2(told("bundling")) as ec2:
+        poll_all(ec2, history, BUNDLE)
+    assert heartbeat(table) == {
+        "scope": SCOPE, "task_id": "poll#bundle", "polled_at": "2026-11-23T12:40:00.000Z", "listed": 1
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["html-page", "no-xml", "error-unauthorized"])
+def test_a_bad_answer_leaves_the_last_heartbeat(name, table, history):
+    with canned_ec2(told("bundling"), told(name)) as ec2:
+        poll_all(ec2, history, BUNDLE)
+        before = dict(heartbeat(table))
+        polled = poll_kinds([BUNDLE], ec2.client(), history, PollContext(SCOPE, NOW + timedelta(minutes=5)), INLINE)
+    assert heartbeat(table) == before
+    assert (polled.good, len(polled.problems)) == ([], 1)
+
+
+def test_a_poll_that_was_overtaken_does_not_turn_the_heartbeat_back(table, history):
+    with canned_ec2(told("bundling")) as ec2:
+        poll_all(ec2, history, BUNDLE)
+
+        class Overtaken(DynamoDb):
+            def batch_get_item(self, RequestItems):
+                answer = super().batch_get_item(RequestItems)
+                table.rows[Key(SCOPE, "poll#bundle")]["polled_at"] = "2026-11-23T12:59:00.000Z"
+                return answer
+
+        overtaken = HistoryTable(Overtaken(table), "history", pause=lambda seconds: None)
+        polled = poll_kinds([BUNDLE], ec2.client(), overtaken, PollContext(SCOPE, NOW + timedelta(minutes=5)), INLINE)
+    assert heartbeat(table)["polled_at"] == "2026-11-23T12:59:00.000Z"
+    assert polled.problems == []
+
+
+@pytest.mark.parametrize(("minutes", "outcome"), [(2, None), (3, "failed")])
+def test_a_failure_that_leaves_the_list_before_its_code_comes_is_settled_all_the_same(table, history, minutes, outcome):
+    failed = told("failed-without-error-yet")
+    with canned_ec2(failed, told("empty")) as ec2:
+        poll_kind(BUNDLE, ec2.client(), history, PollContext(SCOPE, datetime(2026, 11, 23, 12, 22, tzinfo=UTC)))
+        [row] = table.rows.values()
+        assert (row["state"], row.get("outcome")) == ("failed", None)
+        later = times.parse(row["updated_at"]) + timedelta(minutes=minutes)
+        poll_kind(BUNDLE, ec2.client(), history, PollContext(SCOPE, later), [dict(row)])
+    [row] = table.rows.values()
+    assert row.get("outcome") == outcome
+    assert row["awaiting"] == ("notification" if outcome else "outcome")
+
+
+def test_what_still_runs_and_is_not_listed_is_missing_and_else_left_alone(table, history):
+    with canned_ec2(told("bundling"), told("complete"), told("empty")) as ec2:
+        for _ in range(2):
+            poll_kind(BUNDLE, ec2.client(), history, POLL)
+        table.rows[Key(SCOPE, "bun-other")] = {**next(iter(table.rows.values())), "task_id": "bun-other"}
+        table.rows[Key(SCOPE, "bun-other")] |= {"state": "storing", "awaiting": "outcome"}
+        table.rows[Key(SCOPE, "bun-other")].pop("outcome", None)
+        table.rows[Key(SCOPE, "bun-foreign")] = {
+            "scope": SCOPE, "task_id": "bun-foreign", "kind": "bundle", "awaiting": "outcome"
+        }  # fmt: skip
+        before = {key: dict(row) for key, row in table.rows.items()}
+        running = [row for row in before.values() if row["awaiting"] == "outcome"]
+        written = poll_kind(BUNDLE, ec2.client(), history, POLL, running).written
+    assert [write.key.task_id for write in written] == ["bun-other"]
+    table.rows[Key(SCOPE, "bun-other")].pop("missing_since")
+    assert table.rows == before
+
+
+def test_retention_reaches_the_rows(table, history):
+    with canned_ec2(told("complete"), told("bundling")) as ec2:
+        later = PollContext(SCOPE, NOW + timedelta(days=91), retention_days=90)
+        assert poll_kind(BUNDLE, ec2.client(), history, later).summary() == {"listed": 1, "written": 0, "ended": {}}
+        poll_kind(BUNDLE, ec2.client(), history, later)
+    assert states(table) == {"bun-2a4e041c": ("bundling", None)}
+
+
+def test_a_poll_that_was_overtaken_changes_nothing_and_is_no_error(table, history):
+    class Slow(DynamoDb):
+        """Answers reads as if they were asked before all writes."""
+
+        def batch_get_item(self, RequestItems):
+            return {"Responses": {}, "UnprocessedKeys": {}}
+
+    with canned_ec2(told("complete"), told("bundling")) as ec2:
+        poll_kind(BUNDLE, ec2.client(), history, POLL)
+        row = dict(*table.rows.values())
+        recorded = poll_kind(
+            BUNDLE, ec2.client(), HistoryTable(Slow(table), "history", pause=lambda seconds: None), POLL
+        )
+    assert [dict(row) for row in table.rows.values()] == [row]
+    assert recorded.written == []
+    assert [write.key.task_id for write in recorded.overtaken] == ["bun-2a4e041c"]
+    assert recorded.summary()["written"] == 0
+
+
+class Quicker(DynamoDb):
+    """Before each write of a poll, ``somebody`` else writes."""
+
+    def __init__(self, table, somebody):
+        super().__init__(table)
+        self._somebody = somebody
+
+    def put_item(self, **request):
+        self._somebody(self.table)
+        return super().put_item(**request)
+
+    def update_item(self, **request):
+        self._somebody(self.table)
+        return super().update_item(**request)
+
+
+def test_a_poll_that_was_overtaken_by_one_that_knew_less_has_its_say_all_the_same(table):
+    """The other one was told from behind that the task still runs; EC2 may have forgotten it when the next one asks."""
+
+    def from_behind(table):
+        with canned_ec2(told("bundling")) as ec2:
+            poll_kind(BUNDLE, ec2.client(), HistoryTable(DynamoDb(table), "history"), POLL)
+
+    quicker = HistoryTable(Quicker(table, from_behind), "history", pause=lambda seconds: None)
+    with canned_ec2(told("complete")) as ec2:
+        recorded = poll_kind(BUNDLE, ec2.client(), quicker, POLL)
+    assert states(table) == {"bun-2a4e041c": ("complete", "complete")}
+    assert (len(recorded.written), len(recorded.overtaken)) == (1, 1)
+    assert recorded.ended == {"bun-2a4e041c": "complete"}
+
+
+def test_a_poll_that_is_overtaken_for_ever_gives_up(table):
+    states = count()
+
+    def busy(table):
+        for row in table.rows.values():
+            row["state"] = f"state {next(states)}"
+
+    with canned_ec2(told("bundling"), told("complete")) as ec2:
+        poll_kind(BUNDLE, ec2.client(), HistoryTable(DynamoDb(table), "history"), POLL)
+        busier = Quicker(table, busy)
+        recorded = poll_kind(BUNDLE, ec2.client(), HistoryTable(busier, "history", pause=lambda seconds: None), POLL)
+    assert (recorded.written, len(recorded.overtaken), recorded.refused) == ([], 1 + MAX_ROUNDS, True)
+    assert recorded.problems == ["bundle: 1 rows are not as they were read: bun-2a4e041c"]
+    assert writes(busier) == ["update_item"] * (1 + MAX_ROUNDS)
+
+
+def test_what_is_newer_is_not_overwritten_by_a_poll_that_it_overtook(table):
+    def newer(table):
+        with canned_ec2(told("storing")) as ec2:
+            poll_kind(BUNDLE, ec2.client(), HistoryTable(DynamoDb(table), "history"), POLL)
+
+    with canned_ec2(told("pending"), told("bundling")) as ec2:
+        poll_kind(BUNDLE, ec2.client(), HistoryTable(DynamoDb(table), "history"), POLL)
+        slow = HistoryTable(Quicker(table, newer), "history", pause=lambda seconds: None)
+        recorded = poll_kind(BUNDLE, ec2.client(), slow, POLL)
+    assert states(table) == {"bun-2a4e041c": ("storing", None)}
+    assert (recorded.written, recorded.refused) == ([], False)
+
+
+def test_an_ended_task_whose_row_is_gone_meanwhile_is_kept_all_the_same(table):
+    with canned_ec2(told("bundling"), told("complete")) as ec2:
+        poll_kind(BUNDLE, ec2.client(), HistoryTable(DynamoDb(table), "history"), POLL)
+        cleared = HistoryTable(Quicker(table, lambda table: table.rows.clear()), "history", pause=lambda seconds: None)
+        recorded = poll_kind(BUNDLE, ec2.client(), cleared, POLL)
+    assert states(table) == {"bun-2a4e041c": ("complete", "complete")}
+    assert recorded.ended == {"bun-2a4e041c": "complete"}
+
+
+def test_a_row_that_refuses_what_was_decided_about_it_is_no_good_poll(table):
+    """Somebody else wrote a type there that is not read."""
+
+    class Odd(DynamoDb):
+        def update_item(self, **request):
+            self.calls.append("update_item")
+            raise ClientError({"Error": {"Code": "ConditionalCheckFailedException"}}, "UpdateItem")
+
+    with canned_ec2(told("bundling"), told("complete")) as ec2:
+        poll_kind(BUNDLE, ec2.client(), HistoryTable(DynamoDb(table), "history"), POLL)
+        odd = Odd(table)
+        recorded = poll_kind(BUNDLE, ec2.client(), HistoryTable(odd, "history", pause=lambda seconds: None), POLL)
+    assert (recorded.refused, writes(odd)) == (True, ["update_item"])
+
+
+def test_what_was_written_is_told_though_the_second_look_fails(table):
+    class Throttled(Quicker):
+        def batch_get_item(self, RequestItems):
+            if "batch_get_item" in self.calls:
+                raise ClientError({"Error": {"Code": "ThrottlingException"}}, "BatchGetItem")
+            return super().batch_get_item(RequestItems)
+
+        def transact_write_items(self, TransactItems):
+            self._somebody(self.table)
+            return super().transact_write_items(TransactItems)
+
+    def other(table):
+        if not table.rows:
+            with canned_ec2(told("bundling")) as ec2:
+                poll_kind(BUNDLE, ec2.client(), HistoryTable(DynamoDb(table), "history"), POLL)
+
+    throttled = HistoryTable(Throttled(table, other), "history", pause=lambda seconds: None)
+    with canned_ec2(told("duplicated")) as ec2:
+        recorded = poll_kind(BUNDLE, ec2.client(), throttled, POLL)
+    assert [write.key.task_id for write in recorded.written] == ["bun-3b5f152d"]
+    assert recorded.refused
+    assert "Throttling" in recorded.problems[0]
+
+
+def test_every_kind_is_recorded_and_reported_in_turn(table, history):
+    reported = []
+    with canned_ec2(told("bundling"), IMPORTED) as ec2:
+        done = poll_all(ec2, history, BUNDLE, OTHER, report=reported.append)
+    assert states(table) == {"bun-2a4e041c": ("bundling", None), "import-1": ("completed", "complete")}
+    assert [recorded.kind for recorded in done] == ["bundle", "import-image"]
+    assert reported == done
+    assert table.rows[SCOPE, "import-1"]["updated_at"] == "2026-11-23T12:40:00.000Z"
+
+
+# A poll that does not
+
+
+@pytest.mark.parametrize("name", ["html-page", "no-xml", "nothing"])
+def test_a_malformed_answer_is_an_error_and_changes_nothing(name, table, dynamodb, history):
+    with canned_ec2(told("bundling"), told(name)) as ec2:
+        poll_kind(BUNDLE, ec2.client(), history, POLL)
+        before, calls = states(table), list(dynamodb.calls)
+        with pytest.raises(MalformedAnswerError):
+            poll_kind(BUNDLE, ec2.client(), history, POLL)
+    assert (states(table), dynamodb.calls) == (before, calls)
+
+
+@pytest.mark.parametrize("name", ["error-throttled", "error-unauthorized", "error-internal"])
+def test_an_error_of_ec2_changes_nothing(name, dynamodb, history, monkeypatch):
+    no_pauses(monkeypatch)
+    with canned_ec2(told(name)) as ec2, pytest.raises(ClientError):
+        poll_kind(BUNDLE, ec2.client(), history, POLL)
+    assert dynamodb.calls == []
+
+
+@pytest.mark.parametrize(
+    ("answers", "kinds"),
+    [([told("html-page"), IMPORTED], [BUNDLE, OTHER]), ([IMPORTED, told("error-unauthorized")], [OTHER, BUNDLE])],
+    ids=["the first fails", "the last fails"],
+)
+def test_a_kind_that_fails_costs_the_others_nothing(answers, kinds, table, history):
+    reported = []
+    with canned_ec2(*answers) as ec2, pytest.raises(PollError, match=r"^bundle: ") as caught:
+        poll_all(ec2, history, *kinds, report=reported.append)
+    assert states(table) == {"import-1": ("completed", "complete")}
+    assert [recorded.kind for recorded in reported] == ["import-image"]
+    assert len(caught.value.problems) == 1
+
+
+def test_a_poll_error_names_everything_that_went_wrong(table, history):
+    broken = Kind("broken", "DescribeImportSnapshotTasks", "Missing", {})
+    answers = [told("html-page"), IMPORTED, told("error-unauthorized")]
+    with canned_ec2(*answers) as ec2, pytest.raises(PollError) as caught:
+        poll_all(ec2, history, BUNDLE, OTHER, broken)
+    assert states(table).keys() == {"import-1"}
+    named = ["DescribeBundleTasks: malformed answer", "broken: An error occurred (Unauth"]
+    assert len(caught.value.problems) == len(named)
+    for problem, said in zip(caught.value.problems, named, strict=True):
+        assert said in problem
+        assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["without-id", "reserved-id", "absurd-id"])
+def test_a_task_that_can_not_be_kept_fails_no_poll_and_is_counted(name, table, history):
+    """It would fail each poll for as long as EC2 lists it, and hide what else goes wrong."""
+    reported = []
+    with canned_ec2(told(name)) as ec2:
+        poll_all(ec2, history, BUNDLE, report=reported.append)
+    assert states(table) == {"bun-3b5f152d": ("bundling", None)}
+    [recorded] = reported
+    assert (recorded.problems, recorded.refused) == ([], False)
+    assert all(sentence.startswith("DescribeBundleTasks listed") for sentence in recorded.unkeepable)
+    assert heartbeat(table)["unkeepable"] == len(recorded.unkeepable) > 0
+
+
+def test_each_task_that_can_not_be_kept_is_new_once(table, history):
+    """Also over cold starts: what was logged stands in the heartbeat."""
+    new = []
+    answers = ["without-id", "without-id", "reserved-id", "bundling", "without-id"]
+    with canned_ec2(*map(told, answers)) as ec2:
+        for minutes, _ in enumerate(answers):
+            later = PollContext(SCOPE, NOW + timedelta(minutes=5 * minutes))
+            [recorded] = poll_kinds([BUNDLE], ec2.client(), history, later, INLINE).done
+            new.append(len(not_yet_logged(recorded.unkeepable, recorded.heartbeat)))
+            assert ("unkeepable" in heartbeat(table)) == bool(recorded.unkeepable)
+    assert new == [2, 0, 1, 0, 2]
+
+
+# Rows that somebody else wrote
+
+ODD = {"scope": SCOPE, "kind": "bundle", "state": "complete", "awaiting": "outcome"}
+
+
+def test_an_odd_row_whose_task_has_no_time_is_settled_like_any_other(table, history):
+    """It has no time, and EC2 tells none."""
+    body = re.sub(rb"<(startTime|updateTime)>[^<]*</\1>", b"", told("complete").body)
+    table.rows[Key(SCOPE, "bun-2a4e041c")] = {**ODD, "task_id": "bun-2a4e041c"}
+    with canned_ec2(Answer(body)) as ec2:
+        poll_all(ec2, history, BUNDLE)
+    row = table.rows[Key(SCOPE, "bun-2a4e041c")]
+    assert (row["outcome"], row["awaiting"]) == ("complete", "notification")
+    assert row["finished_at"] == row["updated_at"] == "2026-11-23T12:40:00.000Z"
+
+
+class Odder(dict):
+    """A row that no decision can deal with."""
+
+    def get(self, name, otherwise=None):
+        if name == "outcome":
+            raise ZeroDivisionError("a payload")
+        return super().get(name, otherwise)
+
+
+@pytest.mark.parametrize("vanished", [False, True])
+def test_a_decision_that_fails_is_a_problem_of_its_row_alone(vanished, table):
+    odd = Odder({**ODD, "task_id": "bun-odd" if vanished else "bun-2a4e041c", "updated_at": "x", "first_seen_at": "x"})
+    if vanished:
+        odd["state"] = "storing"
+    fine = {**ODD, "task_id": "bun-fine", "state": "storing", "updated_at": "x", "first_seen_at": "x"}
+
+    class Odds(HistoryTable):
+        def read(self, keys, deadline):
+            return {} if vanished else {key_of(odd): odd}
+
+    with canned_ec2(told("duplicated")) as ec2:
+        history = Odds(DynamoDb(table), "history")
+        table.rows[key_of(fine)] = dict(fine)
+        recorded = poll_kind(BUNDLE, ec2.client(), history, POLL, [odd, fine] if vanished else [fine])
+    [problem] = recorded.problems
+    assert problem.startswith(f"bundle: {odd['task_id']}: unexpected ZeroDivisionError at test_poll.py")
+    assert "payload" not in problem
+    assert recorded.refused
+    written = {write.key.task_id for write in recorded.written}
+    assert written == {"bun-3b5f152d", "bun-fine"} | ({"bun-2a4e041c"} if vanished else set())
+
+
+def test_a_row_that_dynamodb_refuses_is_an_error_of_its_kind(table, history):
+    class Refusing(DynamoDb):
+        def put_item(self, **request):
+            if "bun-" in str(request):
+                raise ClientError({"Error": {"Code": "ValidationException", "Message": "SECRET"}}, "PutItem")
+            return super().put_item(**request)
+
+    refusing = HistoryTable(Refusing(table), "history", pause=lambda seconds: None)
+    with canned_ec2(told("bundling"), IMPORTED) as ec2, pytest.raises(PollError) as caught:
+        poll_all(ec2, refusing, BUNDLE, OTHER)
+    assert str(caught.value) == "bundle: 1 rows could not be written or read: bun-2a4e041c: ValidationError"
+    assert states(table).keys() == {"import-1"}
+
+
+def test_no_secret_and_no_body_stands_in_an_error(history):
+    answers = [told("no-xml"), told("html-page"), told("with-secrets"), Answer(told("with-secrets").body[:900])]
+    with canned_ec2(*answers) as ec2, pytest.raises(PollError) as caught:
+        poll_all(ec2, history, BUNDLE, BUNDLE, BUNDLE, BUNDLE)
+    assert len(caught.value.problems) == 3
+    assert "SECRET" not in "".join(traceback.format_exception(caught.value))
+
+
+# What is written is told, whatever comes after it
+
+
+def running(number):
+    row = {"scope": SCOPE, "task_id": f"bun-{number:08x}", "kind": "bundle", "state": "storing", "awaiting": "outcome"}
+    times = dict.fromkeys(("updated_at", "first_seen_at", "missing_since"), "2026-11-23T11:00:00.000Z")
+    return row | times
+
+
+class ThrottledOnce(DynamoDb):
+    """From the second transaction on, whole requests are refused, ``times`` in all."""
+
+    def __init__(self, table, code, times):
+        super().__init__(table)
+        self._code, self._left = code, times
+
+    def transact_write_items(self, TransactItems):
+        if "transact_write_items" in self.calls and self._left:
+            self._left -= 1
+            raise ClientError({"Error": {"Code": self._code}}, "TransactWriteItems")
+        return super().transact_write_items(TransactItems)
+
+
+REFUSALS = ["ThrottlingException", "ProvisionedThroughputExceededException", "RequestLimitExceeded"]
+
+
+@pytest.mark.parametrize("code", REFUSALS)
+def test_a_batch_that_is_throttled_is_tried_again_like_a_single_write(code):
+    table = Table(*map(running, range(150)))
+    history = HistoryTable(ThrottledOnce(table, code, times=3), "history", pause=lambda seconds: None)
+    with canned_ec2(told("empty")) as ec2:
+        recorded = poll_kind(BUNDLE, ec2.client(), history, POLL, [running(number) for number in range(150)])
+    assert recorded.summary()["ended"] == {"lost": 150}
+    assert (recorded.problems, len(states(table))) == ([], 150)
+
+
+@pytest.mark.parametrize("code", [*REFUSALS, "InternalServerError", "AccessDeniedException"])
+def test_what_was_written_before_a_request_failed_for_good_is_told(code):
+    """Else 100 rows are written as lost, and no log, metric or alarm ever says so."""
+    table, counted = Table(*map(running, range(150))), []
+    history = HistoryTable(ThrottledOnce(table, code, times=99), "history", pause=lambda seconds: None)
+    with canned_ec2(told("empty")) as ec2:
+        listed = [running(number) for number in range(150)]
+        recorded = poll_kind(BUNDLE, ec2.client(), history, POLL, listed, on_written=counted.extend)
+    lost = sum(outcome == "lost" for _, outcome in states(table).values())
+    assert lost in (50, 100)
+    assert recorded.summary()["ended"] == {"lost": lost}
+    assert [len(recorded.written), len(counted)] == [lost, lost]
+    assert (recorded.refused, len(recorded.problems)) == (True, 1)
+    assert f"bundle: {150 - lost} rows could not be written" in recorded.problems[0]
+
+
+# Who listens
+
+NOBODY, SOMEBODY = Audience(0, must_wait=True), Audience(1)
+WAITS = {"scope": SCOPE, "task_id": "bun-waits", "kind": "bundle", "state": "complete", "outcome": "complete"}
+WAITS |= {"awaiting": "notification", "awaiting_since": "2026-11-23T12:39:00.000Z"}
+
+
+def poll_heard_by(history, audience, minutes):
+    with canned_ec2(told("empty")) as ec2:
+        later = PollContext(SCOPE, NOW + timedelta(minutes=minutes))
+        return poll_kinds([BUNDLE], ec2.client(), history, later, INLINE, audience=lambda: audience)
+
+
+def test_while_nobody_listens_no_redrive_is_used_up_and_at_the_first_who_does_all_are_sent(table, history):
+    table.rows[key_of(WAITS)] = dict(WAITS)
+    for minutes in (0, 5, 30):
+        assert poll_heard_by(history, NOBODY, minutes).redriven == 0
+        assert heartbeat(table)["unheard_since"] == "2026-11-23T12:40:00.000Z"
+    assert table.rows[key_of(WAITS)] == WAITS
+    table.rows[key_of(WAITS)]["awaiting_since"] = "2026-11-23T13:14:00.000Z"
+    assert poll_heard_by(history, SOMEBODY, 35).redriven == 1
+    assert "unheard_since" not in heartbeat(table)
+    assert table.rows[key_of(WAITS)]["redrives"] == 1
+    assert poll_heard_by(history, SOMEBODY, 36).redriven == 0
+
+
+def test_where_sns_is_silent_rows_wait_on_if_they_did_before(table, history):
+    table.rows[key_of(WAITS)] = dict(WAITS)
+    poll_heard_by(history, NOBODY, 0)
+    assert poll_heard_by(history, Audience(), 30).redriven == 0
+    assert heartbeat(table)["unheard_since"] == "2026-11-23T12:40:00.000Z"
+    assert poll_heard_by(history, SOMEBODY, 31).redriven == 1
+    assert "unheard_since" not in heartbeat(table)
+
+
+def test_all_that_waited_is_sent_though_one_poll_can_not_send_all(table, history):
+    """RedriveAfterMinutes may be a week."""
+    rows = [{**WAITS, "task_id": f"bun-{number}"} for number in range(MAX_ROWS_PER_POLL + 1)]
+    table.rows |= {key_of(row): row for row in rows}
+    poll_heard_by(history, NOBODY, 0)
+    sent = []
+    for minutes in (1, 2, 3):
+        with canned_ec2(told("empty")) as ec2:
+            later = PollContext(SCOPE, NOW + timedelta(minutes=minutes), redrive_after=timedelta(days=6))
+            sent.append(poll_kinds([BUNDLE], ec2.client(), history, later, INLINE, audience=lambda: SOMEBODY).redriven)
+    assert sent == [MAX_ROWS_PER_POLL, 1, 0]
+    assert "unheard_since" not in heartbeat(table)
+
+
+# Time
+
+
+def test_out_of_time_nothing_is_asked_and_every_kind_is_named(dynamodb, history):
+    with canned_ec2(told("bundling")) as ec2, pytest.raises(PollError) as caught:
+        poll_all(ec2, history, BUNDLE, OTHER, deadline=Deadline(lambda: 2999))
+    assert (ec2.requests, dynamodb.calls) == ([], [])
+    assert sorted(problem.split(":")[0] for problem in caught.value.problems) == ["bundle", "history", "import-image"]
+    assert "out of time while listing bundle tasks" in str(caught.value)
+
+
+def test_without_time_to_read_nothing_is_read(dynamodb, history):
+    remaining = iter([300_000] + [0] * 9)
+    with canned_ec2(told("bundling")) as ec2, pytest.raises(OutOfTimeError, match="while reading the history"):
+        poll_kind(BUNDLE, ec2.client(), history, POLL, deadline=Deadline(lambda: next(remaining)))
+    assert dynamodb.calls == []
+
+
+def test_without_time_to_write_nothing_is_written_and_the_poll_is_not_good(dynamodb, table, history):
+    remaining = iter([300_000] * 2 + [0] * 9)
+    with canned_ec2(told("bundling")) as ec2:
+        recorded = poll_kind(BUNDLE, ec2.client(), history, POLL, deadline=Deadline(lambda: next(remaining)))
+    assert (table.rows, dynamodb.calls, recorded.refused) == ({}, ["batch_get_item"], True)
+    assert "bun-2a4e041c: OutOfTimeError; out of time while writing the history" in recorded.problems[0]
+
+
+def test_the_next_poll_goes_on_where_time_ran_out(table, history):
+    remaining = iter([300_000] * 8 + [0] * 9)
+    with canned_ec2(told("bundling"), IMPORTED) as ec2:
+        with pytest.raises(PollError, match=r"^import-image: .*out of time"):
+            poll_all(ec2, history, BUNDLE, OTHER, deadline=Deadline(lambda: next(remaining)))
+        assert states(table).keys() == {"bun-2a4e041c"}
+        poll_all(ec2, history, OTHER)
+    assert states(table).keys() == {"bun-2a4e041c", "import-1"}
+
+
+@pytest.mark.parametrize("left", range(16))
+def test_whenever_time_runs_out_what_is_written_stays_and_only_what_was_recorded_whole_has_a_heartbeat(
+    left, table, history
+):
+    """Tasks come first, then their kind's heartbeat, then the next kind, and last what waits to be told."""
+    waits = {"scope": SCOPE, "task_id": "bun-waits", "kind": "bundle", "state": "complete", "outcome": "complete"}
+    waits |= {"awaiting": "notification", "awaiting_since": "2026-11-23T11:00:00.000Z"}
+    table.rows[Key(SCOPE, "bun-waits")] = dict(waits)
+    remaining = iter([300_000] * left + [0] * 30)
+    with canned_ec2(told("bundling"), IMPORTED) as ec2:
+        polled = poll_kinds([BUNDLE, OTHER], ec2.client(), history, POLL, INLINE, Deadline(lambda: next(remaining)))
+    written = [write.key.task_id for write in table.written]
+    whole = ["bun-2a4e041c", "poll#bundle", "import-1", "poll#import-image", "bun-waits"]
+    assert written == whole[: len(written)]
+    assert bool(polled.problems) == (written != whole)
+    assert all("out of time" in problem for problem in polled.problems)
+    assert polled.good == [kind.name for kind in (BUNDLE, OTHER) if FIRST_OF[kind.name] in written]
+    assert polled.redriven == ("bun-waits" in written)
+
+
+FIRST_OF = {"bundle": "bun-2a4e041c", "import-image": "import-1"}
+
+
+def test_the_time_above_is_long_enough_at_last_and_too_short_at_first(table, history):
+    """Or the test above would tell nothing."""
+    checks = []
+    with canned_ec2(told("bundling"), IMPORTED) as ec2:
+        poll_kinds([BUNDLE, OTHER], ec2.client(), history, POLL, INLINE, Deadline(lambda: checks.append(1) or 300_000))
+    assert 8 <= len(checks) < 15
+
+
+def test_what_the_history_refused_leaves_no_heartbeat(table):
+    """Half recorded is not well polled."""
+
+    class Refusing(DynamoDb):
+        def put_item(self, **request):
+            if "bun-" in str(request):
+                raise ClientError({"Error": {"Code": "ValidationException"}}, "PutItem")
+            return super().put_item(**request)
+
+    refusing = HistoryTable(Refusing(table), "history", pause=lambda seconds: None)
+    with canned_ec2(told("bundling"), IMPORTED) as ec2:
+        polled = poll_kinds([BUNDLE, OTHER], ec2.client(), refusing, POLL, INLINE)
+    assert (heartbeat(table), heartbeat(table, "import-image")["listed"]) == (None, 1)
+    assert (polled.good, [recorded.refused for recorded in polled.done]) == (["import-image"], [True, False])

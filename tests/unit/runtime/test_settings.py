@@ -1,0 +1,141 @@
+"""What the template tells the functions: every setting missing, wrong and right, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from task_reporter.errors import SettingError
+from task_reporter.kinds.table import KINDS
+from task_reporter.runtime.settings import NotifierSettings, RecorderSettings, notifier_settings, recorder_settings
+from tests.support.template import default, properties, template
+
+ARN = "arn:aws:sns:eu-west-1:123456789012:notices"
+RECORDER = {
+    "HISTORY_TABLE": "history",
+    "SCOPE": "123456789012/eu-west-1",
+    "TASK_KINDS": "bundle",
+    "RETENTION_DAYS": "0",
+    "TOPIC_ARN": ARN,
+    "EMAIL_SUBSCRIPTION": "true",
+    "LOST_AFTER_MINUTES": "15",
+    "REDRIVE_AFTER_MINUTES": "10",
+    "SILENT_AFTER_MINUTES": "20",
+}
+NOTIFIER = {
+    "HISTORY_TABLE": "history",
+    "SCOPE": "123456789012/eu-west-1",
+    "TOPIC_ARN": ARN,
+    "EMAIL_SUBSCRIPTION": "false",
+    "DIGEST_ABOVE": "5",
+    "RETENTION_DAYS": "0",
+}
+
+Read = Callable[[Mapping[str, str]], Any]
+BOTH: list[tuple[Read, dict[str, str]]] = [(recorder_settings, RECORDER), (notifier_settings, NOTIFIER)]
+EVERY = [(read, right, name) for read, right in BOTH for name in right]
+
+
+def test_right() -> None:
+    patience = (timedelta(minutes=15), timedelta(minutes=10), timedelta(minutes=20))
+    right = RecorderSettings("history", RECORDER["SCOPE"], (KINDS["bundle"],), 0, ARN, True, *patience)
+    assert recorder_settings(RECORDER) == right
+    assert notifier_settings(NOTIFIER) == NotifierSettings("history", NOTIFIER["SCOPE"], ARN, False, 5, 0)
+
+
+def test_other_variables_do_not_matter() -> None:
+    assert notifier_settings(NOTIFIER | {"PATH": "", "AWS_REGION": "eu-west-1"}) == notifier_settings(NOTIFIER)
+
+
+RIGHT: list[tuple[Read, dict[str, str], str, str, str, Any]] = [
+    (recorder_settings, RECORDER, "HISTORY_TABLE", "a.b_c-D9", "table", "a.b_c-D9"),
+    (recorder_settings, RECORDER, "HISTORY_TABLE", "arn:aws:dynamodb:eu-west-1:123456789012:table/h", "table", None),
+    (recorder_settings, RECORDER, "SCOPE", "123456789012/us-gov-west-1", "scope", "123456789012/us-gov-west-1"),
+    (recorder_settings, RECORDER, "TASK_KINDS", " bundle , bundle", "kinds", (KINDS["bundle"],)),
+    (recorder_settings, RECORDER, "RETENTION_DAYS", "90", "retention_days", 90),
+    (recorder_settings, RECORDER, "LOST_AFTER_MINUTES", "0", "lost_after", timedelta()),
+    (recorder_settings, RECORDER, "REDRIVE_AFTER_MINUTES", "0", "redrive_after", timedelta()),
+    (recorder_settings, RECORDER, "SILENT_AFTER_MINUTES", "9999", "silent_after", timedelta(minutes=9999)),
+    (notifier_settings, NOTIFIER, "EMAIL_SUBSCRIPTION", "true", "email_subscription", True),
+    (notifier_settings, NOTIFIER, "RETENTION_DAYS", "99999", "retention_days", 99_999),
+    (notifier_settings, NOTIFIER, "TOPIC_ARN", "arn:aws-cn:sns:cn-north-1:123456789012:t", "topic", None),
+    (notifier_settings, NOTIFIER, "TOPIC_ARN", "arn:aws-us-gov:sns:us-gov-west-1:123456789012:t", "topic", None),
+    (notifier_settings, NOTIFIER, "DIGEST_ABOVE", "1", "digest_above", 1),
+]
+
+
+@pytest.mark.parametrize(("read", "others", "name", "value", "field", "expected"), RIGHT)
+def test_a_right_value(read: Read, others: dict[str, str], name: str, value: str, field: str, expected: Any) -> None:
+    assert getattr(read(others | {name: value}), field) == (value if expected is None else expected)
+
+
+EXPECTED = {
+    "HISTORY_TABLE": "the name or ARN of the history table",
+    "SCOPE": "<account id>/<region>, such as 123456789012/eu-west-1",
+    "TASK_KINDS": f"a comma-separated list of: {', '.join(KINDS)}",
+    "RETENTION_DAYS": "0 (for ever) or a number of days from 90 to 99999",
+    "TOPIC_ARN": "the ARN of the SNS topic, arn:aws:sns:<region>:<account id>:<name>",
+    "EMAIL_SUBSCRIPTION": "true or false",
+    "DIGEST_ABOVE": "a whole number of at least 1",
+    "LOST_AFTER_MINUTES": "whole minutes from 0 to 9999",
+    "REDRIVE_AFTER_MINUTES": "whole minutes from 0 to 9999",
+    "SILENT_AFTER_MINUTES": "whole minutes from 1 to 9999",
+}
+WRONG = {
+    "HISTORY_TABLE": ["ab", "my table", "x" * 1025, "history\n", "${HistoryTable}"],
+    "SCOPE": ["123456789012", "/eu-west-1", "123456789012/", "12345678901/eu-west-1", "123456789012/EU", "x/eu-west-1"],
+    "TASK_KINDS": ["bundles", "bundle,", ",", "bundle,export", "Bundle", "bundle;bundle"],
+    "RETENTION_DAYS": ["-1", "1", "89", "100000", "9" * 30, "90.5", "for ever", "0x5a", " "],
+    "TOPIC_ARN": ["notices", "arn:aws:sqs:eu-west-1:123456789012:q", "arn:aws:sns:eu-west-1::t", f"{ARN} ", f"{ARN}\n"],
+    "EMAIL_SUBSCRIPTION": ["yes", "True", "1", "true "],
+    "DIGEST_ABOVE": ["0", "-5", "five", "1.5", " "],
+    "LOST_AFTER_MINUTES": ["-1", "10000", "9" * 30, "1.5", "15m"],
+    "REDRIVE_AFTER_MINUTES": ["-1", "10000", "ten"],
+    "SILENT_AFTER_MINUTES": ["0", "-1", "10000"],
+}
+
+
+@pytest.mark.parametrize(("read", "right", "name"), EVERY)
+@pytest.mark.parametrize("how", ["missing", "empty"])
+def test_missing(read: Read, right: dict[str, str], name: str, how: str) -> None:
+    without = {other: value for other, value in right.items() if other != name}
+    with pytest.raises(SettingError) as raised:
+        read(without if how == "missing" else without | {name: ""})
+    assert raised.value.problems == (f"the environment variable {name} is missing; it should be {EXPECTED[name]}",)
+
+
+@pytest.mark.parametrize(
+    ("read", "right", "name", "value"),
+    [(read, right, name, value) for read, right, name in EVERY for value in WRONG[name]],
+)
+def test_wrong(read: Read, right: dict[str, str], name: str, value: str) -> None:
+    with pytest.raises(SettingError) as raised:
+        read(right | {name: value})
+    said = f"the environment variable {name} is {value[:100]!r}; it should be {EXPECTED[name]}"
+    assert raised.value.problems == (said,)
+
+
+@pytest.mark.parametrize(("read", "right"), BOTH)
+def test_all_problems_are_said_at_once(read: Read, right: dict[str, str]) -> None:
+    with pytest.raises(SettingError) as raised:
+        read({name: WRONG[name][0] for name in right})
+    assert len(raised.value.problems) == len(right)
+    assert all(name in str(raised.value) and EXPECTED[name] in str(raised.value) for name in right)
+    with pytest.raises(SettingError) as raised:
+        read({})
+    assert str(raised.value).count("is missing") == len(right)
+
+
+@pytest.mark.parametrize(("function", "right"), [("RecorderFunction", RECORDER), ("NotifierFunction", NOTIFIER)])
+def test_the_template_sets_each_of_them(function: str, right: dict[str, str]) -> None:
+    shared = template()["Globals"]["Function"]["Environment"]["Variables"]
+    own = properties(function)["Environment"]["Variables"]
+    assert set(right) <= {*shared, *own}
+
+
+@pytest.mark.parametrize(("parameter", "name"), [("DigestAbove", "DIGEST_ABOVE"), ("RetentionDays", "RETENTION_DAYS")])
+def test_the_template_s_defaults_are_right(parameter: str, name: str) -> None:
+    assert notifier_settings(NOTIFIER | {name: str(default(parameter))})

@@ -1,0 +1,310 @@
+"""The policies of the deployed stack, decided as IAM decides: what must work does, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from local.environments import ROOT
+from tests.support.cloudformation import ACCOUNT, NAME, REGIONS, Stack
+from tests.support.documents import blocks
+from tests.support.policies import Request, Statement, allowed, as_list
+from tests.support.template import template
+
+RESOURCES = template()["Resources"]
+OTHER_ACCOUNT = "999999999999"
+PARTITIONS = list(REGIONS)
+ROLES = [name for name, one in RESOURCES.items() if one["Type"] == "AWS::IAM::Role"]
+TOPICS = [name for name, one in RESOURCES.items() if one["Type"] == "AWS::SNS::Topic"]
+SECURE, IN_THE_CLEAR = {"aws:SecureTransport": "true"}, {"aws:SecureTransport": "false"}
+
+
+def statements_of(role: str, stack: Stack) -> list[Statement]:
+    """The statements of a role's own policies."""
+    policies = stack.properties(role)["Policies"]
+    return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+
+
+def resource_policies(kind: str, members: str, stack: Stack) -> dict[str, list[Statement]]:
+    """What the policies of one type say, by the topic's or queue's ``Ref``."""
+    found = [stack.properties(name) for name, one in RESOURCES.items() if one["Type"] == kind]
+    return {member: one["PolicyDocument"]["Statement"] for one in found for member in one[members]}
+
+
+def topic_policy(topic: str, stack: Stack) -> list[Statement]:
+    return resource_policies("AWS::SNS::TopicPolicy", "Topics", stack)[stack.ref(topic)]
+
+
+def queue_policy(stack: Stack) -> list[Statement]:
+    return resource_policies("AWS::SQS::QueuePolicy", "Queues", stack)[stack.ref("DeadLetterQueue")]
+
+
+@pytest.fixture(params=PARTITIONS)
+def stack(request: pytest.FixtureRequest) -> Stack:
+    return Stack(request.param)
+
+
+# Transport
+
+
+EXPOSED = [
+    *((name, f"sns:{action}") for name in TOPICS for action in ("Publish", "Subscribe", "DeleteTopic")),
+    *(("DeadLetterQueue", f"sqs:{action}") for action in ("SendMessage", "ReceiveMessage", "PurgeQueue")),
+]
+
+
+def test_every_topic_and_queue_has_a_policy(stack: Stack) -> None:
+    queues = [name for name, one in RESOURCES.items() if one["Type"] == "AWS::SQS::Queue"]
+    assert resource_policies("AWS::SNS::TopicPolicy", "Topics", stack).keys() == {stack.ref(name) for name in TOPICS}
+    assert resource_policies("AWS::SQS::QueuePolicy", "Queues", stack).keys() == {stack.ref(name) for name in queues}
+
+
+@pytest.mark.parametrize(("name", "action"), EXPOSED)
+def test_a_request_without_tls_is_denied_to_everybody(name: str, action: str, stack: Stack) -> None:
+    policy = queue_policy(stack) if name == "DeadLetterQueue" else topic_policy(name, stack)
+    anything = [{"Effect": "Allow", "Action": "*", "Resource": "*"}]
+    for context, expected in ((SECURE, True), (IN_THE_CLEAR, False)):
+        request = Request(action, stack.arn(name), context, f"arn:{stack.partition}:iam::{ACCOUNT}:role/any")
+        assert allowed([*policy, *anything], request) is expected
+
+
+# https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-language-api-permissions-reference.html
+BY_SNS = {
+    "AddPermission", "DeleteTopic", "GetDataProtectionPolicy", "GetTopicAttributes", "ListSubscriptionsByTopic",
+    "ListTagsForResource", "Publish", "PutDataProtectionPolicy", "RemovePermission", "SetTopicAttributes", "Subscribe",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_a_topics_policy_names_actions_that_sns_takes(topic: str, stack: Stack) -> None:
+    """SNS refuses a policy with another action, or with ``sns:*``."""
+    for statement in topic_policy(topic, stack):
+        assert {action.removeprefix("sns:") for action in as_list(statement["Action"])} <= BY_SNS
+
+
+# Topics
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+@pytest.mark.parametrize("action", ["Publish", "Subscribe", "GetTopicAttributes", "AddPermission"])
+@pytest.mark.parametrize(("account", "expected"), [(ACCOUNT, True), (OTHER_ACCOUNT, False)])
+def test_a_topic_serves_this_account_only(topic: str, action: str, account: str, expected: bool, stack: Stack) -> None:
+    principal = f"arn:{stack.partition}:iam::{account}:role/any"
+    assert (
+        allowed(topic_policy(topic, stack), Request(f"sns:{action}", stack.arn(topic), SECURE, principal)) is expected
+    )
+
+
+@pytest.mark.parametrize(("account", "expected"), [(ACCOUNT, True), (OTHER_ACCOUNT, False)])
+def test_alarms_of_this_account_reach_the_alarm_topic(account: str, expected: bool, stack: Stack) -> None:
+    context = {**SECURE, "aws:SourceAccount": account}
+    request = Request("sns:Publish", stack.arn("AlarmTopic"), context, "cloudwatch.amazonaws.com")
+    assert allowed(topic_policy("AlarmTopic", stack), request) is expected
+
+
+def test_no_service_publishes_notices(stack: Stack) -> None:
+    context = {**SECURE, "aws:SourceAccount": ACCOUNT}
+    for service in ("cloudwatch.amazonaws.com", "s3.amazonaws.com", "events.amazonaws.com"):
+        request = Request("sns:Publish", stack.arn("NotificationTopic"), context, service)
+        assert not allowed(topic_policy("NotificationTopic", stack), request)
+
+
+# The dead-letter queue
+
+
+@pytest.mark.parametrize("name", [name for name, one in RESOURCES.items() if one["Type"] == "AWS::SNS::Subscription"])
+def test_what_a_subscription_of_ours_does_not_get_is_kept(name: str, stack: Stack) -> None:
+    """https://docs.aws.amazon.com/sns/latest/dg/sns-configure-dead-letter-queue.html"""
+    subscription = stack.properties(name)
+    assert subscription["RedrivePolicy"] == {"deadLetterTargetArn": stack.arn("DeadLetterQueue")}
+    context = {**SECURE, "aws:SourceArn": subscription["TopicArn"]}
+    request = Request("sqs:SendMessage", stack.arn("DeadLetterQueue"), context, "sns.amazonaws.com")
+    assert allowed(queue_policy(stack), request)
+
+
+@pytest.mark.parametrize(
+    ("action", "service", "topic"),
+    [
+        ("SendMessage", "sns.amazonaws.com", "another-topic"),
+        ("SendMessage", "events.amazonaws.com", f"{NAME}-NotificationTopic"),
+        ("ReceiveMessage", "sns.amazonaws.com", f"{NAME}-NotificationTopic"),
+    ],
+)
+def test_the_queue_takes_nothing_else(action: str, service: str, topic: str, stack: Stack) -> None:
+    context = {**SECURE, "aws:SourceArn": f"arn:{stack.partition}:sns:{stack.region}:{ACCOUNT}:{topic}"}
+    request = Request(f"sqs:{action}", stack.arn("DeadLetterQueue"), context, service)
+    assert not allowed(queue_policy(stack), request)
+
+
+# Rows
+
+SCOPE = "123456789012/eu-west-1"
+ROWS = [("RecorderRole", "BatchGetItem"), ("RecorderRole", "PutItem"), ("RecorderRole", "UpdateItem")]
+ROWS += [("NotifierRole", "BatchGetItem"), ("NotifierRole", "UpdateItem")]
+KEYS: list[tuple[list[str] | None, bool]] = [
+    ([SCOPE], True),
+    (["roster"], True),
+    ([SCOPE, "roster", SCOPE], True),
+    (["123456789012/eu-west-2"], False),
+    ([f"{OTHER_ACCOUNT}/eu-west-1"], False),
+    ([SCOPE, "123456789012/eu-west-2"], False),
+    (None, False),
+]
+
+
+@pytest.mark.parametrize(("role", "action"), ROWS)
+@pytest.mark.parametrize(("keys", "expected"), KEYS, ids=str)
+def test_a_function_touches_rows_of_its_scope_only(
+    role: str, action: str, keys: list[str] | None, expected: bool
+) -> None:
+    stack = Stack()
+    context: dict[str, Any] = {} if keys is None else {"dynamodb:LeadingKeys": keys}
+    request = Request(f"dynamodb:{action}", stack.arn("HistoryTable"), context)
+    assert allowed(statements_of(role, stack), request) is expected
+
+
+# The key
+
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+OTHER_KEY = "arn:aws:kms:eu-west-1:123456789012:key/mrk-1234abcd12ab34cd56ef1234567890ab"
+SHARED_KEY = f"arn:aws:kms:eu-west-1:{OTHER_ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+READS_AND_WRITES = ("Decrypt", "Encrypt", "GenerateDataKey", "ReEncryptFrom", "ReEncryptTo")
+USES = [
+    *(("RecorderRole", "dynamodb", action) for action in READS_AND_WRITES),
+    *(("NotifierRole", "dynamodb", action) for action in READS_AND_WRITES),
+    ("RecorderRole", "sqs", "Decrypt"),
+    ("RecorderRole", "sqs", "GenerateDataKey"),
+    ("NotifierRole", "sns", "Decrypt"),
+    ("NotifierRole", "sns", "GenerateDataKey"),
+    ("NotifierRole", "sqs", "Decrypt"),
+    ("NotifierRole", "sqs", "GenerateDataKey"),
+    ("ScheduleRole", "sqs", "Decrypt"),
+    ("ScheduleRole", "sqs", "GenerateDataKey"),
+]
+"""Role, service, and what the service does in the role's name.
+
+DynamoDB's guide shows only ``Decrypt`` in a caller's name, and names more as the least that a key's policy allows.
+AWS's CDK grants those too to whoever writes to a table, and so does this template.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+"""
+
+
+def context_of(service: str, stack: Stack) -> dict[str, str]:
+    """What KMS is told when a service uses a key for the stack's resource."""
+    encryption = {
+        "dynamodb": {"aws:dynamodb:tableName": stack.ref("HistoryTable"), "aws:dynamodb:subscriberId": ACCOUNT},
+        "sns": {"aws:sns:topicArn": stack.ref("NotificationTopic")},
+        "sqs": {"aws:sqs:arn": stack.arn("DeadLetterQueue")},
+    }[service]
+    via = f"{service}.{stack.region}.{stack.pseudo['AWS::URLSuffix']}"
+    return {"kms:ViaService": via, **{f"kms:EncryptionContext:{name}": value for name, value in encryption.items()}}
+
+
+@pytest.mark.parametrize(("role", "service", "action"), USES)
+@pytest.mark.parametrize("deployed", ["", KEY, OTHER_KEY])
+@pytest.mark.parametrize("used", [KEY, OTHER_KEY, SHARED_KEY])
+def test_no_moment_of_a_key_change_is_denied(role: str, service: str, action: str, deployed: str, used: str) -> None:
+    """CloudFormation changes roles and resources one after another, so old and new meet in every combination."""
+    stack = Stack(KmsKeyArn=deployed)
+    assert allowed(statements_of(role, stack), Request(f"kms:{action}", used, context_of(service, stack)))
+
+
+@pytest.mark.parametrize(("role", "service", "action"), USES)
+def test_a_key_is_used_for_the_stacks_own_data_only(role: str, service: str, action: str) -> None:
+    stack = Stack(KmsKeyArn=KEY)
+    context = context_of(service, stack)
+    for name in context:
+        wrong = {**context, name: "another"}
+        missing = {key: value for key, value in context.items() if key != name}
+        for changed in (wrong, missing):
+            assert not allowed(statements_of(role, stack), Request(f"kms:{action}", KEY, changed)), name
+    elsewhere = KEY.replace("eu-west-1", "eu-west-2")
+    assert not allowed(statements_of(role, stack), Request(f"kms:{action}", elsewhere, context))
+
+
+@pytest.mark.parametrize("partition", PARTITIONS)
+@pytest.mark.parametrize(("role", "service", "action"), USES)
+def test_a_key_is_used_in_every_partition(role: str, service: str, action: str, partition: str) -> None:
+    stack = Stack(partition)
+    key = f"arn:{partition}:kms:{stack.region}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    assert allowed(statements_of(role, stack), Request(f"kms:{action}", key, context_of(service, stack)))
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_does_with_a_key_what_its_services_need(role: str) -> None:
+    stack = Stack(KmsKeyArn=KEY)
+    named = {
+        action
+        for statement in statements_of(role, stack)
+        for action in as_list(statement["Action"])
+        if action.startswith("kms:")
+    }
+    assert named == {f"kms:{action}" for owner, _, action in USES if owner == role}
+
+
+# The schedule's role
+
+
+@pytest.mark.parametrize(
+    ("account", "group", "expected"),
+    [
+        (ACCOUNT, f"{NAME}-PollScheduleGroup", True),
+        (ACCOUNT, "default", False),
+        (ACCOUNT, "another", False),
+        (OTHER_ACCOUNT, f"{NAME}-PollScheduleGroup", False),
+    ],
+)
+def test_only_the_stacks_own_schedules_get_its_role(account: str, group: str, expected: bool, stack: Stack) -> None:
+    """https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html"""
+    source = f"arn:{stack.partition}:scheduler:{stack.region}:{account}:schedule-group/{group}"
+    context = {"aws:SourceAccount": account, "aws:SourceArn": source}
+    trust = [
+        {**one, "Resource": "*"} for one in stack.properties("ScheduleRole")["AssumeRolePolicyDocument"]["Statement"]
+    ]
+    assert allowed(trust, Request("sts:AssumeRole", "", context, "scheduler.amazonaws.com")) is expected
+
+
+def test_the_schedule_is_in_the_group_that_its_role_trusts(stack: Stack) -> None:
+    schedule = stack.properties("RecorderFunction")["Events"]["PollInGroup"]["Properties"]
+    assert schedule["GroupName"] == stack.ref("PollScheduleGroup")
+
+
+# All roles
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("boundary", ["", f"arn:aws:iam::{ACCOUNT}:policy/limits"])
+def test_every_role_has_the_boundary_that_is_given(role: str, boundary: str) -> None:
+    assert Stack(PermissionsBoundaryArn=boundary).properties(role).get("PermissionsBoundary", "") == boundary
+
+
+# The key's own policy, as docs/encryption.md gives it
+
+KEY_POLICY = json.loads(blocks(ROOT / "docs" / "encryption.md", "json")[0])["Statement"]
+LOGS = "logs.us-east-2.amazonaws.com"
+LOG_GROUP = {"kms:EncryptionContext:aws:logs:arn": "arn:aws:logs:us-east-2:123456789012:log-group:mine"}
+OURS, THEIRS = {"aws:SourceAccount": ACCOUNT}, {"aws:SourceAccount": OTHER_ACCOUNT}
+KEY_USES: list[tuple[str, str, dict[str, str], bool]] = [
+    ("sns.amazonaws.com", "GenerateDataKey", OURS, True),
+    ("sns.amazonaws.com", "Decrypt", OURS, True),
+    ("sns.amazonaws.com", "Decrypt", THEIRS, False),
+    ("sns.amazonaws.com", "ScheduleKeyDeletion", OURS, False),
+    ("cloudwatch.amazonaws.com", "GenerateDataKey", OURS, True),
+    ("cloudwatch.amazonaws.com", "Decrypt", OURS, True),
+    ("cloudwatch.amazonaws.com", "Decrypt", THEIRS, False),
+    (LOGS, "Encrypt", LOG_GROUP, True),
+    (LOGS, "Encrypt", {}, False),
+    (f"arn:aws:iam::{ACCOUNT}:role/any", "Decrypt", {}, True),
+    (f"arn:aws:iam::{OTHER_ACCOUNT}:role/any", "Decrypt", {}, False),
+]
+
+
+@pytest.mark.parametrize(("principal", "action", "context", "expected"), KEY_USES)
+def test_the_documented_key_policy_serves_this_account(
+    principal: str, action: str, context: dict[str, str], expected: bool
+) -> None:
+    assert allowed(KEY_POLICY, Request(f"kms:{action}", KEY, context, principal)) is expected
