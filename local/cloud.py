@@ -31,7 +31,7 @@ class Cloud:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a process needs so that every AWS tool in it talks to this AWS and to no other."""
+        """The variables with which every AWS tool in a process talks to this AWS and to no other."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ENDPOINT_URL_EC2": self.ec2,
@@ -55,7 +55,7 @@ class Cloud:
 
 @contextmanager
 def local_cloud(folder: Path, ec2: str, port: int | None = None) -> Iterator[Cloud]:
-    """A local AWS that keeps all that it writes in ``folder``, its functions talking to the EC2 at ``ec2``.
+    """Run a local AWS that keeps its files in ``folder``, its functions talking to the EC2 at ``ec2``.
 
     Raises StepFailed where it does not start.
     """
@@ -72,7 +72,7 @@ def local_cloud(folder: Path, ec2: str, port: int | None = None) -> Iterator[Clo
 
 
 def _settings(port: int, temporary: Path) -> dict[str, str]:
-    """How ministack is set up: on loopback only, no second listener, all files in one place."""
+    """Return the settings of ministack: loopback only, no second listener, all files in one folder."""
     return {
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),

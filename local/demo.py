@@ -106,7 +106,7 @@ def watch(screen: Screen, deployment: Deployment, tasks: dict[str, str], clock: 
 
 
 def list_tasks(ec2: Any) -> list[dict[str, Any]]:
-    """What EC2 lists now, in the order of the ids: EC2's own order means nothing."""
+    """Return what EC2 lists now, in the order of the ids: EC2's own order means nothing."""
     return sorted(ec2.describe_bundle_tasks()["BundleTasks"], key=lambda task: str(task["BundleId"]))
 
 
@@ -118,12 +118,12 @@ def poll(deployment: Deployment) -> None:
 
 
 def picture(listed: list[dict[str, Any]], rows: list[dict[str, Any]]) -> object:
-    """What must change before it is worth showing again: more than progress."""
+    """Return the part of the state that is worth showing again when it changes: not progress."""
     return [(task["BundleId"], task["State"]) for task in listed], [(row["task_id"], row["state"]) for row in rows]
 
 
 def forgotten(screen: Screen, deployment: Deployment, task: str, commands: list[str]) -> None:
-    """The moment that matters: EC2 has forgotten the task, the history has not."""
+    """Show the moment that matters: EC2 has forgotten the task, the history has not."""
     screen.chapter("EC2 has forgotten. The history has not.")
     ec2 = deployment.cloud.client("ec2")
     screen.command(f"aws ec2 describe-bundle-tasks --bundle-ids {task}")
@@ -140,7 +140,7 @@ def forgotten(screen: Screen, deployment: Deployment, task: str, commands: list[
 
 
 def refusal(ec2: Any, task: str) -> str:
-    """What EC2 says of a task that it has forgotten."""
+    """Return EC2's answer about a task that it has forgotten."""
     try:
         return f"{len(ec2.describe_bundle_tasks(BundleIds=[task])['BundleTasks'])} tasks"
     except ClientError as error:

@@ -1,4 +1,4 @@
-"""Builds the stack for AWS, deploys it into an account, or lets a new stack take over a table that stayed.
+"""Build the stack for AWS, deploy it into an account, or let a new stack take over a table that stayed.
 
 The account and the region are those of the shell, as every AWS tool takes them.
 """

@@ -66,13 +66,13 @@ def deploy(
 
 
 def outputs(cloud: Cloud, stack: str) -> dict[str, str]:
-    """The outputs of a deployed stack."""
+    """Return the outputs of a deployed stack."""
     described = cloud.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
     return {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
 
 
 def _tools(folder: Path, runtime: str) -> dict[str, str]:
-    """What the SAM CLI is told; the files that it writes and does not remove go with ``folder``."""
+    """Return the environment of the SAM CLI; the files that it leaves are in ``folder``."""
     temporary = folder / "tmp"
     temporary.mkdir(exist_ok=True)
     return sam_variables(runtime) | {

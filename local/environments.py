@@ -53,7 +53,7 @@ def folder(name: str) -> Path:
 
 
 def program(name: str, command: str) -> str:
-    """The path of ``command`` in the environment ``name``."""
+    """Return the path of ``command`` in the environment ``name``."""
     return str(folder(name) / "bin" / command)
 
 
@@ -122,7 +122,7 @@ def _set_ready(name: str) -> None:
 
 
 def _fingerprint(name: str) -> str:
-    """What the environment was made of; where that changes, it is made anew."""
+    """Return a fingerprint of everything of which the environment is made."""
     pins = (ROOT / "requirements" / f"{name}.txt").read_bytes()
     ours = (ROOT / "pyproject.toml").read_bytes() if name == "project" else b""
     return hashlib.sha256(pins + ours + sys.version.encode() + str(ROOT).encode()).hexdigest()

@@ -25,7 +25,7 @@ OF_ANOTHER_AWS = (
 
 
 def arguments() -> argparse.Namespace:
-    """What the command line asks for."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m local.keep", description=__doc__.splitlines()[0])
     parser.add_argument("--speed", type=_positive, default=20.0, help="how many times as fast EC2's tasks run (20)")
     listed_for = "minutes that EC2 lists a finished task, at that speed (120)"
@@ -56,7 +56,7 @@ def story(asked: argparse.Namespace) -> Callable[[Screen], None]:
 
 
 def explain(screen: Screen, deployment: Deployment) -> None:
-    """What to export, and what to try first."""
+    """Show the variables to export, and the first commands to try."""
     exports = {
         **NO_ACCOUNT,
         **deployment.cloud.environment,

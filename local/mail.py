@@ -23,7 +23,7 @@ class Inbox:
         self._read: set[str] = set()
 
     def new(self) -> list[Mail]:
-        """The emails that came since the last question, oldest first."""
+        """Return the emails that came since the last call, oldest first."""
         arrived = sorted(set(self._box.keys()) - self._read, key=lambda key: (float(key.split(".")[0]), key))
         self._read.update(arrived)
         return [_mail(self._box.get_message(key)) for key in arrived]

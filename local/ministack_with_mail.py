@@ -72,7 +72,7 @@ def conditions(template: dict[str, Any], parameters: dict[str, Any]) -> dict[str
 
 
 def email(to: str, subject: str, text: str) -> EmailMessage:
-    """What SNS sends: plain text, from an address of its own."""
+    """Compose the email that SNS sends: plain text, from an address of its own."""
     mail = EmailMessage()
     mail["From"] = "EC2 task reporter <no-reply@sns.amazonaws.com>"
     mail["To"] = to
@@ -84,7 +84,7 @@ def email(to: str, subject: str, text: str) -> EmailMessage:
 
 
 def end_with_parent() -> None:
-    """Standard input is a pipe from the process that started this one; it ends when that process does."""
+    """End when the process that started this one ends: standard input is a pipe from it."""
     sys.stdin.buffer.read()
     os.killpg(os.getpgrp(), signal.SIGKILL)
 

@@ -44,7 +44,7 @@ def running(
 def _group(
     command: Sequence[str], environment: Mapping[str, str], folder: Path, output: object
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A child that leads its own process group, so that its children can be ended with it.
+    """Start a child that leads its own process group, so that its children can be ended with it.
 
     The pipe to its standard input breaks when we die, also from SIGKILL: a child that watches it can end itself.
     """
@@ -69,7 +69,7 @@ def _group(
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Signals that come meanwhile are delivered at the end: a child that is just being made would be forgotten."""
+    """Delay signals until the end of the context: a child that is just being started would be forgotten."""
     if threading.current_thread() is not threading.main_thread():
         yield  # signals are the main thread's
         return
@@ -94,7 +94,7 @@ def end_group(child: "subprocess.Popen[bytes]") -> None:
 
 
 def free_port() -> int:
-    """A port on loopback that nobody has now, nor gets by chance before it is used.
+    """Return a port on loopback that is free, and that nobody gets by chance before it is used.
 
     It lies below those that systems give to outgoing connections: 32768 and above on Linux, 49152 on macOS.
     """

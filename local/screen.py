@@ -1,4 +1,4 @@
-"""What the local stack shows a person, on a terminal or in a log."""
+"""The output of the local stack for a person, on a terminal or in a log."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,17 +25,17 @@ class Screen:
         self._console = console or _console()
 
     def say(self, text: str = "", style: str | None = None) -> None:
-        """A paragraph of the story."""
+        """Show a paragraph of the story."""
         self._console.print(text, style=style, markup=False, highlight=False)
 
     def chapter(self, title: str) -> None:
-        """A heading."""
+        """Show a heading."""
         self._console.print()
         self._console.print(Rule(Text(title, "bold"), align="left", style="dim"))
 
     @contextmanager
     def step(self, name: str, detail: str) -> Iterator[None]:
-        """A step with its duration, once it is done."""
+        """Show a step with its duration, once it is done."""
         started = monotonic()
         with self._console.status(f"{name} …"):
             yield
@@ -43,13 +43,13 @@ class Screen:
         self._console.print(f"  [green]✓[/] {name:<12}[dim]{took}[/]  {escape(detail)}", highlight=False)
 
     def side_by_side(self, listed: Sequence[dict[str, Any]], rows: Sequence[dict[str, Any]]) -> None:
-        """What EC2 lists now, beside what the history holds."""
+        """Show what EC2 lists now, beside the rows of the history."""
         left = _table("EC2 lists", ("task", "state"), ((task["BundleId"], _ec2_state(task)) for task in listed))
         right = _table("The history holds", ("task", "state", "outcome", "awaiting"), map(_history_cells, rows))
         self._console.print(Columns([left, right], padding=(0, 4)))
 
     def mail(self, mail: Mail) -> None:
-        """An email in full, as its reader sees it. No frame at the sides: a long command can be copied."""
+        """Show an email in full as its reader sees it, without a frame, so that a long command can be copied."""
         head = (("From     ", "EC2 task reporter"), ("To       ", mail.to), ("Subject  ", mail.subject))
         self._console.print(Rule(Text("✉  email", "bold cyan"), align="left", style="cyan"))
         for label, value in head:
@@ -58,11 +58,11 @@ class Screen:
         self._console.print(Rule(style="cyan"))
 
     def command(self, command: str) -> None:
-        """A command that a person can copy: never wrapped, never cut."""
+        """Show a command that a person can copy: never wrapped, never cut."""
         self._console.print(Text(f"  $ {command}", "bold"), soft_wrap=True)
 
     def error(self, text: str) -> None:
-        """What went wrong."""
+        """Show what went wrong."""
         self._console.print(Text(text, "red"), soft_wrap=True)
 
 

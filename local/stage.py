@@ -1,4 +1,4 @@
-"""Everything up and deployed, for as long as it is wanted: what the demo and `make local` have in common."""
+"""The deployed local stack as a context, for the demo and ``make local``."""
 
 import signal
 import sys
@@ -17,7 +17,7 @@ from task_reporter_cli.output.streams import settle_streams
 
 @contextmanager
 def deployed(screen: Screen, ec2: str, parameters: Mapping[str, str], port: int | None = None) -> Iterator[Deployment]:
-    """The unchanged template, deployed on a local AWS whose EC2 is at ``ec2``. All of it is gone afterwards."""
+    """Deploy the unchanged template on a local AWS whose EC2 is at ``ec2``. All of it is gone afterwards."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ec2-task-reporter-")))
         with screen.step("local AWS", "on loopback; no account, no Docker"):

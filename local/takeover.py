@@ -1,4 +1,4 @@
-"""Lets a new stack take over a history table that an old stack or a restored backup left.
+"""Let a new stack take over a history table that an old stack or a restored backup left.
 
 CloudFormation imports the table into a new stack that holds nothing else; `make deploy` then adds the rest. Rows that
 were told stay told: what is announced is decided by the row, and the row stays.

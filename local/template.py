@@ -13,7 +13,7 @@ _NO_VALUE = object()
 
 
 def load(path: Path = TEMPLATE) -> dict[str, Any]:
-    """The template at ``path``, its short tags written out: ``!Ref x`` is ``{"Ref": "x"}``.
+    """Load the template at ``path``, its short tags written out: ``!Ref x`` is ``{"Ref": "x"}``.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
     """

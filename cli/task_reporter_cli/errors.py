@@ -1,4 +1,4 @@
-"""What the command line says in one line, with exit status 1. Each names the value and what to do."""
+"""The errors of the command line: one line with the bad value and the remedy, and exit status 1."""
 
 import click
 
@@ -20,7 +20,7 @@ class NoTaskError(CommandLineError):
 
 
 class RefusedError(CommandLineError):
-    """What was asked makes no sense for this task as it stands."""
+    """The task is in a state in which the command makes no sense."""
 
 
 class OutputError(CommandLineError):

@@ -23,11 +23,11 @@ class LazyGroup(click.Group):
     """Commands live in ``task_reporter_cli.commands``, each in the module of its name, as ``command``."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, in the order of help."""
+        """Return the names in the order of help."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """The command of that name, imported now."""
+        """Import and return the command of that name."""
         if name not in COMMANDS:
             return None
         command = import_module(f"task_reporter_cli.commands.{name}_").command
@@ -35,11 +35,11 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of commands in the help, without importing any."""
+        """Write the list of commands into the help, without importing any."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """The names that begin so, without importing any."""
+        """Return the names that begin with ``incomplete``, without importing any command."""
         names = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
         return names if not incomplete.startswith("-") else super().shell_complete(ctx, incomplete)

@@ -32,7 +32,7 @@ def where_options(function: Function) -> Function:
 
 
 def at_home(function: Function) -> Function:
-    """The same options for a command, which gets what they say as its first argument: a Home."""
+    """Give a command the same options; it receives their values as its first argument, a Home."""
 
     @wraps(function)
     def with_home(*args: Any, **given: Any) -> Any:
@@ -42,7 +42,7 @@ def at_home(function: Function) -> Function:
 
 
 def _home(context: click.Context) -> Home:
-    """What the nearest of command and group says."""
+    """Return the value that the command was given, else that of the group."""
     near, far = context.params, context.find_root().params
     said = {name: near.get(name) or far.get(name) for name in WHERE}
     if said["stack"] and said["table"]:

@@ -1,4 +1,4 @@
-"""What the values of options mean: callbacks, which fail with what was expected."""
+"""Callbacks for the values of options, which fail with the expected form of the value."""
 
 import re
 
@@ -15,19 +15,19 @@ LONGEST = 1_000_000
 
 
 def duration(_ctx: click.Context, _param: click.Parameter, value: float | None) -> float | None:
-    """A number of seconds or minutes that can be waited for. NaN compares false with every number."""
+    """Parse a number of seconds or minutes that can be waited for. NaN compares false with every number."""
     if value is None or 0 <= value <= LONGEST:
         return value
     raise click.BadParameter(f"{value:g} is not between 0 and {LONGEST}.")
 
 
 def since(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
-    """A time as people type it, in the stored form; a date is its beginning."""
+    """Parse a time as people type it to the stored form; a date is its beginning."""
     return _time(value, end_of_day=False)
 
 
 def until(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
-    """A time as people type it, in the stored form; a date is its end."""
+    """Parse a time as people type it to the stored form; a date is its end."""
     return _time(value, end_of_day=True)
 
 
@@ -41,7 +41,7 @@ def _time(value: str | None, end_of_day: bool) -> str | None:
 
 
 def image_name(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
-    """A name that EC2 takes for an AMI."""
+    """Check a name that EC2 accepts for an AMI."""
     if not IMAGE_NAME.fullmatch(value):
         raise click.BadParameter(
             f"{value!r} is no name for an AMI; give 3 to 128 letters, digits, spaces or any of ( ) [ ] . / - ' @ _"

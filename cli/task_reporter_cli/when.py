@@ -12,7 +12,7 @@ EXPECTED = "a date (2026-11-18), a time (2026-11-18T09:30Z), or how long ago (30
 
 
 def typed_time(text: str, now: datetime, end_of_day: bool = False) -> str:
-    """The stored form of ``text``; a date is its first moment in UTC, or its last with ``end_of_day``.
+    """Convert ``text`` to the stored form; a date is its first moment in UTC, or its last with ``end_of_day``.
 
     Raises ValueError, which says what is expected.
     """
@@ -28,7 +28,7 @@ def typed_time(text: str, now: datetime, end_of_day: bool = False) -> str:
 
 
 def short(text: str) -> str:
-    """A stored time for a column: ``2026-11-23 12:00:00``; what is no time, as it stands."""
+    """Format a stored time for a column: ``2026-11-23 12:00:00``; return anything else unchanged."""
     return f"{text[:10]} {text[11:19]}" if _is_time(text) else text
 
 
@@ -38,7 +38,7 @@ def with_age(text: str, now: datetime) -> str:
 
 
 def age(text: str, now: datetime) -> str:
-    """How long ago a stored time was: ``3 hours ago``."""
+    """Format the age of a stored time: ``3 hours ago``."""
     seconds = int((now - parse(text)).total_seconds())
     if seconds < 0:
         return f"in {length(-seconds)}"
@@ -46,7 +46,7 @@ def age(text: str, now: datetime) -> str:
 
 
 def length(seconds: int) -> str:
-    """A length of time in its largest unit: ``3 hours``, ``1 day``."""
+    """Format a length of time in its largest unit: ``3 hours``, ``1 day``."""
     sizes = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
     unit, size = next(((unit, size) for unit, size in sizes if seconds >= size), sizes[-1])
     count = seconds // size

@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def install(target: Path) -> None:
-    """The pinned dependencies, each checked against its hash, and the package."""
+    """Install the pinned dependencies, each checked against its hash, and the package."""
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile"]
     options = ["--no-deps", "--require-hashes", "--requirement", str(HERE / "requirements.txt")]
     command = [*pip, *options, "--target", str(target)]

@@ -1,4 +1,4 @@
-"""Compiles a folder's modules to bytecode. Run by the interpreter that is to read it; standard library only.
+"""Compile a folder's modules to bytecode, with the interpreter that is to read it; standard library only.
 
 ``python -m compileall`` does nearly that, but puts bytecode without docstrings where only ``python -OO`` looks for it.
 """

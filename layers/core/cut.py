@@ -42,7 +42,7 @@ def cut_service(folder: Path, operations: set[str]) -> None:
 
 
 def of_operations(model: dict[str, Any], operations: set[str]) -> dict[str, Any]:
-    """A service model with ``operations`` alone, and the shapes that they lead to; nothing of its prose.
+    """Return a service model with ``operations`` alone and the shapes that they use, without documentation.
 
     Raises KeyError where the service has no such operation.
     """
@@ -52,7 +52,7 @@ def of_operations(model: dict[str, Any], operations: set[str]) -> dict[str, Any]
 
 
 def reached(shapes: dict[str, Any], first: Iterable[str]) -> list[str]:
-    """The names of the shapes that ``first`` lead to, themselves included."""
+    """Return the names of the shapes that ``first`` lead to, themselves included."""
     found: set[str] = set()
     left = set(first)
     while left:
@@ -62,7 +62,7 @@ def reached(shapes: dict[str, Any], first: Iterable[str]) -> list[str]:
 
 
 def named_in(node: Any) -> Iterator[str]:
-    """The names of the shapes that are used in a part of a model."""
+    """Yield the names of the shapes that are used in a part of a model."""
     for name, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
         if name == "shape" and isinstance(value, str):
             yield value
@@ -71,7 +71,7 @@ def named_in(node: Any) -> Iterator[str]:
 
 
 def without_prose(node: Any) -> Any:
-    """A part of a model without its documentation. A member of that name is no text, and stays."""
+    """Return a part of a model without its documentation. A member of that name is no text, and stays."""
     if isinstance(node, list):
         return [without_prose(one) for one in node]
     if not isinstance(node, dict):
@@ -84,7 +84,7 @@ def without_prose(node: Any) -> Any:
 
 
 def of_services(endpoints: dict[str, Any], services: set[str]) -> dict[str, Any]:
-    """The endpoints of ``services``, in every partition and region."""
+    """Return the endpoints of ``services`` in every partition and region."""
     partitions = [
         chosen(partition, set(GLOBAL)) | {"services": chosen(partition["services"], services)}
         for partition in endpoints["partitions"]
@@ -98,7 +98,7 @@ def without(name: str, whole: dict[str, Any]) -> dict[str, Any]:
 
 
 def chosen(whole: dict[str, Any], names: Set[str]) -> dict[str, Any]:
-    """The entries of ``whole`` that are ``names``."""
+    """Return the entries of ``whole`` that are ``names``."""
     return {name: value for name, value in whole.items() if name in names}
 
 

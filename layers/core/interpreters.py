@@ -1,4 +1,4 @@
-"""Finds an interpreter of a given version: this one, or one on the path, of pyenv or of uv. Standard library only."""
+"""Find an interpreter of a version: this one, or one on the path, of pyenv or of uv. Standard library only."""
 
 from __future__ import annotations
 

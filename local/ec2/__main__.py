@@ -20,7 +20,7 @@ A bucket whose name starts with no-such-bucket makes the task fail.
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line's options, with their help."""
+    """Parse the command line."""
     made = argparse.ArgumentParser(
         prog="python -m local.ec2",
         description="A local stand-in for EC2's bundle tasks, on 127.0.0.1 only.",
@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Serves until SIGINT or SIGTERM; exits with a line on stderr when it can't start."""
+    """Serve until SIGINT or SIGTERM; exit with a line on standard error where that can't start."""
     options = parser().parse_args(argv)
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,4 +1,4 @@
-"""What exists in the local EC2's one account: bundle tasks and images.
+"""The tasks and images of the local EC2's one account.
 
 Not safe for threads by itself: the server lets one request in at a time.
 """
@@ -61,17 +61,17 @@ class Account:
         self._random = random.Random(seed)  # nosec B311 # made-up tasks, no secret
 
     def start_task(self, instance_id: str, storage: Mapping[str, Any], moment: datetime) -> Task:
-        """A new task that starts at ``moment``."""
+        """Start a task at ``moment``."""
         doomed = storage["S3"]["Bucket"].startswith(DOOMED_BUCKETS)
         bundle_id = self._new_id("bun", digits=8, taken=self._tasks)
         return self._keep(Task(bundle_id, instance_id, storage, Life(moment, self.speed, doomed)))
 
     def cancel_task(self, task: Task, moment: datetime) -> Task:
-        """The task, cancelled at ``moment``; ValueError when it has ended by then."""
+        """Cancel the task at ``moment``. Raises ValueError where it has ended by then."""
         return self._keep(replace(task, life=task.life.cancel(moment)))
 
     def listed_tasks(self, moment: datetime) -> list[Task]:
-        """The tasks that EC2 still lists, in an order that means nothing."""
+        """Return the tasks that EC2 still lists, in an order that means nothing."""
         tasks = [task for task in self._tasks.values() if self._is_listed(task, moment)]
         self._random.shuffle(tasks)
         return tasks
@@ -85,18 +85,18 @@ class Account:
         return task
 
     def is_bundling(self, instance_id: str, moment: datetime) -> bool:
-        """Whether the instance has a task that hasn't ended."""
+        """Tell whether the instance has a task that hasn't ended."""
         task = self._latest.get(instance_id)
         return task is not None and moment < task.life.ended
 
     def has_manifest(self, location: str, moment: datetime) -> bool:
-        """Whether a bundle was completed to ``location``, listed or not."""
+        """Tell whether a bundle was completed to ``location``, listed or not."""
         return any(
             task.manifest == location and task.life.at(moment).state == "complete" for task in self._tasks.values()
         )
 
     def register_image(self, params: Mapping[str, Any], moment: datetime) -> Image:
-        """A new image, registered at ``moment``."""
+        """Register an image at ``moment``."""
         image = Image(self._new_id("ami", digits=17, taken=self.images), params, moment)
         self.images[image.image_id] = image
         return image

@@ -1,4 +1,4 @@
-"""What each action does. Parameters and results have the shape that a boto3 caller sees.
+"""EC2's actions. Parameters and results have the shape that a boto3 caller sees.
 
 Every action first checks all it can, then stops if it is a dry run, and only then changes anything:
 a dry run says whether the request would have succeeded.
@@ -109,7 +109,7 @@ def describe_images(account: Account, params: Values, moment: datetime) -> Value
 
 
 class Action(NamedTuple):
-    """How an action is carried out, and the parameters that it heeds, in botocore's names."""
+    """An action: its function, and the parameters that it heeds, in botocore's names."""
 
     run: Callable[[Account, Values, datetime], Values]
     takes: Set[str]

@@ -17,7 +17,7 @@ NAMESPACE = f"http://ec2.amazonaws.com/doc/{API_VERSION}/"
 
 
 def response(action: str, result: Mapping[str, Any], request_id: str) -> bytes:
-    """The XML of an answer; ``result`` is what boto3 would return for ``action``."""
+    """Return the XML of an answer; ``result`` is what boto3 would return for ``action``."""
     root = ElementTree.Element(f"{action}Response", xmlns=NAMESPACE)
     ElementTree.SubElement(root, "requestId").text = request_id
     _write_structure(ec2_model().operation_model(action).output_shape, result, root)
@@ -25,7 +25,7 @@ def response(action: str, result: Mapping[str, Any], request_id: str) -> bytes:
 
 
 def error_response(error: Ec2Error, request_id: str) -> bytes:
-    """The XML of a refusal.
+    """Return the XML of an error.
 
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html#api-error-response
     """
@@ -38,7 +38,7 @@ def error_response(error: Ec2Error, request_id: str) -> bytes:
 
 
 def time_text(moment: datetime) -> str:
-    """A time as EC2 writes it, in UTC: ``2013-09-15T17:15:20.000Z``.
+    """Format a time as EC2 writes it, in UTC: ``2013-09-15T17:15:20.000Z``.
 
     Cut to the millisecond, not rounded: a time must not lie in the future.
     """

@@ -38,7 +38,7 @@ _WILD = {"*": ".*", "?": "."}
 
 
 def select(rows: Iterable[Row], filters: Iterable[Mapping[str, Any]], fields: Fields) -> list[Row]:
-    """The rows that pass every filter, in the order they came.
+    """Return the rows that pass every filter, in their order.
 
     A field that a row doesn't have passes no filter, nor does any row pass a filter without values.
     Raises Ec2Error (InvalidParameterValue) for a filter that isn't in ``fields``.
@@ -48,7 +48,7 @@ def select(rows: Iterable[Row], filters: Iterable[Mapping[str, Any]], fields: Fi
 
 
 def matches(glob: str, text: str) -> bool:
-    """Whether all of ``text`` fits ``glob``: `*` any run of characters, `?` any one, `\\` escapes."""
+    r"""Tell whether all of ``text`` fits ``glob``: `*` any run of characters, `?` any one, `\` escapes."""
     return _compiled(glob).fullmatch(text) is not None
 
 

@@ -48,7 +48,7 @@ class Listener(ThreadingHTTPServer):
                 continue  # its client was faster
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Logs one line where the standard library prints a traceback."""
+        """Log one line where the standard library prints a traceback."""
         LOG.warning("a connection broke off: %r", sys.exception())
 
 
@@ -61,7 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1  # headers and body in one packet: two would wait for each other (Nagle)
 
     def do_GET(self) -> None:
-        """The request is in the query string, or in a body as of a POST."""
+        """Handle a request in the query string like the body of a POST."""
         body = self._body()
         if body is None:
             return

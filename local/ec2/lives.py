@@ -81,7 +81,7 @@ DOOM = _doomed(SUCCESS)
 
 @dataclass(frozen=True)
 class Life:
-    """What decides how a task goes: its start, how fast time runs for it, and what happens to it.
+    """The life of a task: its start, the speed of its time, and what happens to it.
 
     ``doomed`` tasks fail while storing; ``cancelled`` is the moment CancelBundleTask was accepted.
     """
@@ -111,7 +111,7 @@ class Life:
         return self.steps[-1].moment
 
     def at(self, moment: datetime) -> Step:
-        """What it shows at ``moment``; the step's own moment is when it came to show that."""
+        """Return the step that the task shows at ``moment``; the step's own moment is when it began to show it."""
         return self.steps[_index(self.steps, moment)]
 
     def failure(self, moment: datetime) -> Failure | None:
@@ -122,11 +122,11 @@ class Life:
         return S3_FAILURE if self.cancelled is None else CANCELLED
 
     def is_listed(self, moment: datetime, listed_for: float) -> bool:
-        """Whether DescribeBundleTasks still knows it: ``listed_for`` minutes after its end it doesn't."""
+        """Tell whether EC2 still lists the task, which it does until ``listed_for`` minutes after its end."""
         return moment < self.ended + real_time(listed_for, self.speed)
 
     def cancel(self, moment: datetime) -> "Life":
-        """The life it has from ``moment`` on when it is cancelled then; a second time changes nothing.
+        """Return the life of the task when it is cancelled at ``moment``; a second time changes nothing.
 
         Raises ValueError when it has ended by then.
         """
@@ -136,12 +136,12 @@ class Life:
 
 
 def real_time(minutes: float, speed: float) -> timedelta:
-    """How long ``minutes`` of EC2's time take when time runs ``speed`` times as fast."""
+    """Return the real time of ``minutes`` of EC2's time when time runs ``speed`` times as fast."""
     return timedelta(minutes=minutes / speed)
 
 
 def image_state(registered: datetime, speed: float, moment: datetime) -> str:
-    """The state at ``moment`` of an image that was registered at ``registered``."""
+    """Return the state at ``moment`` of an image that was registered at ``registered``."""
     pending = moment < registered + real_time(IMAGE_PENDING_MINUTES, speed)
     return "pending" if pending else "available"
 

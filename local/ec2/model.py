@@ -11,7 +11,7 @@ API_VERSION = "2016-11-15"
 
 @cache
 def ec2_model() -> Any:
-    """The model, a ``botocore.model.ServiceModel``; loaded once, because that takes a while."""
+    """Load the model, a ``botocore.model.ServiceModel``, once, because that takes a while."""
     # Not through a botocore session, which would read the caller's AWS configuration.
     description = create_loader().load_service_model("ec2", "service-2", api_version=API_VERSION)
     return ServiceModel(description, "ec2")

@@ -26,7 +26,7 @@ Tree = dict[str, Any]  # nested: {"Filter": {"1": {"Name": "state", "Value": {"1
 
 
 def parse_query(text: str) -> dict[str, str]:
-    """A query string, or a form body, as names and values.
+    """Parse a query string, or a form body, to names and values.
 
     Raises Ec2Error (InvalidCharacter) for characters that no XML answer could repeat.
     """
@@ -38,7 +38,7 @@ def parse_query(text: str) -> dict[str, str]:
 
 
 def parameters(action: str, query: Mapping[str, str]) -> dict[str, Any]:
-    """The action's parameters, as boto3 would have been given them.
+    """Return the action's parameters as a caller of boto3 would have given them.
 
     Raises Ec2Error: MissingParameter, UnknownParameter, InvalidParameterValue, MalformedQueryString.
     """
@@ -51,7 +51,7 @@ def parameters(action: str, query: Mapping[str, str]) -> dict[str, Any]:
 
 
 def require(params: Mapping[str, Any], *path: str) -> Any:
-    """The parameter at ``path``; Ec2Error (MissingParameter) when it isn't there or is empty."""
+    """Return the parameter at ``path``. Raises Ec2Error (MissingParameter) where it is absent or empty."""
     value: Any = params
     for name in path:
         value = value.get(name)

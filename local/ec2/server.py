@@ -50,13 +50,13 @@ class Ec2Server:
 
     @property
     def url(self) -> str:
-        """What boto3 takes as ``endpoint_url``; RuntimeError while it isn't listening."""
+        """The value for boto3's ``endpoint_url``. Raises RuntimeError while the server isn't listening."""
         if self._listener is None:
             raise RuntimeError("the local EC2 is not listening: use it in a with statement, or start it")
         return f"http://{HOST}:{self._listener.server_address[1]}"
 
     def start(self) -> None:
-        """Listens from now on; OSError when the port is taken, RuntimeError when it already listens."""
+        """Start listening. Raises OSError where the port is taken, RuntimeError where it listens already."""
         if self._listener is not None:
             raise RuntimeError("the local EC2 is already listening")
         self._listener = Listener(self._port, self.answer)
@@ -65,7 +65,7 @@ class Ec2Server:
         serve.start()
 
     def stop(self) -> None:
-        """Stops listening and cuts open connections. What exists is kept for the next start."""
+        """Stop listening and cut open connections. Tasks and images stay for the next start."""
         if self._listener is not None:
             self._listener.shutdown()
             self._listener.server_close()
@@ -85,7 +85,7 @@ class Ec2Server:
         code: str = "RequestLimitExceeded",
         message: str = "Request limit exceeded.",
     ) -> None:
-        """Makes the next ``n`` requests fail, by default as when EC2 throttles.
+        """Make the next ``n`` requests fail, by default as when EC2 throttles.
 
         Requests, not calls: botocore repeats a throttled call by itself. They queue up behind earlier
         failures that still wait. With status 200 the answer parses and holds nothing that was asked for.
@@ -93,7 +93,7 @@ class Ec2Server:
         self._faults.extend(Ec2Error(code, message, status) for _ in range(n))
 
     def answer(self, request: str) -> tuple[int, bytes]:
-        """The HTTP status and the XML for a request in EC2's query protocol. Never raises."""
+        """Return the HTTP status and the XML for a request in EC2's query protocol. Never raises."""
         request_id = str(uuid.uuid4())
         try:
             name, result = self._perform(request)

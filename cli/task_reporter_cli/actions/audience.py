@@ -51,7 +51,7 @@ class Audience:
 
 
 def audience_of(home: Home) -> Audience | None:
-    """The audience of the notices of ``home``; None for a table without a stack, or where SNS does not say."""
+    """Return the audience of the notices of ``home``; None for a table, or where SNS does not answer."""
     if home.stack is None:
         return None
     topic, sns = home.stack.output("NotificationTopicArn"), home.account.client("sns")
@@ -62,13 +62,13 @@ def audience_of(home: Home) -> Audience | None:
 
 
 def notice_audience(sns: Any, topic: str, parameters: Mapping[str, str]) -> Audience:
-    """The audience of the stack's notices. Raises botocore's errors."""
+    """Return the audience of the stack's notices. Raises botocore's errors."""
     outcomes = tuple(name.strip() for name in parameters.get("NotifyOutcomes", "").split(",") if name.strip())
     return read_audience(sns, topic, parameters.get("NotificationEmail", ""), outcomes or OUTCOMES)
 
 
 def read_audience(sns: Any, topic: str, address: str, outcomes: Sequence[str] = OUTCOMES) -> Audience:
-    """The audience of ``topic``, to which the stack subscribed ``address``. Raises botocore's errors."""
+    """Return the audience of ``topic``, to which the stack subscribed ``address``. Raises botocore's errors."""
     counts = count_subscribers(sns, topic)
     own = _state_of(sns, topic, address) if address else ABSENT
     # The counts can be a moment behind the list.
@@ -93,7 +93,7 @@ def _state_of(sns: Any, topic: str, address: str) -> str:
 
 
 def subscribe_command(topic: str, address: str, outcomes: Sequence[str] = OUTCOMES) -> str:
-    """The command that subscribes ``address`` (``ADDRESS`` if empty) to ``topic`` as the stack does."""
+    """Return the command that subscribes ``address`` (``ADDRESS`` if empty) to ``topic`` as the stack does."""
     endpoint = shlex.quote(address) if address else "ADDRESS"
     command = f"aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint {endpoint}"
     if set(OUTCOMES) <= set(outcomes):

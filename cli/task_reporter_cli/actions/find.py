@@ -17,7 +17,7 @@ WITH_SCOPE = re.compile(r"(\d{12}/[a-z0-9-]+)/(.+)")
 
 
 def find(home: Home, named: str) -> Item:
-    """The row of ``named``: a task's id, or ``<account id>/<region>/<id>``.
+    """Return the row of ``named``: a task's id, or ``<account id>/<region>/<id>``.
 
     Raises NoTaskError and botocore's errors.
     """
@@ -39,7 +39,7 @@ def find(home: Home, named: str) -> Item:
 
 
 def explain_absence(home: Home, filtered: bool) -> str:
-    """A sentence for a person who got no task; ``filtered``: some may be there that were not asked for."""
+    """Explain an empty result to a person; ``filtered`` tells that a filter may have excluded tasks."""
     if filtered:
         return f"No such task in the history of {home.name}; `task-reporter list{home.flags}` shows what there is."
     return (
@@ -49,7 +49,7 @@ def explain_absence(home: Home, filtered: bool) -> str:
 
 
 def is_possible(named: str) -> bool:
-    """Whether a row can stand under it: DynamoDB takes no empty key, no long one, and only Unicode."""
+    """Tell whether a row can have the key: DynamoDB takes no empty or long key, and only Unicode."""
     try:
         return 0 < len(named.encode()) <= LONGEST_ID
     except UnicodeEncodeError:
@@ -57,7 +57,7 @@ def is_possible(named: str) -> bool:
 
 
 def candidates(home: Home, named: str) -> Iterator[Key]:
-    """The keys that ``named`` may mean: in the stack's own scope first, then in those of the newest rows."""
+    """Yield the keys that ``named`` may mean: in the stack's own scope first, then in those of the newest rows."""
     if match := WITH_SCOPE.fullmatch(named):
         yield Key(match[1], match[2])
         return
@@ -69,7 +69,7 @@ def candidates(home: Home, named: str) -> Iterator[Key]:
 
 
 def scopes(home: Home) -> Iterator[str]:
-    """The scopes that the history holds, as far as that can be told without reading all of it; some more than once."""
+    """Yield the scopes of the history, as far as they are found without reading all of it; some more than once."""
     if home.stack:
         yield home.stack.scope
     for row in Answer(home.dynamodb, home.table, Question(limit=RECENT)):
@@ -77,7 +77,7 @@ def scopes(home: Home) -> Iterator[str]:
 
 
 def first_scope(home: Home) -> str:
-    """The scope that the history is of: its stack's, else that of its newest row. Raises RefusedError if unknown."""
+    """Return the scope of the stack, or of the newest row. Raises RefusedError where neither is known."""
     if scope := next(scopes(home), None):
         return scope
     raise RefusedError(f"{home.name} is empty, so it can't be told which account and region it is of; give --stack")

@@ -1,4 +1,4 @@
-"""Sending rows that await notification through the notifier again: a touch puts them on the stream once more."""
+"""Send rows that await notification through the notifier again, by a write that puts them on the stream."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -21,7 +21,7 @@ PAUSE = 1.0
 
 
 def chosen(home: Home, tasks: Sequence[str]) -> list[Key]:
-    """The rows to send: those of ``tasks``, or all that await notification where none is named.
+    """Return the rows to send: those of ``tasks``, or all that await notification where none is named.
 
     Raises NoTaskError, RefusedError where a task awaits no notification, and botocore's errors.
     """

@@ -23,7 +23,7 @@ RESOURCE = "i-0123456789abcdef0"
 
 
 def trial_row(scope: str, outcome: str, now: datetime) -> Row:
-    """A row like that of a real task which has just ended with ``outcome``, marked as a test."""
+    """Return a row like that of a real task which has just ended with ``outcome``, marked as a test."""
     ended = to_text(now)
     kind = next(iter(KINDS.values()))
     return {

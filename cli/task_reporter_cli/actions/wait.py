@@ -14,7 +14,7 @@ PAUSE = 5.0
 
 
 def looks(look: Callable[[], Item | None], watch: Watch) -> Iterator[Item | None]:
-    """What ``look`` gives, again and again: the last time with an outcome, or when the time of ``watch`` is over.
+    """Yield the results of ``look``: the last has an outcome, or is from when the time of ``watch`` was over.
 
     Raises TimeOverError where the last look gives nothing in time, and what can't pass by itself.
     """
@@ -27,7 +27,7 @@ def looks(look: Callable[[], Item | None], watch: Watch) -> Iterator[Item | None
 
 
 def is_listed(ec2: Any, task_id: str) -> bool:
-    """Whether EC2 lists that task, so that the next poll will record it. Raises botocore's errors."""
+    """Tell whether EC2 lists a task, so that the next poll will record it. Raises botocore's errors."""
     return any(
         task["task_id"] == task_id for kind in KINDS.values() for task in project(kind, list_pages(ec2, kind)).tasks
     )

@@ -33,12 +33,12 @@ class QuickLoader(Loader):
     _wanted = ""
 
     def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
-        """The model of a service; the search is spared for those that are surely there."""
+        """Return the model of a service, without a search for services that are certainly there."""
         self._wanted = service_name
         return super().load_service_model(service_name, type_name, api_version)
 
     def list_available_services(self, type_name: str) -> list[str]:
-        """The services that there are. Credentials may lead to others, such as sts and sso, so all can be had."""
+        """Return the names of all services, because credentials may need others, such as sts and sso."""
         if self._wanted in SERVICES:
             return list(SERVICES)
         found: list[str] = super().list_available_services(type_name)
@@ -60,7 +60,7 @@ class Account:
         return named or self._session.get_config_variable("region")
 
     def client(self, service: str, region: str | None = None) -> Any:
-        """A client for ``service``, here or in another ``region``, with credentials that are good by now.
+        """Make a client for ``service``, here or in another ``region``, with credentials that are valid now.
 
         The first one may ask for an MFA code on the terminal. Raises CredentialsError where there are no credentials,
         and botocore's errors of configuration.

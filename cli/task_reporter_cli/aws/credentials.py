@@ -94,7 +94,7 @@ class Chain(CredentialResolver):
         super().__init__(chain.providers)
 
     def load_credentials(self) -> Any:
-        """The credentials of the first source that has any, else None."""
+        """Return the credentials of the first source that has any, else None."""
         for provider in self.providers:
             with self._about(provider.METHOD or ""):
                 found = provider.load()
@@ -103,7 +103,7 @@ class Chain(CredentialResolver):
         return None
 
     def missing(self) -> CredentialsError:
-        """The error that no source has any."""
+        """Return the error that says that no source has credentials."""
         return CredentialsError("", self._profile, self._first)
 
     def check(self, method: str, frozen: ReadOnlyCredentials) -> None:
@@ -121,7 +121,7 @@ class Chain(CredentialResolver):
         return source_of(credentials.method, self._profile)
 
     def _watched(self, credentials: Any) -> Any:
-        """The same credentials, whose renewal raises CredentialsError too; every use of them goes through it."""
+        """Let the renewal of ``credentials`` raise CredentialsError too."""
         if isinstance(credentials, RefreshableCredentials):
             renewable: Any = credentials
             renewable._refresh = self._about(credentials.method)(renewable._refresh)
@@ -143,7 +143,7 @@ def source_of(method: str, profile: str) -> str:
 
 
 def first_of(profiles: Mapping[str, Any], name: str) -> str:
-    """The profile at the beginning of the chain of source profiles that ends with ``name``."""
+    """Return the profile at the beginning of the chain of source profiles that ends with ``name``."""
     seen = {name}
     while (source := profiles.get(name, {}).get("source_profile")) in profiles.keys() - seen:
         name = source

@@ -19,7 +19,7 @@ def leave_out_awscrt() -> None:
 
 
 def configuration_files() -> dict[str, str]:
-    """The paths of the files that hold profiles, by the variable that can name each."""
+    """Map the variable that can name each configuration file to the path of the file."""
     named = {variable: os.environ.get(variable) or default for variable, default in FILES.items()}
     return {variable: os.path.expanduser(os.path.expandvars(path)) for variable, path in named.items()}
 

@@ -21,7 +21,7 @@ def explained(error: Exception) -> str:
 
 
 def root_of(error: Exception) -> Exception:
-    """The error of AWS that an error of ours comes from, else ``error`` itself.
+    """Return the error of AWS that caused an error of ours, else ``error`` itself.
 
     A HistoryError whose whole request failed only repeats the code for each row; its cause names the operation.
     """

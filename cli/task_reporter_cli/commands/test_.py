@@ -90,7 +90,7 @@ def _remove_left_over(home: Home) -> None:
 
 
 def _heard(audience: "Audience | None", home: Home) -> str:
-    """A sentence about those who are told now."""
+    """Say in a sentence who receives the test."""
     from task_reporter_cli.actions.audience import ABSENT, PENDING
 
     if audience is None:

@@ -53,7 +53,7 @@ def command(home: Home, task: str, timeout: float | None) -> None:
     row: Item | None = None
 
     def look() -> Item | None:
-        """The row; where it was once, it is read, and not looked for."""
+        """Read the row; find it first where it has not been found yet."""
         try:
             return read_task(home.dynamodb, home.table, key_of(row)) if row else find(home, task)
         except NoTaskError:

@@ -39,7 +39,7 @@ class Home:
         return described(self.account.client("cloudformation"), self._stack_name) if self._stack_name else None
 
     def needs_stack(self) -> "Stack":
-        """The stack. Raises UsageError where a table was named in its place."""
+        """Return the stack. Raises UsageError where the command line names a table instead."""
         if self.stack is None:
             raise click.UsageError("This looks at the whole stack, so give --stack rather than --table.")
         return self.stack
@@ -68,12 +68,12 @@ class Home:
 
     @property
     def name(self) -> str:
-        """What a person calls it: ``stack ec2-task-reporter`` or ``table my-history``."""
+        """The name for people: ``stack ec2-task-reporter`` or ``table my-history``."""
         return f"table {self._table}" if self._table else f"stack {self._stack_name}"
 
     @property
     def flags(self) -> str:
-        """What another command needs to come to the same place, quoted for a shell; empty for the default."""
+        """The options that lead another command to the same place, quoted for a shell; empty for the default."""
         return self._flags(stack=self._stack_name, table=self._table)
 
     @property

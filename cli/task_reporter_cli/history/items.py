@@ -9,7 +9,7 @@ Item = dict[str, Any]
 
 
 def plain_item(item: Mapping[str, Mapping[str, Any]]) -> Item:
-    """A stored item in plain values.
+    """Convert a stored item to plain values.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html
     """

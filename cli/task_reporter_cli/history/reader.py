@@ -1,4 +1,4 @@
-"""Questions to the history, answered newest first through an index, page by page: never by a scan.
+"""Queries of the history, newest first and page by page, always through an index and never by a scan.
 
 What was written a moment ago may be missing or old, for an index follows its table with a delay.
 """
@@ -84,7 +84,7 @@ class Answer:
         return min(count, self._question.limit or count)
 
     def __iter__(self) -> Iterator[Item]:
-        """Raises botocore's errors."""
+        """Yield the rows. Raises botocore's errors."""
         time = self._parts[0].time
         streams = [self._rows(part) for part in self._parts]
         rows = merge(*streams, key=lambda row: str(row.get(time, "")), reverse=True) if len(streams) > 1 else streams[0]
@@ -110,7 +110,7 @@ class Answer:
             asked["ExclusiveStartKey"] = last
 
     def _page(self, part: Part) -> dict[str, int]:
-        """How many rows to read at once: each part its share, so that hardly more is read than is shown."""
+        """Return the number of rows to read at once, so that hardly more is read than is shown."""
         if self._question.limit is None:
             return {}
         share = min(-(-self._question.limit // len(self._parts)), self._question.limit - self.given)
@@ -136,7 +136,7 @@ def _given(*left: Wanted) -> tuple[Wanted, ...]:
 
 
 def query(table: str, part: Part, question: Question) -> dict[str, Any]:
-    """What DynamoDB is asked for one part. https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Query.html"""
+    """Return the query for one part. https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Query.html"""
     key, value = part.key
     names, values = {"#key": key}, {":key": value}
     condition = "#key = :key"

@@ -52,7 +52,7 @@ def find_stack(cloudformation: Any, name: str) -> dict[str, Any] | None:
 
 
 def described(cloudformation: Any, name: str) -> Stack:
-    """The stack ``name``. Raises NoStackError and botocore's errors."""
+    """Describe the stack ``name``. Raises NoStackError and botocore's errors."""
     stack = find_stack(cloudformation, name)
     if stack is None:
         region = cloudformation.meta.region_name

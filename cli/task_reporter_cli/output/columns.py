@@ -1,4 +1,4 @@
-"""Tasks in columns, for people: in colour on a terminal, as plain text elsewhere, where no cell is ever cut."""
+"""Tasks in columns, for people: in colour on a terminal, as plain text elsewhere, where no cell is cut."""
 
 from collections.abc import Iterable
 from itertools import chain, islice
@@ -34,14 +34,14 @@ def cells(row: Item) -> tuple[str, ...]:
 
 
 def state(row: Item) -> str:
-    """How it ended, else how far it is: ``complete``, ``bundling 40 %``."""
+    """Return the outcome, else the progress: ``complete``, ``bundling 40 %``."""
     if "outcome" in row:
         return str(row["outcome"])
     return f"{row.get('state', '')} {row['progress']} %" if "progress" in row else str(row.get("state", ""))
 
 
 def took(row: Item) -> str:
-    """How long it took, where both ends are known and make sense."""
+    """Return the duration, where start and end are known and plausible."""
     if not ("started_at" in row and "finished_at" in row):
         return ""
     try:
@@ -51,7 +51,7 @@ def took(row: Item) -> str:
 
 
 def note(row: Item) -> str:
-    """The one thing more that is worth a look: the image that came of it, the error, or that nobody was told."""
+    """Return the most important further fact: the image, the error, or that the end is not announced yet."""
     said = row.get("image_id") or row.get("error_code") or ""
     return f"{said} not announced yet".strip() if row.get("awaiting") == "notification" else str(said)
 
@@ -69,7 +69,7 @@ def write_plain(rows: Iterable[Item], out: TextIO) -> None:
 
 
 def write_rich(rows: Iterable[Item], out: TextIO) -> None:
-    """A table for a terminal."""
+    """Write a table to a terminal."""
     from rich.table import Table  # costs time, and only a terminal needs it
     from rich.text import Text
 

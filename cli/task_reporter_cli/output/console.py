@@ -8,7 +8,7 @@ from task_reporter_cli.output.lines import is_colourless
 
 
 def console(out: TextIO) -> Console:
-    """A console on ``out``."""
+    """Make a console on ``out``."""
     # Rich's own reading of NO_COLOR keeps bold and dim, which click's takes away.
     system: Literal["auto"] | None = None if is_colourless() else "auto"
     return Console(file=out, highlight=False, markup=False, emoji=False, color_system=system)

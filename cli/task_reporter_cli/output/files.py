@@ -1,4 +1,4 @@
-"""Writing what ``--out`` names: a file gets the whole of a page or nothing of it, a pipe or a device gets it straight.
+"""Write the file that ``--out`` names: a file atomically, a pipe or a device directly.
 
 A file that was there stays the file that it was, as with a shell's ``>``: the links to it, its owner, its mode.
 """
@@ -60,7 +60,7 @@ def _explained(name: str) -> Iterator[None]:
 
 
 def _opened(name: str) -> Callable[[bytes], None]:
-    """The function that writes to ``name``, as it suits what is there. Raises OSError."""
+    """Return the function that writes to ``name``, depending on what is there. Raises OSError."""
     if (descriptor := _descriptor(name)) is not None:
         os.write(descriptor, b"")  # fails where it is open for reading only
         os.set_blocking(descriptor, True)
@@ -81,7 +81,7 @@ def _opened(name: str) -> Callable[[bytes], None]:
 
 
 def _descriptor(name: str) -> int | None:
-    """The number of our open file that ``name`` stands for, such as ``/dev/stdout`` or ``/dev/fd/63``.
+    """Return the number of our open file for which ``name`` stands, such as ``/dev/stdout`` or ``/dev/fd/63``.
 
     Such a path must not be opened anew: a socket refuses it, and a log that a shell opened with ``>>`` would be lost.
     """
@@ -136,7 +136,7 @@ def _status(path: str) -> os.stat_result | None:
 
 @contextmanager
 def _draft(target: str, there: os.stat_result | None) -> Iterator[tuple[str, int]]:
-    """A file beside ``target``, with the owner, mode and attributes of what is ``there``: path and descriptor.
+    """Yield path and descriptor of a file beside ``target``, with the owner, mode and attributes of ``there``.
 
     It is gone at the end, unless it took the place of ``target``.
     """

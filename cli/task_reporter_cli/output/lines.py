@@ -1,4 +1,4 @@
-"""Lines of text on the two standard streams, with nothing in them that a terminal would obey."""
+"""Lines of text on the two standard streams, without control characters."""
 
 import os
 from contextlib import suppress

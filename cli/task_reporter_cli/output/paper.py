@@ -1,4 +1,4 @@
-"""What a command says to a person: titles, facts, next steps. Bold on a terminal, and never wrapped or cut."""
+"""Text for people: titles, facts, next steps; bold on a terminal, and never wrapped or cut."""
 
 from collections.abc import Iterable
 
@@ -11,7 +11,7 @@ class Paper:
     """Standard output, for people."""
 
     def title(self, text: str) -> None:
-        """A heading."""
+        """Print a heading."""
         click.echo(click.style(one_line(text), bold=True) + "\n")
 
     def facts(self, facts: Iterable[tuple[str, str]]) -> None:
@@ -22,5 +22,5 @@ class Paper:
             click.echo(f"  {click.style(one_line(label).ljust(width), dim=True)}  {one_line(value)}")
 
     def step(self, why: str, command: str) -> None:
-        """A command that can be pasted, and why one would."""
+        """Print a command that can be pasted, and its purpose."""
         click.echo(f"\n{why}:\n\n  {click.style(one_line(command), bold=True)}")

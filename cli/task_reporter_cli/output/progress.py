@@ -1,4 +1,4 @@
-"""Progress on standard error, for a person who waits: only on a terminal, and not for what is quickly done."""
+"""Progress on standard error, only on a terminal, and not for quick commands."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -14,13 +14,13 @@ STEP = 500
 
 
 def is_watched() -> bool:
-    """Whether a person sees standard error, and rows do not run through the same terminal."""
+    """Tell whether a person sees standard error, and no rows go to the same terminal."""
     return sys.stderr.isatty() and not sys.stdout.isatty()
 
 
 @contextmanager
 def working(text: str) -> Iterator[Callable[[str], None]]:
-    """A line that moves while the context lasts, and a way to change what it says."""
+    """Show a line that moves while the context lasts; yield a function that changes its text."""
     if not sys.stderr.isatty():
         yield lambda text: None
         return
@@ -35,7 +35,7 @@ def working(text: str) -> Iterator[Callable[[str], None]]:
 
 @contextmanager
 def bar(what: str, total: int | None, done: int = 0) -> Iterator[Callable[[int], None]]:
-    """A bar while the context lasts, and a way to say how many of ``total`` are done; pulsing where that is unknown."""
+    """Show a bar while the context lasts; yield a function that says how many of ``total`` are done."""
     if not sys.stderr.isatty():
         yield lambda done: None
         return

@@ -49,7 +49,7 @@ def lengths(bins: Sequence[Bin], width: int, height: int) -> str:
 
 
 def _chart(made_of: type, width: int, height: int, tallest: int) -> Any:
-    """An empty chart without pygal's own style, scripts, legend and title."""
+    """Make an empty chart without pygal's own style, scripts, legend and title."""
     marks = ticks(tallest)
     return made_of(
         css=[],

@@ -1,4 +1,4 @@
-"""What is kept while the rows go by once: numbers of all of them, the tasks themselves only where they are shown."""
+"""Statistics of all rows, which are read once; the tasks themselves are kept only where they are shown."""
 
 import heapq
 from array import array

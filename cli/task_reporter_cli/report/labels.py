@@ -1,4 +1,4 @@
-"""What stands at a chart's axes: round numbers, and few enough dates to be read."""
+"""The labels of a chart's axes: round numbers, and few enough dates to be read."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ def ticks(tallest: int) -> list[int]:
 
 
 def labels(over_time: OverTime) -> list[str]:
-    """A label for each period, empty where it is better left without one; the first label names the year."""
+    """Return a label for each period, empty where labels would be too many; the first names the year."""
     named: list[str] = []
     for period in over_time.periods:
         label = _label(over_time.unit, period)

@@ -1,4 +1,4 @@
-"""How long tasks of one kind took: a few numbers, and how they spread. All lengths are in seconds."""
+"""The durations of the tasks of one kind, in seconds: a few numbers, and their distribution."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -17,7 +17,7 @@ NOON = datetime(2026, 1, 1, 12)
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """How many took at least ``start`` and less than ``end``; None is without end."""
+    """A bin: the number of durations from ``start`` up to ``end``; None is without end."""
 
     start: int
     end: int | None
@@ -38,7 +38,7 @@ class Lengths:
 
 
 def lengths_of(kind: str, seconds: Iterable[float]) -> Lengths:
-    """The numbers of ``seconds``, of which there is at least one."""
+    """Return the statistics of ``seconds``, which are not empty."""
     ordered = sorted(seconds)
     return Lengths(kind, len(ordered), median(ordered), _share(ordered, 0.9), ordered[-1], _bins(ordered))
 
@@ -49,7 +49,7 @@ def spoken(seconds: float) -> str:
 
 
 def spoken_edge(seconds: int) -> str:
-    """The edge of a bin in its largest whole unit: ``90 s``, ``5 min``."""
+    """Format the edge of a bin in its largest whole unit: ``90 s``, ``5 min``."""
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds and seconds % size == 0:
             return f"{seconds // size} {unit}"
@@ -61,7 +61,7 @@ def _share(ordered: list[float], share: float) -> float:
 
 
 def _bins(ordered: list[float]) -> tuple[Bin, ...]:
-    """Bins of one round width; the last twentieth, which would flatten all others, may share one without end."""
+    """Return bins of one round width; the last twentieth of the durations may share a bin without end."""
     usual = _share(ordered, 0.95)
     width = _width(ordered[0], usual)
     first, last = int(ordered[0] // width), int(usual // width)
@@ -73,7 +73,7 @@ def _bins(ordered: list[float]) -> tuple[Bin, ...]:
 
 
 def _width(low: float, high: float) -> int:
-    """The smallest round width with which not too many bins reach from ``low`` to ``high``."""
+    """Return the smallest round width with which not too many bins reach from ``low`` to ``high``."""
     return next(width for width in _widths() if high // width - low // width < MOST_BINS)
 
 

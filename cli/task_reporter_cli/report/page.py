@@ -32,7 +32,7 @@ FEWEST_FILTERED = 10
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What the page is about."""
+    """The subject of the page."""
 
     table: str
     """The name of the history's table."""
@@ -44,7 +44,7 @@ class About:
 
 
 def page(rows: Iterable[Mapping[str, Any]], about: About) -> str:
-    """The page of ``rows``, the newest first, as one HTML document that refers to nothing outside itself.
+    """Return the page of ``rows``, newest first, as one HTML document without references to other files.
 
     ``rows`` are read once. They may lack any attribute and have others; their times may be none.
     """
@@ -79,7 +79,7 @@ def _charts(summary: Summary) -> dict[str, Markup]:
 
 
 def _choices(words: Iterable[str]) -> list[str]:
-    """The words to choose from, the most frequent ones if somebody made up very many."""
+    """Return the words to choose from, at most the most frequent ones."""
     return sorted(word for word, _ in Counter(words).most_common(MOST_CHOICES) if word)
 
 
@@ -117,7 +117,7 @@ def _number(number: int) -> str:
 
 
 def _cell_time(text: str | None) -> str:
-    """A stored time, or none, as a table shows it under a heading that says UTC."""
+    """Format a stored time, or none, for a column whose heading says UTC."""
     return format_for_people(text).removesuffix(" UTC") if text else ""
 
 

@@ -26,7 +26,7 @@ class OverTime:
     periods: tuple[Period, ...]
 
     def name(self, period: Period) -> str:
-        """The period as a person calls it."""
+        """Name the period for a person."""
         if self.unit == MONTH:
             return f"{period.start:%Y-%m}"
         return f"{'Week of ' if self.unit == WEEK else ''}{period.start.isoformat()}"

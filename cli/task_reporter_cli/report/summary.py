@@ -1,4 +1,4 @@
-"""What there is to show: the numbers of the page, before anybody draws them."""
+"""The numbers of the page, before they are drawn."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -46,7 +46,7 @@ class Summary:
 
 
 def summarise(rows: Iterable[Mapping[str, Any]], made_at: str) -> Summary:
-    """The numbers of ``rows``, newest first, as seen at ``made_at`` (stored form)."""
+    """Summarise ``rows``, newest first, as of ``made_at`` (stored form)."""
     now = parse(made_at)
     gathered = gather(rows, to_text(now + FAST_CLOCK))
     ended = gathered.groups.total() - gathered.groups[RUNNING]

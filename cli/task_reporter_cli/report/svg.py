@@ -14,7 +14,7 @@ LONG_NUMBER = re.compile(r"\d+\.\d+")
 
 
 def bare(rendered: str | bytes) -> str:
-    """``rendered``, an SVG document of pygal's, as an element to stand in HTML."""
+    """Convert ``rendered``, an SVG document of pygal's, to an element of an HTML page."""
     root = ElementTree.fromstring(rendered)  # nosec B314 # a chart of our own
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
@@ -36,7 +36,7 @@ def _strip(element: ElementTree.Element) -> None:
 
 
 def _is_gone(element: ElementTree.Element, parent: ElementTree.Element) -> bool:
-    """Whether nobody would miss it; a bar of no height and the place of a label left empty are such."""
+    """Tell whether an element shows nothing, such as a bar of no height or an empty label."""
     if element.tag in GONE_TAGS or element.get("class") in GONE_CLASSES:
         return True
     if element.tag == "title":

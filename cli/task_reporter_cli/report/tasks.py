@@ -25,7 +25,7 @@ MOST_BYTES = 300
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What the page says of one task. Text may be empty; times are in the stored form, or None where unknown."""
+    """One task of the page. Text may be empty; times are in the stored form, or None where unknown."""
 
     task_id: str
     scope: str
@@ -46,7 +46,7 @@ class Task:
 
 
 def task_of(row: Mapping[str, Any], until: str) -> Task:
-    """The task of ``row``; a time after ``until`` (stored form) is as unknown as one that can't be read."""
+    """Return the task of ``row``; a time after ``until`` (stored form) counts as unknown."""
     outcome = text_of(row, "outcome")
     started_at, finished_at = (_time_of(row, name, until) for name in ("started_at", "finished_at"))
     return Task(
@@ -66,7 +66,7 @@ def task_of(row: Mapping[str, Any], until: str) -> Task:
 
 
 def text_of(row: Mapping[str, Any], name: str) -> str:
-    """The attribute as one short line, empty where there is none.
+    """Return the attribute as one short line, empty where there is none.
 
     What can't be seen, such as a mark that turns the direction of writing, gives way to a space.
     """

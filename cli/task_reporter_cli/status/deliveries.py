@@ -13,7 +13,7 @@ HOUR = 3600
 
 
 def undelivered(cloudwatch: Any, topics: Mapping[str, str], queue: str, now: datetime) -> Finding:
-    """The deliveries that failed lately; ``topics`` maps what they tell to their ARNs. Raises botocore's errors.
+    """Find failed deliveries; ``topics`` maps their purpose to their ARNs. Raises botocore's errors.
 
     For HTTPS subscribers each attempt counts: https://docs.aws.amazon.com/sns/latest/dg/sns-monitoring-using-cloudwatch.html
     """
@@ -29,7 +29,7 @@ def undelivered(cloudwatch: Any, topics: Mapping[str, str], queue: str, now: dat
 
 
 def failed(cloudwatch: Any, topics: Mapping[str, str], now: datetime) -> dict[str, int]:
-    """The number of failed deliveries of each of ``topics`` in the last 24 hours. Raises botocore's errors."""
+    """Count failed deliveries of each of ``topics`` in the last 24 hours. Raises botocore's errors."""
     ids = {f"m{number}": what for number, what in enumerate(topics)}
     queries = [{"Id": name, "MetricStat": _sum_of(topics[what])} for name, what in ids.items()]
     counts = dict.fromkeys(topics, 0)

@@ -118,7 +118,7 @@ def _looks_at_table(home: Home, stack: Stack) -> dict[str, Look]:
 
 
 def read_resources(cloudformation: Any, stack: str) -> Resources:
-    """The resources of ``stack``, however many. Raises botocore's errors."""
+    """Return all resources of ``stack``. Raises botocore's errors."""
     answers = pages(lambda **more: cloudformation.list_stack_resources(StackName=stack, **more))
     found = [one for answer in answers for one in answer["StackResourceSummaries"] if _is_there(one)]
     physical = {one["LogicalResourceId"]: one.get("PhysicalResourceId", "") for one in found}
@@ -147,7 +147,7 @@ def _not_seen(part: str, error: Exception) -> Finding:
 
 
 def _gone(part: str, thing: str) -> Finding:
-    """A thing that somebody deleted. CloudFormation does not look whether it is still there."""
+    """Report a resource that somebody deleted, which CloudFormation does not notice."""
     anew = "delete the stack, which keeps the table, then `make takeover`"
     restored = "restore it (aws dynamodb list-backups --backup-type SYSTEM), delete the stack, then `make takeover`"
     return Finding(part, WRONG, f"the {thing} is gone", restored if thing == "table" else anew)

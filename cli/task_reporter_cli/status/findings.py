@@ -19,5 +19,5 @@ class Finding:
 
 
 def well_if(is_well: bool, part: str, text: str, todo: str = "") -> Finding:
-    """A finding that is well or wrong; what can be done is only said of what is wrong."""
+    """Make a finding that is well or wrong; only a wrong one says what to do."""
     return Finding(part, WELL, text) if is_well else Finding(part, WRONG, text, todo)

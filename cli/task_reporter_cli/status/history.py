@@ -1,4 +1,4 @@
-"""Findings in the history: polls and their gaps, running tasks, lost ones, and those that nobody was told of."""
+"""Findings in the history: polls and their gaps, running tasks, lost tasks, tasks that are not announced."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
@@ -68,7 +68,7 @@ def _gap(kind: str, beat: Row, now: datetime) -> Finding:
 
 
 def _bytecode(beats: Iterable[Row]) -> Iterator[Finding]:
-    """A finding where the last poll found no bytecode in the layer: that costs time at each start, and is no fault."""
+    """Report that the layer has no bytecode, which costs time at each start and is no fault."""
     latest = max(beats, key=lambda beat: str(beat.get("polled_at", "")), default={})
     if runtime := latest.get("without_bytecode"):
         text = f"no bytecode for {runtime}, so a cold start takes about twice as long"
@@ -77,7 +77,7 @@ def _bytecode(beats: Iterable[Row]) -> Iterator[Finding]:
 
 
 def _coverage(beat: Row) -> Iterator[str]:
-    """Sentences about EC2's list from the heartbeat; only numbers, for somebody else may have written other things."""
+    """Return sentences about EC2's list from the heartbeat. Only numbers count: another program may have written it."""
     unkeepable, gap, listed = (beat.get(name) for name in ("unkeepable", "longest_gap_seconds", "listed_for_seconds"))
     if isinstance(unkeepable, int) and unkeepable > 0:
         yield f"{unkeepable} more can't be kept, for EC2 gave no usable id"
@@ -88,12 +88,12 @@ def _coverage(beat: Row) -> Iterator[str]:
 
 
 def running(history: HistoryTable) -> Finding:
-    """The number of tasks that run. Raises botocore's errors."""
+    """Count the running tasks. Raises botocore's errors."""
     return well_if(True, "running tasks", str(len(query_awaiting(history, None, AWAITING_OUTCOME))))
 
 
 def lost(history: HistoryTable, now: datetime, flags: str) -> Finding:
-    """The tasks that vanished lately and have not been seen again since. Raises botocore's errors."""
+    """Find tasks that were lost lately and were not found again. Raises botocore's errors."""
     asked = Question(outcomes=(LOST,), since=to_text(now - RECENT))
     ids = [str(row["task_id"]) for row in Answer(history.client, history.table, asked)]
     more = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
@@ -109,7 +109,7 @@ def untold(
     audience: Callable[[], Audience],
     beats: Iterable[Key],
 ) -> Finding:
-    """The ended tasks that nobody was told of yet. Raises botocore's errors.
+    """Find ended tasks that are not announced yet. Raises botocore's errors.
 
     Rows that wait for a subscriber to confirm are no error of theirs: ``audience`` asks SNS for the subscribers, and
     ``beats`` are the keys of the heartbeats, which say so for the last poll.
@@ -126,7 +126,7 @@ def untold(
 
 
 def _excuse(history: HistoryTable, audience: Callable[[], Audience], beats: Iterable[Key], flags: str) -> str:
-    """The reason for which rows may wait, or an empty text. SNS counts more than the last poll, where it answers."""
+    """Return the reason for which rows may wait, or an empty text."""
     waits = "wait until a subscription is confirmed (see subscribers)"
     try:
         listeners = audience()
@@ -149,5 +149,5 @@ def _is_short(seconds: int | None, patience: timedelta) -> bool:
 
 
 def kinds_of(parameters: Mapping[str, str]) -> list[str]:
-    """The kinds that a stack watches."""
+    """Return the kinds that a stack watches."""
     return [kind.strip() for kind in parameters.get("TaskKinds", ",".join(KINDS)).split(",") if kind.strip()]

@@ -14,12 +14,12 @@ NOTICES, ALARMS = "subscribers", "alarm subscribers"
 
 
 def notices(sns: Any, topic: str, parameters: Mapping[str, str]) -> Finding:
-    """The subscribers of the topic of notices. Raises botocore's errors."""
+    """Look at the subscribers of the topic of notices. Raises botocore's errors."""
     return _unless_gone(NOTICES, topic, lambda: of_notices(notice_audience(sns, topic, parameters)))
 
 
 def alarms(sns: Any, topic: str | None, parameters: Mapping[str, str]) -> Finding:
-    """The subscribers of the topic of alarms, None where the stack does not name it. Raises botocore's errors."""
+    """Look at the subscribers of the topic of alarms; None where the stack names none. Raises botocore's errors."""
     if topic is None:
         return Finding(ALARMS, WELL, "not looked at: the stack does not name its alarm topic; deploy this version")
     address = parameters.get("AlarmEmail", "")
@@ -36,7 +36,7 @@ def of_notices(audience: Audience) -> Finding:
 
 
 def of_alarms(audience: Audience) -> Finding:
-    """The address that the stack was given must be told; without one, nobody need be."""
+    """Report an address of the stack that has not confirmed its subscription."""
     if audience.confirmed:
         return _with_own(ALARMS, audience, "alarms")
     if not (audience.address or audience.pending):
@@ -74,6 +74,6 @@ def _unless_gone(part: str, topic: str, look: Callable[[], Finding]) -> Finding:
 
 
 def _make_again(topic: str) -> str:
-    """The step for a topic that somebody deleted. CloudFormation does not look whether it is still there."""
+    """Return the step for a topic that somebody deleted, which CloudFormation does not notice."""
     name = topic.rpartition(":")[2]
     return f"nobody is told until it is back; make it again with aws sns create-topic --name {name}, then subscribe"

@@ -18,21 +18,21 @@ ALARMS_A_REQUEST = 100
 
 
 def stack(described: Stack) -> Finding:
-    """The result of the last deployment."""
+    """Look at the result of the last deployment."""
     todo = "its events say why: aws cloudformation describe-stack-events"
     works = not described.status.endswith(BROKEN) and described.status != "ROLLBACK_COMPLETE"
     return well_if(works, "stack", f"{described.name}, {described.status}", todo)
 
 
 def schedule(scheduler: Any, name: str, group: str | None) -> Finding:
-    """The schedule that starts polls; ``group`` is the schedule group of the stack, None in older stacks."""
+    """Look at the schedule that starts polls; ``group`` is its schedule group, None in older stacks."""
     found = scheduler.get_schedule(Name=name, **({"GroupName": group} if group else {}))
     text = f"{found['State'].lower()}, {found['ScheduleExpression']}"
     return well_if(found["State"] == "ENABLED", "schedule", text, "nobody asks EC2: enable it, or deploy again")
 
 
 def stream(functions: Any, mapping: str) -> Finding:
-    """The event source mapping that gives the notifier what ended."""
+    """Look at the event source mapping that starts the notifier."""
     found = functions.get_event_source_mapping(UUID=mapping)
     part, state, result = "stream to notifier", found["State"], str(found.get("LastProcessingResult", ""))
     # While it is being changed, it is on its way to where it was told to go.
@@ -45,14 +45,14 @@ def stream(functions: Any, mapping: str) -> Finding:
 
 
 def _after(result: str) -> str:
-    """The step that follows from a ``result`` of the mapping."""
+    """Return the step that follows from a ``result`` of the mapping."""
     if "function call failed" in result.lower():
         return "the notifier failed; its log says why, and what it should tell waits"
     return "the notifier gets nothing: see that the table has its stream, and that the notifier's role may read it"
 
 
 def dead_letters(sqs: Any, url: str) -> Finding:
-    """The polls and batches that failed for good."""
+    """Look at the polls and batches that failed for good."""
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
     count = sum(int(attributes.get(name, 0)) for name in names)
@@ -61,7 +61,7 @@ def dead_letters(sqs: Any, url: str) -> Finding:
 
 
 def alarms(cloudwatch: Any, names: Sequence[str]) -> Finding:
-    """The alarms of the stack: those that ring, those that somebody deleted, those that somebody muted."""
+    """Look at the alarms of the stack: those that ring, are deleted, or are muted."""
     if not names:
         return Finding("alarms", WELL, "the stack has none")
     problems = list(_alarm_problems(names, list(_described(cloudwatch, names))))
@@ -77,7 +77,7 @@ def _described(cloudwatch: Any, names: Sequence[str]) -> Iterator[dict[str, Any]
 
 
 def _alarm_problems(names: Sequence[str], alarms: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str]]:
-    """A text and a step for each thing that is wrong with the ``alarms``, of which there should be ``names``."""
+    """Yield a text and a step for each problem of the ``alarms``, which should be those of ``names``."""
     if ringing := [alarm for alarm in alarms if alarm["StateValue"] == "ALARM"]:
         step = " ".join(str(alarm.get("AlarmDescription", "")) for alarm in ringing)
         yield f"{_some(ringing, names)} ring: {_named(ringing)}", step

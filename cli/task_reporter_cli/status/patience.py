@@ -11,19 +11,19 @@ SILENT_AFTER, REDRIVE_AFTER = 15, 10
 
 
 def silent_after(parameters: Mapping[str, str]) -> timedelta:
-    """The longest time since the last poll: as the stack's alarm has it, but at least two rounds of the schedule."""
+    """Return the longest time since the last poll: that of the stack's alarm, at least two rounds of the schedule."""
     minutes = timedelta(minutes=_number(parameters, "SilentAfterMinutes", SILENT_AFTER))
     rate = RATE.fullmatch(parameters.get("PollSchedule", ""))
     return max(minutes, 2 * int(rate[1]) * UNITS[rate[2]]) if rate else minutes
 
 
 def untold_after(parameters: Mapping[str, str]) -> timedelta:
-    """The longest time that a row may await its notification: two rounds of redriving."""
+    """Return the longest time that a row may await its notification: two rounds of redriving."""
     return 2 * timedelta(minutes=max(_number(parameters, "RedriveAfterMinutes", REDRIVE_AFTER), 1))
 
 
 def retention_days(parameters: Mapping[str, str]) -> int:
-    """The days that a task is kept after it was told; 0 is for ever."""
+    """Return the days after its notice on which a row expires; 0 means never."""
     return _number(parameters, "RetentionDays", 0)
 
 

@@ -25,14 +25,14 @@ Problem = tuple[str, str]
 
 
 def table_and_key(dynamodb: Any, name: str, key: str) -> Iterator[Finding]:
-    """The table, and its encryption; ``key`` is the ARN that the stack was given, empty for AWS's own key."""
+    """Look at the table and its encryption; ``key`` is the stack's key ARN, empty for AWS's own key."""
     described = dynamodb.describe_table(TableName=name)["Table"]
     yield table(described)
     yield encryption(described, key)
 
 
 def table(described: Described) -> Finding:
-    """The state of the table, its stream, and its protection."""
+    """Look at the state of the table, its stream, and its protection."""
     problems = [*_unusable(described), *_unstreamed(described), *_unprotected(described)]
     state = described["TableStatus"].lower().replace("_", " ")
     if not problems:
@@ -68,7 +68,7 @@ def _unprotected(described: Described) -> Iterator[Problem]:
 
 
 def encryption(described: Described, key: str) -> Finding:
-    """The key that encrypts the table; ``key`` is the ARN that the stack was given, empty for AWS's own."""
+    """Look at the key of the table; ``key`` is the stack's key ARN, empty for AWS's own key."""
     found = described.get("SSEDescription") or {}
     actual = found.get("KMSMasterKeyArn", "")
     if since := found.get("InaccessibleEncryptionDateTime"):
@@ -91,7 +91,7 @@ def _locked_out(key: str, since: datetime) -> Finding:
 
 
 def retention(dynamodb: Any, name: str, days: int) -> Finding:
-    """The time that rows stay, as DynamoDB has it; ``days`` is the stack's RetentionDays, 0 for ever."""
+    """Look at the expiry of rows; ``days`` is the stack's RetentionDays, 0 for never."""
     answer = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
     status, attribute = answer["TimeToLiveStatus"], answer.get("AttributeName", EXPIRES)
     wanted = f"{days} days after a task was told" if days else "for ever"

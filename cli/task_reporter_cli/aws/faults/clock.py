@@ -35,7 +35,7 @@ def clock_problem(error: ClientError, now: datetime) -> str | None:
 
 
 def _date_of(headers: Any) -> datetime | None:
-    """The time at which the service answered."""
+    """Return the time at which the service answered."""
     try:
         found = parsedate_to_datetime(headers["date"])
     except (KeyError, TypeError, ValueError):

@@ -89,7 +89,7 @@ def _unusable(why: str) -> str:
 
 
 def _authorities() -> tuple[str, str]:
-    """The variable that names trusted authorities, and its value."""
+    """Return the variable that names trusted authorities, and its value."""
     found = ((name, os.environ[name]) for name in AUTHORITY_VARIABLES if os.environ.get(name))
     return next(found, (AUTHORITY_VARIABLES[0], ""))
 

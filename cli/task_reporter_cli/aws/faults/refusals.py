@@ -1,4 +1,4 @@
-"""Refusals of AWS: expired, unknown and denied credentials, a wrong clock, and what is no answer of AWS at all."""
+"""Refusals of AWS: expired, unknown and denied credentials, a wrong clock, and answers that are not AWS's."""
 
 from datetime import datetime
 
