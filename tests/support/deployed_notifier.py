@@ -82,7 +82,8 @@ def deployed(table: StreamedTable, sns: FakeSns, patch: pytest.MonkeyPatch | Non
             patching.setenv(name, value)
         patching.setattr(clients, "client", lambda service, _: by_service[service])
         yield Deployed(app, table, sns, log)
-    app.logger.registered_handler.setStream(sys.stdout)
+    # Not to sys.stdout, which may be a capture that ends with the test.
+    app.logger.registered_handler.setStream(sys.__stdout__)
 
 
 def _load() -> ModuleType:

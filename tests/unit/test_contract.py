@@ -4,6 +4,7 @@ RENEW_CONTRACT=1 writes the files anew. A difference that the contract does not 
 """
 
 import importlib.util
+import io
 import json
 import os
 from collections.abc import Iterator
@@ -69,6 +70,7 @@ def recorder(patch: pytest.MonkeyPatch) -> ModuleType:
     assert spec.loader
     app = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(app)
+    app.logger.registered_handler.stream = io.StringIO()  # not the capture of one test
     return app
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from local.environments import ROOT
+from tests.support.cli import environment
 
 PACKAGE = ROOT / "layers" / "core" / "task_reporter"
 MODULES = {
@@ -104,7 +105,7 @@ print(*(name for name in sys.modules if name.partition(".")[0] == "task_reporter
 @pytest.mark.parametrize("function", LOADED)
 def test_a_function_loads_only_what_it_uses(function: str) -> None:
     command = [sys.executable, "-c", LOAD, str(ROOT / "functions" / function / "app.py")]
-    loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    loaded = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True).stdout.split()
     assert set(loaded) == LOADED[function]
 
 
