@@ -12,6 +12,9 @@ from botocore.session import get_session
 from task_reporter.kinds.bundle import BUNDLE
 from task_reporter.kinds.kind import FAILED, LOST, OUTCOMES
 from task_reporter.kinds.table import KINDS
+from task_reporter.notifying.task_notice import task_notice
+from task_reporter.times import now
+from task_reporter_cli.actions.trial import trial_row
 
 NEVER_STORED = {"AWSAccessKeyId", "UploadPolicy", "UploadPolicySignature"}
 NOT_OF_EC2 = {"scope", "kind", "outcome", "first_seen_at"}
@@ -122,6 +125,20 @@ def test_a_kind_ends_in_outcomes_that_the_history_knows(kind):
     assert set(kind.endings.values()) <= set(OUTCOMES) - {LOST}
     assert kind.cancelled_code is None or FAILED in kind.endings.values()
     assert kind.cancelling_state not in kind.endings
+
+
+@every_kind
+def test_a_kind_has_an_example_of_each_outcome(kind):
+    assert kind.examples.keys() == set(OUTCOMES)
+    for example in kind.examples.values():
+        assert {"state"} <= example.keys() <= set(kind.public_attributes) - NOT_OF_EC2
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_a_test_notice_can_have_each_outcome(outcome):
+    row = trial_row("123456789012/eu-west-1", outcome, now())
+    assert row["outcome"] == outcome
+    assert task_notice(row).subject.startswith("TEST: EC2 ")
 
 
 def test_a_kind_is_found_by_its_name():

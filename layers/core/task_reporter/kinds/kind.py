@@ -73,7 +73,7 @@ class Kind:
     registration: Callable[[Row], Registration | None] = no_registration
     """Returns how to make an AMI from a complete row, or None where that is impossible."""
     examples: Mapping[str, Row] = field(default_factory=dict)
-    """Outcome → attributes of a made-up row, for test notices: a state, a place, an error."""
+    """Each outcome → attributes of a made-up row, for test notices: a state, a place, an error."""
 
     @property
     def public_attributes(self) -> tuple[str, ...]:
