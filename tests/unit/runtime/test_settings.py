@@ -40,10 +40,25 @@ EVERY = [(read, right, name) for read, right in BOTH for name in right]
 
 
 def test_right() -> None:
-    patience = (timedelta(minutes=15), timedelta(minutes=10), timedelta(minutes=20))
-    right = RecorderSettings("history", RECORDER["SCOPE"], (KINDS["bundle"],), 0, ARN, True, *patience)
-    assert recorder_settings(RECORDER) == right
-    assert notifier_settings(NOTIFIER) == NotifierSettings("history", NOTIFIER["SCOPE"], ARN, False, 5, 0)
+    assert recorder_settings(RECORDER) == RecorderSettings(
+        table="history",
+        scope=RECORDER["SCOPE"],
+        kinds=(KINDS["bundle"],),
+        retention_days=0,
+        topic=ARN,
+        email_subscription=True,
+        lost_after=timedelta(minutes=15),
+        redrive_after=timedelta(minutes=10),
+        silent_after=timedelta(minutes=20),
+    )
+    assert notifier_settings(NOTIFIER) == NotifierSettings(
+        table="history",
+        scope=NOTIFIER["SCOPE"],
+        topic=ARN,
+        email_subscription=False,
+        digest_above=5,
+        retention_days=0,
+    )
 
 
 def test_other_variables_do_not_matter() -> None:

@@ -14,30 +14,9 @@ from task_reporter.kinds.table import KINDS
 Setting = TypeVar("Setting")
 
 
-@dataclass(frozen=True, slots=True)
-class RecorderSettings:
-    """The settings of the recorder."""
-
-    table: str
-    """The name of the history table."""
-    scope: str
-    """``<account id>/<region>``."""
-    kinds: tuple[Kind, ...]
-    """The kinds to poll."""
-    retention_days: int
-    """0 keeps rows for ever."""
-    topic: str
-    """The ARN of the topic whose subscribers are counted."""
-    email_subscription: bool
-    """The stack made an email subscription."""
-    lost_after: timedelta
-    redrive_after: timedelta
-    silent_after: timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class NotifierSettings:
-    """The settings of the notifier."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionSettings:
+    """The settings of every function."""
 
     table: str
     """The name of the history table."""
@@ -46,11 +25,28 @@ class NotifierSettings:
     topic: str
     """The ARN of the topic to which notices are published."""
     email_subscription: bool
-    """The stack made an email subscription."""
-    digest_above: int
-    """More tasks than this in one batch become a digest."""
+    """The stack made an email subscription to the topic."""
     retention_days: int
     """0 keeps rows for ever."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecorderSettings(FunctionSettings):
+    """The settings of the recorder."""
+
+    kinds: tuple[Kind, ...]
+    """The kinds to poll."""
+    lost_after: timedelta
+    redrive_after: timedelta
+    silent_after: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifierSettings(FunctionSettings):
+    """The settings of the notifier."""
+
+    digest_above: int
+    """More tasks than this in one batch become a digest."""
 
 
 def recorder_settings(environment: Mapping[str, str]) -> RecorderSettings:
