@@ -8,21 +8,19 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from local.environments import ROOT
 from task_reporter.aws import clients
-from task_reporter.runtime import metrics
+from tests.support.functions import load
 from tests.support.sns import TOPIC, FakeSns
 from tests.support.streamed_table import StreamedTable
 from tests.support.table import DynamoDb
 from tests.support.template import default
 
-ROOT = Path(__file__).parents[2]
 APP = ROOT / "functions" / "notifier" / "app.py"
 ENVIRONMENT = {
     "HISTORY_TABLE": "history",
@@ -73,8 +71,7 @@ def deployed(table: StreamedTable, sns: FakeSns, patch: pytest.MonkeyPatch | Non
 
     A test that patches further gives its own ``patch``: of two, the one undone last would bring the other's back.
     """
-    metrics._log.cache_clear()
-    app, log = _load(), io.StringIO()
+    app, log = load("notifier"), io.StringIO()
     by_service = {"dynamodb": DynamoDb(table), "sns": sns}
     app.logger.registered_handler.setStream(log)
     with nullcontext(patch) if patch else pytest.MonkeyPatch.context() as patching:
@@ -84,12 +81,3 @@ def deployed(table: StreamedTable, sns: FakeSns, patch: pytest.MonkeyPatch | Non
         yield Deployed(app, table, sns, log)
     # Not to sys.stdout, which may be a capture that ends with the test.
     app.logger.registered_handler.setStream(sys.__stdout__)
-
-
-def _load() -> ModuleType:
-    spec = spec_from_file_location("notifier_app", APP)
-    assert spec
-    assert spec.loader
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module

@@ -3,7 +3,6 @@
 RENEW_CONTRACT=1 writes the files anew. A difference that the contract does not allow is a fault, not a new file.
 """
 
-import importlib.util
 import io
 import json
 import os
@@ -17,11 +16,11 @@ from typing import Any
 import pytest
 
 from task_reporter.aws import clients
-from task_reporter.runtime import metrics
 from task_reporter_cli.lazy import COMMANDS
 from tests.support.canned_ec2 import Answer, canned_ec2, told
 from tests.support.cli import in_environment, run, run_program, somewhere
-from tests.support.deployed_notifier import ROOT, Context, deployed
+from tests.support.deployed_notifier import Context, deployed
+from tests.support.functions import RECORDER, load
 from tests.support.sns import FakeSns
 from tests.support.streamed_table import StreamedTable
 from tests.support.table import DynamoDb, Table
@@ -29,18 +28,7 @@ from tests.support.template import template
 
 GOLDEN = Path(__file__).parent / "cases" / "contract"
 NOON = datetime.fromisoformat("2026-11-23T12:00:00Z")
-ENVIRONMENT = {
-    "HISTORY_TABLE": "history",
-    "SCOPE": "123456789012/us-east-2",
-    "TASK_KINDS": "bundle",
-    "RETENTION_DAYS": "365",
-    "TOPIC_ARN": "arn:aws:sns:us-east-2:123456789012:notices",
-    "EMAIL_SUBSCRIPTION": "true",
-    "LOST_AFTER_MINUTES": "15",
-    "REDRIVE_AFTER_MINUTES": "10",
-    "SILENT_AFTER_MINUTES": "15",
-    "POWERTOOLS_SERVICE_NAME": "my-stack",
-}
+ENVIRONMENT = RECORDER | {"RETENTION_DAYS": "365", "POWERTOOLS_SERVICE_NAME": "my-stack"}
 STORIES = {
     "complete": ["pending", "bundling", "storing", "complete"],
     "failed": ["storing", "failed-without-error-yet", "failed"],
@@ -64,12 +52,7 @@ def check(name: str, value: Any) -> None:
 def recorder(patch: pytest.MonkeyPatch) -> ModuleType:
     for name, value in ENVIRONMENT.items():
         patch.setenv(name, value)
-    metrics._log.cache_clear()
-    spec = importlib.util.spec_from_file_location("contract_recorder", ROOT / "functions" / "recorder" / "app.py")
-    assert spec
-    assert spec.loader
-    app = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(app)
+    app = load("recorder")
     app.logger.registered_handler.stream = io.StringIO()  # not the capture of one test
     return app
 

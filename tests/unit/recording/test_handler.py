@@ -1,37 +1,24 @@
 """The recorder's handler, in the environment that the template gives it."""
 
-import importlib.util
 import io
 import json
 import subprocess
 import sys
 from datetime import datetime
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
 
+from local.environments import ROOT
 from task_reporter.aws import clients
 from task_reporter.errors import PollError, SettingError
 from task_reporter.history.rows import POLL_PREFIX
-from task_reporter.runtime import metrics
 from tests.support.canned_ec2 import canned_ec2, told
+from tests.support.functions import RECORDER, load
 from tests.support.table import DynamoDb, Table
 
-ROOT = Path(__file__).parents[3]
 APP = ROOT / "functions" / "recorder" / "app.py"
-ENVIRONMENT = {
-    "HISTORY_TABLE": "history",
-    "SCOPE": "123456789012/us-east-2",
-    "TASK_KINDS": "bundle",
-    "RETENTION_DAYS": "0",
-    "TOPIC_ARN": "arn:aws:sns:us-east-2:123456789012:notices",
-    "EMAIL_SUBSCRIPTION": "true",
-    "LOST_AFTER_MINUTES": "15",
-    "REDRIVE_AFTER_MINUTES": "10",
-    "SILENT_AFTER_MINUTES": "15",
-}
 CONTEXT = SimpleNamespace(
     function_name="recorder",
     memory_limit_in_mb=128,
@@ -45,13 +32,9 @@ SCHEDULE = json.loads((ROOT / "events" / "schedule.json").read_text())
 @pytest.fixture
 def app(monkeypatch):
     """The handler's module, imported anew: what it keeps while warm is kept for one test."""
-    for name, value in ENVIRONMENT.items():
+    for name, value in RECORDER.items():
         monkeypatch.setenv(name, value)
-    metrics._log.cache_clear()
-    spec = importlib.util.spec_from_file_location("recorder_app", APP)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load("recorder")
 
 
 @pytest.fixture
@@ -69,7 +52,7 @@ class Sns:
     refusal = None
 
     def get_topic_attributes(self, TopicArn):
-        assert TopicArn == ENVIRONMENT["TOPIC_ARN"]
+        assert TopicArn == RECORDER["TOPIC_ARN"]
         if self.refusal:
             raise ClientError({"Error": {"Code": self.refusal}}, "GetTopicAttributes")
         return {"Attributes": {"SubscriptionsConfirmed": "1", "SubscriptionsPending": "1"}}
@@ -107,7 +90,7 @@ def entries(log):
 def test_whatever_the_event_the_poll_is_recorded(event, app, ec2, table, log):
     assert app.handler(event, CONTEXT) == {"bundle": {"listed": 1, "written": 1, "ended": {"complete": 1}}}
     [row] = tasks(table).values()
-    assert (row["scope"], row["task_id"], row["outcome"]) == (ENVIRONMENT["SCOPE"], "bun-2a4e041c", "complete")
+    assert (row["scope"], row["task_id"], row["outcome"]) == (RECORDER["SCOPE"], "bun-2a4e041c", "complete")
 
 
 def test_each_poll_is_logged_in_numbers_with_the_ids_that_ended(app, ec2, log):
@@ -238,7 +221,7 @@ def test_settings_and_clients_are_kept_while_the_function_is_warm(app, ec2, log,
     assert app.settings() is settings
 
 
-@pytest.mark.parametrize("name", ENVIRONMENT)
+@pytest.mark.parametrize("name", RECORDER)
 def test_a_setting_that_is_missing_is_named(name, app, ec2, monkeypatch):
     monkeypatch.delenv(name)
     with pytest.raises(SettingError, match=f"the environment variable {name} is missing"):
@@ -247,14 +230,15 @@ def test_a_setting_that_is_missing_is_named(name, app, ec2, monkeypatch):
 
 
 def test_all_that_is_missing_is_named_at_once(app, ec2, monkeypatch):
-    for name in ENVIRONMENT:
+    for name in RECORDER:
         monkeypatch.delenv(name)
     with pytest.raises(SettingError) as caught:
         app.handler({}, CONTEXT)
-    assert all(name in str(caught.value) for name in ENVIRONMENT)
+    assert all(name in str(caught.value) for name in RECORDER)
 
 
 WITHOUT_ANYTHING = """
+import importlib.util
 import sys
 
 def forbid(event, args):
@@ -263,7 +247,6 @@ def forbid(event, args):
 
 sys.addaudithook(forbid)
 sys.path.insert(0, sys.argv[2])
-import importlib.util
 spec = importlib.util.spec_from_file_location("app", sys.argv[1])
 module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)

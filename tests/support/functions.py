@@ -1,0 +1,32 @@
+"""The two functions as the template deploys them: their handlers, by their paths, and the recorder's environment."""
+
+from __future__ import annotations
+
+from importlib.util import module_from_spec, spec_from_file_location
+from types import ModuleType
+
+from local.environments import ROOT
+from task_reporter.runtime import metrics
+
+RECORDER = {
+    "HISTORY_TABLE": "history",
+    "SCOPE": "123456789012/us-east-2",
+    "TASK_KINDS": "bundle",
+    "RETENTION_DAYS": "0",
+    "TOPIC_ARN": "arn:aws:sns:us-east-2:123456789012:notices",
+    "EMAIL_SUBSCRIPTION": "true",
+    "LOST_AFTER_MINUTES": "15",
+    "REDRIVE_AFTER_MINUTES": "10",
+    "SILENT_AFTER_MINUTES": "15",
+}
+
+
+def load(function: str) -> ModuleType:
+    """Import the handler's module anew, as a cold start does: nothing that another one kept is left."""
+    metrics._log.cache_clear()
+    spec = spec_from_file_location(f"{function}_app", ROOT / "functions" / function / "app.py")
+    assert spec
+    assert spec.loader
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
