@@ -24,11 +24,11 @@ from benchmarks.place import Place
 from benchmarks.programs import Shell
 from benchmarks.sides import AGAINST, Side, both, interpreter
 from benchmarks.streams import batch, waiting
-from local.environments import ROOT, folder
+from local.environments import folder
 from local.processes import StepFailed, free_port, running
 from tests.support.canned_ec2 import Answer
 
-SERVED = ROOT / "tests" / "bench" / "served.py"
+SERVED = Path(__file__).with_name("served.py")
 INVOKE = "/2015-03-31/functions/function/invocations"
 INITIALISED = re.compile(r"INIT REPORT\(durationMs: ([\d.]+)\)")
 PAIRS = 3

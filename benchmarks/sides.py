@@ -13,8 +13,8 @@ from benchmarks.programs import Shell
 from local.deployment import build
 from local.environments import ROOT
 
-REFERENCE = ROOT / "tests" / "bench" / "reference" / "template.yaml"
-START = ROOT / "tests" / "bench" / "start.py"
+REFERENCE = Path(__file__).parent / "reference" / "template.yaml"
+START = Path(__file__).with_name("start.py")
 AGAINST = "what a tutorial builds"
 
 

@@ -6,12 +6,18 @@ from itertools import count
 
 import pytest
 
+from benchmarks.emulator import SERVED
 from benchmarks.figures import Figure, alone, figure, in_turns
 from benchmarks.meter import Reading
-from benchmarks.programs import Shell
+from benchmarks.programs import CHILD, Shell
 from benchmarks.rows import RUNNING, rows
 from benchmarks.screen import number
+from benchmarks.sides import REFERENCE, START
 from local.processes import StepFailed
+
+
+def test_every_file_that_a_bench_runs_is_there() -> None:
+    assert [path for path in (CHILD, REFERENCE, SERVED, START) if not path.is_file()] == []
 
 
 def of(ours, theirs, at_most=None):
