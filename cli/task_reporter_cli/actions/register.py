@@ -79,9 +79,10 @@ def registration_of(row: Item) -> Registration:
 
 
 def existing_image(ec2: Any, registration: Registration) -> str | None:
-    """Return the account's own AMI of the same source, such as from an interrupted call, which the history lacks.
+    """Find an AMI of this account that was made from the same source; None where there is none.
 
-    Return None where the permission to search is missing, because that must not prevent registering.
+    An interrupted call may have made it, and then the history does not name it. Return None also where the permission
+    to search is missing, because that must not prevent registering.
     """
     try:
         filters = [{"Name": name, "Values": [escaped(value)]} for name, value in registration.filters.items()]

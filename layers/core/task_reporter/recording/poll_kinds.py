@@ -49,7 +49,7 @@ class PollResult:
 
     @property
     def still_waiting(self) -> bool:
-        """Tell whether notices wait for a subscriber now. Where SNS does not answer, nothing has changed."""
+        """Tell whether notices wait for a subscriber now. Where SNS does not answer, the heartbeats decide."""
         return self.audience.must_wait or (self.audience.confirmed is None and self.waited)
 
     def attempt(self, name: str, work: Callable[[], Result]) -> Result | None:
