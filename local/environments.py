@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "layers" / "core"))
 
 from local.own_environment import own_environment  # noqa: E402
-from pip_settings import pip_environment, sources  # noqa: E402
+from pip_settings import package_sources, pip_environment  # noqa: E402
 
 SUPPORTED = ((3, 11), (3, 12), (3, 13), (3, 14))
 SUPPORTED_TEXT = "Python 3.11, 3.12, 3.13 or 3.14"
@@ -165,7 +165,7 @@ def uv_environment(python: str) -> dict[str, str]:
 
     Raises CalledProcessError where pip can't read its configuration.
     """
-    settings = sources(python)
+    settings = package_sources(python)
     kept = {name: value for name, value in own_environment().items() if not name.startswith(("UV_", "PIP_"))}
     of_uv = {name: value for name, value in own_environment().items() if UV_SOURCES.fullmatch(name)}
     of_pip = {UV_NAMES[name]: " ".join(value.split()) for name, value in settings.items() if name in UV_NAMES}

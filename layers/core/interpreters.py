@@ -1,4 +1,4 @@
-"""Find an interpreter of a version: this one, or one on the path, of pyenv or of uv. Standard library only."""
+"""Finds Python interpreters by version: this one, on the PATH, of pyenv or of uv. Standard library only."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from pathlib import Path
 
 
 def find(name: str) -> str | None:
-    """Return an interpreter of the version that ``name`` says, such as ``python3.13``, or None where there is none."""
-    return next((python for python in _candidates(name) if _tag(python) == _tag_of(name)), None)
+    """Return the path of an interpreter by its name, such as ``python3.13``, or None if there is none."""
+    expected = f"cpython-{name.removeprefix('python').replace('.', '')}"
+    return next((python for python in _candidates(name) if _bytecode_tag(python) == expected), None)
 
 
 def _candidates(name: str) -> Iterator[str]:
-    """Yield where an interpreter of that name may be. A version manager's shim on the path may stand for none."""
+    """Yield the paths where the interpreter may be. A version manager's shim on the PATH may not work."""
     yield sys.executable
     if on_path := shutil.which(name):
         yield on_path
@@ -24,18 +25,14 @@ def _candidates(name: str) -> Iterator[str]:
     data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
     pyenv = Path(os.environ.get("PYENV_ROOT") or home / ".pyenv") / "versions"
     uv = Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or data / "uv" / "python")
-    for found in (pyenv.glob(f"{version}.*/bin/{name}"), uv.glob(f"cpython-{version}.*/bin/{name}")):
-        yield from map(str, sorted(found))
+    for paths in (pyenv.glob(f"{version}.*/bin/{name}"), uv.glob(f"cpython-{version}.*/bin/{name}")):
+        yield from map(str, sorted(paths))
 
 
-def _tag_of(name: str) -> str:
-    return f"cpython-{name.removeprefix('python').replace('.', '')}"
-
-
-def _tag(python: str) -> str:
-    """Return the tag of the bytecode that ``python`` reads: ``cpython-313``; empty where it does not run."""
+def _bytecode_tag(python: str) -> str:
+    """Return the tag of the bytecode that ``python`` reads, such as ``cpython-313``; empty if it does not run."""
     command = [python, "-I", "-c", "import sys; print(sys.implementation.cache_tag)"]
     try:
         return subprocess.run(command, capture_output=True, check=False).stdout.decode().strip()  # nosec B603 # no shell, arguments of our own
-    except OSError:  # a link to nothing, or a program for another processor
+    except OSError:  # a broken link, or a program for another processor
         return ""

@@ -1,60 +1,61 @@
-"""Lets pip's configuration say where packages come from, and nothing else.
+"""Limits pip's configuration to the settings that say where packages come from.
 
-A setting such as ``PIP_USER=1``, ``target`` or ``require-virtualenv``, in a shell or in a file of pip's, is meant for
-other installations and would break one into a folder of ours. Standard library only.
+Other settings, such as ``PIP_USER=1``, ``target`` or ``require-virtualenv``, would break an installation into a folder
+of this project. Standard library only.
 """
 
-from __future__ import annotations  # so that an interpreter too old can still say so
+from __future__ import annotations  # so that an old interpreter reaches the check of its version
 
 import ast
 import os
 import subprocess  # nosec B404 # it asks pip
 
-SOURCES = {
+SOURCE_SETTINGS = {
     *("index-url", "extra-index-url", "no-index", "find-links", "trusted-host", "keyring-provider"),
     *("cert", "client-cert", "proxy", "timeout", "default-timeout", "retries", "cache-dir", "no-cache-dir"),
     *("use-feature", "use-deprecated"),  # truststore and legacy-certs choose the certificate authorities
 }
-"""Settings that say where packages come from and how to get there. https://pip.pypa.io/en/stable/cli/pip/"""
+"""Names of the settings that say where packages come from. https://pip.pypa.io/en/stable/cli/pip/"""
 SECTIONS = ("global", "install", ":env:")
-"""Places of settings, those that go before others last. https://pip.pypa.io/en/stable/topics/configuration/"""
+"""Sections of the configuration, in ascending precedence. https://pip.pypa.io/en/stable/topics/configuration/"""
 
-OF_LISTING = {"PIP_QUIET": "0", "PIP_VERBOSE": "0", "PIP_USER": "0", "PYTHONUTF8": "1"}
-"""Settings that change what `pip config list` shows (nothing, or one user's settings), set back; its encoding."""
+PLAIN_LISTING = {"PIP_QUIET": "0", "PIP_VERBOSE": "0", "PIP_USER": "0", "PYTHONUTF8": "1"}
+"""Variables that undo every setting that changes the output of ``pip config list``, and fix its encoding."""
 
 
 def pip_environment(python: str) -> dict[str, str]:
-    """Return the environment for ``python -m pip install``, in which no file of pip's configuration is read.
+    """Return the environment for ``python -m pip install``, with which pip reads no configuration file.
 
-    Raises CalledProcessError with what pip says where it can't read its configuration.
+    Raises CalledProcessError with pip's message if pip cannot read its configuration.
     """
-    settings = {variable(name): value for name, value in sources(python).items()}
-    return _without_settings() | settings | {"PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    settings = {variable_name(name): value for name, value in package_sources(python).items()}
+    return _base_environment() | settings | {"PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
-def sources(python: str) -> dict[str, str]:
-    """Return the settings that say where packages come from: name, such as ``index-url`` → value.
+def package_sources(python: str) -> dict[str, str]:
+    """Return the settings that say where packages come from: name, such as ``index-url``, → value.
 
-    Raises CalledProcessError as above.
+    Raises CalledProcessError with pip's message if pip cannot read its configuration.
     """
-    wanted = {variable(name) for name in (*SOURCES, "config-file")}
-    ours = {name: value for name, value in os.environ.items() if name in wanted}
-    environment = _without_settings() | ours | OF_LISTING
+    allowed = {variable_name(name) for name in (*SOURCE_SETTINGS, "config-file")}
+    exported = {name: value for name, value in os.environ.items() if name in allowed}
+    environment = _base_environment() | exported | PLAIN_LISTING
     command = [python, "-m", "pip", "config", "list"]
-    listed = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=True)  # nosec B603 # no shell, arguments of our own
-    found: dict[str, dict[str, str]] = {section: {} for section in SECTIONS}
-    for line in listed.stdout.splitlines():
-        place, _, value = line.partition("=")
-        section, _, name = place.rpartition(".")
-        if section in found and name in SOURCES:
-            found[section][name] = ast.literal_eval(value)
-    return {name: value for section in SECTIONS for name, value in found[section].items()}
+    result = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=True)  # nosec B603 # no shell, arguments of our own
+    settings: dict[str, dict[str, str]] = {section: {} for section in SECTIONS}
+    for line in result.stdout.splitlines():
+        path, _, value = line.partition("=")
+        section, _, name = path.rpartition(".")
+        if section in settings and name in SOURCE_SETTINGS:
+            settings[section][name] = ast.literal_eval(value)
+    return {name: value for section in SECTIONS for name, value in settings[section].items()}
 
 
-def variable(name: str) -> str:
-    """Return the environment variable of a setting: ``PIP_INDEX_URL`` for ``index-url``."""
-    return f"PIP_{name.upper().replace('-', '_')}"
+def variable_name(setting: str) -> str:
+    """Return the environment variable of a setting, such as ``PIP_INDEX_URL`` for ``index-url``."""
+    return f"PIP_{setting.upper().replace('-', '_')}"
 
 
-def _without_settings() -> dict[str, str]:
+def _base_environment() -> dict[str, str]:
+    """Return this process's environment without any variable for pip or Python."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHON"))}

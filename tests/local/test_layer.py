@@ -23,9 +23,10 @@ from botocore.model import OperationModel, ServiceModel
 from botocore.parsers import ResponseParserError, ResponseParserFactory
 from botocore.regions import EndpointResolver
 
+import trim_botocore
 from local.environments import ROOT
 from local.own_environment import own_environment
-from pip_settings import sources
+from pip_settings import package_sources
 from task_reporter.kinds.table import KINDS
 
 BUILD = ROOT / "layers" / "core" / "build.py"
@@ -52,7 +53,7 @@ def build(folder: Path, **pip: str) -> Path:
 def layers(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Two of them, built side by side: the second where pip has something to say."""
     folder = tmp_path_factory.mktemp("layers")
-    missing = f"{sources(sys.executable).get('find-links', '')} {folder / 'no-wheels'}"
+    missing = f"{package_sources(sys.executable).get('find-links', '')} {folder / 'no-wheels'}"
     with ThreadPoolExecutor() as pool:
         one = pool.submit(build, folder / "one")
         another = folder / "another" / "with a longer path"
@@ -241,7 +242,7 @@ def test_an_operation_that_a_service_does_not_have_stops_the_build(tmp_path: Pat
     model.parent.mkdir(parents=True)
     model.write_text('{"operations": {}, "shapes": {}}')
     with pytest.raises(KeyError, match="Publish"):
-        builder().cut_data(tmp_path, {"sns": ["Publish"]})
+        trim_botocore.trim_data(tmp_path, {"sns": ["Publish"]})
 
 
 def test_no_prose_of_the_models_is_shipped(library: Path) -> None:
@@ -304,7 +305,7 @@ def test_what_a_dependency_might_bring_is_removed_too(tmp_path: Path) -> None:
     for name in [*kept, *useless, "lib/__pycache__/module.pyc"]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    builder().remove(tmp_path)
+    builder().remove_unused_files(tmp_path)
     assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()) == sorted(kept)
 
 

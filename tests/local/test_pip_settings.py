@@ -9,7 +9,7 @@ from subprocess import CalledProcessError
 import pytest
 
 from local.environments import uv_environment
-from pip_settings import pip_environment, sources
+from pip_settings import package_sources, pip_environment
 from tests.support.hostile_shell import EXPORTS
 
 HOSTILE = {name: value for name, value in EXPORTS.items() if name.startswith(("PIP_", "UV_"))}
@@ -47,14 +47,14 @@ def of_pip(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def test_sources_are_read_from_files(shell: pytest.MonkeyPatch) -> None:
-    found = sources(sys.executable)
+    found = package_sources(sys.executable)
     assert found.items() >= (OF_FILE | {"extra-index-url": FURTHER}).items()
     assert found.keys().isdisjoint({"user", "target", "quiet", "require-virtualenv", "constraint"})
 
 
 def test_the_shell_goes_before_files(shell: pytest.MonkeyPatch) -> None:
     shell.setenv("PIP_INDEX_URL", "https://other.example/simple")
-    assert sources(sys.executable)["index-url"] == "https://other.example/simple"
+    assert package_sources(sys.executable)["index-url"] == "https://other.example/simple"
 
 
 def test_pip_gets_sources_and_no_configuration_file(shell: pytest.MonkeyPatch) -> None:
@@ -68,7 +68,7 @@ def test_pip_gets_sources_and_no_configuration_file(shell: pytest.MonkeyPatch) -
 def test_a_configuration_that_cannot_be_read_is_an_error(shell: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "pip.conf").write_text("no section = here")
     with pytest.raises(CalledProcessError) as failed:
-        sources(sys.executable)
+        package_sources(sys.executable)
     assert "pip.conf" in failed.value.stderr + failed.value.stdout
 
 
