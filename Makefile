@@ -32,7 +32,7 @@ demo: ## show the whole of it on this machine: no AWS account, no Docker
 	@$(RUN) project sam aws -- .venv/bin/python -m local.demo
 
 local: ## keep the same stack up, for trying things with the aws CLI
-	@$(RUN) project sam aws -- .venv/bin/python -m local.keep $(ARGS)
+	@$(RUN) project sam aws -- .venv/bin/python -m local.serve $(ARGS)
 
 test: ## run every test: unit, integration, end to end
 	@$(RUN) project sam aws -- .venv/bin/python -m tests $(ARGS)

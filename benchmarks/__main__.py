@@ -15,9 +15,8 @@ from benchmarks.figures import Figure
 from benchmarks.place import place
 from benchmarks.screen import show
 from local.environments import ROOT
-from local.own_environment import own_environment
-from local.screen import Screen
-from local.stage import play
+from local.process_environment import isolated_environment
+from local.screen import Screen, run_with_screen
 
 BENCHES = {
     "cold": "cold",
@@ -40,7 +39,7 @@ def main(arguments: list[str]) -> int:
     if unknown := set(asked.benches) - set(BENCHES):
         parser.error(f"no such bench: {', '.join(sorted(unknown))}; there are {', '.join(BENCHES)}")
     _only_this_machine()
-    return play(lambda screen: _story(asked, screen))
+    return run_with_screen(lambda screen: _story(asked, screen))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -70,7 +69,7 @@ def _measured(asked: argparse.Namespace, screen: Screen, told: dict[str, str]) -
 
 def _only_this_machine() -> None:
     """From here on nothing points at an AWS account of somebody's, nor leads to this machine by a proxy."""
-    ours = own_environment() | {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    ours = isolated_environment() | {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
     os.environ.clear()
     os.environ.update(ours)
 

@@ -23,7 +23,7 @@ is new, the more so on one processor."""
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
-    """Raises StepFailed."""
+    """Raises StepError."""
     ours, theirs = both(bench)
     often, few = WARM_UPS
     with bench.screen.step("warm-up", f"{often} times {min(SIZES):,} new tasks"):

@@ -16,7 +16,7 @@ from benchmarks.programs import Run, Shell
 from benchmarks.sides import AGAINST, Side, both
 from benchmarks.streams import batch, waiting
 from local.cloud import Cloud, local_cloud
-from local.own_environment import own_environment
+from local.process_environment import isolated_environment
 from task_reporter.history.rows import to_attribute
 from tests.integration.engines import LOCAL_AWS, Engine, make_table
 from tests.support.canned_ec2 import canned_ec2, told
@@ -29,12 +29,12 @@ MOST = 1000
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
-    """Raises StepFailed."""
+    """Raises StepError."""
     ours, theirs = both(bench)
     with canned_ec2(told("complete")) as ec2, local_cloud(bench.folder, ec2.url) as cloud:
         topic = cloud.client("sns").create_topic(Name="bench")["TopicArn"]
         table = make_table(Engine(LOCAL_AWS, cloud.endpoint).client()).name
-        shell = Shell(own_environment() | cloud.environment | variables(table, topic), bench.folder)
+        shell = Shell(isolated_environment() | cloud.environment | variables(table, topic), bench.folder)
         with bench.screen.step("cold starts", f"{bench.pairs} pairs of each function"):
             yield from _starts("recorder", _polls(bench), (ours, theirs), shell, bench.pairs)
             yield from _starts("notifier", _batches(bench, cloud, shell), (ours, theirs), shell, bench.pairs)

@@ -44,7 +44,7 @@ class Polling:
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
-    """Raises StepFailed."""
+    """Raises StepError."""
     sides, chosen = both(bench), int(template()["Globals"]["Function"]["MemorySize"])
     bench.facts["prices"] = prices.OF
     here = bench.place

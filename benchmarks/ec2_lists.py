@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from benchmarks.rows import SCOPE
-from local.ec2.answer import response
+from local.ec2.response import format_response
 from task_reporter.history.rows import Row
 from task_reporter.times import to_text
 
@@ -16,7 +16,7 @@ ENDED = datetime(2026, 11, 23, 12, tzinfo=UTC)
 @cache
 def listed(count: int) -> bytes:
     """EC2's answer with so many tasks, all complete."""
-    return response("DescribeBundleTasks", {"BundleTasks": [_task(number) for number in range(count)]}, "bench")
+    return format_response("DescribeBundleTasks", {"BundleTasks": [_task(number) for number in range(count)]}, "bench")
 
 
 def _task(number: int) -> dict[str, Any]:

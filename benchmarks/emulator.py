@@ -24,8 +24,8 @@ from benchmarks.place import Place
 from benchmarks.programs import Shell
 from benchmarks.sides import AGAINST, Side, both, interpreter
 from benchmarks.streams import batch, waiting
-from local.environments import folder
-from local.processes import StepFailed, free_port, running
+from local.environments import environment_folder
+from local.processes import StepError, find_free_port, running_process
 from tests.support.canned_ec2 import Answer
 
 SERVED = Path(__file__).with_name("served.py")
@@ -44,7 +44,7 @@ class Answered:
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
-    """Raises StepFailed."""
+    """Raises StepError."""
     ours, theirs = both(bench)
     here = bench.place
     for function in ("recorder", "notifier"):
@@ -68,17 +68,17 @@ def _start(here: Place, function: str, event: dict[str, Any], side: Side) -> Ans
 
 
 def _first_answer(side: Side, function: str, event: dict[str, Any], shell: Shell) -> Answered:
-    log, port, api = shell.folder / f"{function}-{time.monotonic_ns()}.log", free_port(), free_port()
+    log, port, api = shell.folder / f"{function}-{time.monotonic_ns()}.log", find_free_port(), find_free_port()
     task, library = side.folder / function, side.folder / side.layer / "python"
     emulator = ["--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
     emulator += ["--runtime-api-address", f"127.0.0.1:{api}"]
     command = [str(_emulator()), *emulator, interpreter(), "-I", "-S", "-B", str(SERVED)]
     command += [str(task), str(library), str(_runtime())]
-    with running(command, {**shell.environment, "LAMBDA_TASK_ROOT": str(task)}, shell.folder, log):
+    with running_process(command, {**shell.environment, "LAMBDA_TASK_ROOT": str(task)}, shell.folder, log):
         seconds = _invoke(port, event, log)
         told = INITIALISED.search(log.read_text(errors="replace"))
     if told is None:
-        raise StepFailed("the emulator", log.read_text(errors="replace"))
+        raise StepError("the emulator", log.read_text(errors="replace"))
     return Answered(float(told[1]), seconds * 1000)
 
 
@@ -97,9 +97,9 @@ def _invoke(port: int, event: dict[str, Any], log: Path) -> float:
         finally:
             connection.close()
         if answer.status != HTTPStatus.OK or b"errorType" in said:
-            raise StepFailed("the function", f"{said!r}\n{log.read_text(errors='replace')}")
+            raise StepError("the function", f"{said!r}\n{log.read_text(errors='replace')}")
         return time.perf_counter() - begun
-    raise StepFailed("the emulator", log.read_text(errors="replace"))
+    raise StepError("the emulator", log.read_text(errors="replace"))
 
 
 def _emulator() -> Path:
@@ -113,7 +113,7 @@ def _runtime() -> Path:
 
 
 def _in_environment(name: str, path: str) -> Path:
-    found = list(folder(name).glob(f"lib/python*/site-packages/{path}"))
+    found = list(environment_folder(name).glob(f"lib/python*/site-packages/{path}"))
     if not found:
-        raise StepFailed("looking for the emulator", f"there is no {path} in the environment {name}")
+        raise StepError("looking for the emulator", f"there is no {path} in the environment {name}")
     return found[0]

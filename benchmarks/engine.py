@@ -27,7 +27,7 @@ NO_EC2 = "http://127.0.0.1:9"
 
 @contextmanager
 def engine(folder: Path) -> Iterator[Engine]:
-    """AWS's DynamoDB Local where it can run, else the local AWS. Raises StepFailed."""
+    """AWS's DynamoDB Local where it can run, else the local AWS. Raises StepError."""
     with ExitStack() as stack:
         try:
             yield Engine(DYNAMODB_LOCAL, stack.enter_context(dynamodb_local(folder, LASTING, on_one_processor())))

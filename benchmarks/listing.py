@@ -10,11 +10,11 @@ from benchmarks.engine import surroundings
 from benchmarks.figures import Figure, figure, in_turns
 from benchmarks.meter import Reading, meter
 from benchmarks.programs import Run, Shell, install
-from local.environments import program
-from local.own_environment import own_environment
-from local.processes import StepFailed
+from local.environments import program_path
+from local.process_environment import isolated_environment
+from local.processes import StepError
 
-OURS, AWS = program("bench-cli", "task-reporter"), program("bench", "aws")
+OURS, AWS = program_path("bench-cli", "task-reporter"), program_path("bench", "aws")
 NEWEST = (
     "dynamodb", "query", "--output", "json", "--index-name", "by-kind", "--no-scan-index-forward",
     "--key-condition-expression", "kind = :kind", "--expression-attribute-values", '{":kind": {"S": "bundle"}}',
@@ -52,13 +52,13 @@ class Sides:
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
-    """Raises StepFailed."""
+    """Raises StepError."""
     with bench.screen.step("install", "the command line as a wheel, beside the aws CLI"):
         install(bench.folder)
     running = bench.place.engine
     with bench.screen.step("table", f"{bench.rows:,} rows in {running.name}"):
         table = bench.place.history(bench.rows)
-    sides = Sides(Shell(own_environment() | surroundings(running), bench.folder), table)
+    sides = Sides(Shell(isolated_environment() | surroundings(running), bench.folder), table)
     _tell_versions(bench, sides.shell)
     with bench.screen.step("list", f"{bench.pairs} pairs each"):
         _must_agree(sides)
@@ -79,7 +79,7 @@ def _must_agree(sides: Sides) -> None:
     ours = json.loads(sides.shell.said(*sides.list("--limit", str(SHOWN), "--output", "json")))
     theirs = json.loads(sides.shell.said(*sides.query(*_page(SHOWN))))["Items"]
     if [row["task_id"] for row in ours] != [item["task_id"]["S"] for item in theirs]:
-        raise StepFailed("asking both the same", "task-reporter list and aws dynamodb query give different tasks")
+        raise StepError("asking both the same", "task-reporter list and aws dynamodb query give different tasks")
 
 
 def _page(count: int) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from benchmarks.lag import LAG, lagging
 from benchmarks.programs import Shell
 from benchmarks.rows import RUNNING, SCOPE, rows
 from local.cloud import local_cloud
-from local.own_environment import own_environment
+from local.process_environment import isolated_environment
 from tests.integration.engines import Engine
 from tests.support.canned_ec2 import Answer, canned_ec2
 
@@ -57,7 +57,7 @@ class Place:
 
     @property
     def _surroundings(self) -> Mapping[str, str]:
-        return own_environment() | surroundings(self.engine)
+        return isolated_environment() | surroundings(self.engine)
 
 
 def _encryption(folder: Path) -> tuple[SSLContext, Mapping[str, str]]:
@@ -71,7 +71,7 @@ def _encryption(folder: Path) -> tuple[SSLContext, Mapping[str, str]]:
 
 @contextmanager
 def place(folder: Path) -> Iterator[Place]:
-    """An engine and a topic, while the context lasts. Raises StepFailed."""
+    """An engine and a topic, while the context lasts. Raises StepError."""
     with local_cloud(folder, NO_EC2) as cloud, engine(folder) as running:
         topic = cloud.client("sns").create_topic(Name="bench")["TopicArn"]
         yield Place(running, cloud.endpoint, topic, folder)

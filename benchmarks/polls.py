@@ -28,7 +28,7 @@ ROUND_TRIPS = 3.4
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
-    """Raises StepFailed."""
+    """Raises StepError."""
     ours, theirs = both(bench)
     here = bench.place
     with bench.screen.step("polls", f"{SMALL:,} rows in the history"):

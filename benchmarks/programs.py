@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.environments import ROOT, folder, program
-from local.own_environment import own_environment
-from local.processes import StepFailed, run
+from local.environments import ROOT, environment_folder, program_path
+from local.process_environment import isolated_environment
+from local.processes import StepError, run_step
 
 CHILD = Path(__file__).with_name("child.py")
 WHEEL_OF = ("pyproject.toml", "README.md", "LICENSE", "layers/core", "cli")
@@ -33,13 +33,13 @@ class Shell:
     folder: Path
 
     def run(self, *command: str) -> Run:
-        """Run it to its end. Raises StepFailed, which shows what it said to standard error."""
+        """Run it to its end. Raises StepError, which shows what it said to standard error."""
         child = [sys.executable, "-I", "-S", str(CHILD), str(self.folder), *command]
-        run(" ".join(command), child, self.environment, self.folder, self.folder / "programs.log")
+        run_step(" ".join(command), child, self.environment, self.folder, self.folder / "programs.log")
         return Run(**json.loads((self.folder / "measured.json").read_text()))
 
     def said(self, *command: str) -> str:
-        """What it prints to standard output. Raises StepFailed."""
+        """What it prints to standard output. Raises StepError."""
         self.run(*command)
         return (self.folder / "output").read_text()
 
@@ -47,14 +47,14 @@ class Shell:
 def install(scratch: Path) -> None:
     """Put the project, as its code stands, into the environment ``bench-cli``: built to a wheel, installed by pip.
 
-    Built from a copy, because setuptools leaves files where it builds. Raises StepFailed.
+    Built from a copy, because setuptools leaves files where it builds. Raises StepError.
     """
     source, wheels = scratch / "source", scratch / "wheels"
     for name in WHEEL_OF:
         _copy(ROOT / name, source / name)
     _pip(scratch, "wheel", *QUIETLY, "--no-build-isolation", "--wheel-dir", str(wheels), str(source))
     (wheel,) = wheels.glob("*.whl")
-    into = ("--python", program("bench-cli", "python"))
+    into = ("--python", program_path("bench-cli", "python"))
     _pip(scratch, *into, "install", *QUIETLY, "--force-reinstall", str(wheel))
     for environment in ("bench", "bench-cli"):
         _must_be_compiled(environment)
@@ -69,14 +69,14 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _pip(scratch: Path, *arguments: str) -> None:
-    pip = [program("project", "python"), "-m", "pip", *arguments]
-    run(f"pip {arguments[0]}", pip, own_environment(), scratch, scratch / "pip.log")
+    pip = [program_path("project", "python"), "-m", "pip", *arguments]
+    run_step(f"pip {arguments[0]}", pip, isolated_environment(), scratch, scratch / "pip.log")
 
 
 def _must_be_compiled(environment: str) -> None:
     """A program that has to compile itself first, and may not keep that, would lose by that alone."""
-    (packages,) = folder(environment).glob("lib/python*/site-packages")
+    (packages,) = environment_folder(environment).glob("lib/python*/site-packages")
     compiled = {path.name.split(".")[0] for path in packages.rglob("__pycache__/*.pyc")}
     missing = [path for path in packages.rglob("*.py") if path.stem not in compiled]
     if len(missing) > len(compiled) / 10:
-        raise StepFailed("looking for bytecode", f"{packages} is not compiled; make it anew, as with make clean")
+        raise StepError("looking for bytecode", f"{packages} is not compiled; make it anew, as with make clean")

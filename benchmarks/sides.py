@@ -61,7 +61,7 @@ class Step:
 
 
 def life(side: Side, function: str, events: Sequence[Any], shell: Shell) -> list[Step]:
-    """The steps of one life of ``function``: its start, and its answer to each of ``events``. Raises StepFailed."""
+    """The steps of one life of ``function``: its start, and its answer to each of ``events``. Raises StepError."""
     file = shell.folder / "events.json"
     file.write_text(json.dumps(events))
     return [Step(**step) for step in json.loads(shell.said(*side.command(function, file)).splitlines()[-1])]
@@ -73,7 +73,7 @@ def said(shell: Shell) -> str:
 
 
 def both(bench: Bench) -> tuple[Side, Side]:
-    """The project's, and the other one; built once for all benches. Raises StepFailed."""
+    """The project's, and the other one; built once for all benches. Raises StepError."""
     if not (bench.folder / "theirs").exists():
         with bench.screen.step("sam build", "the project, and what a tutorial builds"):
             _build(bench.folder / "ours", ROOT / "template.yaml")

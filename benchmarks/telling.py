@@ -20,7 +20,7 @@ COUNT = 10
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
-    """Raises StepFailed."""
+    """Raises StepError."""
     ours, theirs = both(bench)
     here = bench.place
     for how, (size, pairs) in BATCHES.items():

@@ -1,4 +1,4 @@
-"""The whole of AWS that the template needs, on one machine: for the demo, for trying things, and for the tests.
+"""A local AWS with everything that the template needs: for the demo, for ``make local`` and for the tests.
 
-Nothing in here is deployed.
+Nothing in this package is deployed.
 """

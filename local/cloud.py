@@ -1,8 +1,8 @@
-"""A whole AWS on loopback: ministack, its EC2 replaced by an endpoint of ours."""
+"""A complete AWS on loopback: ministack, with the local EC2 in place of ministack's own."""
 
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,32 +11,37 @@ from typing import Any
 from boto3.session import Session
 from botocore.config import Config
 
-from local.environments import ROOT, program
+from local.environments import ROOT, program_path
 from local.mail import Inbox
-from local.own_environment import own_environment
-from local.processes import StepFailed, free_port, running
+from local.process_environment import isolated_environment
+from local.processes import StepError, find_free_port, running_process
 
 REGION = "eu-west-1"
-START_PATIENCE = 60
+START_TIMEOUT = 60
+"""Seconds in which the local AWS must answer its health check."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """A running local AWS: its ``endpoint``, its ``ec2`` endpoint, the ``inbox`` of its email subscribers."""
+    """A running local AWS."""
 
     endpoint: str
+    """URL of every service except EC2."""
     ec2: str
+    """URL of EC2."""
     folder: Path
+    """Folder of its files."""
     inbox: Inbox
+    """Emails to its subscribers."""
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables with which every AWS tool in a process talks to this AWS and to no other."""
+        """The variables that direct every AWS tool to this AWS."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ENDPOINT_URL_EC2": self.ec2,
             "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",  # nosec B105 # the local AWS takes any
+            "AWS_SECRET_ACCESS_KEY": "test",  # nosec B105 # the local AWS accepts any
             "AWS_DEFAULT_REGION": REGION,
             "AWS_REGION": REGION,
         }
@@ -48,31 +53,31 @@ class Cloud:
             region_name=REGION,
             endpoint_url=self.ec2 if service == "ec2" else self.endpoint,
             aws_access_key_id="test",
-            aws_secret_access_key="test",  # nosec B106 # the local AWS takes any
+            aws_secret_access_key="test",  # nosec B106 # the local AWS accepts any
             config=Config(read_timeout=150, retries={"total_max_attempts": 1}, proxies={}),
         )
 
 
 @contextmanager
 def local_cloud(folder: Path, ec2: str, port: int | None = None) -> Iterator[Cloud]:
-    """Run a local AWS that keeps its files in ``folder``, its functions talking to the EC2 at ``ec2``.
+    """Run a local AWS with its files in ``folder`` and the URL ``ec2`` as its EC2.
 
-    Raises StepFailed where it does not start.
+    Raises StepError if it does not start.
     """
-    port = port or free_port()
+    port = port or find_free_port()
     cloud = Cloud(f"http://127.0.0.1:{port}", ec2, folder, Inbox(folder / "mail"))
     log, temporary = folder / "aws.log", folder / "tmp"
     temporary.mkdir(exist_ok=True)
-    environment = own_environment() | cloud.environment | _settings(port, temporary)
+    environment = isolated_environment() | cloud.environment | _ministack_settings(port, temporary)
     launcher = str(ROOT / "local" / "ministack_with_mail.py")
-    command = [program("aws", "python"), launcher, str(cloud.inbox.folder)]
-    with running(command, environment, folder, log) as child:
-        _until_healthy(cloud.endpoint, lambda: child.poll() is None, log)
+    command = [program_path("aws", "python"), launcher, str(cloud.inbox.folder)]
+    with running_process(command, environment, folder, log) as child:
+        _wait_until_healthy(cloud.endpoint, lambda: child.poll() is None, log)
         yield cloud
 
 
-def _settings(port: int, temporary: Path) -> dict[str, str]:
-    """Return the settings of ministack: loopback only, no second listener, all files in one folder."""
+def _ministack_settings(port: int, temporary: Path) -> dict[str, str]:
+    """Return ministack's settings: loopback only, no second listener, all files in one folder."""
     return {
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
@@ -86,14 +91,15 @@ def _settings(port: int, temporary: Path) -> dict[str, str]:
     }
 
 
-def _until_healthy(endpoint: str, alive: Any, log: Path) -> None:
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    for _ in range(START_PATIENCE * 10):
+def _wait_until_healthy(endpoint: str, is_running: Callable[[], bool], log: Path) -> None:
+    """Wait for the health check. Raises StepError with the end of the log if it does not succeed."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    for _ in range(START_TIMEOUT * 10):
         try:
-            with direct.open(f"{endpoint}/_ministack/health", timeout=2):
+            with opener.open(f"{endpoint}/_ministack/health", timeout=2):
                 return
         except OSError:
-            if not alive():
+            if not is_running():
                 break
             time.sleep(0.1)
-    raise StepFailed("starting the local AWS", log.read_text(encoding="utf-8", errors="replace"))
+    raise StepError("starting the local AWS", log.read_text(encoding="utf-8", errors="replace"))

@@ -1,4 +1,4 @@
-"""The demo: ``python -m local.demo``. The whole template on this machine, from EC2's list to an email."""
+"""The demo, ``python -m local.demo``: the complete pipeline on this machine, from EC2's lists to an email."""
 
 import shlex
 import sys
@@ -10,66 +10,69 @@ from botocore.exceptions import ClientError
 
 from local.deployment import Deployment
 from local.ec2 import Ec2Server
-from local.processes import StepFailed
-from local.screen import Screen
-from local.stage import deployed, play
+from local.local_stack import local_stack
+from local.processes import StepError
+from local.screen import Screen, run_with_screen
 
-READER = "you@example.com"
+EMAIL = "you@example.com"
 SPEED = 200
 LISTED_FOR = 20
-"""Minutes, at the speed above: EC2 does not say how long it lists a finished task."""
+"""Minutes, before SPEED divides them. EC2 does not document how long it lists a finished task."""
 STEP = timedelta(seconds=1)
-"""EC2's time goes on by so much after each poll, so that no task ends and is forgotten between two slow ones."""
-PATIENCE = 600
-"""Seconds until the tasks must have ended and been forgotten; it takes some twenty."""
+"""The local EC2's clock advances by this after each poll.
+
+With a real clock, a task could end and be forgotten between two slow polls."""
+TIMEOUT = 600
+"""Seconds in which EC2 must have forgotten all tasks. Normally this takes about twenty."""
 
 BUCKET, MISSING_BUCKET = "golden-images", "no-such-bucket-here"
 
 
 class Clock:
-    """A clock that stands still until it is moved on."""
+    """A clock that advances only when it is set."""
 
     def __init__(self) -> None:
         self.now = datetime.now(UTC)
 
     def __call__(self) -> datetime:
-        """Return the time that was set."""
+        """Return the time of this clock."""
         return self.now
 
 
-def story(screen: Screen) -> None:
-    """Deploy, run three tasks to their ends, let EC2 forget them, and register an image all the same."""
-    screen.say("ec2-task-reporter, the whole of it on this machine.\n", "bold")
-    parameters = {"NotificationEmail": READER, "PollSchedule": "rate(1 minute)"}
+def run_demo(screen: Screen) -> None:
+    """Deploy the stack, run three tasks until EC2 forgets them, then register an image from the history."""
+    screen.say("ec2-task-reporter on this machine.\n", "bold")
+    parameters = {"NotificationEmail": EMAIL, "PollSchedule": "rate(1 minute)"}
     clock = Clock()
     with (
         Ec2Server(speed=SPEED, listed_for=LISTED_FOR, clock=clock) as ec2,
-        deployed(screen, ec2.url, parameters) as deployment,
+        local_stack(screen, ec2.url, parameters) as deployment,
     ):
-        tasks = start(screen, deployment)
-        commands = watch(screen, deployment, tasks, clock)
-        forgotten(screen, deployment, tasks["complete"], commands)
+        tasks = start_tasks(screen, deployment)
+        commands = poll_until_forgotten(screen, deployment, tasks, clock)
+        show_history(screen, deployment, tasks["complete"], commands)
 
 
-def start(screen: Screen, deployment: Deployment) -> dict[str, str]:
-    """Three bundle tasks, by how they will end."""
-    screen.chapter("Three bundle tasks start")
+def start_tasks(screen: Screen, deployment: Deployment) -> dict[str, str]:
+    """Start three bundle tasks; return their ids by the outcome that they will have."""
+    screen.show_heading("Three bundle tasks start")
     ec2 = deployment.cloud.client("ec2")
     tasks = {
-        "complete": bundle(ec2, "i-0a1b2c3d4e5f60001", BUCKET, "payroll-2026-11"),
-        "failed": bundle(ec2, "i-0a1b2c3d4e5f60002", MISSING_BUCKET, "intranet-2026-11"),
-        "cancelled": bundle(ec2, "i-0a1b2c3d4e5f60003", BUCKET, "wiki-2026-11"),
+        "complete": start_task(ec2, "i-0a1b2c3d4e5f60001", BUCKET, "payroll-2026-11"),
+        "failed": start_task(ec2, "i-0a1b2c3d4e5f60002", MISSING_BUCKET, "intranet-2026-11"),
+        "cancelled": start_task(ec2, "i-0a1b2c3d4e5f60003", BUCKET, "wiki-2026-11"),
     }
     screen.say(
-        "One will complete, one finds no bucket, one is cancelled on the way. What takes EC2 a minute takes "
-        f"{60 / SPEED:g} seconds here, and it forgets a task {LISTED_FOR * 60 // SPEED} seconds after its end. "
-        "In AWS a schedule invokes the recorder every five minutes; here it is invoked every second."
+        "The first will complete, the second will fail because its bucket does not exist, and the third will be"
+        f" cancelled. A minute of EC2 takes {60 / SPEED:g} seconds here, and EC2 forgets a task"
+        f" {LISTED_FOR * 60 // SPEED} seconds after its end. In AWS, a schedule invokes the recorder every five"
+        " minutes; here it is invoked every second."
     )
     return tasks
 
 
-def bundle(ec2: Any, instance: str, bucket: str, prefix: str) -> str:
-    """Start a bundle task and answer its id. Its upload policy is a secret that must go no further."""
+def start_task(ec2: Any, instance: str, bucket: str, prefix: str) -> str:
+    """Start a bundle task and return its id. Its upload policy is a secret that the project must not store."""
     s3 = {
         "Bucket": bucket,
         "Prefix": prefix,
@@ -80,67 +83,72 @@ def bundle(ec2: Any, instance: str, bucket: str, prefix: str) -> str:
     return str(ec2.bundle_instance(InstanceId=instance, Storage={"S3": s3})["BundleTask"]["BundleId"])
 
 
-def watch(screen: Screen, deployment: Deployment, tasks: dict[str, str], clock: Clock) -> list[str]:
-    """Poll until EC2 has forgotten all tasks; show each change, each email. The commands that the emails carry."""
+def poll_until_forgotten(screen: Screen, deployment: Deployment, tasks: dict[str, str], clock: Clock) -> list[str]:
+    """Poll until EC2 has forgotten all tasks; show changes and emails; return the commands in the emails.
+
+    Raises StepError if that takes too long.
+    """
     ec2 = deployment.cloud.client("ec2")
-    commands, shown = [], None
-    until = time.monotonic() + PATIENCE
-    told = 0
-    while time.monotonic() < until:
+    commands, shown_states = [], None
+    deadline = time.monotonic() + TIMEOUT
+    mail_count = 0
+    while time.monotonic() < deadline:
         poll(deployment)
         listed, rows = list_tasks(ec2), deployment.rows()
-        if shown != (shown := picture(listed, rows)):
-            screen.chapter(time.strftime("%H:%M:%S"))
-            screen.side_by_side(listed, rows)
+        if shown_states != (shown_states := task_states(listed, rows)):
+            screen.show_heading(time.strftime("%H:%M:%S"))
+            screen.show_tasks(listed, rows)
         for mail in deployment.cloud.inbox.new():
-            told += 1
-            screen.mail(mail)
+            mail_count += 1
+            screen.show_mail(mail)
             commands += [line.strip() for line in mail.text.splitlines() if line.strip().startswith("aws ec2 ")]
-        if not listed and told >= len(tasks):
+        if not listed and mail_count >= len(tasks):
             return commands
         if any(task["BundleId"] == tasks["cancelled"] and task["State"] == "bundling" for task in listed):
             ec2.cancel_bundle_task(BundleId=tasks["cancelled"])
         clock.now += STEP
         time.sleep(STEP.total_seconds())
-    raise StepFailed("waiting for the tasks to end", f"{told} of {len(tasks)} emails came in {PATIENCE} seconds")
-
-
-def list_tasks(ec2: Any) -> list[dict[str, Any]]:
-    """Return what EC2 lists now, in the order of the ids: EC2's own order means nothing."""
-    return sorted(ec2.describe_bundle_tasks()["BundleTasks"], key=lambda task: str(task["BundleId"]))
+    raise StepError(
+        "waiting for the end of the tasks", f"{mail_count} of {len(tasks)} emails arrived in {TIMEOUT} seconds"
+    )
 
 
 def poll(deployment: Deployment) -> None:
-    """One poll, which must succeed."""
+    """Poll once. Raises StepError if the recorder fails."""
     answer = deployment.poll()
     if answer["error"]:
-        raise StepFailed("polling", str(answer["payload"]))
+        raise StepError("polling", str(answer["payload"]))
 
 
-def picture(listed: list[dict[str, Any]], rows: list[dict[str, Any]]) -> object:
-    """Return the part of the state that is worth showing again when it changes: not progress."""
+def list_tasks(ec2: Any) -> list[dict[str, Any]]:
+    """Return the tasks that EC2 lists, sorted by id, because EC2 lists them in any order."""
+    return sorted(ec2.describe_bundle_tasks()["BundleTasks"], key=lambda task: str(task["BundleId"]))
+
+
+def task_states(listed: list[dict[str, Any]], rows: list[dict[str, Any]]) -> object:
+    """Return the states of all tasks, without progress, which changes too often to be shown."""
     return [(task["BundleId"], task["State"]) for task in listed], [(row["task_id"], row["state"]) for row in rows]
 
 
-def forgotten(screen: Screen, deployment: Deployment, task: str, commands: list[str]) -> None:
-    """Show the moment that matters: EC2 has forgotten the task, the history has not."""
-    screen.chapter("EC2 has forgotten. The history has not.")
+def show_history(screen: Screen, deployment: Deployment, task: str, commands: list[str]) -> None:
+    """Show that EC2 has forgotten ``task`` and the history has not, and run the ``commands`` of the emails."""
+    screen.show_heading("EC2 has forgotten. The history has not.")
     ec2 = deployment.cloud.client("ec2")
-    screen.command(f"aws ec2 describe-bundle-tasks --bundle-ids {task}")
-    screen.say(f"    {refusal(ec2, task)}\n")
+    screen.show_command(f"aws ec2 describe-bundle-tasks --bundle-ids {task}")
+    screen.say(f"    {describe(ec2, task)}\n")
     query = "--index-name by-kind --key-condition-expression 'kind = :k' --expression-attribute-values"
-    screen.command(f"""aws dynamodb query --table-name "$TABLE" {query} '{{":k": {{"S": "bundle"}}}}'""")
-    screen.side_by_side(list_tasks(ec2), deployment.rows())
-    screen.say("\nThe command from the email still makes the image of it:\n")
+    screen.show_command(f"""aws dynamodb query --table-name "$TABLE" {query} '{{":k": {{"S": "bundle"}}}}'""")
+    screen.show_tasks(list_tasks(ec2), deployment.rows())
+    screen.say("\nThe command from the email still registers the image:\n")
     for command in commands:
-        screen.command(command)
+        screen.show_command(command)
         screen.say(f"    {register(ec2, command)}")
-    screen.say("\nTo deploy it into your own account: make deploy EMAIL=you@your.company")
-    screen.say("To try things on this machine with the aws CLI: make local")
+    screen.say("\nTo deploy into your AWS account: make deploy EMAIL=you@your.company")
+    screen.say("To try the stack on this machine with the aws CLI: make local")
 
 
-def refusal(ec2: Any, task: str) -> str:
-    """Return EC2's answer about a task that it has forgotten."""
+def describe(ec2: Any, task: str) -> str:
+    """Ask EC2 for ``task`` and return its answer, which is an error for a forgotten task."""
     try:
         return f"{len(ec2.describe_bundle_tasks(BundleIds=[task])['BundleTasks'])} tasks"
     except ClientError as error:
@@ -148,7 +156,7 @@ def refusal(ec2: Any, task: str) -> str:
 
 
 def register(ec2: Any, command: str) -> str:
-    """Do what a register-image ``command`` says, and what came of it."""
+    """Execute an ``aws ec2 register-image`` command and return its output."""
     words = shlex.split(command)
     options = dict(zip(words[3::2], words[4::2], strict=True))
     image = ec2.register_image(Name=options["--name"], ImageLocation=options["--image-location"])["ImageId"]
@@ -156,4 +164,4 @@ def register(ec2: Any, command: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(play(story))
+    sys.exit(run_with_screen(run_demo))

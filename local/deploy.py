@@ -1,6 +1,6 @@
-"""Build the stack for AWS, deploy it into an account, or let a new stack take over a table that stayed.
+"""Build the stack for AWS, deploy it, or let a new stack take over an existing history table.
 
-The account and the region are those of the shell, as every AWS tool takes them.
+The account and the region come from the shell, as for every AWS tool.
 """
 
 import argparse
@@ -15,88 +15,88 @@ from tempfile import TemporaryDirectory
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.environments import ROOT
-from local.preflight import clear_the_way, confirm
-from local.sam import parameter_file, sam_build, sam_deploy, sam_variables
-from local.stacks import DeploymentProblem, print_problem
+from local.preflight import confirm, delete_failed_stack
+from local.sam import sam_build_command, sam_deploy_command, sam_variables, write_parameter_file
+from local.stacks import DeploymentError, print_error
 from local.takeover import take_over
-from local.template import load
+from local.template import load_template
 from task_reporter_cli.aws.account import Account
 from task_reporter_cli.aws.explanations import explained
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do what the command line says; return 0 where it was done."""
-    asked = _parser().parse_args(arguments)
-    if asked.action == "build":
-        return _run(sam_build())
+    """Run the command line; return its exit status."""
+    options = _make_parser().parse_args(arguments)
+    if options.action == "build":
+        return _run(sam_build_command())
     try:
-        parameters = given_parameters(asked.parameters, asked.email)
-        region = prepare(Account(), asked.stack, asked.table, parameters)
-    except DeploymentProblem as problem:
-        print_problem(str(problem))
+        parameters = parse_parameters(options.parameters, options.email)
+        region = prepare_deployment(Account(), options.stack, options.table, parameters)
+    except DeploymentError as error:
+        print_error(str(error))
         return 1
-    except (BotoCoreError, ClientError) as problem:
-        print_problem(explained(problem))
+    except (BotoCoreError, ClientError) as error:
+        print_error(explained(error))
         return 1
-    return _run(sam_build()) or deploy(asked.stack, region, parameters)
+    return _run(sam_build_command()) or deploy(options.stack, region, parameters)
 
 
-def prepare(account: Account, stack: str, table: str | None, parameters: Mapping[str, str]) -> str:
-    """Make sure that ``stack`` can be deployed, with ``table`` if there is one; return the region.
+def prepare_deployment(account: Account, stack: str, table: str | None, parameters: Mapping[str, str]) -> str:
+    """Make sure that ``stack`` can be deployed, with ``table`` if that is not None; return the region.
 
-    Raises DeploymentProblem and botocore's errors.
+    Raises DeploymentError and botocore's errors.
     """
     if table == "":
-        raise DeploymentProblem("which table? make takeover TABLE=name; `aws dynamodb list-tables` lists them")
+        raise DeploymentError("no table; run make takeover TABLE=name, and `aws dynamodb list-tables` for the names")
     if not account.region:
-        raise DeploymentProblem("no AWS region; set AWS_REGION, such as AWS_REGION=eu-west-1, or AWS_PROFILE")
+        raise DeploymentError("no AWS region; set AWS_REGION, such as AWS_REGION=eu-west-1, or AWS_PROFILE")
     cloudformation, dynamodb = account.client("cloudformation"), account.client("dynamodb")
     if table is None:
-        clear_the_way(cloudformation, dynamodb, stack, confirm)
+        delete_failed_stack(cloudformation, dynamodb, stack, confirm)
     else:
         take_over(cloudformation, dynamodb, table, stack, parameters)
     return account.region
 
 
 def deploy(stack: str, region: str, parameters: Mapping[str, str]) -> int:
-    """Deploy what was built; return the SAM CLI's exit status."""
-    given = " ".join(f"{name}={shlex.quote(value)}" for name, value in parameters.items())
-    print(f"Deploying the stack {stack} in {region} with {given or 'no further parameters'}", flush=True)
+    """Deploy the built template; return the SAM CLI's exit status."""
+    values = " ".join(f"{name}={shlex.quote(value)}" for name, value in parameters.items())
+    print(f"Deploying the stack {stack} in {region} with {values or 'default parameters'}", flush=True)
     with TemporaryDirectory(prefix="ec2-task-reporter-") as folder:
-        return _run(sam_deploy(stack, region, parameter_file(Path(folder), parameters)))
+        return _run(sam_deploy_command(stack, region, write_parameter_file(Path(folder), parameters)))
 
 
-def given_parameters(text: str, email: str = "") -> dict[str, str]:
-    """Return the parameters that a person gave: ``Name=value`` words, quoted as for a shell, and an email address.
+def parse_parameters(text: str, email: str = "") -> dict[str, str]:
+    """Return the template's parameters by name, from ``Name=value`` words quoted as for a shell, and an email address.
 
-    Raises DeploymentProblem for a word of another form, and for a name that the template does not have.
+    Raises DeploymentError for a word of another form, and for a name that the template does not have.
     """
     try:
         words = shlex.split(text)
     except ValueError as error:
-        raise DeploymentProblem(f"PARAMETERS can't be read ({error}): {text}") from None
-    if odd := [word for word in words if "=" not in word]:
-        raise DeploymentProblem(f"{odd[0]!r} is no parameter; say PARAMETERS='Name=value Other=\"a value\"'")
-    given = {"NotificationEmail": email} if email else {}
-    given |= dict(word.split("=", 1) for word in words)
-    names = load()["Parameters"].keys()
-    if unknown := sorted(given.keys() - names):
-        raise DeploymentProblem(f"the template has no parameter {', '.join(unknown)}; it has {', '.join(names)}")
-    return given
+        raise DeploymentError(f"PARAMETERS cannot be parsed ({error}): {text}") from None
+    if invalid := [word for word in words if "=" not in word]:
+        raise DeploymentError(f"{invalid[0]!r} is not Name=value; use PARAMETERS='Name=value Other=\"a value\"'")
+    parameters = {"NotificationEmail": email} if email else {}
+    parameters |= dict(word.split("=", 1) for word in words)
+    names = load_template()["Parameters"].keys()
+    if unknown := sorted(parameters.keys() - names):
+        raise DeploymentError(f"the template has no parameter {', '.join(unknown)}; it has {', '.join(names)}")
+    return parameters
 
 
-def _parser() -> argparse.ArgumentParser:
+def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local.deploy", description=__doc__.splitlines()[0])
     actions = parser.add_subparsers(dest="action", required=True)
     actions.add_parser("build", help="build functions and layer into .aws-sam")
     deployment = actions.add_parser("deploy", help="build and deploy")
     takeover = actions.add_parser("takeover", help="import a table into a new stack, build and deploy")
-    takeover.add_argument("--table", required=True, help="name of the table that stayed")
+    takeover.add_argument("--table", required=True, help="name of the history table")
     deployment.set_defaults(table=None)
     for action in (deployment, takeover):
         action.add_argument("--stack", default="ec2-task-reporter", help="name of the stack (ec2-task-reporter)")
         action.add_argument("--email", default="", help="value of the parameter NotificationEmail")
-        action.add_argument("--parameters", default="", help="further ones: 'RetentionDays=365 AlarmEmail=…'")
+        action.add_argument("--parameters", default="", help="other parameters: 'RetentionDays=365 AlarmEmail=…'")
     return parser
 
 

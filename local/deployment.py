@@ -1,4 +1,4 @@
-"""The unchanged template, built and deployed by the SAM CLI as a user would."""
+"""The unchanged template on a local AWS, built and deployed by the SAM CLI as by a user."""
 
 import json
 from collections.abc import Mapping
@@ -8,30 +8,33 @@ from typing import Any
 
 from local.cloud import Cloud
 from local.environments import ROOT
-from local.own_environment import own_environment
-from local.processes import run
-from local.sam import RUNTIME, parameter_file, sam_build, sam_deploy, sam_variables
+from local.process_environment import isolated_environment
+from local.processes import run_step
+from local.sam import RUNTIME, sam_build_command, sam_deploy_command, sam_variables, write_parameter_file
 from task_reporter.history.rows import POLL_PREFIX
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A deployed stack: its name, and its outputs by name."""
+    """A deployed stack."""
 
     cloud: Cloud
+    """The local AWS."""
     stack: str
+    """Name of the stack."""
     outputs: Mapping[str, str]
+    """Values of the stack's outputs by name."""
 
     def poll(self) -> dict[str, Any]:
-        """Invoke the recorder once, as its schedule does, and wait for its answer.
+        """Invoke the recorder once, as its schedule does, and return Lambda's answer.
 
-        The answer of Lambda: ``payload``, and ``error`` where the function failed.
+        ``payload`` is the value that the function returned. ``error`` is None unless the function failed.
         """
         answer = self.cloud.client("lambda").invoke(FunctionName=self.outputs["RecorderFunctionName"], Payload=b"{}")
         return {"payload": json.loads(answer["Payload"].read() or b"null"), "error": answer.get("FunctionError")}
 
     def rows(self) -> list[dict[str, Any]]:
-        """All tasks in the history, by id."""
+        """Return all tasks in the history, sorted by id."""
         paginator = self.cloud.client("dynamodb").get_paginator("scan")
         pages = paginator.paginate(TableName=self.outputs["HistoryTableName"], ConsistentRead=True)
         items = (item for page in pages for item in page["Items"])
@@ -41,11 +44,12 @@ class Deployment:
 
 
 def build(folder: Path, runtime: str = RUNTIME, template: Path = ROOT / "template.yaml") -> Path:
-    """`sam build` of ``template``; the built one. Raises StepFailed."""
-    built = folder / "build"
-    command = sam_build("--template-file", str(template), "--build-dir", str(built))
-    run("sam build", command, own_environment() | _tools(folder, runtime), ROOT, folder / "build.log")
-    return built / "template.yaml"
+    """Run `sam build` and return the path of the built template. Raises StepError."""
+    target = folder / "build"
+    command = sam_build_command("--template-file", str(template), "--build-dir", str(target))
+    environment = isolated_environment() | _sam_environment(folder, runtime)
+    run_step("sam build", command, environment, ROOT, folder / "build.log")
+    return target / "template.yaml"
 
 
 def deploy(
@@ -55,24 +59,24 @@ def deploy(
     stack: str = "ec2-task-reporter",
     runtime: str = RUNTIME,
 ) -> Deployment:
-    """`sam deploy` of a built template, new or over an older one. Raises StepFailed."""
+    """Run `sam deploy` for a built template, as a new stack or as an update. Raises StepError."""
     folder = cloud.folder / f"deploy-{stack}"
     folder.mkdir(exist_ok=True)
-    values = parameter_file(folder, parameters, runtime)
-    command = sam_deploy(stack, cloud.environment["AWS_REGION"], values, "--template-file", str(template))
-    environment = own_environment() | _tools(cloud.folder, runtime) | cloud.environment
-    run("sam deploy", command, environment, ROOT, folder / "sam.log")
+    values = write_parameter_file(folder, parameters, runtime)
+    command = sam_deploy_command(stack, cloud.environment["AWS_REGION"], values, "--template-file", str(template))
+    environment = isolated_environment() | _sam_environment(cloud.folder, runtime) | cloud.environment
+    run_step("sam deploy", command, environment, ROOT, folder / "sam.log")
     return Deployment(cloud, stack, outputs(cloud, stack))
 
 
 def outputs(cloud: Cloud, stack: str) -> dict[str, str]:
-    """Return the outputs of a deployed stack."""
-    described = cloud.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
-    return {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+    """Return the values of a stack's outputs by name."""
+    description = cloud.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in description["Outputs"]}
 
 
-def _tools(folder: Path, runtime: str) -> dict[str, str]:
-    """Return the environment of the SAM CLI; the files that it leaves are in ``folder``."""
+def _sam_environment(folder: Path, runtime: str) -> dict[str, str]:
+    """Return the variables for the SAM CLI, which then writes its own files into ``folder``."""
     temporary = folder / "tmp"
     temporary.mkdir(exist_ok=True)
     return sam_variables(runtime) | {

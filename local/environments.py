@@ -1,10 +1,11 @@
 """Makes the project's Python environments: ``python3 -m local.environments project sam aws``.
 
-Each has its own pins (``requirements/<name>.txt``), because the SAM CLI, the local AWS and the project each want their
-own botocore. An environment that is up to date costs nothing. Standard library only: this runs before anything else.
+Each environment has its own pins in ``requirements/<name>.txt``, because the SAM CLI, the local AWS and the project
+need different versions of botocore. An environment that is up to date is not made again. Standard library only, because
+this runs before anything is installed.
 """
 
-from __future__ import annotations  # so that an interpreter too old can still say so
+from __future__ import annotations  # so that an old interpreter reaches the check of its version
 
 import fcntl
 import hashlib
@@ -19,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "layers" / "core"))
 
-from local.own_environment import own_environment  # noqa: E402
+from local.process_environment import isolated_environment  # noqa: E402
 from pip_settings import package_sources, pip_environment  # noqa: E402
 
 SUPPORTED = ((3, 11), (3, 12), (3, 13), (3, 14))
@@ -28,8 +29,8 @@ UV_SOURCES = re.compile(
     r"UV_((DEFAULT_|EXTRA_)?INDEX(_URL)?|INDEX_\w+_(USERNAME|PASSWORD)|FIND_LINKS|INSECURE_HOST|KEYRING_PROVIDER"
     r"|NATIVE_TLS|SYSTEM_CERTS|HTTP_\w+|OFFLINE|CACHE_DIR|NO_CACHE|LINK_MODE|CONCURRENT_\w+)"
 )
-"""Variables that tell uv where packages come from, how to get there, and where to keep them."""
-UV_NAMES = {
+"""Names of uv's variables for package sources, for the network and for its cache."""
+UV_EQUIVALENTS = {
     "index-url": "UV_DEFAULT_INDEX",
     "extra-index-url": "UV_INDEX",
     "trusted-host": "UV_INSECURE_HOST",
@@ -37,64 +38,67 @@ UV_NAMES = {
     "proxy": "ALL_PROXY",
     "no-index": "UV_OFFLINE",
 }
-"""uv's variables for settings of pip: uv does not read pip's configuration."""
-INTERPRETER = str(getattr(sys, "_base_executable", None) or sys.executable)
-"""The interpreter outside of any environment: an activated .venv would be cleared under itself."""
+"""Setting of pip → variable that means the same to uv, which does not read pip's configuration."""
+BASE_INTERPRETER = str(getattr(sys, "_base_executable", None) or sys.executable)
+"""The interpreter outside of any environment. That of an active .venv would be deleted while it runs."""
 NAMES = ("project", "sam", "aws", "check", "bench", "bench-cli", "bench-lambda")
 
 
-class EnvironmentProblem(Exception):
-    """An environment could not be made; the text says which, why and what to do."""
+class EnvironmentSetupError(Exception):
+    """An environment could not be made. The text contains the command, its output and advice."""
 
 
-def folder(name: str) -> Path:
-    """Where the environment ``name`` stands."""
+def environment_folder(name: str) -> Path:
+    """Return the folder of the environment ``name``."""
     return ROOT / (".venv" if name == "project" else f".venv-{name}")
 
 
-def program(name: str, command: str) -> str:
+def program_path(name: str, command: str) -> str:
     """Return the path of ``command`` in the environment ``name``."""
-    return str(folder(name) / "bin" / command)
+    return str(environment_folder(name) / "bin" / command)
 
 
 def main(names: list[str]) -> int:
-    """Make the environments ``names``; 0 where all stand."""
+    """Make the environments ``names``; return 0, or the exit status of the error that it prints."""
     if unknown := [name for name in names if name not in NAMES]:
-        print(f"no such environment: {', '.join(unknown)}; there are {', '.join(NAMES)}", file=sys.stderr)
+        print(f"no such environment: {', '.join(unknown)}; use {', '.join(NAMES)}", file=sys.stderr)
         return 2
     try:
-        make(names)
-    except EnvironmentProblem as problem:
-        print(f"error: {problem}", file=sys.stderr)
+        make_environments(names)
+    except EnvironmentSetupError as error:
+        print(f"error: {error}", file=sys.stderr)
         return 1
-    except subprocess.CalledProcessError as problem:
-        print(f"error: pip can't read its configuration: {problem.stderr.strip()}", file=sys.stderr)
+    except subprocess.CalledProcessError as error:
+        print(f"error: pip cannot read its configuration: {error.stderr.strip()}", file=sys.stderr)
         return 1
-    except OSError as problem:
-        mend = "you must be able to read and write this copy of the project"
-        print(f"error: {problem.filename or ROOT}: {problem.strerror or problem}; {mend}", file=sys.stderr)
+    except OSError as error:
+        advice = "make sure that you can read and write this copy of the project"
+        print(f"error: {error.filename or ROOT}: {error.strerror or error}; {advice}", file=sys.stderr)
         return 1
     return 0
 
 
-def make(names: list[str], python: str = INTERPRETER) -> None:
-    """Make those of ``names`` that are not up to date, side by side. Raises EnvironmentProblem."""
+def make_environments(names: list[str], python: str = BASE_INTERPRETER) -> None:
+    """Make those of the environments ``names`` that are not up to date, in parallel.
+
+    Raises EnvironmentSetupError.
+    """
     if sys.version_info[:2] not in SUPPORTED:
-        found = ".".join(map(str, sys.version_info[:2]))
-        raise EnvironmentProblem(f"{SUPPORTED_TEXT} is needed, this is {found}; say make PYTHON=python3.13 …")
+        version = ".".join(map(str, sys.version_info[:2]))
+        raise EnvironmentSetupError(f"{SUPPORTED_TEXT} is needed, this is {version}; run make PYTHON=python3.13 …")
     if all(map(_is_ready, names)):
         return
-    with _alone():
-        wanted = [name for name in names if not _is_ready(name)]
-        print(f"Installing {', '.join(wanted)} (once; kept in .venv*)", flush=True)
-        uv = _installer(python)
+    with _exclusive_lock():
+        outdated = [name for name in names if not _is_ready(name)]
+        print(f"Installing the environments {', '.join(outdated)} into .venv* (only once)", flush=True)
+        uv = _install_uv(python)
         with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda name: _make(name, python, uv), wanted))
+            list(pool.map(lambda name: _make_environment(name, python, uv), outdated))
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """Let one process at a time make environments in this copy of the project."""
+def _exclusive_lock() -> Iterator[None]:
+    """Let only one process at a time make environments in this copy of the project."""
     lock = ROOT / ".local" / "environments.lock"
     lock.parent.mkdir(exist_ok=True)
     with lock.open("w", encoding="utf-8") as file:
@@ -102,96 +106,102 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def make_further(home: Path, python: str) -> str:
-    """Make the project's environment once more, in ``home`` and for another interpreter; return its Python.
+def make_test_environment(folder: Path, python: str) -> str:
+    """Make the project's environment in ``folder`` for another interpreter; return its interpreter.
 
-    The command line is not installed in it. Raises EnvironmentProblem.
+    It does not contain the command line. Raises EnvironmentSetupError.
     """
-    _fill(home, python, _installer(INTERPRETER), [_pins("project")])
-    return str(home / "bin" / "python")
+    _install(folder, python, _install_uv(BASE_INTERPRETER), [_requirements("project")])
+    return str(folder / "bin" / "python")
 
 
 def _is_ready(name: str) -> bool:
-    stamp, python = folder(name) / ".ready", folder(name) / "bin" / "python"
-    # The interpreter that a link leads to may have been removed since.
+    """Tell whether the environment ``name`` is up to date."""
+    stamp, python = environment_folder(name) / ".ready", Path(program_path(name, "python"))
+    # A link to an interpreter that was removed does not exist.
     return python.exists() and stamp.is_file() and stamp.read_text(encoding="utf-8") == _fingerprint(name)
 
 
-def _set_ready(name: str) -> None:
-    (folder(name) / ".ready").write_text(_fingerprint(name), encoding="utf-8")
+def _mark_ready(name: str) -> None:
+    (environment_folder(name) / ".ready").write_text(_fingerprint(name), encoding="utf-8")
 
 
 def _fingerprint(name: str) -> str:
-    """Return a fingerprint of everything of which the environment is made."""
+    """Return a hash of everything that determines the content of the environment ``name``."""
     pins = (ROOT / "requirements" / f"{name}.txt").read_bytes()
-    ours = (ROOT / "pyproject.toml").read_bytes() if name == "project" else b""
-    return hashlib.sha256(pins + ours + sys.version.encode() + str(ROOT).encode()).hexdigest()
+    metadata = (ROOT / "pyproject.toml").read_bytes() if name == "project" else b""
+    return hashlib.sha256(pins + metadata + sys.version.encode() + str(ROOT).encode()).hexdigest()
 
 
-def _installer(python: str) -> Path:
-    """Return uv, in a small environment of its own: it installs in seconds what takes pip a minute."""
+def _install_uv(python: str) -> Path:
+    """Return the path of uv, which needs seconds where pip needs a minute; install it if necessary."""
     if not _is_ready("uv"):
-        _venv(folder("uv"), python)
-        _pip_install(folder("uv"), _pins("uv"))
-        _set_ready("uv")
-    return folder("uv") / "bin" / "uv"
+        _make_venv(environment_folder("uv"), python)
+        _pip_install(environment_folder("uv"), _requirements("uv"))
+        _mark_ready("uv")
+    return Path(program_path("uv", "uv"))
 
 
-def _make(name: str, python: str, uv: Path) -> None:
-    """Make the environment ``name``: its pins, and in the project's the command line, as its code stands."""
-    ours = ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
-    _fill(folder(name), python, uv, [_pins(name), *([ours] if name == "project" else [])])
-    _set_ready(name)
+def _make_environment(name: str, python: str, uv: Path) -> None:
+    """Make the environment ``name``. That of the project contains the project itself in editable form."""
+    project = ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
+    _install(environment_folder(name), python, uv, [_requirements(name), *([project] if name == "project" else [])])
+    _mark_ready(name)
 
 
-def _fill(home: Path, python: str, uv: Path, installations: list[list[str]]) -> None:
-    """Make an environment in ``home`` with each of ``installations``, which are arguments of pip and of uv."""
-    inside = str(home / "bin" / "python")
+def _install(folder: Path, python: str, uv: Path, installations: list[list[str]]) -> None:
+    """Make an environment in ``folder`` and install into it.
+
+    Each of ``installations`` is a list of arguments that both ``pip install`` and ``uv pip install`` understand.
+    """
     environment = uv_environment(str(uv.with_name("python")))
     try:
-        _run([str(uv), "venv", "--quiet", "--clear", "--python", python, str(home)], environment)
+        _run([str(uv), "venv", "--quiet", "--clear", "--python", python, str(folder)], environment)
         for arguments in installations:
-            install = ["pip", "install", "--compile-bytecode", "--python", inside, "--quiet", *arguments]
-            _run([str(uv), *install], environment)
-    except EnvironmentProblem:
-        # pip gets packages in ways that uv does not know, and says better what hinders it.
-        _venv(home, python)
+            options = ["--compile-bytecode", "--python", str(folder / "bin" / "python"), "--quiet"]
+            _run([str(uv), "pip", "install", *options, *arguments], environment)
+    except EnvironmentSetupError:
+        # pip knows some package sources that uv does not know, and its error messages are clearer.
+        _make_venv(folder, python)
         for arguments in installations:
-            _pip_install(home, arguments)
+            _pip_install(folder, arguments)
 
 
 def uv_environment(python: str) -> dict[str, str]:
-    """Return an environment in which uv gets packages from where the pip of ``python`` gets them, and reads no file.
+    """Return the environment for uv, with the package sources of the pip of ``python``.
 
-    Raises CalledProcessError where pip can't read its configuration.
+    uv reads no configuration file with it. Raises CalledProcessError if pip cannot read its configuration.
     """
     settings = package_sources(python)
-    kept = {name: value for name, value in own_environment().items() if not name.startswith(("UV_", "PIP_"))}
-    of_uv = {name: value for name, value in own_environment().items() if UV_SOURCES.fullmatch(name)}
-    of_pip = {UV_NAMES[name]: " ".join(value.split()) for name, value in settings.items() if name in UV_NAMES}
-    return kept | of_pip | of_uv | {"UV_NO_CONFIG": "1"}
+    environment = isolated_environment()
+    base = {name: value for name, value in environment.items() if not name.startswith(("UV_", "PIP_"))}
+    uv_sources = {name: value for name, value in environment.items() if UV_SOURCES.fullmatch(name)}
+    pip_sources = {
+        UV_EQUIVALENTS[name]: " ".join(value.split()) for name, value in settings.items() if name in UV_EQUIVALENTS
+    }
+    return base | pip_sources | uv_sources | {"UV_NO_CONFIG": "1"}
 
 
-def _pins(name: str) -> list[str]:
+def _requirements(name: str) -> list[str]:
     return ["--requirement", str(ROOT / "requirements" / f"{name}.txt")]
 
 
-def _venv(home: Path, python: str) -> None:
-    hint = "is the package python3-venv installed?"
-    _run([python, "-m", "venv", "--clear", str(home)], own_environment(), hint)
+def _make_venv(folder: Path, python: str) -> None:
+    advice = "is the package python3-venv installed?"
+    _run([python, "-m", "venv", "--clear", str(folder)], isolated_environment(), advice)
 
 
-def _pip_install(home: Path, arguments: list[str]) -> None:
-    inside = str(home / "bin" / "python")
-    _run([inside, "-m", "pip", "install", "--quiet", *arguments], pip_environment(inside))
+def _pip_install(folder: Path, arguments: list[str]) -> None:
+    python = str(folder / "bin" / "python")
+    _run([python, "-m", "pip", "install", "--quiet", *arguments], pip_environment(python))
 
 
-def _run(command: list[str], environment: dict[str, str], hint: str = "") -> None:
-    done = subprocess.run(command, env=environment, capture_output=True, check=False)  # nosec B603 # no shell, arguments of our own
-    if done.returncode:
-        words = (done.stderr or done.stdout).decode(errors="replace").strip()[-2000:]
-        doing = " ".join(command)
-        raise EnvironmentProblem(f"`{doing}` failed with exit status {done.returncode}: {words} {hint}".rstrip())
+def _run(command: list[str], environment: dict[str, str], advice: str = "") -> None:
+    result = subprocess.run(command, env=environment, capture_output=True, check=False)  # nosec B603 # no shell, arguments of our own
+    if result.returncode:
+        output = (result.stderr or result.stdout).decode(errors="replace").strip()[-2000:]
+        text = f"`{' '.join(command)}` failed with exit status {result.returncode}: {output} {advice}"
+        raise EnvironmentSetupError(text.rstrip())
 
 
 if __name__ == "__main__":

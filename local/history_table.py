@@ -1,173 +1,177 @@
 """Compares a history table with the template.
 
-CloudFormation's import takes the template's word for what a table is like. A setting that differs would stay so: no
-later deployment changes it, because to CloudFormation nothing changed.
+CloudFormation's import does not compare a table's settings with the template. A setting that differs would stay
+different, because later deployments change only what differs from the previous template.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources.html
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from local.stacks import TABLE, DeploymentProblem, shell
+from local.stacks import HISTORY_TABLE, DeploymentError, aws_command
 from local.template import resolve
 
 Properties = Mapping[str, Any]
-"""Properties of a table as the template writes them, by name."""
+"""Properties of a table by name, in the form of the template."""
 
-ON = ("ENABLED", "ENABLING")
-"""Statuses of time to live that mean that it is on, or about to be."""
-RESTORE_WITH_INDEXES = (
-    "restore the backup anew with all its indexes, or make the index with aws dynamodb update-table, which costs one"
+ENABLED_STATUSES = ("ENABLED", "ENABLING")
+"""Statuses of time to live that is on, or will be soon."""
+INDEX_ADVICE = (
+    "restore the backup again with all its indexes, or create the index with aws dynamodb update-table, which costs one"
     " write for each row"
 )
 
 
-def expected(template: Mapping[str, Any], parameters: Mapping[str, str]) -> Properties:
-    """Return the properties of the history table for these parameters."""
-    properties: Properties = resolve(template["Resources"][TABLE]["Properties"], template, parameters)
+def template_properties(template: Mapping[str, Any], parameters: Mapping[str, str]) -> Properties:
+    """Return the properties of the history table in ``template`` for these parameters."""
+    properties: Properties = resolve(template["Resources"][HISTORY_TABLE]["Properties"], template, parameters)
     return properties
 
 
-def actual(dynamodb: Any, table: str) -> Properties:
-    """Read the properties that ``table`` has. Raises DeploymentProblem where it is not in use."""
+def read_properties(dynamodb: Any, table: str) -> Properties:
+    """Read the properties of ``table``. Raises DeploymentError if it does not exist or is not ACTIVE."""
     try:
-        found = dynamodb.describe_table(TableName=table)["Table"]
+        description = dynamodb.describe_table(TableName=table)["Table"]
     except dynamodb.exceptions.ResourceNotFoundException:
-        raise DeploymentProblem(
+        raise DeploymentError(
             f"there is no table {table} in {dynamodb.meta.region_name}; `aws dynamodb list-tables` lists them"
         ) from None
-    _require_active(found)
+    _require_active(description)
     expiry = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
     backups = dynamodb.describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
     recovery = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
-    stream = found.get("StreamSpecification") or {}
+    stream = description.get("StreamSpecification") or {}
     return {
-        "KeySchema": found["KeySchema"],
-        "AttributeDefinitions": found["AttributeDefinitions"],
-        "GlobalSecondaryIndexes": found.get("GlobalSecondaryIndexes") or [],
-        "BillingMode": (found.get("BillingModeSummary") or {}).get("BillingMode", "PROVISIONED"),
-        "DeletionProtectionEnabled": found.get("DeletionProtectionEnabled", False),
-        "SSESpecification": {"KMSMasterKeyId": key_of(found)},
+        "KeySchema": description["KeySchema"],
+        "AttributeDefinitions": description["AttributeDefinitions"],
+        "GlobalSecondaryIndexes": description.get("GlobalSecondaryIndexes") or [],
+        "BillingMode": (description.get("BillingModeSummary") or {}).get("BillingMode", "PROVISIONED"),
+        "DeletionProtectionEnabled": description.get("DeletionProtectionEnabled", False),
+        "SSESpecification": {"KMSMasterKeyId": kms_key_arn(description)},
         "StreamSpecification": {"StreamViewType": stream["StreamViewType"]} if stream.get("StreamEnabled") else {},
         "TimeToLiveSpecification": {
             "AttributeName": expiry.get("AttributeName", ""),
-            "Enabled": expiry["TimeToLiveStatus"] in ON,
+            "Enabled": expiry["TimeToLiveStatus"] in ENABLED_STATUSES,
         },
         "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": recovery == "ENABLED"},
     }
 
 
-def key_of(described: Mapping[str, Any]) -> str:
-    """Return the ARN of the KMS key that encrypts a table; empty for a key that DynamoDB owns."""
-    encryption = described.get("SSEDescription") or {}
+def kms_key_arn(description: Mapping[str, Any]) -> str:
+    """Return the ARN of the KMS key that encrypts a table; empty for DynamoDB's own key."""
+    encryption = description.get("SSEDescription") or {}
     return str(encryption.get("KMSMasterKeyArn", "")) if encryption.get("Status") != "DISABLED" else ""
 
 
-def refusals(table: str, wanted: Properties, found: Properties) -> list[str]:
-    """List what keeps ``table`` from being used and cannot be repaired: each with the reason and what to do."""
+def find_obstacles(table: str, expected: Properties, actual: Properties) -> list[str]:
+    """Return the differences that cannot be repaired, each with the reason and the next step."""
     checks = {
-        "KeySchema": _wrong_key,
-        "AttributeDefinitions": _wrong_types,
-        "GlobalSecondaryIndexes": _wrong_indexes,
-        "SSESpecification": _wrong_encryption,
-        "TimeToLiveSpecification": _other_expiry,
+        "KeySchema": _check_key,
+        "AttributeDefinitions": _check_types,
+        "GlobalSecondaryIndexes": _check_indexes,
+        "SSESpecification": _check_encryption,
+        "TimeToLiveSpecification": _check_expiry,
     }
-    unknown = sorted(wanted.keys() - found.keys())
-    problems = [f"local/history_table.py does not compare {', '.join(unknown)} of the template"] if unknown else []
+    unknown = sorted(expected.keys() - actual.keys())
+    obstacles = [f"local/history_table.py does not compare {', '.join(unknown)} of the template"] if unknown else []
     for name, check in checks.items():
-        problems += check(table, wanted.get(name, {}), found[name])
-    return problems
+        obstacles += check(table, expected.get(name, {}), actual[name])
+    return obstacles
 
 
-def _require_active(found: Mapping[str, Any]) -> None:
-    """Raise DeploymentProblem where the table is not ACTIVE, with the way back."""
-    table, status = found["TableName"], found["TableStatus"]
+def _require_active(description: Mapping[str, Any]) -> None:
+    """Raise DeploymentError with advice if the table is not ACTIVE."""
+    table, status = description["TableName"], description["TableStatus"]
     match status:
         case "ACTIVE":
             return
         case "INACCESSIBLE_ENCRYPTION_CREDENTIALS":
-            todo = (
-                f"DynamoDB cannot use its key {key_of(found)}: enable the key and let DynamoDB use it again, then try"
-                " again; a table whose key stays away for seven days is archived"
+            advice = (
+                f"DynamoDB cannot use its key {kms_key_arn(description)}: enable the key and allow DynamoDB to use it,"
+                " then try again; DynamoDB archives a table whose key is unusable for seven days"
             )
         case "ARCHIVED" | "ARCHIVING":
-            backup = found.get("ArchivalSummary", {}).get("ArchivalBackupArn", "ARN")
-            restore = shell(
+            backup = description.get("ArchivalSummary", {}).get("ArchivalBackupArn", "ARN")
+            restore = aws_command(
                 *("dynamodb", "restore-table-from-backup", "--target-table-name", "NEW"), "--backup-arn", backup
             )
-            todo = f"it can only be restored, and the restored table be taken over: {restore}"
+            advice = f"restore it, and take over the restored table: {restore}"
         case "CREATING" | "UPDATING":
-            wait = shell("dynamodb", "wait", "table-exists", "--table-name", table)
-            todo = f"wait until it is ACTIVE, then try again: {wait}"
+            wait = aws_command("dynamodb", "wait", "table-exists", "--table-name", table)
+            advice = f"wait until it is ACTIVE, then try again: {wait}"
         case _:
-            todo = "only a table that is ACTIVE can be taken over"
-    raise DeploymentProblem(f"the table {table} is {status}; {todo}")
+            advice = "only a table that is ACTIVE can be taken over"
+    raise DeploymentError(f"the table {table} is {status}; {advice}")
 
 
-def _wrong_key(table: str, wanted: Any, found: Any) -> list[str]:
-    if wanted == found:
+def _check_key(table: str, expected: Any, actual: Any) -> list[str]:
+    if expected == actual:
         return []
-    return [f"the table {table} is no history: its key is {_key(found)}, not {_key(wanted)}; give another TABLE"]
+    keys = f"its key is {_format_key(actual)}, not {_format_key(expected)}"
+    return [f"the table {table} is not a history table: {keys}; use another TABLE"]
 
 
-def _wrong_types(table: str, wanted: Any, found: Any) -> list[str]:
-    types = {attribute["AttributeName"]: attribute["AttributeType"] for attribute in found}
+def _check_types(table: str, expected: Any, actual: Any) -> list[str]:
+    types = {attribute["AttributeName"]: attribute["AttributeType"] for attribute in actual}
     return [
-        f"the key attribute {name} of the table {table} has the type {types[name]}, not {kind}; give another TABLE"
-        for name, kind in ((attribute["AttributeName"], attribute["AttributeType"]) for attribute in wanted)
-        if types.get(name, kind) != kind  # an index that lacks is told as such
+        f"the key attribute {name} of the table {table} has the type {types[name]}, not {kind}; use another TABLE"
+        for name, kind in ((attribute["AttributeName"], attribute["AttributeType"]) for attribute in expected)
+        if types.get(name, kind) != kind  # an absent attribute means an absent index, which has its own message
     ]
 
 
-def _wrong_indexes(table: str, wanted: Any, found: Any) -> list[str]:
-    indexes = {index["IndexName"]: index for index in found}
-    problems = []
-    for index in wanted:
+def _check_indexes(table: str, expected: Any, actual: Any) -> list[str]:
+    indexes = {index["IndexName"]: index for index in actual}
+    obstacles = []
+    for index in expected:
         name, other = index["IndexName"], indexes.get(index["IndexName"])
         if other is None:
-            problems.append(f"the table {table} lacks the index {name}; {RESTORE_WITH_INDEXES}")
-        elif difference := _index_difference(index, other):
-            problems.append(f"the index {name} of the table {table} {difference}")
-    return problems
+            obstacles.append(f"the table {table} lacks the index {name}; {INDEX_ADVICE}")
+        elif difference := _compare_index(index, other):
+            obstacles.append(f"the index {name} of the table {table} {difference}")
+    return obstacles
 
 
-def _index_difference(wanted: Properties, found: Properties) -> str:
-    if wanted["KeySchema"] != found["KeySchema"]:
-        return f"has the key {_key(found['KeySchema'])}, not {_key(wanted['KeySchema'])}; {RESTORE_WITH_INDEXES}"
-    kinds = [index["Projection"].get("ProjectionType") for index in (wanted, found)]
-    if kinds[0] != kinds[1]:
-        return f"holds the attributes {kinds[1]}, not {kinds[0]}; {RESTORE_WITH_INDEXES}"
-    status = found.get("IndexStatus", "ACTIVE")
+def _compare_index(expected: Properties, actual: Properties) -> str:
+    """Return the difference between two indexes and the next step; empty if there is none."""
+    if expected["KeySchema"] != actual["KeySchema"]:
+        keys = f"has the key {_format_key(actual['KeySchema'])}, not {_format_key(expected['KeySchema'])}"
+        return f"{keys}; {INDEX_ADVICE}"
+    expected_type, actual_type = (index["Projection"].get("ProjectionType") for index in (expected, actual))
+    if expected_type != actual_type:
+        return f"has the projection {actual_type}, not {expected_type}; {INDEX_ADVICE}"
+    status = actual.get("IndexStatus", "ACTIVE")
     return f"is {status}; wait until it is ACTIVE, then try again" if status != "ACTIVE" else ""
 
 
-def _key(schema: Any) -> str:
+def _format_key(schema: Any) -> str:
     return " and ".join(f"{part['AttributeName']} ({part['KeyType']})" for part in schema)
 
 
-def _wrong_encryption(table: str, wanted: Any, found: Any) -> list[str]:
-    asked, key = wanted.get("KMSMasterKeyId", ""), found["KMSMasterKeyId"]
-    if asked == key:
+def _check_encryption(table: str, expected: Any, actual: Any) -> list[str]:
+    expected_key, actual_key = expected.get("KMSMasterKeyId", ""), actual["KMSMasterKeyId"]
+    if expected_key == actual_key:
         return []
-    if key:
-        own = shell("dynamodb", "update-table", "--table-name", table, "--sse-specification", "Enabled=false")
+    if actual_key:
+        command = aws_command("dynamodb", "update-table", "--table-name", table, "--sse-specification", "Enabled=false")
         return [
-            f"the table {table} is encrypted with the key {key}; add PARAMETERS=KmsKeyArn={key}, or use"
-            f" DynamoDB's own key: {own}"
+            f"the table {table} is encrypted with the key {actual_key}; add PARAMETERS=KmsKeyArn={actual_key}, or use"
+            f" DynamoDB's own key: {command}"
         ]
     return [
-        f"the table {table} is not encrypted with the key {asked}, but with DynamoDB's own; take it over without"
-        f" KmsKeyArn, then say make deploy PARAMETERS=KmsKeyArn={asked}"
+        f"the table {table} is encrypted with DynamoDB's own key, not with {expected_key}; take it over without"
+        f" KmsKeyArn, then run make deploy PARAMETERS=KmsKeyArn={expected_key}"
     ]
 
 
-def _other_expiry(table: str, wanted: Any, found: Any) -> list[str]:
-    """Refuse another attribute than the template's: DynamoDB would take an hour between off and on."""
-    if not (wanted["Enabled"] and found["Enabled"]) or wanted["AttributeName"] == found["AttributeName"]:
+def _check_expiry(table: str, expected: Any, actual: Any) -> list[str]:
+    """Refuse expiry by another attribute, because DynamoDB requires an hour between turning it off and on."""
+    is_on = expected["Enabled"] and actual["Enabled"]
+    if not is_on or expected["AttributeName"] == actual["AttributeName"]:
         return []
-    off = f"Enabled=false,AttributeName={found['AttributeName']}"
-    command = shell("dynamodb", "update-time-to-live", "--table-name", table, "--time-to-live-specification", off)
+    off = f"Enabled=false,AttributeName={actual['AttributeName']}"
+    command = aws_command("dynamodb", "update-time-to-live", "--table-name", table, "--time-to-live-specification", off)
     return [
-        f"rows of the table {table} expire by {found['AttributeName']}, not by {wanted['AttributeName']}; turn that off"
-        f" and try again in an hour, because DynamoDB lets time to live be changed about once an hour: {command}"
+        f"rows of the table {table} expire by {actual['AttributeName']}, not by {expected['AttributeName']}; turn that"
+        f" off and try again in an hour, because DynamoDB allows a change about once an hour: {command}"
     ]

@@ -1,4 +1,4 @@
-"""The emails that the local SNS sent."""
+"""The emails of the local SNS."""
 
 import mailbox
 from dataclasses import dataclass
@@ -7,29 +7,32 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One email as its reader sees it."""
+    """An email."""
 
     to: str
+    """Address of the recipient."""
     subject: str
+    """Subject line."""
     text: str
+    """Body as plain text."""
 
 
 class Inbox:
-    """A Maildir, read again at each question."""
+    """A Maildir folder, which is read again at each call of `new`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._box = mailbox.Maildir(str(folder), create=True)
-        self._read: set[str] = set()
+        self._maildir = mailbox.Maildir(str(folder), create=True)
+        self._read_keys: set[str] = set()
 
     def new(self) -> list[Mail]:
-        """Return the emails that came since the last call, oldest first."""
-        arrived = sorted(set(self._box.keys()) - self._read, key=lambda key: (float(key.split(".")[0]), key))
-        self._read.update(arrived)
-        return [_mail(self._box.get_message(key)) for key in arrived]
+        """Return the emails that arrived since the last call, oldest first."""
+        arrived = sorted(set(self._maildir.keys()) - self._read_keys, key=lambda key: (float(key.split(".")[0]), key))
+        self._read_keys.update(arrived)
+        return [_parse(self._maildir.get_message(key)) for key in arrived]
 
 
-def _mail(message: mailbox.MaildirMessage) -> Mail:
+def _parse(message: mailbox.MaildirMessage) -> Mail:
     text = message.get_payload(decode=True)
     assert isinstance(text, bytes)  # nosec B101 # for the type checker
     return Mail(str(message["To"]), str(message["Subject"]), text.decode())

@@ -1,9 +1,11 @@
-"""ministack, with what the demo needs and it does not have: email that arrives, and conditions on parts of a text.
+"""Runs ministack with two additions: emails that arrive, and string functions in conditions.
 
-Runs in ministack's own environment: ``python ministack_with_mail.py MAILDIR``. ministack only logs what it would
-mail; here each email that SNS would send to a confirmed subscriber is put into a Maildir. It takes ``Fn::Join`` and
-``Fn::Split`` in a condition and does not evaluate them; CloudFormation does. This leans on names inside ministack, so
-its version is pinned. It ends itself when the process that started it is gone.
+Runs in the Python environment ``aws``: ``python ministack_with_mail.py MAILDIR``.
+
+- ministack only logs emails. Here, each email that SNS would send to a confirmed subscriber goes into a Maildir folder.
+- ministack does not evaluate ``Fn::Join`` and ``Fn::Split`` in a condition, but CloudFormation does.
+
+This replaces private functions of ministack, so its version is pinned. The process ends when its parent process ends.
 """
 
 import mailbox
@@ -19,60 +21,61 @@ from ministack import app
 from ministack.services import sns
 from ministack.services.cloudformation import changesets, engine, handlers, stacks
 
-fan_out = sns._fanout
-evaluate_conditions = engine._evaluate_conditions
+ministack_fanout = sns._fanout
+ministack_evaluate_conditions = engine._evaluate_conditions
 
 
 def main() -> None:
     maildir = mailbox.Maildir(sys.argv.pop())
-    sns._fanout = with_mail(maildir)
+    sns._fanout = make_fanout(maildir)
     for module in (changesets, engine, handlers, stacks):
-        module._evaluate_conditions = conditions
+        module._evaluate_conditions = evaluate_conditions
     threading.Thread(target=end_with_parent, daemon=True).start()
     app.main()
 
 
-def with_mail(maildir: mailbox.Maildir) -> Any:
-    """ministack's own delivery to all subscribers, and then the emails."""
+def make_fanout(maildir: mailbox.Maildir) -> Any:
+    """Return a replacement of ministack's delivery function that also delivers emails into ``maildir``."""
 
-    def deliver(
+    def fanout(
         topic: str,
         message_id: str,
         message: str,
         subject: str,
         structure: str = "",
         attributes: Any = None,
-        **rest: Any,
+        **options: Any,
     ) -> None:
         if structure == "json":
             # "Message attributes are sent only when the message structure is String, not JSON."
             # https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
             attributes = None
-        fan_out(topic, message_id, message, subject, structure, attributes, **rest)
+        ministack_fanout(topic, message_id, message, subject, structure, attributes, **options)
         text = sns._resolve_message_for_protocol(message, structure, "email")
         for subscription in sns._topic_by_arn_any_scope(topic)["subscriptions"]:
-            wanted = sns._matches_filter_policy(subscription, attributes or {}, text)
-            if wanted and subscription["protocol"] == "email" and subscription.get("confirmed"):
-                maildir.add(email(subscription["endpoint"], subject, text))
+            passes_filter = sns._matches_filter_policy(subscription, attributes or {}, text)
+            if passes_filter and subscription["protocol"] == "email" and subscription.get("confirmed"):
+                maildir.add(compose_email(subscription["endpoint"], subject, text))
 
-    return deliver
+    return fanout
 
 
-def conditions(template: dict[str, Any], parameters: dict[str, Any]) -> dict[str, bool]:
-    """Evaluate a template's conditions after joining and splitting what they compare."""
+def evaluate_conditions(template: dict[str, Any], parameters: dict[str, Any]) -> dict[str, bool]:
+    """Evaluate the string functions in a template's conditions, then the conditions."""
 
-    def resolved(node: Any) -> Any:
+    def resolve(node: Any) -> Any:
         if isinstance(node, dict):
             if node.keys() & {"Fn::Join", "Fn::Split"}:
                 return engine._resolve_refs(node, {}, parameters, {}, {}, "", "")
-            return {name: resolved(value) for name, value in node.items()}
-        return [resolved(value) for value in node] if isinstance(node, list) else node
+            return {name: resolve(value) for name, value in node.items()}
+        return [resolve(value) for value in node] if isinstance(node, list) else node
 
-    return evaluate_conditions({**template, "Conditions": resolved(template.get("Conditions", {}))}, parameters)
+    resolved = {**template, "Conditions": resolve(template.get("Conditions", {}))}
+    return ministack_evaluate_conditions(resolved, parameters)
 
 
-def email(to: str, subject: str, text: str) -> EmailMessage:
-    """Compose the email that SNS sends: plain text, from an address of its own."""
+def compose_email(to: str, subject: str, text: str) -> EmailMessage:
+    """Compose an email as SNS does: plain text, from an address of SNS."""
     mail = EmailMessage()
     mail["From"] = "EC2 task reporter <no-reply@sns.amazonaws.com>"
     mail["To"] = to
@@ -84,7 +87,7 @@ def email(to: str, subject: str, text: str) -> EmailMessage:
 
 
 def end_with_parent() -> None:
-    """End when the process that started this one ends: standard input is a pipe from it."""
+    """Kill this process group when the parent process ends, which closes standard input."""
     sys.stdin.buffer.read()
     os.killpg(os.getpgrp(), signal.SIGKILL)
 

@@ -1,6 +1,6 @@
-"""Clears the way for a deployment: a stack whose first deployment failed can only be deleted.
+"""Deletes a stack whose first deployment failed, because CloudFormation cannot deploy it again.
 
-Each first deployment that fails leaves a table, empty and protected, because the history outlives its stack.
+Each failed first deployment leaves an empty table with deletion protection, because the template retains the history.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
 """
 
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from local.stacks import DeploymentProblem, delete_stack, require_settled, shell, tables_of
+from local.stacks import DeploymentError, aws_command, delete_stack, list_history_tables, require_updatable
 from task_reporter_cli.history.stack import find_stack
 
 REASONS = {
@@ -16,41 +16,43 @@ REASONS = {
     "ROLLBACK_FAILED": "its first deployment failed, and so did the rollback",
     "DELETE_FAILED": "its deletion failed",
 }
-"""Statuses of a stack that can only be deleted, and what led to them."""
+"""Status of a stack that can only be deleted → the cause of that status."""
 
 
-def clear_the_way(cloudformation: Any, dynamodb: Any, name: str, agrees: Callable[[str], bool]) -> None:
-    """Delete the stack ``name`` if it can only be deleted and the user agrees; say which tables it leaves.
+def delete_failed_stack(cloudformation: Any, dynamodb: Any, name: str, confirm: Callable[[str], bool]) -> None:
+    """Delete the stack ``name`` if it can only be deleted, and print how to delete its empty table.
 
-    Raises DeploymentProblem where the deployment must not go on, and botocore's errors.
+    ``confirm`` asks the user a question. Raises DeploymentError if the deployment must not continue, and botocore's
+    errors.
     """
     stack = find_stack(cloudformation, name)
     if stack is None:
         return
-    require_settled(stack)
+    require_updatable(stack)
     status, region = stack["StackStatus"], cloudformation.meta.region_name
     if status not in REASONS:
         return
-    left = {table: holds_rows(dynamodb, table) for table in tables_of(cloudformation, stack["StackId"])}
-    empty, filled = ([table for table, rows in left.items() if rows is wanted] for wanted in (False, True))
-    removal = [line for table in empty for line in removal_of(table, region)]
+    tables = {table: has_rows(dynamodb, table) for table in list_history_tables(cloudformation, stack["StackId"])}
+    empty, filled = ([table for table, rows in tables.items() if rows is value] for value in (False, True))
+    removal = [command for table in empty for command in removal_commands(table, region)]
     print(f"The stack {name} is {status}: {REASONS[status]}. It can only be deleted.")
-    if not agrees(f"Delete the stack {name}?"):
-        commands = [shell("cloudformation", "delete-stack", "--stack-name", name, "--region", region), *removal]
-        raise DeploymentProblem("\n  ".join([f"nothing was deployed; delete the stack {name} first:", *commands]))
-    if removal:  # said before the deletion: should that be interrupted, nothing else names the table
+    if not confirm(f"Delete the stack {name}?"):
+        deletion = aws_command("cloudformation", "delete-stack", "--stack-name", name, "--region", region)
+        lines = [f"nothing was deployed; delete the stack {name} first:", deletion, *removal]
+        raise DeploymentError("\n  ".join(lines))
+    if removal:  # before the deletion, because nothing names the table after an interrupted deletion
         print("\n  ".join([f"It leaves the empty table {' and '.join(empty)}. To remove it:", *removal]))
     delete_stack(cloudformation, stack)
     print(f"Deleted the stack {name}.")
     if filled:
-        raise DeploymentProblem(
-            f"nothing was deployed: the table {' and '.join(filled)} of the stack {name} holds rows. To go on with"
-            f" them: make takeover STACK={name} TABLE={filled[-1]}. To start without them: make deploy again"
+        raise DeploymentError(
+            f"nothing was deployed: the table {' and '.join(filled)} of the stack {name} has rows. To keep them:"
+            f" make takeover STACK={name} TABLE={filled[-1]}. To start without them: make deploy again"
         )
 
 
-def holds_rows(dynamodb: Any, table: str) -> bool | None:
-    """Tell whether ``table`` holds any row; None where there is no such table."""
+def has_rows(dynamodb: Any, table: str) -> bool | None:
+    """Tell whether ``table`` has any row; None if there is no such table."""
     try:
         page = dynamodb.scan(TableName=table, Limit=1, ConsistentRead=True)
     except dynamodb.exceptions.ResourceNotFoundException:
@@ -58,15 +60,15 @@ def holds_rows(dynamodb: Any, table: str) -> bool | None:
     return bool(page["Items"] or page.get("LastEvaluatedKey"))
 
 
-def removal_of(table: str, region: str) -> list[str]:
-    """Return the commands that delete a protected table."""
-    place = ("--table-name", table, "--region", region)
-    unprotect = shell("dynamodb", "update-table", "--no-deletion-protection-enabled", *place)
-    return [unprotect, shell("dynamodb", "delete-table", *place)]
+def removal_commands(table: str, region: str) -> list[str]:
+    """Return the aws commands that delete a table with deletion protection."""
+    options = ("--table-name", table, "--region", region)
+    unprotect = aws_command("dynamodb", "update-table", "--no-deletion-protection-enabled", *options)
+    return [unprotect, aws_command("dynamodb", "delete-table", *options)]
 
 
 def confirm(question: str) -> bool:
-    """Ask on the terminal; where there is none, the answer is no."""
+    """Ask on the terminal; return False if there is none."""
     if not sys.stdin.isatty():
         return False
     try:

@@ -1,4 +1,4 @@
-"""Child processes that are surely gone afterwards, whatever happens to us."""
+"""Child processes that end with this one, however it ends."""
 
 import os
 import secrets
@@ -10,82 +10,81 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-FIRST_PORT, PORTS = 10_000, 22_000
-ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""The signals by which a person or a system asks us to end."""
+FIRST_PORT, PORT_COUNT = 10_000, 22_000
+"""The range of `find_free_port`. It ends below the ports that systems give to outgoing connections.
+
+Those start at 32768 on Linux and at 49152 on macOS."""
+TERMINATION_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The signals with which a person or a system ends a program."""
 
 
-class StepFailed(Exception):
-    """A step of the local stack failed; the text says which, and the last that it said."""
+class StepError(Exception):
+    """A step of the local stack failed. The text contains the end of its output."""
 
-    def __init__(self, step: str, said: str) -> None:
-        super().__init__(f"{step} failed:\n{said.strip()[-3000:]}")
+    def __init__(self, step: str, output: str) -> None:
+        super().__init__(f"{step} failed:\n{output.strip()[-3000:]}")
         self.step = step
 
 
-def run(step: str, command: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path) -> None:
-    """Run ``command`` to its end, its output kept in ``log``. Raises StepFailed, which shows the end of it."""
-    with log.open("ab") as output, _group(command, environment, folder, output) as child:
+def run_step(step: str, command: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path) -> None:
+    """Run ``command`` in ``folder`` to its end, and append its output to ``log``.
+
+    Raises StepError with the end of the log if the exit status is not 0.
+    """
+    with running_process(command, environment, folder, log) as child:
         status = child.wait()
     if status:
-        raise StepFailed(f"{step} (exit status {status})", log.read_text(encoding="utf-8", errors="replace"))
+        raise StepError(f"{step} (exit status {status})", log.read_text(encoding="utf-8", errors="replace"))
 
 
 @contextmanager
-def running(
+def running_process(
     command: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """``command``, running while the context lasts. It and all that it started are gone afterwards."""
-    with log.open("ab") as output, _group(command, environment, folder, output) as child:
-        yield child
+    """Run ``command`` in ``folder`` during the context, then kill it and its descendants.
 
-
-@contextmanager
-def _group(
-    command: Sequence[str], environment: Mapping[str, str], folder: Path, output: object
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a child that leads its own process group, so that its children can be ended with it.
-
-    The pipe to its standard input breaks when we die, also from SIGKILL: a child that watches it can end itself.
+    The child leads a process group, so that its descendants can be killed with it. Its standard input is a pipe that
+    closes when this process dies, even by SIGKILL: a child that reads it can end itself then.
     """
     child = None
-    try:
-        with _undisturbed():
-            child = subprocess.Popen(  # nosec B603 # no shell, arguments of our own
-                command,
-                env=dict(environment),
-                cwd=folder,
-                stdin=subprocess.PIPE,
-                stdout=output,  # type: ignore[call-overload]
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        yield child
-    finally:
-        if child:
-            with _undisturbed():
-                end_group(child)
+    with log.open("ab") as output:
+        try:
+            with _delayed_signals():
+                child = subprocess.Popen(  # nosec B603 # no shell, arguments of our own
+                    command,
+                    env=dict(environment),
+                    cwd=folder,
+                    stdin=subprocess.PIPE,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            yield child
+        finally:
+            if child:
+                with _delayed_signals():
+                    _kill_group(child)
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Delay signals until the end of the context: a child that is just being started would be forgotten."""
+def _delayed_signals() -> Iterator[None]:
+    """Delay termination signals until the end of the context, so that no child is started and then lost."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # signals are the main thread's
+        yield  # only the main thread receives signals
         return
-    came: list[int] = []
-    before = {sign: signal.signal(sign, lambda number, _: came.append(number)) for sign in ENDINGS}
+    received: list[int] = []
+    handlers = {number: signal.signal(number, lambda sent, _: received.append(sent)) for number in TERMINATION_SIGNALS}
     try:
         yield
     finally:
-        for sign, handler in before.items():
-            signal.signal(sign, handler)
-        for number in came:
-            signal.raise_signal(number)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for sent in received:
+            signal.raise_signal(sent)
 
 
-def end_group(child: "subprocess.Popen[bytes]") -> None:
-    """End the group that ``child`` leads. There is nothing in it worth saving, so it is not asked."""
+def _kill_group(child: "subprocess.Popen[bytes]") -> None:
+    """Kill the process group of ``child``. A clean shutdown would save nothing."""
     with suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
     if child.stdin:
@@ -93,13 +92,10 @@ def end_group(child: "subprocess.Popen[bytes]") -> None:
     child.wait()
 
 
-def free_port() -> int:
-    """Return a port on loopback that is free, and that nobody gets by chance before it is used.
-
-    It lies below those that systems give to outgoing connections: 32768 and above on Linux, 49152 on macOS.
-    """
+def find_free_port() -> int:
+    """Return a random free port on loopback, which no outgoing connection will take."""
     while True:
-        port = FIRST_PORT + secrets.randbelow(PORTS)
+        port = FIRST_PORT + secrets.randbelow(PORT_COUNT)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port

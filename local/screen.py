@@ -1,8 +1,11 @@
-"""The output of the local stack for a person, on a terminal or in a log."""
+"""The output of the project's programs for a person, on a terminal or in a log."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
+from types import FrameType
 from typing import Any
 
 from rich.columns import Columns
@@ -13,81 +16,110 @@ from rich.table import Table
 from rich.text import Text
 
 from local.mail import Mail
+from local.processes import TERMINATION_SIGNALS, StepError
+from task_reporter_cli.output.streams import settle_streams
 
-COLOURS = {"complete": "green", "failed": "red", "cancelled": "yellow", "lost": "magenta"}
+OUTCOME_COLOURS = {"complete": "green", "failed": "red", "cancelled": "yellow", "lost": "magenta"}
+LOG_WIDTH = 110
 Cell = str | Text
 
 
 class Screen:
-    """A console with the few shapes that the demo needs."""
+    """A console with the few forms of output that the programs need."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or _console()
+        self._console = console or _make_console()
 
     def say(self, text: str = "", style: str | None = None) -> None:
-        """Show a paragraph of the story."""
+        """Show a paragraph."""
         self._console.print(text, style=style, markup=False, highlight=False)
 
-    def chapter(self, title: str) -> None:
+    def show_heading(self, title: str) -> None:
         """Show a heading."""
         self._console.print()
         self._console.print(Rule(Text(title, "bold"), align="left", style="dim"))
 
     @contextmanager
     def step(self, name: str, detail: str) -> Iterator[None]:
-        """Show a step with its duration, once it is done."""
+        """Show the name of a step during the context, and its duration afterwards."""
         started = monotonic()
         with self._console.status(f"{name} …"):
             yield
-        took = f"{monotonic() - started:5.1f} s"
-        self._console.print(f"  [green]✓[/] {name:<12}[dim]{took}[/]  {escape(detail)}", highlight=False)
+        duration = f"{monotonic() - started:5.1f} s"
+        self._console.print(f"  [green]✓[/] {name:<12}[dim]{duration}[/]  {escape(detail)}", highlight=False)
 
-    def side_by_side(self, listed: Sequence[dict[str, Any]], rows: Sequence[dict[str, Any]]) -> None:
-        """Show what EC2 lists now, beside the rows of the history."""
-        left = _table("EC2 lists", ("task", "state"), ((task["BundleId"], _ec2_state(task)) for task in listed))
-        right = _table("The history holds", ("task", "state", "outcome", "awaiting"), map(_history_cells, rows))
+    def show_tasks(self, listed: Sequence[dict[str, Any]], rows: Sequence[dict[str, Any]]) -> None:
+        """Show the tasks that EC2 lists, next to the rows of the history."""
+        left = _make_table("EC2 lists", ("task", "state"), ((task["BundleId"], _format_state(task)) for task in listed))
+        right = _make_table("The history holds", ("task", "state", "outcome", "awaiting"), map(_row_cells, rows))
         self._console.print(Columns([left, right], padding=(0, 4)))
 
-    def mail(self, mail: Mail) -> None:
-        """Show an email in full as its reader sees it, without a frame, so that a long command can be copied."""
-        head = (("From     ", "EC2 task reporter"), ("To       ", mail.to), ("Subject  ", mail.subject))
+    def show_mail(self, mail: Mail) -> None:
+        """Show an email. Its text has no frame, so that a long command in it can be copied."""
+        headers = (("From     ", "EC2 task reporter"), ("To       ", mail.to), ("Subject  ", mail.subject))
         self._console.print(Rule(Text("✉  email", "bold cyan"), align="left", style="cyan"))
-        for label, value in head:
+        for label, value in headers:
             self._console.print(Text.assemble((label, "dim"), (value, "bold")), soft_wrap=True)
         self._console.print(Text(f"\n{mail.text.rstrip()}"), soft_wrap=True)
         self._console.print(Rule(style="cyan"))
 
-    def command(self, command: str) -> None:
-        """Show a command that a person can copy: never wrapped, never cut."""
+    def show_command(self, command: str) -> None:
+        """Show a command that a person can copy: neither wrapped nor truncated."""
         self._console.print(Text(f"  $ {command}", "bold"), soft_wrap=True)
 
-    def error(self, text: str) -> None:
-        """Show what went wrong."""
+    def show_error(self, text: str) -> None:
+        """Show an error."""
         self._console.print(Text(text, "red"), soft_wrap=True)
 
 
-def _console() -> Console:
-    """Off a terminal there is no width to ask for, and a log is read at its own."""
+def run_with_screen(program: Callable[[Screen], None]) -> int:
+    """Run ``program`` with a screen and return the exit status.
+
+    A termination signal raises KeyboardInterrupt in ``program``, so that it cleans up as after Ctrl-C.
+    """
+    settle_streams()
+    screen = Screen()
+    for number in TERMINATION_SIGNALS:
+        signal.signal(number, _interrupt)
+    try:
+        program(screen)
+    except KeyboardInterrupt:
+        screen.say("\nStopped. Nothing is left running.")
+        return 130
+    except (StepError, OSError) as error:
+        screen.show_error(f"\n{error}")
+        return 1
+    finally:
+        sys.stdout.flush()
+    return 0
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _make_console() -> Console:
+    """Make a console. A log has no width of its own, so it gets a fixed one."""
     console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=110)
+    return console if console.is_terminal else Console(highlight=False, width=LOG_WIDTH)
 
 
-def _table(title: str, columns: Sequence[str], cells: Iterable[Sequence[Cell]]) -> Table:
+def _make_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=None, header_style="dim", min_width=36)
     for column in columns:
         table.add_column(column, no_wrap=True)
-    for row in cells:
-        table.add_row(*row)
+    for cells in rows:
+        table.add_row(*cells)
     if not table.row_count:
         table.add_row(Text("nothing", "dim italic"))
     return table
 
 
-def _ec2_state(task: dict[str, Any]) -> str:
-    running = task["State"] in ("bundling", "storing")
-    return f"{task['State']} {task.get('Progress', '')}" if running else str(task["State"])
+def _format_state(task: dict[str, Any]) -> str:
+    has_progress = task["State"] in ("bundling", "storing")
+    return f"{task['State']} {task.get('Progress', '')}" if has_progress else str(task["State"])
 
 
-def _history_cells(row: dict[str, Any]) -> Sequence[Cell]:
+def _row_cells(row: dict[str, Any]) -> Sequence[Cell]:
     outcome = row.get("outcome", "")
-    return row["task_id"], row["state"], Text(outcome, COLOURS.get(outcome, "")), row.get("awaiting", "")
+    return row["task_id"], row["state"], Text(outcome, OUTCOME_COLOURS.get(outcome, "")), row.get("awaiting", "")

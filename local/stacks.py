@@ -1,4 +1,4 @@
-"""CloudFormation stacks as `make deploy` and `make takeover` meet them: found, left over, deleted."""
+"""CloudFormation stacks for `make deploy` and `make takeover`: their resources, their events and their deletion."""
 
 import shlex
 import sys
@@ -9,96 +9,93 @@ from botocore.exceptions import WaiterError
 
 from task_reporter_cli.output.lines import one_line
 
-TABLE = "HistoryTable"
+HISTORY_TABLE = "HistoryTable"
 """The logical id of the history table in the template."""
-GONE = ("DELETE_COMPLETE", "DELETE_SKIPPED", "IMPORT_FAILED", "IMPORT_ROLLBACK_COMPLETE")
-"""Statuses of resources that CloudFormation still lists and that no longer belong to the stack."""
-POLLING = {"Delay": 2, "MaxAttempts": 1800}
-"""Settings of botocore's waiters: ask every two seconds, for one hour at most."""
+REMOVED_STATUSES = ("DELETE_COMPLETE", "DELETE_SKIPPED", "IMPORT_FAILED", "IMPORT_ROLLBACK_COMPLETE")
+"""Statuses of resources that CloudFormation lists although they do not belong to the stack any more."""
+WAITER_CONFIG = {"Delay": 2, "MaxAttempts": 1800}
+"""Settings of botocore's waiters: one request every two seconds, for at most one hour."""
 
 
-class DeploymentProblem(Exception):
-    """A stack or a table is in the way of a deployment; the text says why and what to do."""
+class DeploymentError(Exception):
+    """A stack or a table prevents a deployment. The text contains the reason and the next step."""
 
 
-def print_problem(text: str) -> None:
-    """Print an error, line by line, without anything of AWS's texts that a terminal would obey."""
+def print_error(text: str) -> None:
+    """Print an error to standard error, without the control characters that a text of AWS may contain."""
     for line in f"error: {text}".splitlines():
         print(one_line(line), file=sys.stderr)
 
 
-def require_settled(stack: Mapping[str, Any]) -> None:
-    """Raise DeploymentProblem where CloudFormation would refuse every change of ``stack`` as it stands now."""
+def require_updatable(stack: Mapping[str, Any]) -> None:
+    """Raise DeploymentError if CloudFormation would refuse every change of ``stack`` in its present status."""
     name, status = stack["StackName"], stack["StackStatus"]
     if status == "UPDATE_ROLLBACK_FAILED":
-        command = shell("cloudformation", "continue-update-rollback", "--stack-name", name)
-        raise DeploymentProblem(f"the stack {name} is {status}; finish its rollback first: {command}")
+        command = aws_command("cloudformation", "continue-update-rollback", "--stack-name", name)
+        raise DeploymentError(f"the stack {name} is {status}; finish its rollback first: {command}")
     if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
-        raise DeploymentProblem(f"the stack {name} is {status}; wait until that ends, then try again")
+        raise DeploymentError(f"the stack {name} is {status}; wait until that ends, then try again")
 
 
-def resources_of(cloudformation: Any, stack_id: str) -> dict[str, str]:
-    """List the resources that belong to a stack now: logical id → physical id."""
+def list_resources(cloudformation: Any, stack_id: str) -> dict[str, str]:
+    """Return the resources that belong to a stack: logical id → physical id."""
     resources = cloudformation.describe_stack_resources(StackName=stack_id)["StackResources"]
     return {
         resource["LogicalResourceId"]: resource.get("PhysicalResourceId", "")
         for resource in resources
-        if resource["ResourceStatus"] not in GONE
+        if resource["ResourceStatus"] not in REMOVED_STATUSES
     }
 
 
-def tables_of(cloudformation: Any, stack_id: str) -> list[str]:
-    """List the names of all history tables that a stack has had, also those that it no longer lists as resources.
+def list_history_tables(cloudformation: Any, stack_id: str) -> list[str]:
+    """Return the names of all history tables that a stack ever had, from its events.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackEvents.html
     """
-    events = _events(cloudformation, stack_id)
-    return sorted({event["PhysicalResourceId"] for event in events if _names_a_table(event)})
+    events = _list_events(cloudformation, stack_id)
+    names = {event.get("PhysicalResourceId") for event in events if event["LogicalResourceId"] == HISTORY_TABLE}
+    return sorted(filter(None, names))
 
 
-def failure_of(cloudformation: Any, stack_id: str, status: str) -> str:
-    """Return the reason of the first resource event with ``status``; empty where no event tells one."""
-    reasons = [event.get("ResourceStatusReason", "") for event in _events(cloudformation, stack_id, status)]
-    return reasons[-1] if reasons else ""  # events come newest first
+def failure_reason(cloudformation: Any, stack_id: str, status: str) -> str:
+    """Return the reason of the first resource event with ``status``; empty if there is none."""
+    events = _list_events(cloudformation, stack_id)
+    reasons = [event.get("ResourceStatusReason", "") for event in events if event["ResourceStatus"] == status]
+    return reasons[-1] if reasons else ""  # events are listed newest first
 
 
 def delete_stack(cloudformation: Any, stack: Mapping[str, Any], retain: Collection[str] = ()) -> None:
-    """Delete a stack and wait until it is gone; its history table stays in any case.
+    """Delete a stack, except its history table and the resources ``retain``, and wait for the end.
 
-    Raises DeploymentProblem with the resources that could not be deleted.
+    Raises DeploymentError with the resources that could not be deleted.
     """
-    # By its id, because a stack that is gone cannot be found by its name.
+    # A deleted stack can be found by its id only.
     stack_id = stack["StackId"]
-    # CloudFormation takes RetainResources only for a stack that is DELETE_FAILED.
+    # CloudFormation accepts RetainResources only for a stack that is DELETE_FAILED.
     cloudformation.delete_stack(StackName=stack_id, **({"RetainResources": sorted(retain)} if retain else {}))
     try:
-        cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack_id, WaiterConfig=POLLING)
+        cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack_id, WaiterConfig=WAITER_CONFIG)
     except WaiterError as error:
-        stuck = _undeletable(cloudformation, stack_id)
-        if not stuck:
-            raise DeploymentProblem(f"the stack {stack['StackName']} was not deleted: {error}") from None
-        if list(stuck) != [TABLE] or TABLE in retain:
-            raise DeploymentProblem(_not_deleted(stack["StackName"], stuck)) from None
-        delete_stack(cloudformation, stack, retain=[TABLE])
+        failures = _list_failed_deletions(cloudformation, stack_id)
+        if not failures:
+            raise DeploymentError(f"the stack {stack['StackName']} was not deleted: {error}") from None
+        if list(failures) != [HISTORY_TABLE] or HISTORY_TABLE in retain:
+            raise DeploymentError(_describe_failures(stack["StackName"], failures)) from None
+        delete_stack(cloudformation, stack, retain=[HISTORY_TABLE])
 
 
-def shell(*words: str) -> str:
-    """Write an aws command as a person types it."""
+def aws_command(*words: str) -> str:
+    """Return an aws command as a person types it."""
     return shlex.join(["aws", *words])
 
 
-def _events(cloudformation: Any, stack_id: str, status: str = "") -> list[Mapping[str, Any]]:
+def _list_events(cloudformation: Any, stack_id: str) -> list[Mapping[str, Any]]:
     pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack_id)
-    events = [event for page in pages for event in page["StackEvents"]]
-    return [event for event in events if status in ("", event["ResourceStatus"])]
+    return [event for page in pages for event in page["StackEvents"]]
 
 
-def _names_a_table(event: Mapping[str, Any]) -> bool:
-    return event["LogicalResourceId"] == TABLE and bool(event.get("PhysicalResourceId"))
-
-
-def _undeletable(cloudformation: Any, stack_id: str) -> dict[str, str]:
-    """List the resources that CloudFormation could not delete: logical id → reason."""
+def _list_failed_deletions(cloudformation: Any, stack_id: str) -> dict[str, str]:
+    """Return the resources that CloudFormation could not delete: logical id → reason."""
     resources = cloudformation.describe_stack_resources(StackName=stack_id)["StackResources"]
     return {
         resource["LogicalResourceId"]: resource.get("ResourceStatusReason", "no reason given")
@@ -107,10 +104,12 @@ def _undeletable(cloudformation: Any, stack_id: str) -> dict[str, str]:
     }
 
 
-def _not_deleted(name: str, stuck: Mapping[str, str]) -> str:
-    reasons = "; ".join(f"{resource}: {reason}" for resource, reason in stuck.items())
-    command = shell("cloudformation", "delete-stack", "--stack-name", name, "--retain-resources", *sorted(stuck))
+def _describe_failures(name: str, failures: Mapping[str, str]) -> str:
+    reasons = "; ".join(f"{resource}: {reason}" for resource, reason in failures.items())
+    command = aws_command(
+        *("cloudformation", "delete-stack", "--stack-name", name), "--retain-resources", *sorted(failures)
+    )
     return (
-        f"CloudFormation could not delete all of the stack {name} ({reasons}); remove what holds these resources and"
-        f" try again, or delete the stack without them: {command}"
+        f"CloudFormation could not delete all of the stack {name} ({reasons}); remove the cause and try again, or"
+        f" delete the stack without these resources: {command}"
     )

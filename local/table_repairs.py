@@ -11,96 +11,99 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from local.history_table import Properties
-from local.stacks import POLLING, DeploymentProblem
+from local.stacks import WAITER_CONFIG, DeploymentError
 
-TRY_LATER = {
+TEMPORARY_ERRORS = {
     ("update_time_to_live", "ValidationException"): (
-        "DynamoDB lets time to live be changed about once an hour: wait an hour, then say make takeover again"
+        "DynamoDB allows a change of time to live about once an hour: wait an hour, then run make takeover again"
     ),
     ("update_continuous_backups", "ContinuousBackupsUnavailableException"): (
-        "a table that was made or restored just now needs some minutes: wait, then say make takeover again"
+        "a new or restored table needs some minutes: wait, then run make takeover again"
     ),
-    ("update_table", "ResourceInUseException"): "wait until the table is ACTIVE, then say make takeover again",
+    ("update_table", "ResourceInUseException"): "wait until the table is ACTIVE, then run make takeover again",
 }
-"""Method of the client and code of its error → what to do about it."""
+"""Method of the client and error code → advice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """One setting of a table that is changed to what the template says."""
+    """A change of one setting to its value in the template."""
 
     text: str
-    """The change in words."""
+    """Description of the change."""
     calls: tuple[tuple[str, Mapping[str, Any]], ...]
-    """Methods of the DynamoDB client with their arguments, in their order."""
+    """Methods of the DynamoDB client with their arguments, in order."""
 
 
-def repairs(wanted: Properties, found: Properties) -> list[Repair]:
-    """List the repairs that make ``found`` what is ``wanted``, the likeliest to be refused last."""
+def plan_repairs(expected: Properties, actual: Properties) -> list[Repair]:
+    """Return the repairs for all differences. The one that DynamoDB refuses most often comes last."""
     plans: Mapping[str, Callable[[Any, Any], Repair]] = {
-        "DeletionProtectionEnabled": _deletion_protection,
-        "BillingMode": _billing,
-        "PointInTimeRecoverySpecification": _recovery,
-        "StreamSpecification": _stream,
-        "TimeToLiveSpecification": _expiry,
+        "DeletionProtectionEnabled": _plan_deletion_protection,
+        "BillingMode": _plan_billing_mode,
+        "PointInTimeRecoverySpecification": _plan_recovery,
+        "StreamSpecification": _plan_stream,
+        "TimeToLiveSpecification": _plan_expiry,
     }
-    return [plan(wanted[name], found[name]) for name, plan in plans.items() if not _same(wanted[name], found[name])]
+    return [
+        plan(expected[name], actual[name])
+        for name, plan in plans.items()
+        if not _is_equal(expected[name], actual[name])
+    ]
 
 
-def repair(dynamodb: Any, table: str, wanted: Properties, found: Properties) -> None:
-    """Repair what differs, one line for each; the table is ACTIVE before and after each step.
+def repair_table(dynamodb: Any, table: str, expected: Properties, actual: Properties) -> None:
+    """Repair all differences, and print a line for each. The table must be ACTIVE.
 
-    Raises DeploymentProblem where DynamoDB asks to wait, and botocore's errors.
+    Raises DeploymentError if DynamoDB refuses a change for now, and botocore's errors.
     """
-    for planned in repairs(wanted, found):
-        for method, arguments in planned.calls:
+    for repair in plan_repairs(expected, actual):
+        for method, arguments in repair.calls:
             try:
                 getattr(dynamodb, method)(TableName=table, **arguments)
             except ClientError as error:
-                raise _explained(error, method, table, planned.text) from error
-            dynamodb.get_waiter("table_exists").wait(TableName=table, WaiterConfig=POLLING)
-        print(f"Repaired the table {table}: {planned.text}.")
+                advice = TEMPORARY_ERRORS.get((method, error.response["Error"]["Code"]))
+                if not advice:
+                    raise
+                problem = f"the table {table} was not repaired ({repair.text}): {error}; {advice}"
+                raise DeploymentError(problem) from error
+            dynamodb.get_waiter("table_exists").wait(TableName=table, WaiterConfig=WAITER_CONFIG)
+        print(f"Repaired the table {table}: {repair.text}.")
 
 
-def _explained(error: ClientError, method: str, table: str, text: str) -> Exception:
-    advice = TRY_LATER.get((method, error.response["Error"]["Code"]))
-    return DeploymentProblem(f"the table {table} was not repaired ({text}): {error}; {advice}") if advice else error
+def _is_equal(expected: Any, actual: Any) -> bool:
+    """Compare two values. If a setting is expected to be off, its other properties do not matter."""
+    is_off = isinstance(expected, dict) and expected.get("Enabled") is False
+    return actual.get("Enabled") is False if is_off else bool(expected == actual)
 
 
-def _same(wanted: Any, found: Any) -> bool:
-    """Tell whether two values mean the same; what is switched off has no further properties."""
-    is_off = isinstance(wanted, dict) and wanted.get("Enabled") is False
-    return found.get("Enabled") is False if is_off else bool(wanted == found)
+def _plan_deletion_protection(expected: bool, _: Any) -> Repair:
+    text = f"deletion protection {_on_or_off(expected)}"
+    return Repair(text, (("update_table", {"DeletionProtectionEnabled": expected}),))
 
 
-def _deletion_protection(wanted: bool, _: Any) -> Repair:
-    text = f"deletion protection {_on(wanted)}"
-    return Repair(text, (("update_table", {"DeletionProtectionEnabled": wanted}),))
+def _plan_billing_mode(expected: str, actual: str) -> Repair:
+    return Repair(f"billing mode {expected}, was {actual}", (("update_table", {"BillingMode": expected}),))
 
 
-def _billing(wanted: str, found: str) -> Repair:
-    return Repair(f"billing mode {wanted}, was {found}", (("update_table", {"BillingMode": wanted}),))
+def _plan_recovery(expected: Properties, _: Any) -> Repair:
+    text = f"point-in-time recovery {_on_or_off(expected['PointInTimeRecoveryEnabled'])}"
+    return Repair(text, (("update_continuous_backups", {"PointInTimeRecoverySpecification": expected}),))
 
 
-def _recovery(wanted: Properties, _: Any) -> Repair:
-    text = f"point-in-time recovery {_on(wanted['PointInTimeRecoveryEnabled'])}"
-    return Repair(text, (("update_continuous_backups", {"PointInTimeRecoverySpecification": wanted}),))
-
-
-def _stream(wanted: Properties, found: Properties) -> Repair:
-    """Turn the stream on; one with another view type must first be turned off."""
+def _plan_stream(expected: Properties, actual: Properties) -> Repair:
+    """Turn the stream on. A stream with another view type must be turned off first."""
     off = ("update_table", {"StreamSpecification": {"StreamEnabled": False}})
-    on = ("update_table", {"StreamSpecification": {"StreamEnabled": True, **wanted}})
-    was = f", was {found['StreamViewType']}" if found else ""
-    return Repair(f"stream on with {wanted['StreamViewType']}{was}", (off, on) if found else (on,))
+    on = ("update_table", {"StreamSpecification": {"StreamEnabled": True, **expected}})
+    change = f", was {actual['StreamViewType']}" if actual else ""
+    return Repair(f"stream on with {expected['StreamViewType']}{change}", (off, on) if actual else (on,))
 
 
-def _expiry(wanted: Properties, found: Properties) -> Repair:
-    """Turn time to live on or off; what is turned off is called by the attribute that it has."""
-    attribute = wanted["AttributeName"] if wanted["Enabled"] else found["AttributeName"]
-    arguments = {"TimeToLiveSpecification": {"Enabled": wanted["Enabled"], "AttributeName": attribute}}
-    return Repair(f"expiry by {attribute} {_on(wanted['Enabled'])}", (("update_time_to_live", arguments),))
+def _plan_expiry(expected: Properties, actual: Properties) -> Repair:
+    """Turn time to live on or off. Turning it off requires the name of its present attribute."""
+    attribute = expected["AttributeName"] if expected["Enabled"] else actual["AttributeName"]
+    arguments = {"TimeToLiveSpecification": {"Enabled": expected["Enabled"], "AttributeName": attribute}}
+    return Repair(f"expiry by {attribute} {_on_or_off(expected['Enabled'])}", (("update_time_to_live", arguments),))
 
 
-def _on(enabled: bool) -> str:
-    return "on" if enabled else "off"
+def _on_or_off(is_enabled: bool) -> str:
+    return "on" if is_enabled else "off"

@@ -1,7 +1,7 @@
-"""Let a new stack take over a history table that an old stack or a restored backup left.
+"""Lets a new stack take over a history table that an old stack or a restored backup left.
 
-CloudFormation imports the table into a new stack that holds nothing else; `make deploy` then adds the rest. Rows that
-were told stay told: what is announced is decided by the row, and the row stays.
+CloudFormation imports the table into a new stack with no other resource; `make deploy` then adds the rest. No task is
+announced twice, because each row stores whether its task was announced.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-new-stack.html
 """
 
@@ -12,84 +12,87 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
-from local.history_table import actual, expected, refusals
+from local.history_table import find_obstacles, read_properties, template_properties
 from local.stacks import (
-    POLLING,
-    TABLE,
-    DeploymentProblem,
+    HISTORY_TABLE,
+    WAITER_CONFIG,
+    DeploymentError,
+    aws_command,
     delete_stack,
-    failure_of,
-    require_settled,
-    resources_of,
-    shell,
+    failure_reason,
+    list_resources,
+    require_updatable,
 )
-from local.table_repairs import repair
-from local.template import load
+from local.table_repairs import repair_table
+from local.template import load_template
 from task_reporter_cli.history.stack import find_stack
 
 CHANGE_SET = "take-over-history"
-UNUSABLE = (
+UNUSABLE_STATUSES = (
     *("REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"),
     *("IMPORT_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_FAILED"),
 )
-"""Statuses of a stack that an import or a first deployment left behind without success."""
+"""Statuses of a stack after an import or a first deployment that did not succeed."""
 
 
 def take_over(cloudformation: Any, dynamodb: Any, table: str, stack: str, parameters: Mapping[str, str]) -> None:
-    """Compare ``table`` with the template, import it into ``stack``, and repair what differs.
+    """Compare ``table`` with the template, repair the differences, and import it into ``stack``.
 
-    Everything that can be refused is refused before anything is changed. Raises DeploymentProblem, botocore's errors.
+    Nothing is changed before all checks have passed. Raises DeploymentError and botocore's errors.
     """
-    template = load()
-    wanted, found = expected(template, parameters), actual(dynamodb, table)
-    if reasons := refusals(table, wanted, found):
-        raise DeploymentProblem("\n".join(reasons))
-    if is_taken_over(cloudformation, table, stack):
-        repair(dynamodb, table, wanted, found)
+    template = load_template()
+    expected, actual = template_properties(template, parameters), read_properties(dynamodb, table)
+    if obstacles := find_obstacles(table, expected, actual):
+        raise DeploymentError("\n".join(obstacles))
+    if prepare_stack(cloudformation, table, stack):
+        repair_table(dynamodb, table, expected, actual)
         print(f"The stack {stack} owns the table {table} already.")
         return
     try:
-        prepare_import(cloudformation, table, stack, table_only(template), parameters)
+        prepare_import(cloudformation, table, stack, import_template(template), parameters)
         # Before the import, because CloudFormation reads the ARN of the stream when it imports the table.
-        repair(dynamodb, table, wanted, found)
-    except (DeploymentProblem, BotoCoreError, ClientError):
-        with suppress(DeploymentProblem, BotoCoreError, ClientError):  # the first error tells more
+        repair_table(dynamodb, table, expected, actual)
+    except (DeploymentError, BotoCoreError, ClientError):
+        with suppress(DeploymentError, BotoCoreError, ClientError):  # the first error is the cause
             discard_import(cloudformation, stack)
         raise
     execute_import(cloudformation, table, stack)
     print(f"The stack {stack} now owns the table {table}.")
 
 
-def is_taken_over(cloudformation: Any, table: str, name: str) -> bool:
-    """Tell whether the stack ``name`` owns ``table`` and nothing else, as after an interrupted takeover.
+def prepare_stack(cloudformation: Any, table: str, name: str) -> bool:
+    """Delete an empty stack ``name`` that a failed attempt left; return whether the stack owns ``table`` already.
 
-    A stack that holds nothing, left by an attempt that failed, is deleted. Raises DeploymentProblem for any other.
+    A stack owns the table after an interrupted takeover. Raises DeploymentError if the stack has other resources.
     """
     stack = find_stack(cloudformation, name)
     if stack is None:
         return False
-    require_settled(stack)
-    status, resources = stack["StackStatus"], resources_of(cloudformation, stack["StackId"])
-    if status not in UNUSABLE:
-        if resources == {TABLE: table}:
+    require_updatable(stack)
+    status, resources = stack["StackStatus"], list_resources(cloudformation, stack["StackId"])
+    if status not in UNUSABLE_STATUSES:
+        if resources == {HISTORY_TABLE: table}:
             return True
-        if resources.get(TABLE) == table:
-            raise DeploymentProblem(f"the stack {name} owns the table {table} already; make deploy updates it")
-        raise DeploymentProblem(f"there is a stack {name} already; say make takeover STACK=another-name")
+        if resources.get(HISTORY_TABLE) == table:
+            raise DeploymentError(f"the stack {name} owns the table {table} already; make deploy updates it")
+        raise DeploymentError(f"the stack {name} exists already; run make takeover STACK=another-name")
     if resources:
-        command = shell("cloudformation", "delete-stack", "--stack-name", name)
-        raise DeploymentProblem(
-            f"the stack {name} is {status} and still holds {', '.join(sorted(resources))}; delete it first: {command}"
+        command = aws_command("cloudformation", "delete-stack", "--stack-name", name)
+        raise DeploymentError(
+            f"the stack {name} is {status} and still has {', '.join(sorted(resources))}; delete it first: {command}"
         )
     delete_stack(cloudformation, stack)
-    print(f"Deleted the stack {name}, which was {status} and held nothing.")
+    print(f"Deleted the stack {name}, which was {status} and had no resources.")
     return False
 
 
 def prepare_import(
     cloudformation: Any, table: str, stack: str, template: Mapping[str, Any], parameters: Mapping[str, str]
 ) -> None:
-    """Let CloudFormation check the import; nothing is imported yet. Raises DeploymentProblem with its reason."""
+    """Create the change set of the import, which CloudFormation checks.
+
+    Raises DeploymentError with CloudFormation's reason.
+    """
     cloudformation.create_change_set(
         StackName=stack,
         ChangeSetName=CHANGE_SET,
@@ -103,44 +106,45 @@ def prepare_import(
         ResourcesToImport=[
             {
                 "ResourceType": "AWS::DynamoDB::Table",
-                "LogicalResourceId": TABLE,
+                "LogicalResourceId": HISTORY_TABLE,
                 "ResourceIdentifier": {"TableName": table},
             }
         ],
     )
-    created = cloudformation.get_waiter("change_set_create_complete")
+    waiter = cloudformation.get_waiter("change_set_create_complete")
     try:
-        created.wait(StackName=stack, ChangeSetName=CHANGE_SET, WaiterConfig=POLLING)
+        waiter.wait(StackName=stack, ChangeSetName=CHANGE_SET, WaiterConfig=WAITER_CONFIG)
     except WaiterError as error:
         reason = error.last_response.get("StatusReason") or error
-        raise DeploymentProblem(f"CloudFormation cannot import the table {table}: {reason}") from None
+        raise DeploymentError(f"CloudFormation cannot import the table {table}: {reason}") from None
 
 
 def execute_import(cloudformation: Any, table: str, stack: str) -> None:
-    """Import the table. Raises DeploymentProblem with CloudFormation's reason.
+    """Import the table.
 
-    A stack that an import left without success stays, with its events, until the next attempt deletes it.
+    Raises DeploymentError with CloudFormation's reason. The stack of a failed import stays, with its events, until the
+    next attempt deletes it.
     """
     cloudformation.execute_change_set(StackName=stack, ChangeSetName=CHANGE_SET)
     try:
-        cloudformation.get_waiter("stack_import_complete").wait(StackName=stack, WaiterConfig=POLLING)
+        cloudformation.get_waiter("stack_import_complete").wait(StackName=stack, WaiterConfig=WAITER_CONFIG)
     except WaiterError as error:
-        reason = failure_of(cloudformation, stack, "IMPORT_FAILED") or error
-        raise DeploymentProblem(f"CloudFormation did not import the table {table}: {reason}") from None
+        reason = failure_reason(cloudformation, stack, "IMPORT_FAILED") or error
+        raise DeploymentError(f"CloudFormation did not import the table {table}: {reason}") from None
 
 
 def discard_import(cloudformation: Any, name: str) -> None:
-    """Delete the stack that an import made which was never executed."""
+    """Delete the stack of an import that was not executed."""
     stack = find_stack(cloudformation, name)
     if stack and stack["StackStatus"] == "REVIEW_IN_PROGRESS":
         delete_stack(cloudformation, stack)
 
 
-def table_only(template: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of ``template`` that describes the table: an import may hold nothing that is not imported.
+def import_template(template: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``template`` with the history table as its only resource, as an import requires.
 
-    All parameters stay in it, so that the deployment that follows finds the values of this one.
+    It has all parameters, so that the deployment that follows keeps their values.
     """
-    kept = {section: template[section] for section in ("AWSTemplateFormatVersion", "Parameters", "Conditions")}
-    resource = {key: value for key, value in template["Resources"][TABLE].items() if key != "Metadata"}
-    return kept | {"Resources": {TABLE: resource}}
+    sections = {name: template[name] for name in ("AWSTemplateFormatVersion", "Parameters", "Conditions")}
+    table = {key: value for key, value in template["Resources"][HISTORY_TABLE].items() if key != "Metadata"}
+    return sections | {"Resources": {HISTORY_TABLE: table}}

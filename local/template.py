@@ -12,23 +12,23 @@ TEMPLATE = ROOT / "template.yaml"
 _NO_VALUE = object()
 
 
-def load(path: Path = TEMPLATE) -> dict[str, Any]:
-    """Load the template at ``path``, its short tags written out: ``!Ref x`` is ``{"Ref": "x"}``.
+def load_template(path: Path = TEMPLATE) -> dict[str, Any]:
+    """Load a template with its short tags in their long form: ``!Ref x`` is ``{"Ref": "x"}``.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
     """
-    loaded = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # nosec B506 # its loader is a SafeLoader
-    assert isinstance(loaded, dict)  # nosec B101 # for the type checker
-    return loaded
+    template = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # nosec B506 # its loader is a SafeLoader
+    assert isinstance(template, dict)  # nosec B101 # for the type checker
+    return template
 
 
 def resolve(node: Any, template: Mapping[str, Any], parameters: Mapping[str, str]) -> Any:
-    """Return ``node`` of ``template`` with its parameters and conditions resolved.
+    """Return a part of ``template`` with its parameters and conditions resolved.
 
-    A parameter that ``parameters`` does not hold has its default. Raises ValueError where ``node`` uses anything else.
+    A parameter that is not in ``parameters`` has its default value. Raises ValueError for any other reference.
     """
 
-    def value_of(part: Any) -> Any:
+    def resolve_part(part: Any) -> Any:
         return resolve(part, template, parameters)
 
     match node:
@@ -36,33 +36,33 @@ def resolve(node: Any, template: Mapping[str, Any], parameters: Mapping[str, str
             return _NO_VALUE
         case {"Ref": name} if name in template["Parameters"]:
             return parameters.get(name, str(template["Parameters"][name]["Default"]))
-        case {"Fn::If": [condition, yes, no]}:
-            return value_of(yes if value_of(template["Conditions"][condition]) else no)
+        case {"Fn::If": [condition, if_true, if_false]}:
+            return resolve_part(if_true if resolve_part(template["Conditions"][condition]) else if_false)
         case {"Fn::Not": [condition]}:
-            return not value_of(condition)
-        case {"Fn::Equals": [one, other]}:
-            return value_of(one) == value_of(other)
+            return not resolve_part(condition)
+        case {"Fn::Equals": [left, right]}:
+            return resolve_part(left) == resolve_part(right)
         case {"Ref": _} | {"Fn::GetAtt": _}:
-            raise ValueError(f"{node} is known only once the stack is deployed")
+            raise ValueError(f"{node} has no value before the stack is deployed")
         case dict():
-            values = {key: value_of(part) for key, part in node.items()}
+            values = {key: resolve_part(part) for key, part in node.items()}
             return {key: value for key, value in values.items() if value is not _NO_VALUE}
         case list():
-            return [value for value in map(value_of, node) if value is not _NO_VALUE]
+            return [value for value in map(resolve_part, node) if value is not _NO_VALUE]
     return node
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML's safe loader, and CloudFormation's tags."""
+    """YAML's safe loader with CloudFormation's tags."""
 
 
-def _written_out(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> dict[str, Any]:
+def _expand_tag(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> dict[str, Any]:
     name = tag if tag in ("Ref", "Condition") else f"Fn::{tag}"
-    value = _value(loader, node)
+    value = _construct(loader, node)
     return {name: value.split(".", 1) if tag == "GetAtt" and isinstance(value, str) else value}
 
 
-def _value(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
+def _construct(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
     if isinstance(node, yaml.MappingNode):
         return loader.construct_mapping(node, deep=True)
     if isinstance(node, yaml.SequenceNode):
@@ -71,4 +71,4 @@ def _value(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
     return loader.construct_scalar(node)
 
 
-_Loader.add_multi_constructor("!", _written_out)
+_Loader.add_multi_constructor("!", _expand_tag)

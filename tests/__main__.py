@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from local.environments import ROOT, SUPPORTED, EnvironmentProblem, make_further
+from local.environments import ROOT, SUPPORTED, EnvironmentSetupError, make_test_environment
 
 # isort: split
 # local.environments has put the folder of this module on the path.
@@ -75,7 +75,7 @@ def begun() -> Iterator[tuple[tuple[int, int], "subprocess.Popen[bytes]"]]:
     for version, python in found().items():
         try:
             yield version, start(version, python)
-        except (OSError, subprocess.CalledProcessError, EnvironmentProblem) as problem:
+        except (OSError, subprocess.CalledProcessError, EnvironmentSetupError) as problem:
             print(f"{name(version)} is here, but no environment can be made for it: {problem}")
 
 
@@ -89,7 +89,7 @@ def found() -> dict[tuple[int, int], str]:
 
 def start(version: tuple[int, int], python: str) -> "subprocess.Popen[bytes]":
     """Begin the unit tests on ``python``, in an environment of its own with the project's pins."""
-    inside = make_further(ROOT / f".venv-{version[0]}.{version[1]}", python)
+    inside = make_test_environment(ROOT / f".venv-{version[0]}.{version[1]}", python)
     options = ["-q", "-p", "no:cacheprovider", "--hypothesis-profile", "further"]
     return pytest(inside, ["tests/unit", "--ignore=tests/unit/template", *options], **CAPTURED)
 

@@ -7,11 +7,11 @@ import sys
 import pytest
 from hypothesis import HealthCheck, settings
 
-from local.own_environment import own_environment
+from local.process_environment import isolated_environment
 from tests.support.waiting import TEST_SECONDS
 
 # Tests run with what `make test` gives them also where pytest is called by hand. Their output is not for a terminal.
-own = {name: value for name, value in own_environment().items() if name not in ("NO_COLOR", "TERM")}
+own = {name: value for name, value in isolated_environment().items() if name not in ("NO_COLOR", "TERM")}
 own |= {name: value for name, value in os.environ.items() if name.startswith("RENEW_")}  # golden files
 os.environ.clear()
 os.environ.update(own)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from local.ec2.errors import Ec2Error
-from local.ec2.lives import Life
+from local.ec2.lifecycle import Life
 
 ACCOUNT_ID = "000000000000"
 DOOMED_BUCKETS = "no-such-bucket"

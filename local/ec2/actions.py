@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 from local.ec2 import filters
 from local.ec2.account import ACCOUNT_ID, Account, Image, Task
-from local.ec2.answer import time_text
 from local.ec2.errors import Ec2Error
-from local.ec2.lives import image_state
+from local.ec2.lifecycle import image_state
 from local.ec2.request import parameters, require
+from local.ec2.response import format_time
 
 Values = Mapping[str, Any]
 
@@ -151,8 +151,8 @@ def _task_row(task: Task, moment: datetime) -> Values:
         "InstanceId": task.instance_id,
         "BundleId": task.bundle_id,
         "State": now.state,
-        "StartTime": time_text(task.life.started),
-        "UpdateTime": time_text(now.moment),
+        "StartTime": format_time(task.life.started),
+        "UpdateTime": format_time(now.moment),
         "Storage": task.storage,
     }
     if now.progress is not None:
@@ -169,7 +169,7 @@ def _image_row(image: Image, speed: float, moment: datetime) -> Values:
         "ImageLocation": image.params["ImageLocation"],
         "State": image_state(image.registered, speed, moment),
         "OwnerId": ACCOUNT_ID,
-        "CreationDate": time_text(image.registered),
+        "CreationDate": format_time(image.registered),
         "Public": False,
         "ImageType": "machine",
         "Architecture": image.params.get("Architecture", "x86_64"),

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from local.ec2.answer import error_response
 from local.ec2.errors import Ec2Error
+from local.ec2.response import format_error
 
 HOST = "127.0.0.1"
 LOG = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Answers what isn't HTTP as EC2 takes it; also called by the standard library."""
         self.close_connection = True  # where the next request starts is anybody's guess
         error = Ec2Error("InvalidRequest", message or "The request is not valid", code)
-        self._send(error.status, error_response(error, str(uuid.uuid4())))
+        self._send(error.status, format_error(error, str(uuid.uuid4())))
 
     def _body(self) -> str | None:
         length = self.headers.get("Content-Length", "0")

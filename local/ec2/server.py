@@ -11,10 +11,10 @@ from typing import Any, Self
 
 from local.ec2.account import Account
 from local.ec2.actions import perform
-from local.ec2.answer import error_response, response
 from local.ec2.errors import Ec2Error
 from local.ec2.listener import HOST, Listener
 from local.ec2.request import parse_query
+from local.ec2.response import format_error, format_response
 
 LOG = logging.getLogger(__name__)
 
@@ -97,15 +97,15 @@ class Ec2Server:
         request_id = str(uuid.uuid4())
         try:
             name, result = self._perform(request)
-            return 200, response(name, result, request_id)
+            return 200, format_response(name, result, request_id)
         except Ec2Error as error:
-            return error.status, error_response(error, request_id)
+            return error.status, format_error(error, request_id)
         except Exception as error:
             # The place but not the text, which could hold what nobody may log.
             frame = traceback.extract_tb(error.__traceback__)[-1]
             LOG.error("InternalError: %s at %s:%s", type(error).__name__, frame.filename, frame.lineno)
             internal = Ec2Error("InternalError", "An internal error has occurred", status=500)
-            return internal.status, error_response(internal, request_id)
+            return internal.status, format_error(internal, request_id)
 
     def _perform(self, request: str) -> tuple[str, Any]:
         with self._lock:

@@ -9,7 +9,7 @@ import pytest
 
 from local.cloud import Cloud, local_cloud
 from local.deployment import Deployment, build, deploy
-from local.ec2.answer import response
+from local.ec2.response import format_response
 from tests.support.canned_ec2 import Answer, CannedEc2, canned_ec2
 
 READER = "impatient@example.com"
@@ -27,7 +27,7 @@ class StagedEc2:
 
     def lists(self, *tasks: dict[str, Any]) -> None:
         result = {"BundleTasks": [with_secrets(task) for task in tasks]}
-        self.says(response("DescribeBundleTasks", result, "e2e"))
+        self.says(format_response("DescribeBundleTasks", result, "e2e"))
 
     def says(self, body: bytes, status: int = 200) -> None:
         self._canned.answers[:] = [Answer(body, status)]

@@ -13,8 +13,8 @@ import pytest
 
 from local.cloud import Cloud
 from local.deployment import Deployment, build, deploy
-from local.environments import ROOT, program, uv_environment
-from local.own_environment import own_environment
+from local.environments import ROOT, program_path, uv_environment
+from local.process_environment import isolated_environment
 from local.sam import RUNTIME
 from tests.e2e.conftest import PATIENT, StagedEc2
 from tests.e2e.test_pipeline import failure, poll, row_of, task, told_row
@@ -25,7 +25,7 @@ TASK_REPORTER = Path(sys.executable).with_name("task-reporter")
 
 def run(deployment: Deployment, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """The program, run on the deployed stack."""
-    environment = own_environment() | deployment.cloud.environment | {"TASK_REPORTER_STACK": deployment.stack}
+    environment = isolated_environment() | deployment.cloud.environment | {"TASK_REPORTER_STACK": deployment.stack}
     command = [str(TASK_REPORTER), *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
@@ -164,7 +164,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (ROOT / name).is_file():
             (folder / "copy" / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / "copy" / name).write_bytes((ROOT / name).read_bytes())
-    uv, environment = program("uv", "uv"), uv_environment(program("uv", "python"))
+    uv, environment = program_path("uv", "uv"), uv_environment(program_path("uv", "python"))
     venv = ["venv", "--quiet", "--python", sys.executable, str(folder / "venv")]
     subprocess.run([uv, *venv], check=True, env=environment)
     into = ["--python", str(folder / "venv" / "bin" / "python"), f"{folder / 'copy'}[cli]"]
@@ -173,7 +173,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_it_is_whole_when_it_is_installed(installed: Path, fresh: Deployment, tmp_path: Path) -> None:
-    environment = own_environment() | fresh.cloud.environment
+    environment = isolated_environment() | fresh.cloud.environment
     done = subprocess.run(
         [str(installed), "report", "--stack", fresh.stack, "--out", "page.html"],
         env=environment,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from local.environments import ROOT
-from local.processes import free_port
+from local.processes import find_free_port
 from tests.support.hostile_shell import EXPORTS
 from tests.support.waiting import eventually
 
@@ -115,8 +115,8 @@ def test_killed_its_local_aws_ends_too(run: Run) -> None:
 
 
 def test_a_failing_step_says_which_and_why(tmp_path: Path) -> None:
-    broken = [sys.executable, "-c", "import local.sam as d; d.program = lambda *_: '/bin/false'; "]
-    broken[2] += "import local.demo as m; from local.stage import play; raise SystemExit(play(m.story))"
+    broken = [sys.executable, "-c", "import local.sam as d; d.program_path = lambda *_: '/bin/false'; "]
+    broken[2] += "import local.demo as m; raise SystemExit(m.run_with_screen(m.run_demo))"
     done = subprocess.run(broken, cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)}, capture_output=True, text=True)
     assert done.returncode == 1
     assert "sam build (exit status 1) failed" in done.stdout
@@ -125,9 +125,9 @@ def test_a_failing_step_says_which_and_why(tmp_path: Path) -> None:
 
 def test_a_shell_can_use_the_stack_that_is_kept(tmp_path: Path) -> None:
     """Whatever account and region it named before."""
-    ports = [f"--port={free_port()}", f"--ec2-port={free_port()}"]
-    with kept(Run(tmp_path, [sys.executable, "-m", "local.keep", *ports])) as run:
-        eventually(lambda: "Ctrl-C ends it all." in run.said)
+    ports = [f"--port={find_free_port()}", f"--ec2-port={find_free_port()}"]
+    with kept(Run(tmp_path, [sys.executable, "-m", "local.serve", *ports])) as run:
+        eventually(lambda: "Press Ctrl-C to end." in run.said)
         script = ". .local/env && .venv/bin/task-reporter list --output json && .venv/bin/task-reporter test"
         shell = os.environ | {name: value for name, value in EXPORTS.items() if name in ELSEWHERE}
         done = subprocess.run(["sh", "-c", script], cwd=ROOT, env=shell, capture_output=True, text=True, check=False)

@@ -13,9 +13,9 @@ from local import preflight, takeover
 from local.cloud import REGION, Cloud
 from local.deployment import Deployment, deploy, outputs
 from local.environments import ROOT
-from local.processes import StepFailed
-from local.stacks import DeploymentProblem, delete_stack
-from local.template import load
+from local.processes import StepError
+from local.stacks import DeploymentError, delete_stack
+from local.template import load_template
 from task_reporter_cli.history.stack import find_stack
 from tests.e2e.conftest import StagedEc2
 from tests.e2e.test_pipeline import poll, row_of, task, told_row
@@ -37,7 +37,7 @@ from tests.support.waiting import eventually
 def test_a_bad_parameter_is_refused_with_a_sentence(
     cloud: Cloud, template: Path, parameter: str, value: str, sentence: str
 ) -> None:
-    with pytest.raises(StepFailed, match="sam deploy") as failed:
+    with pytest.raises(StepError, match="sam deploy") as failed:
         deploy(cloud, template, {parameter: value}, stack=f"refused-{parameter.lower()}")
     assert parameter in str(failed.value)
     assert sentence in str(failed.value)
@@ -100,7 +100,7 @@ def test_the_table_outlives_its_stack_and_a_new_one_takes_it_over(
     dynamodb, cloudformation = cloud.client("dynamodb"), cloud.client("cloudformation")
     takeover.take_over(cloudformation, dynamodb, table, "heir", {"RetentionDays": "365"})
     shown = capsys.readouterr().out.splitlines()
-    assert shown[0] == "Deleted the stack heir, which was REVIEW_IN_PROGRESS and held nothing."
+    assert shown[0] == "Deleted the stack heir, which was REVIEW_IN_PROGRESS and had no resources."
     assert [line.partition(f"Repaired the table {table}: ")[2] for line in shown[1:-1]] == [
         "deletion protection on.",
         "point-in-time recovery on.",
@@ -135,7 +135,7 @@ def make_like_a_restored_backup(cloud: Cloud, table: str) -> None:
 
 def leave_an_unfinished_import(cloud: Cloud, table: str, stack: str) -> None:
     """Do as a takeover does that is killed before it executes its change set."""
-    takeover.prepare_import(cloud.client("cloudformation"), table, stack, takeover.table_only(load()), {})
+    takeover.prepare_import(cloud.client("cloudformation"), table, stack, takeover.import_template(load_template()), {})
 
 
 def make(cloud: Cloud, *arguments: str, **exported: str) -> "subprocess.CompletedProcess[str]":
@@ -186,10 +186,10 @@ def test_a_takeover_refuses_what_it_should(cloud: Cloud, deployment: Deployment)
     )
     for name, stack, sentence in (
         ("no-such-table", "usurper", "there is no table no-such-table"),
-        ("another-table", "usurper", "is no history"),
+        ("another-table", "usurper", "is not a history table"),
         (table, deployment.stack, "owns the table .* already; make deploy updates it"),
     ):
-        with pytest.raises(DeploymentProblem, match=sentence):
+        with pytest.raises(DeploymentError, match=sentence):
             takeover.take_over(cloudformation, dynamodb, name, stack, {})
     assert find_stack(cloudformation, "usurper") is None
 
@@ -205,7 +205,7 @@ def test_a_failed_first_deployment_is_cleared_away(
     assert "aws cloudformation delete-stack --stack-name unlucky" in refused.stderr
     assert find_stack(cloudformation, "unlucky")
 
-    preflight.clear_the_way(cloudformation, dynamodb, "unlucky", lambda question: True)
+    preflight.delete_failed_stack(cloudformation, dynamodb, "unlucky", lambda question: True)
     assert find_stack(cloudformation, "unlucky") is None
     [table] = re.findall(r"delete-table --table-name (\S+)", capsys.readouterr().out)
     dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
@@ -215,7 +215,7 @@ def test_a_failed_first_deployment_is_cleared_away(
 
 def fail_a_first_deployment(cloud: Cloud, stack: str) -> None:
     """Make a stack that rolls back after it made its table: it waits in vain for a signal."""
-    template = takeover.table_only(load())
+    template = takeover.import_template(load_template())
     template["Resources"]["Handle"] = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
     template["Resources"]["Signal"] = {
         "Type": "AWS::CloudFormation::WaitCondition",

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from local.environments import ROOT
-from local.own_environment import own_environment
-from local.processes import StepFailed, free_port, run, running
+from local.process_environment import isolated_environment
+from local.processes import StepError, find_free_port, run_step, running_process
 from tests.support.debian import remedy
 from tests.support.waiting import WAIT_SECONDS, eventually
 
@@ -33,17 +33,19 @@ class UnavailableError(Exception):
 def dynamodb_local(folder: Path, java_options: Sequence[str] = QUICK, wrapper: Sequence[str] = ()) -> Iterator[str]:
     """The endpoint of a DynamoDB Local that keeps all in memory, started by ``wrapper`` if there is one.
 
-    Raises UnavailableError, StepFailed.
+    Raises UnavailableError, StepError.
     """
-    libraries, port, log = fetched(folder), free_port(), folder / "dynamodb-local.log"
+    libraries, port, log = fetched(folder), find_free_port(), folder / "dynamodb-local.log"
     places = [f"-Djava.io.tmpdir={folder}", f"-Djava.library.path={libraries}", "-cp", f"{libraries}/*"]
     java = ["java", *java_options, *places, str(HERE / "Loopback.java")]
     options = ["-inMemory", "-disableTelemetry", "-port", str(port)]
-    with running([*wrapper, *java, *options], own_environment() | {"DDB_LOCAL_TELEMETRY": "0"}, folder, log) as child:
+    with running_process(
+        [*wrapper, *java, *options], isolated_environment() | {"DDB_LOCAL_TELEMETRY": "0"}, folder, log
+    ) as child:
         endpoint = f"http://127.0.0.1:{port}"
         eventually(lambda: answers(endpoint) or child.poll() is not None)
         if child.poll() is not None:
-            raise StepFailed("starting DynamoDB Local", log.read_text(errors="replace"))
+            raise StepError("starting DynamoDB Local", log.read_text(errors="replace"))
         yield endpoint
 
 
@@ -65,10 +67,12 @@ def fetched(folder: Path, cache: Path = CACHE) -> Path:
     unfinished = Path(tempfile.mkdtemp(dir=cache))
     goal = ["dependency:copy-dependencies", f"-DoutputDirectory={unfinished}"]
     try:
-        run("fetching DynamoDB Local", ["mvn", "-q", "-B", *goal], own_environment(), HERE, folder / "maven.log")
+        run_step(
+            "fetching DynamoDB Local", ["mvn", "-q", "-B", *goal], isolated_environment(), HERE, folder / "maven.log"
+        )
         if not libraries.is_dir():
             unfinished.rename(libraries)
-    except StepFailed as failure:
+    except StepError as failure:
         raise UnavailableError(f"Maven could not fetch it: {_cause(str(failure))}") from None
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)

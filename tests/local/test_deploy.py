@@ -2,8 +2,8 @@
 
 import pytest
 
-from local.deploy import given_parameters, prepare
-from local.stacks import DeploymentProblem
+from local.deploy import parse_parameters, prepare_deployment
+from local.stacks import DeploymentError
 from task_reporter_cli.aws.account import Account
 
 GIVEN = {
@@ -18,31 +18,31 @@ GIVEN = {
 
 @pytest.mark.parametrize(("text", "parameters"), GIVEN.values(), ids=GIVEN)
 def test_parameters_are_words_quoted_as_for_a_shell(text: str, parameters: dict[str, str]) -> None:
-    assert given_parameters(text) == parameters
+    assert parse_parameters(text) == parameters
 
 
 def test_an_email_address_is_no_shell_word() -> None:
-    assert given_parameters("", "o'brien@example.com") == {"NotificationEmail": "o'brien@example.com"}
+    assert parse_parameters("", "o'brien@example.com") == {"NotificationEmail": "o'brien@example.com"}
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
         ("RetentionDay=365", "the template has no parameter RetentionDay; it has NotificationEmail, .*RetentionDays"),
-        ("PollSchedule=rate(2 minutes)", r"'minutes\)' is no parameter; say PARAMETERS='Name=value"),
-        ("AlarmEmail='a@example.com", "PARAMETERS can't be read .No closing quotation.: AlarmEmail='a@example.com"),
+        ("PollSchedule=rate(2 minutes)", r"'minutes\)' is not Name=value; use PARAMETERS='Name=value"),
+        ("AlarmEmail='a@example.com", "PARAMETERS cannot be parsed .No closing quotation.: AlarmEmail='a@example.com"),
     ],
 )
 def test_what_is_no_parameter_is_named(text: str, sentence: str) -> None:
-    with pytest.raises(DeploymentProblem, match=sentence):
-        given_parameters(text)
+    with pytest.raises(DeploymentError, match=sentence):
+        parse_parameters(text)
 
 
 def test_a_missing_table_is_asked_for() -> None:
-    with pytest.raises(DeploymentProblem, match="make takeover TABLE=name"):
-        prepare(Account(region="eu-west-1"), "any", "", {})
+    with pytest.raises(DeploymentError, match="make takeover TABLE=name"):
+        prepare_deployment(Account(region="eu-west-1"), "any", "", {})
 
 
 def test_a_missing_region_is_said_before_anything_is_asked() -> None:
-    with pytest.raises(DeploymentProblem, match="no AWS region; set AWS_REGION"):
-        prepare(Account(), "any", None, {})
+    with pytest.raises(DeploymentError, match="no AWS region; set AWS_REGION"):
+        prepare_deployment(Account(), "any", None, {})

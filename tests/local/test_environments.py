@@ -13,4 +13,4 @@ def test_a_copy_that_cannot_be_written_is_named(
     (tmp_path / ".local").write_text("")  # as where root made the folder: nothing can be put into it
     monkeypatch.setattr(environments, "ROOT", tmp_path)
     assert environments.main(["sam"]) == 1
-    assert capsys.readouterr().err.startswith(f"error: {tmp_path / '.local'}: File exists; you must be able to")
+    assert capsys.readouterr().err.startswith(f"error: {tmp_path / '.local'}: File exists; make sure")

@@ -25,7 +25,7 @@ from botocore.regions import EndpointResolver
 
 import trim_botocore
 from local.environments import ROOT
-from local.own_environment import own_environment
+from local.process_environment import isolated_environment
 from pip_settings import package_sources
 from task_reporter.kinds.table import KINDS
 
@@ -44,7 +44,7 @@ def build(folder: Path, **pip: str) -> Path:
     """The layer as it is deployed, for the runtime that is this interpreter; ``pip`` are settings of pip."""
     folder.mkdir(parents=True)
     command = [sys.executable, str(BUILD), str(folder), "--runtime", THIS]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=own_environment() | pip)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=isolated_environment() | pip)
     assert done.returncode == 0, done.stderr
     return folder
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local.stacks import print_problem
+from local.stacks import print_error
 from tests.support.cli import ROOT, environment
 
 OURS = sorted(path for folder in ("cli", "functions", "layers", "local") for path in (ROOT / folder).rglob("*.py"))
@@ -32,12 +32,14 @@ def test_no_file_and_no_program_is_read_in_the_locales_encoding() -> None:
 
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
 def test_a_story_is_told_whatever_the_encoding_is(encoding: str) -> None:
-    code = "from local.stage import play; raise SystemExit(play(lambda screen: screen.say('✓ é漢 …')))"
+    code = (
+        "from local.screen import run_with_screen as run; raise SystemExit(run(lambda screen: screen.say('✓ é漢 …')))"
+    )
     env = environment(PYTHONIOENCODING=encoding)
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, check=False)
     assert (done.returncode, done.stdout.decode(), done.stderr) == (0, "✓ é漢 …\n", b"")
 
 
 def test_texts_of_aws_are_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
-    print_problem("the stack is \x1b[2J\x9b31m\u202e\n  aws cloudformation delete-stack")
+    print_error("the stack is \x1b[2J\x9b31m\u202e\n  aws cloudformation delete-stack")
     assert capsys.readouterr().err == "error: the stack is �[2J�31m�\n  aws cloudformation delete-stack\n"

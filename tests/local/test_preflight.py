@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from local.preflight import clear_the_way, confirm
-from local.stacks import DeploymentProblem
+from local.preflight import confirm, delete_failed_stack
+from local.stacks import DeploymentError
 from tests.support.scripted import ID, NO_STACK, Script, event, resources, stack
 
 TABLE = "heir-HistoryTable-1"
@@ -46,7 +46,7 @@ def table(*rows: dict[str, Any]) -> Script:
 @pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"])
 def test_a_stack_that_can_only_be_deleted_is_deleted(status: str, capsys: pytest.CaptureFixture[str]) -> None:
     with deleted(failed(status)) as cloudformation, table() as dynamodb:
-        clear_the_way(cloudformation, dynamodb, "heir", yes)
+        delete_failed_stack(cloudformation, dynamodb, "heir", yes)
     shown = capsys.readouterr().out
     assert f"The stack heir is {status}: " in shown
     assert f"It leaves the empty table {TABLE}. " in shown
@@ -57,9 +57,9 @@ def test_nothing_is_deleted_without_a_yes() -> None:
     with (
         failed("ROLLBACK_COMPLETE") as cloudformation,
         table() as dynamodb,
-        pytest.raises(DeploymentProblem, match="nothing was deployed; delete the stack heir first") as refused,
+        pytest.raises(DeploymentError, match="nothing was deployed; delete the stack heir first") as refused,
     ):
-        clear_the_way(cloudformation, dynamodb, "heir", no)
+        delete_failed_stack(cloudformation, dynamodb, "heir", no)
     assert [line.strip() for line in str(refused.value).splitlines()[1:]] == [DELETION, *REMOVAL]
 
 
@@ -71,16 +71,16 @@ def test_a_table_with_rows_is_kept_and_not_replaced(capsys: pytest.CaptureFixtur
     with (
         deleted(failed("ROLLBACK_COMPLETE")) as cloudformation,
         table({"scope": {"S": "123456789012/eu-west-1"}, "task_id": {"S": "bun-1"}}) as dynamodb,
-        pytest.raises(DeploymentProblem, match=f"holds rows.* make takeover STACK=heir TABLE={TABLE}"),
+        pytest.raises(DeploymentError, match=f"has rows.* make takeover STACK=heir TABLE={TABLE}"),
     ):
-        clear_the_way(cloudformation, dynamodb, "heir", yes)
+        delete_failed_stack(cloudformation, dynamodb, "heir", yes)
     assert "delete-table" not in capsys.readouterr().out
 
 
 def test_a_table_that_is_gone_is_not_named(capsys: pytest.CaptureFixture[str]) -> None:
     gone = Script("dynamodb").refuses("scan", "ResourceNotFoundException")
     with deleted(failed("ROLLBACK_COMPLETE")) as cloudformation, gone as dynamodb:
-        clear_the_way(cloudformation, dynamodb, "heir", yes)
+        delete_failed_stack(cloudformation, dynamodb, "heir", yes)
     assert TABLE not in capsys.readouterr().out
 
 
@@ -94,13 +94,13 @@ def test_a_table_that_is_gone_is_not_named(capsys: pytest.CaptureFixture[str]) -
 def test_a_stack_that_can_be_deployed_is_left_alone(status: str, capsys: pytest.CaptureFixture[str]) -> None:
     script = Script("cloudformation").answers("describe_stacks", stack(status))
     with script as cloudformation, Script("dynamodb") as dynamodb:
-        clear_the_way(cloudformation, dynamodb, "heir", no)
+        delete_failed_stack(cloudformation, dynamodb, "heir", no)
     assert capsys.readouterr().out == ""
 
 
 def test_a_new_stack_has_nothing_in_its_way() -> None:
     with Script("cloudformation").refuses(*NO_STACK) as cloudformation, Script("dynamodb") as dynamodb:
-        clear_the_way(cloudformation, dynamodb, "heir", no)
+        delete_failed_stack(cloudformation, dynamodb, "heir", no)
 
 
 @pytest.mark.parametrize(
@@ -116,9 +116,9 @@ def test_a_stack_that_takes_no_change_now_is_refused(status: str, sentence: str)
     with (
         script as cloudformation,
         Script("dynamodb") as dynamodb,
-        pytest.raises(DeploymentProblem, match=f"the stack heir is {status}; .*{sentence}"),
+        pytest.raises(DeploymentError, match=f"the stack heir is {status}; .*{sentence}"),
     ):
-        clear_the_way(cloudformation, dynamodb, "heir", yes)
+        delete_failed_stack(cloudformation, dynamodb, "heir", yes)
 
 
 def undeletable(script: Script, **statuses: str) -> Script:
@@ -134,7 +134,7 @@ def test_a_protected_table_is_left_out_of_the_deletion() -> None:
     script.answers("delete_stack", StackName=ID, RetainResources=["HistoryTable"])
     script.answers("describe_stacks", stack("DELETE_COMPLETE"))
     with script as cloudformation, table() as dynamodb:
-        clear_the_way(cloudformation, dynamodb, "heir", yes)
+        delete_failed_stack(cloudformation, dynamodb, "heir", yes)
 
 
 def test_resources_that_cannot_be_deleted_are_named() -> None:
@@ -142,6 +142,6 @@ def test_resources_that_cannot_be_deleted_are_named() -> None:
     with (
         script as cloudformation,
         table() as dynamodb,
-        pytest.raises(DeploymentProblem, match="--stack-name heir --retain-resources RecorderLogs RecorderRole"),
+        pytest.raises(DeploymentError, match="--stack-name heir --retain-resources RecorderLogs RecorderRole"),
     ):
-        clear_the_way(cloudformation, dynamodb, "heir", yes)
+        delete_failed_stack(cloudformation, dynamodb, "heir", yes)

@@ -9,11 +9,11 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from local.environments import ROOT
-from local.history_table import actual, expected, refusals
-from local.stacks import DeploymentProblem
-from local.table_repairs import repair, repairs
-from local.takeover import is_taken_over, table_only, take_over
-from local.template import load, resolve
+from local.history_table import find_obstacles, read_properties, template_properties
+from local.stacks import DeploymentError
+from local.table_repairs import plan_repairs, repair_table
+from local.takeover import import_template, prepare_stack, take_over
+from local.template import load_template, resolve
 from task_reporter_cli.history.stack import find_stack
 from tests.support.scripted import ID, NO_STACK, SESSION, Script, event, resources, stack
 from tests.support.template import properties, table_properties
@@ -57,11 +57,11 @@ def restored() -> Script:
 
 def found(script: Script | None = None) -> Mapping[str, Any]:
     with script or reading() as dynamodb:
-        return actual(dynamodb, NAME)
+        return read_properties(dynamodb, NAME)
 
 
 def wanted(**parameters: str) -> Mapping[str, Any]:
-    return expected(load(), FOR_A_YEAR | parameters)
+    return template_properties(load_template(), FOR_A_YEAR | parameters)
 
 
 def index(name: str, **changes: Any) -> list[dict[str, Any]]:
@@ -74,14 +74,14 @@ def index(name: str, **changes: Any) -> list[dict[str, Any]]:
 
 
 def test_a_table_of_the_template_needs_nothing() -> None:
-    assert refusals(NAME, wanted(), found()) == []
-    assert repairs(wanted(), found()) == []
+    assert find_obstacles(NAME, wanted(), found()) == []
+    assert plan_repairs(wanted(), found()) == []
 
 
 def test_a_table_with_the_users_key_needs_nothing() -> None:
     keyed = found(reading(described(**KEYED)))
-    assert refusals(NAME, wanted(KmsKeyArn=KEY), keyed) == []
-    assert repairs(wanted(KmsKeyArn=KEY), keyed) == []
+    assert find_obstacles(NAME, wanted(KmsKeyArn=KEY), keyed) == []
+    assert plan_repairs(wanted(KmsKeyArn=KEY), keyed) == []
 
 
 DIFFERENT: Mapping[str, Any] = {
@@ -100,11 +100,11 @@ DIFFERENT: Mapping[str, Any] = {
 @pytest.mark.parametrize("name", properties("HistoryTable"))
 def test_each_property_of_the_template_is_compared(name: str) -> None:
     other = {**found(), name: DIFFERENT[name]}
-    assert bool(refusals(NAME, wanted(), other)) != bool(repairs(wanted(), other))
+    assert bool(find_obstacles(NAME, wanted(), other)) != bool(plan_repairs(wanted(), other))
 
 
 def test_a_property_that_is_not_compared_is_refused() -> None:
-    [reason] = refusals(NAME, {**wanted(), "ContributorInsightsSpecification": {"Enabled": True}}, found())
+    [reason] = find_obstacles(NAME, {**wanted(), "ContributorInsightsSpecification": {"Enabled": True}}, found())
     assert "does not compare ContributorInsightsSpecification" in reason
 
 
@@ -118,8 +118,8 @@ def test_expiry_follows_the_parameter(days: str | None, expires: bool) -> None:
 
 
 def test_a_value_of_the_deployed_stack_is_not_guessed() -> None:
-    with pytest.raises(ValueError, match="only once the stack is deployed"):
-        resolve({"Ref": "AWS::Region"}, load(), {})
+    with pytest.raises(ValueError, match="before the stack is deployed"):
+        resolve({"Ref": "AWS::Region"}, load_template(), {})
 
 
 # What is refused
@@ -134,25 +134,25 @@ def test_a_value_of_the_deployed_stack_is_not_guessed() -> None:
         ({"GlobalSecondaryIndexes": index("by-kind", KeySchema=DIFFERENT["KeySchema"])}, "has the key id (HASH), not"),
         (
             {"GlobalSecondaryIndexes": index("by-awaiting", Projection={"ProjectionType": "KEYS_ONLY"})},
-            "the index by-awaiting of .* holds the attributes KEYS_ONLY, not ALL",
+            "the index by-awaiting of .* has the projection KEYS_ONLY, not ALL",
         ),
         ({"GlobalSecondaryIndexes": index("by-kind", IndexStatus="CREATING")}, "is CREATING; wait until it is ACTIVE"),
         (KEYED, f"add PARAMETERS=KmsKeyArn={KEY}, or use DynamoDB's own key: aws dynamodb update-table"),
     ],
 )
 def test_what_cannot_be_repaired_is_refused(changes: dict[str, Any], sentence: str) -> None:
-    [reason] = refusals(NAME, wanted(), found(reading(described(**changes))))
+    [reason] = find_obstacles(NAME, wanted(), found(reading(described(**changes))))
     assert all(part in reason for part in sentence.split(" .* "))
 
 
 def test_a_key_that_the_table_does_not_have_is_refused() -> None:
-    [reason] = refusals(NAME, wanted(KmsKeyArn=KEY), found())
-    assert f"without KmsKeyArn, then say make deploy PARAMETERS=KmsKeyArn={KEY}" in reason
+    [reason] = find_obstacles(NAME, wanted(KmsKeyArn=KEY), found())
+    assert f"without KmsKeyArn, then run make deploy PARAMETERS=KmsKeyArn={KEY}" in reason
 
 
 def test_expiry_by_another_attribute_is_refused() -> None:
     other = found(reading(expiry={"TimeToLiveStatus": "ENABLED", "AttributeName": "ttl"}))
-    [reason] = refusals(NAME, wanted(), other)
+    [reason] = find_obstacles(NAME, wanted(), other)
     assert f"--table-name {NAME} --time-to-live-specification Enabled=false,AttributeName=ttl" in reason
 
 
@@ -175,9 +175,9 @@ BACKUP = "arn:aws:dynamodb:eu-west-1:123456789012:table/old/backup/0151"
 def test_a_table_that_is_not_active_is_refused(changes: dict[str, Any], sentence: str) -> None:
     with (
         Script("dynamodb").answers("describe_table", described(**changes)) as dynamodb,
-        pytest.raises(DeploymentProblem) as refused,
+        pytest.raises(DeploymentError) as refused,
     ):
-        actual(dynamodb, NAME)
+        read_properties(dynamodb, NAME)
     assert str(refused.value).startswith(f"the table {NAME} is {changes['TableStatus']}; ")
     assert sentence in str(refused.value)
 
@@ -185,9 +185,9 @@ def test_a_table_that_is_not_active_is_refused(changes: dict[str, Any], sentence
 def test_a_table_that_does_not_exist_is_refused() -> None:
     with (
         Script("dynamodb").refuses("describe_table", "ResourceNotFoundException") as dynamodb,
-        pytest.raises(DeploymentProblem, match=f"there is no table {NAME} in eu-west-1"),
+        pytest.raises(DeploymentError, match=f"there is no table {NAME} in eu-west-1"),
     ):
-        actual(dynamodb, NAME)
+        read_properties(dynamodb, NAME)
 
 
 def test_everything_is_refused_before_anything_is_changed() -> None:
@@ -195,7 +195,7 @@ def test_everything_is_refused_before_anything_is_changed() -> None:
     with (
         reading(lacking) as dynamodb,
         Script("cloudformation") as cloudformation,
-        pytest.raises(DeploymentProblem, match=r"lacks the index by-kind; .*\n.* lacks the index by-outcome"),
+        pytest.raises(DeploymentError, match=r"lacks the index by-kind; .*\n.* lacks the index by-outcome"),
     ):
         take_over(cloudformation, dynamodb, NAME, "heir", FOR_A_YEAR)
 
@@ -221,7 +221,7 @@ def test_a_restored_backup_is_repaired_step_by_step(capsys: pytest.CaptureFixtur
         script.answers(method, answer, TableName=NAME, **arguments)
         script.answers("describe_table", described(), TableName=NAME)  # is it ACTIVE again?
     with script as dynamodb:
-        repair(dynamodb, NAME, wanted(), differing)
+        repair_table(dynamodb, NAME, wanted(), differing)
     assert capsys.readouterr().out.splitlines() == [
         f"Repaired the table {NAME}: deletion protection on.",
         f"Repaired the table {NAME}: point-in-time recovery on.",
@@ -232,13 +232,13 @@ def test_a_restored_backup_is_repaired_step_by_step(capsys: pytest.CaptureFixtur
 
 def test_a_stream_of_another_view_is_first_turned_off() -> None:
     keys_only = {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
-    [planned] = repairs(wanted(), found(reading(described(StreamSpecification=keys_only))))
+    [planned] = plan_repairs(wanted(), found(reading(described(StreamSpecification=keys_only))))
     assert planned.text == "stream on with NEW_IMAGE, was KEYS_ONLY"
     assert planned.calls == (("update_table", NO_STREAM), ("update_table", STREAM))
 
 
 def test_a_provisioned_table_is_switched_to_on_demand() -> None:
-    [planned] = repairs(wanted(), found(reading(described(BillingModeSummary=None))))
+    [planned] = plan_repairs(wanted(), found(reading(described(BillingModeSummary=None))))
     assert planned.calls == (("update_table", {"BillingMode": "PAY_PER_REQUEST"}),)
 
 
@@ -246,8 +246,8 @@ def test_a_provisioned_table_is_switched_to_on_demand() -> None:
 def test_expiry_that_is_not_wanted_is_turned_off_as_it_is(attribute: str) -> None:
     forever = {**wanted(), "TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": False}}
     other = found(reading(expiry={"TimeToLiveStatus": "ENABLED", "AttributeName": attribute}))
-    assert refusals(NAME, forever, other) == []
-    [planned] = repairs(forever, other)
+    assert find_obstacles(NAME, forever, other) == []
+    [planned] = plan_repairs(forever, other)
     off = {"TimeToLiveSpecification": {"Enabled": False, "AttributeName": attribute}}
     assert planned.calls == (("update_time_to_live", off),)
 
@@ -255,7 +255,7 @@ def test_expiry_that_is_not_wanted_is_turned_off_as_it_is(attribute: str) -> Non
 @pytest.mark.parametrize("status", ["DISABLED", "DISABLING"])
 def test_expiry_that_is_off_and_not_wanted_is_left_alone(status: str) -> None:
     forever = {**wanted(), "TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": False}}
-    assert repairs(forever, found(reading(expiry={"TimeToLiveStatus": status}))) == []
+    assert plan_repairs(forever, found(reading(expiry={"TimeToLiveStatus": status}))) == []
 
 
 @pytest.mark.parametrize(
@@ -275,9 +275,9 @@ def test_a_repair_that_must_wait_says_so(changed: Any, method: str, code: str, s
     differing = found(reading(**changed))
     with (
         Script("dynamodb").refuses(method, code, "Not now.") as dynamodb,
-        pytest.raises(DeploymentProblem, match=rf"Not now\.; .*{sentence}.* say make takeover again"),
+        pytest.raises(DeploymentError, match=rf"Not now\.; .*{sentence}.* run make takeover again"),
     ):
-        repair(dynamodb, NAME, wanted(), differing)
+        repair_table(dynamodb, NAME, wanted(), differing)
 
 
 def test_a_repair_that_is_denied_is_shown_as_it_is() -> None:
@@ -286,7 +286,7 @@ def test_a_repair_that_is_denied_is_shown_as_it_is() -> None:
         Script("dynamodb").refuses("update_time_to_live", "AccessDeniedException", "No.") as dynamodb,
         pytest.raises(ClientError, match="AccessDeniedException"),
     ):
-        repair(dynamodb, NAME, wanted(), differing)
+        repair_table(dynamodb, NAME, wanted(), differing)
 
 
 # The stack
@@ -304,7 +304,7 @@ def test_a_repair_that_is_denied_is_shown_as_it_is() -> None:
 def test_only_an_error_that_says_so_means_no_stack(code: str, message: str) -> None:
     script = Script("cloudformation").refuses("describe_stacks", code, message)
     with script as cloudformation, pytest.raises(ClientError) as shown:
-        is_taken_over(cloudformation, NAME, "heir")
+        prepare_stack(cloudformation, NAME, "heir")
     assert message in str(shown.value)
 
 
@@ -329,7 +329,7 @@ def test_a_stack_that_a_failed_attempt_left_is_deleted(status: str, capsys: pyte
         .answers("describe_stacks", stack("DELETE_COMPLETE"), StackName=ID)
     )
     with script as cloudformation:
-        assert not is_taken_over(cloudformation, NAME, "heir")
+        assert not prepare_stack(cloudformation, NAME, "heir")
     assert f"Deleted the stack heir, which was {status}" in capsys.readouterr().out
 
 
@@ -354,13 +354,13 @@ TOPIC = "CREATE_COMPLETE topic"
 @pytest.mark.parametrize(
     ("status", "held", "sentence"),
     [
-        ("CREATE_COMPLETE", {"HistoryTable": "CREATE_COMPLETE other"}, "there is a stack heir already; say make takeo"),
+        ("CREATE_COMPLETE", {"HistoryTable": "CREATE_COMPLETE other"}, "the stack heir exists already; run make takeo"),
         (
             "UPDATE_COMPLETE",
             {"HistoryTable": f"UPDATE_COMPLETE {NAME}", "NotificationTopic": TOPIC},
             "owns the table .* already; make deploy updates it",
         ),
-        ("ROLLBACK_FAILED", {"NotificationTopic": TOPIC}, "still holds NotificationTopic; delete it first: aws cloudf"),
+        ("ROLLBACK_FAILED", {"NotificationTopic": TOPIC}, "still has NotificationTopic; delete it first: aws cloudf"),
     ],
 )
 def test_a_stack_in_use_is_refused(status: str, held: dict[str, str], sentence: str) -> None:
@@ -369,8 +369,8 @@ def test_a_stack_in_use_is_refused(status: str, held: dict[str, str], sentence: 
         .answers("describe_stacks", stack(status))
         .answers("describe_stack_resources", resources(**held))
     )
-    with script as cloudformation, pytest.raises(DeploymentProblem, match=sentence):
-        is_taken_over(cloudformation, NAME, "heir")
+    with script as cloudformation, pytest.raises(DeploymentError, match=sentence):
+        prepare_stack(cloudformation, NAME, "heir")
 
 
 # The import
@@ -409,7 +409,7 @@ def test_a_refused_import_leaves_no_stack() -> None:
     with (
         discarding(importing("Table is in another stack.")) as cloudformation,
         reading() as dynamodb,
-        pytest.raises(DeploymentProblem, match=f"cannot import the table {NAME}: Table is in another stack."),
+        pytest.raises(DeploymentError, match=f"cannot import the table {NAME}: Table is in another stack."),
     ):
         take_over(cloudformation, dynamodb, NAME, "heir", FOR_A_YEAR)
 
@@ -421,7 +421,7 @@ def test_a_table_is_repaired_before_it_is_imported() -> None:
     with (
         discarding(importing()) as cloudformation,
         dynamodb_script as dynamodb,
-        pytest.raises(DeploymentProblem, match="Modified multiple times"),
+        pytest.raises(DeploymentError, match="Modified multiple times"),
     ):
         take_over(cloudformation, dynamodb, NAME, "heir", FOR_A_YEAR)
 
@@ -440,16 +440,16 @@ def test_a_failed_import_tells_the_reason_of_the_resource() -> None:
     with (
         script as cloudformation,
         reading() as dynamodb,
-        pytest.raises(DeploymentProblem, match=r"did not import .*: Table is being deleted\."),
+        pytest.raises(DeploymentError, match=r"did not import .*: Table is being deleted\."),
     ):
         take_over(cloudformation, dynamodb, NAME, "heir", FOR_A_YEAR)
 
 
 def test_the_import_holds_the_table_and_all_parameters() -> None:
     """The deployment that follows keeps the values that the import was given."""
-    imported = table_only(load())
+    imported = import_template(load_template())
     assert imported["Resources"].keys() == {"HistoryTable"}
-    assert imported["Parameters"] == load()["Parameters"]
+    assert imported["Parameters"] == load_template()["Parameters"]
 
 
 # The document

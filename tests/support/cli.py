@@ -17,7 +17,7 @@ import botocore.session
 import pytest
 from botocore.loaders import create_loader
 
-from local.own_environment import NO_ACCOUNT
+from local.process_environment import NO_ACCOUNT
 from task_reporter_cli.main import main
 
 ROOT = Path(__file__).resolve().parents[2]

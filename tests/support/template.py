@@ -7,13 +7,13 @@ CloudFormation's short tags are written out: ``!Ref X`` is ``{"Ref": "X"}``, ``!
 from functools import cache
 from typing import Any
 
-from local.template import load
+from local.template import load_template
 
 
 @cache
 def template() -> dict[str, Any]:
     """The whole template."""
-    return load()
+    return load_template()
 
 
 def properties(resource: str) -> dict[str, Any]:

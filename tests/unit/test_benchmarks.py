@@ -13,7 +13,7 @@ from benchmarks.programs import CHILD, Shell
 from benchmarks.rows import RUNNING, rows
 from benchmarks.screen import number
 from benchmarks.sides import REFERENCE, START
-from local.processes import StepFailed
+from local.processes import StepError
 
 
 def test_every_file_that_a_bench_runs_is_there() -> None:
@@ -112,7 +112,7 @@ def test_a_program_is_measured_from_start_to_exit(tmp_path) -> None:
 
 
 def test_a_program_that_fails_is_not_measured(tmp_path) -> None:
-    with pytest.raises(StepFailed, match="no such table"):
+    with pytest.raises(StepError, match="no such table"):
         Shell({}, tmp_path).run(sys.executable, "-c", "raise SystemExit('no such table')")
 
 

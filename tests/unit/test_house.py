@@ -24,7 +24,7 @@ DECIDES = {
 }
 """Modules that decide, and talk to no service."""
 WORDS_OF_ONE_KIND = re.compile(r"\b(bundles?|manifests?|image_location|BundleTask\w*)\b", re.IGNORECASE)
-HOME_OF_KINDS = ("layers/core/task_reporter/kinds/", "local/ec2/", "local/demo.py", "local/keep.py")
+HOME_OF_KINDS = ("layers/core/task_reporter/kinds/", "local/ec2/", "local/demo.py", "local/serve.py")
 """Descriptions of kinds, the local EC2, and the two programs that start tasks in it."""
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
 
-from local.screen import Screen
-from local.stage import deployed, play
+from local.local_stack import local_stack
+from local.screen import Screen, run_with_screen
 from tests.campaigns.kills import rounds
 from tests.campaigns.kills.hearing import heard
 from tests.campaigns.kills.judging import Round
@@ -35,14 +35,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()), metavar="S", help="of all chance (the time)")
     asked = parser.parse_args(arguments)
     done: list[Round] = []
-    status = play(lambda screen: done.extend(_played(screen, asked.rounds, asked.seed)))
+    status = run_with_screen(lambda screen: done.extend(_played(screen, asked.rounds, asked.seed)))
     return status or int(any(one.problems for one in done))
 
 
 def _played(screen: Screen, count: int, seed: int) -> list[Round]:
     with (
         _ec2() as ec2,
-        deployed(screen, ec2.url, PARAMETERS) as deployment,
+        local_stack(screen, ec2.url, PARAMETERS) as deployment,
         heard(deployment, "killed") as received,
     ):
         done = []
@@ -54,7 +54,7 @@ def _played(screen: Screen, count: int, seed: int) -> list[Round]:
             screen.say(f"    {_told(one)}")
             done.append(one)
             for problem in one.problems:
-                screen.error(f"    {problem}")
+                screen.show_error(f"    {problem}")
     screen.say(f"\n{_summary(done)}\nSeed {seed}.")
     return done
 

@@ -13,8 +13,7 @@ from pathlib import Path
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from benchmarks.engine import engine as an_engine
-from local.screen import Screen
-from local.stage import play
+from local.screen import Screen, run_with_screen
 from tests.campaigns.lives import mutants
 from tests.campaigns.lives.figures import Figures
 from tests.campaigns.lives.portions import Portion, portions
@@ -32,7 +31,7 @@ class WrongError(OSError):
 def main(arguments: list[str]) -> int:
     """0 where nothing is lost and nothing repeated that should not be."""
     asked = _parser().parse_args(arguments)
-    return play(lambda screen: _story(asked, screen))
+    return run_with_screen(lambda screen: _story(asked, screen))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from hypothesis import settings
 
-from local.processes import ENDINGS
+from local.processes import TERMINATION_SIGNALS
 from tests.campaigns.lives.figures import Figures
 from tests.campaigns.lives.run import ORDINARY, Found, histories, violation
 from tests.integration.engines import Engine
@@ -41,7 +41,7 @@ def portions(engine: Engine, many: int, seed: int, until: float) -> Iterator[Por
 
 def quiet() -> None:
     """Being ended is the parent's business."""
-    for sign in ENDINGS:
+    for sign in TERMINATION_SIGNALS:
         signal.signal(sign, signal.SIG_DFL if sign == signal.SIGTERM else signal.SIG_IGN)
 
 

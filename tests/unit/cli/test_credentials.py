@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from local.own_environment import NO_ACCOUNT
+from local.process_environment import NO_ACCOUNT
 from task_reporter_cli.aws.account import Account
 from task_reporter_cli.aws.credentials import CredentialsError, NoCodeError, SharedCache, asks_for_code, first_of
 from task_reporter_cli.aws.explanations import explained

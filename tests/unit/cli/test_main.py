@@ -11,7 +11,7 @@ import click
 import pytest
 from click.shell_completion import ShellComplete
 
-from local.own_environment import NO_ACCOUNT
+from local.process_environment import NO_ACCOUNT
 from task_reporter_cli.commands import completion_
 from task_reporter_cli.errors import NoTaskError
 from task_reporter_cli.history import home as homes

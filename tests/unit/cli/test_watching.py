@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from local.own_environment import NO_ACCOUNT
+from local.process_environment import NO_ACCOUNT
 from task_reporter.errors import HistoryError
 from task_reporter.history.rows import Key
 from task_reporter.history.table import HistoryTable

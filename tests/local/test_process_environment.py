@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from local.environments import ROOT
-from local.own_environment import LOCAL_SAM, NO_ACCOUNT, UNICODE, aws_environment, own_environment
+from local.process_environment import LOCAL_SAM, NO_ACCOUNT, UTF8, aws_environment, isolated_environment
 from tests.support.hostile_shell import EXPORTS
 
 PLACES = {"HOME": "/home/you", "PATH": "/usr/bin", "TMPDIR": "/var/tmp", "XDG_CACHE_HOME": "/cache"}
@@ -17,16 +17,16 @@ DIRECT = {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
 
 
 def test_places_and_the_ways_to_a_network_are_kept() -> None:
-    assert own_environment(PLACES | NETWORK) == PLACES | NETWORK | DIRECT | NO_ACCOUNT | UNICODE | LOCAL_SAM
+    assert isolated_environment(PLACES | NETWORK) == PLACES | NETWORK | DIRECT | NO_ACCOUNT | UTF8 | LOCAL_SAM
 
 
 def test_a_proxys_exceptions_are_kept() -> None:
-    assert own_environment({"no_proxy": "mirror"})["NO_PROXY"] == "mirror,127.0.0.1,localhost"
+    assert isolated_environment({"no_proxy": "mirror"})["NO_PROXY"] == "mirror,127.0.0.1,localhost"
 
 
 @pytest.mark.parametrize("name", [name for name in EXPORTS if not name.startswith(("PIP_", "UV_"))])
 def test_nothing_else_reaches_a_program(name: str) -> None:
-    assert own_environment({name: EXPORTS[name]}).get(name) in (None, *NO_ACCOUNT.values())
+    assert isolated_environment({name: EXPORTS[name]}).get(name) in (None, *NO_ACCOUNT.values())
 
 
 @pytest.mark.parametrize(
@@ -48,11 +48,11 @@ def test_a_program_is_run_in_it_whatever_the_shell_exports(tmp_path: Path) -> No
     command = [sys.executable, "-I", str(ROOT / "local" / "run.py"), "--", sys.executable, "-c", code]
     done = subprocess.run(command, env=shell, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stderr == ""
-    assert done.stdout == f"{sorted(own_environment(shell))} 0 {ROOT}\n"
+    assert done.stdout == f"{sorted(isolated_environment(shell))} 0 {ROOT}\n"
 
 
 def test_an_environment_that_does_not_exist_is_named() -> None:
     command = [sys.executable, "-I", str(ROOT / "local" / "run.py"), "proyect", "--", "true"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.startswith("no such environment: proyect; there are project, ")
+    assert done.stderr.startswith("no such environment: proyect; use project, ")

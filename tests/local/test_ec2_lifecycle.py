@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local.ec2 import lives
-from local.ec2.lives import Life, image_state
+from local.ec2 import lifecycle
+from local.ec2.lifecycle import Life, image_state
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 ORDER = ["pending", "waiting-for-shutdown", "bundling", "storing", "cancelling", "failed", "complete"]
@@ -90,7 +90,7 @@ def test_a_clock_that_was_set_back_shows_the_start() -> None:
 def test_speed_divides_everything() -> None:
     life = Life(START, speed=7, doomed=True)
     assert life.ended == START + timedelta(minutes=30) / 7
-    assert life.failure(START + timedelta(minutes=32.001) / 7) == lives.S3_FAILURE
+    assert life.failure(START + timedelta(minutes=32.001) / 7) == lifecycle.S3_FAILURE
     assert life.is_listed(START + timedelta(minutes=89.99) / 7, listed_for=60)
     assert not life.is_listed(START + timedelta(minutes=90.01) / 7, listed_for=60)
 
@@ -117,7 +117,7 @@ MINUTES = st.lists(st.floats(0, 120), min_size=2, max_size=20).map(sorted)
 @settings(deadline=None)
 @given(some_lives(), MINUTES)
 def test_a_life_only_goes_forward(life: Life, minutes: list[float]) -> None:
-    moments = [START + lives.real_time(minute, life.speed) for minute in minutes]
+    moments = [START + lifecycle.real_time(minute, life.speed) for minute in minutes]
     steps = [life.at(moment) for moment in moments]
     ranks = [ORDER.index(step.state) for step in steps]
     progress = [step.progress or 0 for step in steps]
@@ -131,7 +131,7 @@ def test_a_life_only_goes_forward(life: Life, minutes: list[float]) -> None:
 @settings(deadline=None)
 @given(some_lives(), st.floats(0, 1000))
 def test_what_is_finished_stays_finished(life: Life, minutes: float) -> None:
-    end, later = life.at(life.ended), life.at(life.ended + lives.real_time(minutes, life.speed))
+    end, later = life.at(life.ended), life.at(life.ended + lifecycle.real_time(minutes, life.speed))
     assert end == later
     assert end.state == ("failed" if life.doomed or life.cancelled else "complete")
 
@@ -139,6 +139,6 @@ def test_what_is_finished_stays_finished(life: Life, minutes: float) -> None:
 @settings(deadline=None)
 @given(some_lives(), st.floats(0, 120))
 def test_only_a_failed_task_has_a_failure(life: Life, minutes: float) -> None:
-    moment = START + lives.real_time(minutes, life.speed)
+    moment = START + lifecycle.real_time(minutes, life.speed)
     if life.failure(moment):
         assert life.at(moment).state == "failed"

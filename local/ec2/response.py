@@ -16,7 +16,7 @@ from local.ec2.model import API_VERSION, ec2_model
 NAMESPACE = f"http://ec2.amazonaws.com/doc/{API_VERSION}/"
 
 
-def response(action: str, result: Mapping[str, Any], request_id: str) -> bytes:
+def format_response(action: str, result: Mapping[str, Any], request_id: str) -> bytes:
     """Return the XML of an answer; ``result`` is what boto3 would return for ``action``."""
     root = ElementTree.Element(f"{action}Response", xmlns=NAMESPACE)
     ElementTree.SubElement(root, "requestId").text = request_id
@@ -24,7 +24,7 @@ def response(action: str, result: Mapping[str, Any], request_id: str) -> bytes:
     return _document(root)
 
 
-def error_response(error: Ec2Error, request_id: str) -> bytes:
+def format_error(error: Ec2Error, request_id: str) -> bytes:
     """Return the XML of an error.
 
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html#api-error-response
@@ -37,7 +37,7 @@ def error_response(error: Ec2Error, request_id: str) -> bytes:
     return _document(root)
 
 
-def time_text(moment: datetime) -> str:
+def format_time(moment: datetime) -> str:
     """Format a time as EC2 writes it, in UTC: ``2013-09-15T17:15:20.000Z``.
 
     Cut to the millisecond, not rounded: a time must not lie in the future.
