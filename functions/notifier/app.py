@@ -1,4 +1,4 @@
-"""The notifier's handler: from the table's stream to SNS."""
+"""The notifier's handler: announces rows of the table's stream through SNS."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -19,18 +19,18 @@ from task_reporter.runtime.deadline import Deadline
 from task_reporter.runtime.metrics import emit
 from task_reporter.runtime.settings import SCOPE, NotifierSettings, notifier_settings
 
-logger = Logger(service="notifier", use_rfc3339=True)  # Lambda reads no level from a line with another time format
+logger = Logger(service="notifier", use_rfc3339=True)  # Lambda finds the level only in lines with this time format
 
 
 @cache
 def settings() -> NotifierSettings:
-    """Read the settings at the first call, and keep them while the function is warm."""
+    """Read the settings once per execution environment."""
     return notifier_settings(environ)
 
 
 @cache
 def client(service: str, limits: RequestLimits | None = None) -> Any:
-    """Make the client for ``service`` at the first call, and keep it while the function is warm."""
+    """Make the client for ``service`` once per execution environment."""
     return clients.client(service, limits)
 
 
@@ -40,42 +40,42 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     policy = NotificationPolicy(settings().digest_above, settings().retention_days)
     deadline = Deadline(context.get_remaining_time_in_millis)
     history, publisher = HistoryTable(client("dynamodb"), settings().table), client("sns", PUBLISH)
-    # A connection that was idle since the last batch may be dead, and a Publish that fails on it is not sent again.
+    # An idle connection may be closed by now, and a failed Publish is not retried.
     publisher.close()
     topic = Topic(publisher, settings().topic)
 
-    def announce_and_report(keys: Sequence[Key]) -> Mapping[Key, Exception]:
-        result = announce(of_own_scope(keys), history, topic, policy, deadline, must_wait=notices_must_wait)
-        report(result)
+    def announce_and_log(keys: Sequence[Key]) -> Mapping[Key, Exception]:
+        result = announce(select_own_scope(keys), history, topic, policy, deadline, must_wait=notices_must_wait)
+        log_result(result)
         emit(result.metrics())
         return result.failed
 
-    return process_batch(event["Records"], announce_and_report)
+    return process_batch(event["Records"], announce_and_log)
 
 
-def of_own_scope(keys: Sequence[Key]) -> list[Key]:
-    """Return those of ``keys`` that have the stack's own scope.
+def select_own_scope(keys: Sequence[Key]) -> list[Key]:
+    """Return the keys in the stack's own scope.
 
-    The role may read no others, and one other key would get a whole batch of reads denied.
+    The role must not read other scopes, and one such key would make a whole batch of reads fail.
     """
     foreign = [key.scope for key in keys if key.scope != settings().scope]
     if foreign:
-        # Another program may have written anything into such a row, so only text in the form of a scope is logged.
+        # Another program may have written such a row, so only text in the form of a scope is logged.
         scopes = sorted({scope for scope in foreign if SCOPE.fullmatch(scope)})
-        logger.warning("rows of other scopes were left alone", rows=len(foreign), scopes=scopes)
+        logger.warning("rows of other scopes were ignored", rows=len(foreign), scopes=scopes)
     return [key for key in keys if key.scope == settings().scope]
 
 
 def notices_must_wait() -> bool:
-    """Tell whether nobody would receive a notice now. Where SNS does not answer, notices are sent."""
+    """Tell whether nobody would receive a notice now. If SNS does not answer, notices are sent."""
     audience = find_audience(client("sns"), settings().topic, settings().email_subscription)
     if audience.problem:
         logger.warning("subscribers were not counted", reason=audience.problem)
     return audience.must_wait
 
 
-def report(result: AnnounceResult) -> None:
-    """Log which tasks were announced, and which were not and why."""
+def log_result(result: AnnounceResult) -> None:
+    """Log the tasks that were announced, and those that were not with the reason."""
     for notice in result.notices:
         logger.info("announced", tasks={str(row["task_id"]): row["outcome"] for row in notice.rows})
     if result.waiting:

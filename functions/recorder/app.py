@@ -1,4 +1,4 @@
-"""The recorder's handler: from the schedule to EC2 to the history."""
+"""The recorder's handler: records EC2's tasks in the history whenever its schedule invokes it."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,46 +23,46 @@ from task_reporter.runtime.deadline import Deadline
 from task_reporter.runtime.metrics import emit
 from task_reporter.runtime.settings import RecorderSettings, recorder_settings
 
-logger = Logger(service="recorder", use_rfc3339=True)  # Lambda reads no level from a line with another time format
+logger = Logger(service="recorder", use_rfc3339=True)  # Lambda finds the level only in lines with this time format
 
 SERVICES = ("ec2", "dynamodb", "sns")
-"""The services that the recorder uses. It asks SNS only for the number of subscribers."""
+"""The services that the recorder calls. From SNS it needs only the number of subscribers."""
 
 
 @cache
 def settings() -> RecorderSettings:
-    """Read the settings at the first call, and keep them while the function is warm."""
+    """Read the settings once per execution environment."""
     return recorder_settings(environ)
 
 
 @cache
 def client(service: str) -> Any:
-    """Make the client for ``service`` at the first call, and keep it while the function is warm."""
+    """Make the client for ``service`` once per execution environment."""
     return clients.client(service)
 
 
-def context_at(now: datetime, given: RecorderSettings) -> PollContext:
+def make_context(now: datetime, values: RecorderSettings) -> PollContext:
     """Build the poll context from the settings."""
-    limits = (given.retention_days, given.lost_after, given.redrive_after, given.silent_after)
-    return PollContext(given.scope, now, *limits, runtime_without_bytecode())
+    limits = (values.retention_days, values.lost_after, values.redrive_after, values.silent_after)
+    return PollContext(values.scope, now, *limits, runtime_without_bytecode())
 
 
 @cache
 def pool() -> ThreadPoolExecutor:
-    """Make the threads for requests that need not wait for EC2: two of the backlog, one for subscribers."""
+    """Make the threads for requests that run beside those to EC2: two for the backlog, one for subscribers."""
     return ThreadPoolExecutor(3)
 
 
-def audience(sns: Any) -> Audience:
-    """Count the subscribers of the topic. Where SNS does not answer, the poll continues."""
+def count_subscribers(sns: Any) -> Audience:
+    """Count the subscribers of the topic. If SNS does not answer, the poll continues."""
     result = find_audience(sns, settings().topic, settings().email_subscription)
     if result.problem:
         logger.warning("subscribers were not counted", reason=result.problem)
     return result
 
 
-def report(result: KindResult) -> None:
-    """Log the numbers of a poll, the ids of ended tasks, and once each task that can't be stored."""
+def log_result(result: KindResult) -> None:
+    """Log the numbers of a poll and the ids of ended tasks. Log each task that cannot be stored only once."""
     logger.info("polled", kind=result.kind, **result.summary(), tasks=result.ended)
     for sentence in not_yet_logged(result.unkeepable, result.heartbeat):
         logger.warning("a task can't be kept", kind=result.kind, reason=sentence)
@@ -70,13 +70,13 @@ def report(result: KindResult) -> None:
 
 @logger.inject_lambda_context
 def handler(_event: Any, context: Any) -> dict[str, Any]:
-    """Poll every kind once, and return the numbers of the poll. The event is ignored, so ``{}`` works."""
-    poll = context_at(times.now(), settings())
+    """Poll every kind once and return the numbers of the poll. The event is ignored, so it may be ``{}``."""
+    poll = make_context(times.now(), settings())
     deadline = Deadline(context.get_remaining_time_in_millis)
-    # botocore makes clients in one thread at a time, so they are made before the threads begin.
+    # Before the threads start, because botocore's client factory is not thread-safe.
     ec2, dynamodb, sns = map(client, SERVICES)
     history = HistoryTable(dynamodb, settings().table)
-    subscribers = pool().submit(audience, sns)
+    subscribers = pool().submit(count_subscribers, sns)
 
     def on_written(written: Sequence[Write]) -> None:
         """Log the metrics of ended tasks at once, so that a later timeout does not lose them."""
@@ -84,10 +84,10 @@ def handler(_event: Any, context: Any) -> dict[str, Any]:
 
     try:
         result = poll_kinds(
-            settings().kinds, ec2, history, poll, pool(), deadline, report, subscribers.result, on_written
+            settings().kinds, ec2, history, poll, pool(), deadline, log_result, subscribers.result, on_written
         )
     finally:
-        subscribers.result()  # no thread may still work when the function is frozen
+        subscribers.result()  # Lambda freezes the function at the return, so no thread may be running then
     if result.redriven:
         logger.info("redriven", rows=result.redriven)
     if result.blind_seconds:

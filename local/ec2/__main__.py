@@ -1,4 +1,4 @@
-"""``python -m local.ec2``: the local EC2 as a program of its own."""
+"""The local EC2 as a program: ``python -m local.ec2``."""
 
 import argparse
 import signal
@@ -19,34 +19,34 @@ A bucket whose name starts with no-such-bucket makes the task fail.
 """
 
 
-def parser() -> argparse.ArgumentParser:
-    """Parse the command line."""
-    made = argparse.ArgumentParser(
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of the command line."""
+    parser = argparse.ArgumentParser(
         prog="python -m local.ec2",
         description="A local stand-in for EC2's bundle tasks, on 127.0.0.1 only.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("--port", type=int, default=4567, help="0 takes a free one (default: %(default)s)")
-    made.add_argument(
+    parser.add_argument("--port", type=int, default=4567, help="port; 0 means any free port (default: %(default)s)")
+    parser.add_argument(
         "--speed",
         type=float,
         default=1.0,
-        help="divides all durations; 1 is EC2's pace (default: %(default)s)",
+        help="divides all durations; 1 is the speed of EC2 (default: %(default)s)",
     )
-    made.add_argument(
+    parser.add_argument(
         "--listed-for",
         type=float,
         default=60.0,
         metavar="MINUTES",
-        help="how long a finished task stays listed, before --speed divides it (default: %(default)s)",
+        help="minutes for which a finished task stays listed, before --speed divides them (default: %(default)s)",
     )
-    return made
+    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Serve until SIGINT or SIGTERM; exit with a line on standard error where that can't start."""
-    options = parser().parse_args(argv)
+    """Serve until SIGINT or SIGTERM; exit with one line on standard error if the server cannot start."""
+    options = make_parser().parse_args(argv)
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         ec2 = Ec2Server(options.port, speed=options.speed, listed_for=options.listed_for)
         ec2.start()
     except (OSError, OverflowError, ValueError) as error:
-        sys.exit(f"local EC2 can't start: {error}")
+        sys.exit(f"the local EC2 cannot start: {error}")
     print(f"local EC2 on {ec2.url}", flush=True)
     stopped.wait()
     ec2.stop()

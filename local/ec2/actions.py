@@ -1,7 +1,6 @@
-"""EC2's actions. Parameters and results have the shape that a boto3 caller sees.
+"""EC2's actions. Parameters and results have the form that a caller of boto3 sees.
 
-Every action first checks all it can, then stops if it is a dry run, and only then changes anything:
-a dry run says whether the request would have succeeded.
+Every action first makes all its checks, then ends if the request is a dry run, and only then changes anything.
 """
 
 import re
@@ -13,23 +12,23 @@ from local.ec2 import filters
 from local.ec2.account import ACCOUNT_ID, Account, Image, Task
 from local.ec2.errors import Ec2Error
 from local.ec2.lifecycle import image_state
-from local.ec2.request import parameters, require
+from local.ec2.request import parse_parameters, require
 from local.ec2.response import format_time
 
 Values = Mapping[str, Any]
 
 _INSTANCE_ID = re.compile(r"i-([0-9a-f]{8}|[0-9a-f]{17})")
 _IMAGE_ID = re.compile(r"ami-([0-9a-f]{8}|[0-9a-f]{17})")
-# RegisterImage's page allows more characters than the page of error codes names.
+# The page of RegisterImage allows more characters than the page of error codes.
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RegisterImage.html
 _IMAGE_NAME = re.compile(r"[A-Za-z0-9()\[\] ./\-'@_]{3,128}")
 
 
 def perform(account: Account, query: Mapping[str, str], moment: datetime) -> tuple[str, Values]:
-    """Carries a request out; returns the action's name and its result.
+    """Execute a request; return the name of its action and the result.
 
-    Raises Ec2Error for every request that EC2 would refuse, and UnsupportedOperation for parameters
-    that EC2 takes and the local EC2 would have to ignore.
+    Raises Ec2Error for every request that EC2 would refuse. Its code is UnsupportedOperation for a parameter that EC2
+    supports and the local EC2 does not.
     """
     name = query.get("Action")
     if not name:
@@ -37,18 +36,20 @@ def perform(account: Account, query: Mapping[str, str], moment: datetime) -> tup
     action = ACTIONS.get(name)
     if action is None:
         raise Ec2Error("InvalidAction", f"The action {name} is not valid for this web service.")
-    params = parameters(name, query)
-    for param in params.keys() - action.takes:
-        raise Ec2Error("UnsupportedOperation", f"The local EC2 does not know {param} in {name}.")
+    params = parse_parameters(name, query)
+    for param in params.keys() - action.supported:
+        raise Ec2Error("UnsupportedOperation", f"The local EC2 does not support {param} in {name}.")
     return name, action.run(account, params, moment)
 
 
 def describe_bundle_tasks(account: Account, params: Values, moment: datetime) -> Values:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeBundleTasks.html"""
-    named = {account.listed_task(bundle_id, moment).bundle_id for bundle_id in params.get("BundleIds", [])}
-    rows = [_task_row(task, moment) for task in account.listed_tasks(moment) if not named or task.bundle_id in named]
+    requested = {account.get_task(bundle_id, moment).bundle_id for bundle_id in params.get("BundleIds", [])}
+    rows = [
+        _task_row(task, moment) for task in account.list_tasks(moment) if not requested or task.bundle_id in requested
+    ]
     selected = filters.select(rows, params.get("Filters", []), filters.TASK_FIELDS)
-    _stop_dry_run(params)
+    _end_dry_run(params)
     return {"BundleTasks": selected}
 
 
@@ -62,19 +63,19 @@ def bundle_instance(account: Account, params: Values, moment: datetime) -> Value
     if account.is_bundling(instance_id, moment):
         message = f"The instance '{instance_id}' already has a bundling task in progress."
         raise Ec2Error("BundlingInProgress", message)
-    _stop_dry_run(params)
+    _end_dry_run(params)
     return {"BundleTask": _task_row(account.start_task(instance_id, storage, moment), moment)}
 
 
 def cancel_bundle_task(account: Account, params: Values, moment: datetime) -> Values:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CancelBundleTask.html"""
-    task = account.listed_task(params["BundleId"], moment)
-    if moment >= task.life.ended:
-        # AWS names no code for this. IncorrectState, "the resource is in an incorrect state for the
-        # request", is the documented one that fits; that it is used here is our choice.
-        state = task.life.at(moment).state
+    task = account.get_task(params["BundleId"], moment)
+    if moment >= task.lifecycle.ended:
+        # AWS documents no error code for this case. IncorrectState is the documented code that fits best: "the resource
+        # is in an incorrect state for the request".
+        state = task.lifecycle.at(moment).state
         raise Ec2Error("IncorrectState", f"The bundle task '{task.bundle_id}' is already {state}.")
-    _stop_dry_run(params)
+    _end_dry_run(params)
     return {"BundleTask": _task_row(account.cancel_task(task, moment), moment)}
 
 
@@ -90,29 +91,29 @@ def register_image(account: Account, params: Values, moment: datetime) -> Values
             raise Ec2Error("InvalidAMIName.Duplicate", message)
     if not account.has_manifest(location, moment):
         raise Ec2Error("InvalidManifest", f"There is no manifest of a completed bundle at '{location}'")
-    _stop_dry_run(params)
+    _end_dry_run(params)
     return {"ImageId": account.register_image(params, moment).image_id}
 
 
 def describe_images(account: Account, params: Values, moment: datetime) -> Values:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html"""
-    named = {_known_image_id(account, image_id) for image_id in params.get("ImageIds", [])}
-    owned = not params.get("Owners") or not {"self", ACCOUNT_ID}.isdisjoint(params["Owners"])
+    requested = {_check_image_id(account, image_id) for image_id in params.get("ImageIds", [])}
+    includes_own = not params.get("Owners") or not {"self", ACCOUNT_ID}.isdisjoint(params["Owners"])
     rows = [
         _image_row(image, account.speed, moment)
-        for image in account.listed_images()
-        if owned and (not named or image.image_id in named)
+        for image in account.list_images()
+        if includes_own and (not requested or image.image_id in requested)
     ]
     selected = filters.select(rows, params.get("Filters", []), filters.IMAGE_FIELDS)
-    _stop_dry_run(params)
+    _end_dry_run(params)
     return {"Images": selected}
 
 
 class Action(NamedTuple):
-    """An action: its function, and the parameters that it heeds, in botocore's names."""
+    """An action: its function, and the parameters that it supports, by botocore's names."""
 
     run: Callable[[Account, Values, datetime], Values]
-    takes: Set[str]
+    supported: Set[str]
 
 
 ACTIONS: Mapping[str, Action] = {
@@ -121,7 +122,7 @@ ACTIONS: Mapping[str, Action] = {
     "DescribeBundleTasks": Action(describe_bundle_tasks, {"BundleIds", "Filters", "DryRun"}),
     "DescribeImages": Action(
         describe_images,
-        # No image here is ever deprecated or disabled, so there is nothing to leave out.
+        # No image is ever deprecated or disabled here, so the two Include parameters have no effect.
         {"ImageIds", "Owners", "Filters", "DryRun", "IncludeDeprecated", "IncludeDisabled"},
     ),
     "RegisterImage": Action(
@@ -131,13 +132,13 @@ ACTIONS: Mapping[str, Action] = {
 }
 
 
-def _stop_dry_run(params: Values) -> None:
+def _end_dry_run(params: Values) -> None:
     if params.get("DryRun"):
         message = "Request would have succeeded, but DryRun flag is set."
         raise Ec2Error("DryRunOperation", message, status=412)
 
 
-def _known_image_id(account: Account, image_id: str) -> str:
+def _check_image_id(account: Account, image_id: str) -> str:
     if not _IMAGE_ID.fullmatch(image_id):
         raise Ec2Error("InvalidAMIID.Malformed", f'Invalid id: "{image_id}"')
     if image_id not in account.images:
@@ -146,25 +147,25 @@ def _known_image_id(account: Account, image_id: str) -> str:
 
 
 def _task_row(task: Task, moment: datetime) -> Values:
-    now = task.life.at(moment)
+    change = task.lifecycle.at(moment)
     row = {
         "InstanceId": task.instance_id,
         "BundleId": task.bundle_id,
-        "State": now.state,
-        "StartTime": format_time(task.life.started),
-        "UpdateTime": format_time(now.moment),
+        "State": change.state,
+        "StartTime": format_time(task.lifecycle.started),
+        "UpdateTime": format_time(change.moment),
         "Storage": task.storage,
     }
-    if now.progress is not None:
-        row["Progress"] = f"{now.progress}%"
-    if failure := task.life.failure(moment):
+    if change.progress is not None:
+        row["Progress"] = f"{change.progress}%"
+    if failure := task.lifecycle.failure(moment):
         row["BundleTaskError"] = {"Code": failure.code, "Message": failure.message}
     return row
 
 
 def _image_row(image: Image, speed: float, moment: datetime) -> Values:
-    given = {name: image.params[name] for name in ("Name", "Description") if name in image.params}
-    return given | {
+    texts = {name: image.params[name] for name in ("Name", "Description") if name in image.params}
+    return texts | {
         "ImageId": image.image_id,
         "ImageLocation": image.params["ImageLocation"],
         "State": image_state(image.registered, speed, moment),

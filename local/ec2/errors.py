@@ -1,10 +1,10 @@
-"""The one error that the local EC2 answers with."""
+"""The error of the local EC2."""
 
 
 class Ec2Error(Exception):
-    """The request is refused, in EC2's words.
+    """A request is refused. The error becomes the response.
 
-    ``code`` is one of EC2's error codes, ``status`` the HTTP status that goes with it.
+    ``code`` is one of EC2's error codes, ``message`` its text and ``status`` its HTTP status.
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
     """
 

@@ -13,7 +13,7 @@ from local.ec2.errors import Ec2Error
 Row = Mapping[str, Any]
 Fields = Mapping[str, Sequence[str]]
 
-# Where each filter looks, in botocore's member names.
+# Name of a filter → path of the compared value, as botocore's member names.
 TASK_FIELDS: Fields = {
     "bundle-id": ("BundleId",),
     "error-code": ("BundleTaskError", "Code"),
@@ -40,21 +40,21 @@ _WILD = {"*": ".*", "?": "."}
 def select(rows: Iterable[Row], filters: Iterable[Mapping[str, Any]], fields: Fields) -> list[Row]:
     """Return the rows that pass every filter, in their order.
 
-    A field that a row doesn't have passes no filter, nor does any row pass a filter without values.
-    Raises Ec2Error (InvalidParameterValue) for a filter that isn't in ``fields``.
+    A row without the compared value passes no filter, and no row passes a filter without values.
+    Raises Ec2Error (InvalidParameterValue) for a filter that is not in ``fields``.
     """
-    wanted = [(_path(each, fields), each.get("Values", [])) for each in filters]
-    return [row for row in rows if all(_passes(_value(row, path), globs) for path, globs in wanted)]
+    conditions = [(_path(entry, fields), entry.get("Values", [])) for entry in filters]
+    return [row for row in rows if all(_passes(_value(row, path), globs) for path, globs in conditions)]
 
 
 def matches(glob: str, text: str) -> bool:
-    r"""Tell whether all of ``text`` fits ``glob``: `*` any run of characters, `?` any one, `\` escapes."""
-    return _compiled(glob).fullmatch(text) is not None
+    r"""Tell whether all of ``text`` matches ``glob``: `*` is any text, `?` any character, `\` escapes."""
+    return _compile(glob).fullmatch(text) is not None
 
 
-def _path(each: Mapping[str, Any], fields: Fields) -> Sequence[str]:
-    # EC2 says 'null' when the name is missing.
-    name = each.get("Name", "null")
+def _path(entry: Mapping[str, Any], fields: Fields) -> Sequence[str]:
+    # EC2's own message contains 'null' for an absent name.
+    name = entry.get("Name", "null")
     if name not in fields:
         raise Ec2Error("InvalidParameterValue", f"The filter '{name}' is invalid")
     return fields[name]
@@ -72,11 +72,11 @@ def _passes(value: str | None, globs: Iterable[str]) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _compiled(glob: str) -> re.Pattern[str]:
-    return re.compile("".join(map(_as_regex, _TOKEN.finditer(glob))), re.DOTALL)
+def _compile(glob: str) -> re.Pattern[str]:
+    return re.compile("".join(map(_to_regex, _TOKEN.finditer(glob))), re.DOTALL)
 
 
-def _as_regex(token: re.Match[str]) -> str:
+def _to_regex(token: re.Match[str]) -> str:
     if token["wild"]:
         return _WILD[token["wild"]]
     return re.escape(token["escaped"] or token["plain"])

@@ -1,4 +1,4 @@
-"""botocore's model of EC2: every action's parameters and results, and their names on the wire."""
+"""botocore's model of EC2: the parameters and results of every action, and their names in the protocol."""
 
 from functools import cache
 from typing import Any
@@ -11,7 +11,7 @@ API_VERSION = "2016-11-15"
 
 @cache
 def ec2_model() -> Any:
-    """Load the model, a ``botocore.model.ServiceModel``, once, because that takes a while."""
-    # Not through a botocore session, which would read the caller's AWS configuration.
+    """Load the ``botocore.model.ServiceModel`` once, because that is slow."""
+    # Without a botocore session, which would read the caller's AWS configuration.
     description = create_loader().load_service_model("ec2", "service-2", api_version=API_VERSION)
     return ServiceModel(description, "ec2")

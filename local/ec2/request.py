@@ -1,6 +1,6 @@
-"""EC2's query protocol, the way in: a query string to parameters.
+"""Parses requests in EC2's query protocol.
 
-Every name comes from botocore's model of EC2, so parameters have the shape that boto3 is given.
+All names come from botocore's model of EC2, so parameters have the form in which a caller of boto3 passes them.
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/Query-Requests.html
 """
 
@@ -14,21 +14,21 @@ from urllib.parse import parse_qsl
 from local.ec2.errors import Ec2Error
 from local.ec2.model import ec2_model
 
-# What belongs to the protocol or to either way of signing, and not to the action.
+# Names that belong to the protocol or to a signature, not to the action.
 _ENVELOPE = re.compile(
     r"Action|Version|X-Amz-[\w-]+"
     r"|AWSAccessKeyId|SecurityToken|Expires|Timestamp|Signature(Method|Version)?"
 )
-# XML 1.0 has no way to write these.
+# Characters that XML 1.0 cannot represent.
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 Tree = dict[str, Any]  # nested: {"Filter": {"1": {"Name": "state", "Value": {"1": "failed"}}}}
 
 
 def parse_query(text: str) -> dict[str, str]:
-    """Parse a query string, or a form body, to names and values.
+    """Parse a query string or a form body into names and values.
 
-    Raises Ec2Error (InvalidCharacter) for characters that no XML answer could repeat.
+    Raises Ec2Error (InvalidCharacter) for characters that an XML response cannot contain.
     """
     query = dict(parse_qsl(text, keep_blank_values=True))
     for name, value in query.items():
@@ -37,21 +37,21 @@ def parse_query(text: str) -> dict[str, str]:
     return query
 
 
-def parameters(action: str, query: Mapping[str, str]) -> dict[str, Any]:
-    """Return the action's parameters as a caller of boto3 would have given them.
+def parse_parameters(action: str, query: Mapping[str, str]) -> dict[str, Any]:
+    """Return the action's parameters in the form in which a caller of boto3 passes them.
 
     Raises Ec2Error: MissingParameter, UnknownParameter, InvalidParameterValue, MalformedQueryString.
     """
     shape = ec2_model().operation_model(action).input_shape
-    tree = _tree({name: value for name, value in query.items() if not _ENVELOPE.fullmatch(name)})
-    found = _read_structure(shape, tree, "")
+    tree = _build_tree({name: value for name, value in query.items() if not _ENVELOPE.fullmatch(name)})
+    params = _read_structure(shape, tree, "")
     for member in shape.required_members:
-        require(found, member)
-    return found
+        require(params, member)
+    return params
 
 
 def require(params: Mapping[str, Any], *path: str) -> Any:
-    """Return the parameter at ``path``. Raises Ec2Error (MissingParameter) where it is absent or empty."""
+    """Return the parameter at ``path``. Raises Ec2Error (MissingParameter) if it is absent or empty."""
     value: Any = params
     for name in path:
         value = value.get(name)
@@ -60,16 +60,16 @@ def require(params: Mapping[str, Any], *path: str) -> Any:
     return value
 
 
-def _tree(query: Mapping[str, str]) -> Tree:
+def _build_tree(query: Mapping[str, str]) -> Tree:
     root: Tree = {}
-    # In order of name, so that Filter comes before Filter.1 if somebody sends both.
+    # Sorted, so that Filter comes before Filter.1 if a request contains both.
     for name in sorted(query):
         *path, leaf = name.split(".")
         branch = root
         for part in path:
             branch = branch.setdefault(part, {})
             if not isinstance(branch, dict):
-                raise Ec2Error("MalformedQueryString", f"The parameter {name} is at odds with another one")
+                raise Ec2Error("MalformedQueryString", f"The parameter {name} conflicts with another parameter")
         branch[leaf] = query[name]
     return root
 
@@ -83,21 +83,21 @@ def _read(shape: Any, value: Any, name: str) -> Any:
     try:
         return _SCALARS.get(shape.type_name, str)(value)
     except (KeyError, ValueError):
-        # Without the value, which could be an upload policy.
+        # The message does not contain the value, which could be an upload policy.
         message = f"The value of {name} is not of the type {shape.type_name}"
         raise Ec2Error("InvalidParameterValue", message) from None
 
 
 def _read_structure(shape: Any, tree: Tree, name: str) -> dict[str, Any]:
     members = {_query_name(member, inner): (member, inner) for member, inner in shape.members.items()}
-    found = {}
+    values = {}
     for key, value in tree.items():
         full_name = f"{name}.{key}" if name else key
         if key not in members:
             raise _unknown(full_name)
         member, inner = members[key]
-        found[member] = _read(inner, value, full_name)
-    return found
+        values[member] = _read(inner, value, full_name)
+    return values
 
 
 def _read_list(shape: Any, tree: Tree, name: str) -> list[Any]:

@@ -1,6 +1,6 @@
-"""EC2's query protocol, the way out: a result, or an error, to XML.
+"""Formats responses in EC2's query protocol as XML.
 
-Every name comes from botocore's model of EC2, so results have the shape that boto3 returns.
+All names come from botocore's model of EC2, so results have the form in which boto3 returns them.
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/Query-Requests.html
 """
 
@@ -17,7 +17,7 @@ NAMESPACE = f"http://ec2.amazonaws.com/doc/{API_VERSION}/"
 
 
 def format_response(action: str, result: Mapping[str, Any], request_id: str) -> bytes:
-    """Return the XML of an answer; ``result`` is what boto3 would return for ``action``."""
+    """Format the ``result`` of ``action``, which has the form that boto3 returns."""
     root = ElementTree.Element(f"{action}Response", xmlns=NAMESPACE)
     ElementTree.SubElement(root, "requestId").text = request_id
     _write_structure(ec2_model().operation_model(action).output_shape, result, root)
@@ -25,7 +25,7 @@ def format_response(action: str, result: Mapping[str, Any], request_id: str) -> 
 
 
 def format_error(error: Ec2Error, request_id: str) -> bytes:
-    """Return the XML of an error.
+    """Format an error.
 
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html#api-error-response
     """
@@ -38,9 +38,9 @@ def format_error(error: Ec2Error, request_id: str) -> bytes:
 
 
 def format_time(moment: datetime) -> str:
-    """Format a time as EC2 writes it, in UTC: ``2013-09-15T17:15:20.000Z``.
+    """Format a time as EC2 does, in UTC: ``2013-09-15T17:15:20.000Z``.
 
-    Cut to the millisecond, not rounded: a time must not lie in the future.
+    Milliseconds are rounded down, so that no time is in the future.
     """
     moment = moment.astimezone(UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
@@ -69,5 +69,5 @@ def _scalar_text(value: Any) -> str:
 
 
 def _document(root: ElementTree.Element) -> bytes:
-    text: bytes = ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True)
-    return text
+    document: bytes = ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True)
+    return document

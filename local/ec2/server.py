@@ -1,4 +1,4 @@
-"""The local EC2 as a whole: starts and stops, lets one request in at a time, fails when told to."""
+"""The local EC2 server: start and stop, one request at a time, and planned failures."""
 
 import logging
 import threading
@@ -24,12 +24,15 @@ def _now() -> datetime:
 
 
 class Ec2Server:
-    """The local EC2, in this process: a context manager that listens while it is open.
+    """The local EC2 in this process: a context manager that listens inside its context.
 
-    ``port`` 0 takes a free one. ``speed`` divides every duration (200: a bundle in about ten
-    seconds), ``listed_for`` is how many minutes, also divided by it, a finished task stays listed.
-    ``seed`` makes ids and the order of lists repeatable. ``clock`` gives the moment of each request,
-    for tests that move time themselves. Raises ValueError for a speed or a time that can't be.
+    - ``port``: 0 means any free port.
+    - ``speed``: divides every duration; with 200, a task takes about ten seconds.
+    - ``listed_for``: minutes for which a finished task stays listed, before ``speed`` divides them.
+    - ``seed``: makes ids and the order of lists reproducible.
+    - ``clock``: returns the time of each request, for tests that set the time.
+
+    Raises ValueError for an impossible ``speed`` or ``listed_for``.
     """
 
     def __init__(
@@ -50,22 +53,22 @@ class Ec2Server:
 
     @property
     def url(self) -> str:
-        """The value for boto3's ``endpoint_url``. Raises RuntimeError while the server isn't listening."""
+        """The value for boto3's ``endpoint_url``. Raises RuntimeError if the server is not listening."""
         if self._listener is None:
             raise RuntimeError("the local EC2 is not listening: use it in a with statement, or start it")
         return f"http://{HOST}:{self._listener.server_address[1]}"
 
     def start(self) -> None:
-        """Start listening. Raises OSError where the port is taken, RuntimeError where it listens already."""
+        """Start listening. Raises OSError if the port is in use, RuntimeError if the server listens already."""
         if self._listener is not None:
             raise RuntimeError("the local EC2 is already listening")
-        self._listener = Listener(self._port, self.answer)
-        # The default poll interval would make every stop wait for half a second.
+        self._listener = Listener(self._port, self.respond)
+        # With the default poll interval, every stop would take half a second.
         serve = threading.Thread(target=self._listener.serve_forever, args=(0.02,), daemon=True)
         serve.start()
 
     def stop(self) -> None:
-        """Stop listening and cut open connections. Tasks and images stay for the next start."""
+        """Stop listening and close all connections. Tasks and images stay for the next start."""
         if self._listener is not None:
             self._listener.shutdown()
             self._listener.server_close()
@@ -85,15 +88,15 @@ class Ec2Server:
         code: str = "RequestLimitExceeded",
         message: str = "Request limit exceeded.",
     ) -> None:
-        """Make the next ``n`` requests fail, by default as when EC2 throttles.
+        """Make the next ``n`` requests fail, by default with EC2's throttling error.
 
-        Requests, not calls: botocore repeats a throttled call by itself. They queue up behind earlier
-        failures that still wait. With status 200 the answer parses and holds nothing that was asked for.
+        botocore repeats a throttled call, so one call can be several requests. Failures are used in the order in which
+        they were planned. With status 200, the response is valid and contains no result.
         """
         self._faults.extend(Ec2Error(code, message, status) for _ in range(n))
 
-    def answer(self, request: str) -> tuple[int, bytes]:
-        """Return the HTTP status and the XML for a request in EC2's query protocol. Never raises."""
+    def respond(self, request: str) -> tuple[int, bytes]:
+        """Return the HTTP status and the XML of the response. Never raises."""
         request_id = str(uuid.uuid4())
         try:
             name, result = self._perform(request)
@@ -101,7 +104,7 @@ class Ec2Server:
         except Ec2Error as error:
             return error.status, format_error(error, request_id)
         except Exception as error:
-            # The place but not the text, which could hold what nobody may log.
+            # The place without the error's text, which could contain a secret.
             frame = traceback.extract_tb(error.__traceback__)[-1]
             LOG.error("InternalError: %s at %s:%s", type(error).__name__, frame.filename, frame.lineno)
             internal = Ec2Error("InternalError", "An internal error has occurred", status=500)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.ec2 import lifecycle
-from local.ec2.lifecycle import Life, image_state
+from local.ec2.lifecycle import Lifecycle, image_state
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 ORDER = ["pending", "waiting-for-shutdown", "bundling", "storing", "cancelling", "failed", "complete"]
@@ -33,7 +33,7 @@ def after(minutes: float) -> datetime:
     ],
 )
 def test_a_life_at_ec2s_pace(minutes: float, state: str, progress: int | None) -> None:
-    step = Life(START).at(after(minutes))
+    step = Lifecycle(START).at(after(minutes))
     assert (step.state, step.progress) == (state, progress)
 
 
@@ -47,7 +47,7 @@ def test_a_life_at_ec2s_pace(minutes: float, state: str, progress: int | None) -
     ],
 )
 def test_a_doomed_life_fails_while_storing_and_says_why_later(minutes: float, state: str, code: str | None) -> None:
-    life = Life(START, doomed=True)
+    life = Lifecycle(START, will_fail=True)
     failure = life.failure(after(minutes))
     assert (life.at(after(minutes)).state, failure and failure.code) == (state, code)
 
@@ -63,32 +63,32 @@ def test_a_doomed_life_fails_while_storing_and_says_why_later(minutes: float, st
 )
 @pytest.mark.parametrize("doomed", [False, True])
 def test_a_cancelled_life(doomed: bool, minutes: float, state: str, code: str | None) -> None:
-    life = Life(START, doomed=doomed).cancel(after(10))
+    life = Lifecycle(START, will_fail=doomed).cancel(after(10))
     failure = life.failure(after(minutes))
     assert (life.at(after(minutes)).state, failure and failure.code) == (state, code)
 
 
 def test_cancelling_keeps_the_progress_that_was_reached() -> None:
-    life = Life(START).cancel(after(15))
+    life = Lifecycle(START).cancel(after(15))
     assert life.at(after(15)).progress == life.at(after(60)).progress == 35
 
 
 def test_cancelling_twice_changes_nothing() -> None:
-    life = Life(START).cancel(after(10))
+    life = Lifecycle(START).cancel(after(10))
     assert life.cancel(after(10.5)) is life
 
 
 def test_what_has_ended_cannot_be_cancelled() -> None:
     with pytest.raises(ValueError, match="ended"):
-        Life(START).cancel(after(35))
+        Lifecycle(START).cancel(after(35))
 
 
 def test_a_clock_that_was_set_back_shows_the_start() -> None:
-    assert Life(START).at(after(-60)).state == "pending"
+    assert Lifecycle(START).at(after(-60)).state == "pending"
 
 
 def test_speed_divides_everything() -> None:
-    life = Life(START, speed=7, doomed=True)
+    life = Lifecycle(START, speed=7, will_fail=True)
     assert life.ended == START + timedelta(minutes=30) / 7
     assert life.failure(START + timedelta(minutes=32.001) / 7) == lifecycle.S3_FAILURE
     assert life.is_listed(START + timedelta(minutes=89.99) / 7, listed_for=60)
@@ -101,8 +101,8 @@ def test_an_image_becomes_available() -> None:
 
 
 @st.composite
-def some_lives(draw: st.DrawFn) -> Life:
-    life = Life(START, draw(st.floats(0.01, 1e7)), draw(st.booleans()))
+def lifecycles(draw: st.DrawFn) -> Lifecycle:
+    life = Lifecycle(START, draw(st.floats(0.01, 1e7)), draw(st.booleans()))
     share = draw(st.none() | st.floats(0, 0.999))
     if share is None:
         return life
@@ -115,8 +115,8 @@ MINUTES = st.lists(st.floats(0, 120), min_size=2, max_size=20).map(sorted)
 
 
 @settings(deadline=None)
-@given(some_lives(), MINUTES)
-def test_a_life_only_goes_forward(life: Life, minutes: list[float]) -> None:
+@given(lifecycles(), MINUTES)
+def test_a_life_only_goes_forward(life: Lifecycle, minutes: list[float]) -> None:
     moments = [START + lifecycle.real_time(minute, life.speed) for minute in minutes]
     steps = [life.at(moment) for moment in moments]
     ranks = [ORDER.index(step.state) for step in steps]
@@ -129,16 +129,16 @@ def test_a_life_only_goes_forward(life: Life, minutes: list[float]) -> None:
 
 
 @settings(deadline=None)
-@given(some_lives(), st.floats(0, 1000))
-def test_what_is_finished_stays_finished(life: Life, minutes: float) -> None:
+@given(lifecycles(), st.floats(0, 1000))
+def test_what_is_finished_stays_finished(life: Lifecycle, minutes: float) -> None:
     end, later = life.at(life.ended), life.at(life.ended + lifecycle.real_time(minutes, life.speed))
     assert end == later
-    assert end.state == ("failed" if life.doomed or life.cancelled else "complete")
+    assert end.state == ("failed" if life.will_fail or life.cancelled else "complete")
 
 
 @settings(deadline=None)
-@given(some_lives(), st.floats(0, 120))
-def test_only_a_failed_task_has_a_failure(life: Life, minutes: float) -> None:
+@given(lifecycles(), st.floats(0, 120))
+def test_only_a_failed_task_has_a_failure(life: Lifecycle, minutes: float) -> None:
     moment = START + lifecycle.real_time(minutes, life.speed)
     if life.failure(moment):
         assert life.at(moment).state == "failed"
