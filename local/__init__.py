@@ -1,4 +1,4 @@
-"""A local AWS with everything that the template needs: for the demo, for ``make local`` and for the tests.
+"""A local AWS for the demo, for ``make local`` and for the tests.
 
-Nothing in this package is deployed.
+It has everything that the template needs. Nothing in this package is deployed.
 """

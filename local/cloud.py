@@ -1,4 +1,4 @@
-"""A complete AWS on loopback: ministack, with the local EC2 in place of ministack's own."""
+"""A complete AWS on loopback: ministack with the local EC2."""
 
 import time
 import urllib.request
@@ -60,9 +60,9 @@ class Cloud:
 
 @contextmanager
 def local_cloud(folder: Path, ec2: str, port: int | None = None) -> Iterator[Cloud]:
-    """Run a local AWS with its files in ``folder`` and the URL ``ec2`` as its EC2.
+    """Run a local AWS during the context.
 
-    Raises StepError if it does not start.
+    Its files are in ``folder``, and ``ec2`` is the URL of its EC2. Raises StepError if it does not start.
     """
     port = port or find_free_port()
     cloud = Cloud(f"http://127.0.0.1:{port}", ec2, folder, Inbox(folder / "mail"))

@@ -1,4 +1,7 @@
-"""The demo, ``python -m local.demo``: the complete pipeline on this machine, from EC2's lists to an email."""
+"""The demo: the complete pipeline on this machine.
+
+python -m local.demo
+"""
 
 import shlex
 import sys
@@ -40,7 +43,7 @@ class Clock:
 
 
 def run_demo(screen: Screen) -> None:
-    """Deploy the stack, run three tasks until EC2 forgets them, then register an image from the history."""
+    """Show the lives of three tasks, and the history after EC2 has forgotten them."""
     screen.say("ec2-task-reporter on this machine.\n", "bold")
     parameters = {"NotificationEmail": EMAIL, "PollSchedule": "rate(1 minute)"}
     clock = Clock()
@@ -84,9 +87,9 @@ def start_task(ec2: Any, instance: str, bucket: str, prefix: str) -> str:
 
 
 def poll_until_forgotten(screen: Screen, deployment: Deployment, tasks: dict[str, str], clock: Clock) -> list[str]:
-    """Poll until EC2 has forgotten all tasks; show changes and emails; return the commands in the emails.
+    """Poll until EC2 has forgotten all tasks; return the commands in the emails.
 
-    Raises StepError if that takes too long.
+    Shows every change and every email. Raises StepError if that takes too long.
     """
     ec2 = deployment.cloud.client("ec2")
     commands, shown_states = [], None
@@ -121,17 +124,17 @@ def poll(deployment: Deployment) -> None:
 
 
 def list_tasks(ec2: Any) -> list[dict[str, Any]]:
-    """Return the tasks that EC2 lists, sorted by id, because EC2 lists them in any order."""
+    """Return the tasks that EC2 lists, sorted by id."""
     return sorted(ec2.describe_bundle_tasks()["BundleTasks"], key=lambda task: str(task["BundleId"]))
 
 
 def task_states(listed: list[dict[str, Any]], rows: list[dict[str, Any]]) -> object:
-    """Return the states of all tasks, without progress, which changes too often to be shown."""
+    """Return the states of all tasks, without their progress."""
     return [(task["BundleId"], task["State"]) for task in listed], [(row["task_id"], row["state"]) for row in rows]
 
 
 def show_history(screen: Screen, deployment: Deployment, task: str, commands: list[str]) -> None:
-    """Show that EC2 has forgotten ``task`` and the history has not, and run the ``commands`` of the emails."""
+    """Show that the history still has ``task``, and run the emails' ``commands``."""
     screen.show_heading("EC2 has forgotten. The history has not.")
     ec2 = deployment.cloud.client("ec2")
     screen.show_command(f"aws ec2 describe-bundle-tasks --bundle-ids {task}")
@@ -148,7 +151,7 @@ def show_history(screen: Screen, deployment: Deployment, task: str, commands: li
 
 
 def describe(ec2: Any, task: str) -> str:
-    """Ask EC2 for ``task`` and return its answer, which is an error for a forgotten task."""
+    """Ask EC2 for ``task`` and return its answer or its error."""
     try:
         return f"{len(ec2.describe_bundle_tasks(BundleIds=[task])['BundleTasks'])} tasks"
     except ClientError as error:

@@ -1,4 +1,4 @@
-"""Build the stack for AWS, deploy it, or let a new stack take over an existing history table.
+"""Build and deploy the stack, also with an existing history table.
 
 The account and the region come from the shell, as for every AWS tool.
 """
@@ -42,9 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def prepare_deployment(account: Account, stack: str, table: str | None, parameters: Mapping[str, str]) -> str:
-    """Make sure that ``stack`` can be deployed, with ``table`` if that is not None; return the region.
+    """Make sure that ``stack`` can be deployed; return the region.
 
-    Raises DeploymentError and botocore's errors.
+    Unless ``table`` is None, the stack takes over this table first. Raises DeploymentError and botocore's errors.
     """
     if table == "":
         raise DeploymentError("no table; run make takeover TABLE=name, and `aws dynamodb list-tables` for the names")
@@ -67,9 +67,10 @@ def deploy(stack: str, region: str, parameters: Mapping[str, str]) -> int:
 
 
 def parse_parameters(text: str, email: str = "") -> dict[str, str]:
-    """Return the template's parameters by name, from ``Name=value`` words quoted as for a shell, and an email address.
+    """Parse the template's parameters.
 
-    Raises DeploymentError for a word of another form, and for a name that the template does not have.
+    ``text`` consists of ``Name=value`` words, quoted as for a shell. Raises DeploymentError for a word of another form,
+    and for a name that the template does not have.
     """
     try:
         words = shlex.split(text)

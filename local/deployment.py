@@ -1,4 +1,4 @@
-"""The unchanged template on a local AWS, built and deployed by the SAM CLI as by a user."""
+"""Deployments of the unchanged template on a local AWS, with the SAM CLI."""
 
 import json
 from collections.abc import Mapping
@@ -59,7 +59,7 @@ def deploy(
     stack: str = "ec2-task-reporter",
     runtime: str = RUNTIME,
 ) -> Deployment:
-    """Run `sam deploy` for a built template, as a new stack or as an update. Raises StepError."""
+    """Run `sam deploy` for a built template. Raises StepError."""
     folder = cloud.folder / f"deploy-{stack}"
     folder.mkdir(exist_ok=True)
     values = write_parameter_file(folder, parameters, runtime)
@@ -76,7 +76,7 @@ def outputs(cloud: Cloud, stack: str) -> dict[str, str]:
 
 
 def _sam_environment(folder: Path, runtime: str) -> dict[str, str]:
-    """Return the variables for the SAM CLI, which then writes its own files into ``folder``."""
+    """Return the SAM CLI's variables, with which it writes its files into ``folder``."""
     temporary = folder / "tmp"
     temporary.mkdir(exist_ok=True)
     return sam_variables(runtime) | {

@@ -59,7 +59,7 @@ def program_path(name: str, command: str) -> str:
 
 
 def main(names: list[str]) -> int:
-    """Make the environments ``names``; return 0, or the exit status of the error that it prints."""
+    """Make the environments ``names``; return the exit status."""
     if unknown := [name for name in names if name not in NAMES]:
         print(f"no such environment: {', '.join(unknown)}; use {', '.join(NAMES)}", file=sys.stderr)
         return 2
@@ -98,7 +98,7 @@ def make_environments(names: list[str], python: str = BASE_INTERPRETER) -> None:
 
 @contextmanager
 def _exclusive_lock() -> Iterator[None]:
-    """Let only one process at a time make environments in this copy of the project."""
+    """Let only one process at a time make environments."""
     lock = ROOT / ".local" / "environments.lock"
     lock.parent.mkdir(exist_ok=True)
     with lock.open("w", encoding="utf-8") as file:
@@ -134,7 +134,7 @@ def _fingerprint(name: str) -> str:
 
 
 def _install_uv(python: str) -> Path:
-    """Return the path of uv, which needs seconds where pip needs a minute; install it if necessary."""
+    """Install uv, which is much faster than pip; return its path."""
     if not _is_ready("uv"):
         _make_venv(environment_folder("uv"), python)
         _pip_install(environment_folder("uv"), _requirements("uv"))

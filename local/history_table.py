@@ -58,13 +58,13 @@ def read_properties(dynamodb: Any, table: str) -> Properties:
 
 
 def kms_key_arn(description: Mapping[str, Any]) -> str:
-    """Return the ARN of the KMS key that encrypts a table; empty for DynamoDB's own key."""
+    """Return the ARN of the table's KMS key; empty for DynamoDB's own."""
     encryption = description.get("SSEDescription") or {}
     return str(encryption.get("KMSMasterKeyArn", "")) if encryption.get("Status") != "DISABLED" else ""
 
 
 def find_obstacles(table: str, expected: Properties, actual: Properties) -> list[str]:
-    """Return the differences that cannot be repaired, each with the reason and the next step."""
+    """Return the differences that cannot be repaired, each with the next step."""
     checks = {
         "KeySchema": _check_key,
         "AttributeDefinitions": _check_types,
@@ -133,7 +133,7 @@ def _check_indexes(table: str, expected: Any, actual: Any) -> list[str]:
 
 
 def _compare_index(expected: Properties, actual: Properties) -> str:
-    """Return the difference between two indexes and the next step; empty if there is none."""
+    """Return the difference between two indexes, or an empty text."""
     if expected["KeySchema"] != actual["KeySchema"]:
         keys = f"has the key {_format_key(actual['KeySchema'])}, not {_format_key(expected['KeySchema'])}"
         return f"{keys}; {INDEX_ADVICE}"
@@ -165,7 +165,7 @@ def _check_encryption(table: str, expected: Any, actual: Any) -> list[str]:
 
 
 def _check_expiry(table: str, expected: Any, actual: Any) -> list[str]:
-    """Refuse expiry by another attribute, because DynamoDB requires an hour between turning it off and on."""
+    """Refuse expiry by another attribute, which takes an hour to change."""
     is_on = expected["Enabled"] and actual["Enabled"]
     if not is_on or expected["AttributeName"] == actual["AttributeName"]:
         return []

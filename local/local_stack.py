@@ -14,7 +14,7 @@ from local.screen import Screen
 def local_stack(
     screen: Screen, ec2: str, parameters: Mapping[str, str], port: int | None = None
 ) -> Iterator[Deployment]:
-    """Deploy the template on a local AWS, and remove everything at the end of the context.
+    """Deploy the template on a local AWS during the context.
 
     ``ec2`` is the URL of its EC2, ``port`` the port of all other services. Raises StepError.
     """

@@ -20,10 +20,10 @@ REASONS = {
 
 
 def delete_failed_stack(cloudformation: Any, dynamodb: Any, name: str, confirm: Callable[[str], bool]) -> None:
-    """Delete the stack ``name`` if it can only be deleted, and print how to delete its empty table.
+    """Delete the stack ``name`` if it can only be deleted.
 
-    ``confirm`` asks the user a question. Raises DeploymentError if the deployment must not continue, and botocore's
-    errors.
+    ``confirm`` asks the user a question. Prints how to delete the empty table that the stack leaves. Raises
+    DeploymentError if the deployment must not continue, and botocore's errors.
     """
     stack = find_stack(cloudformation, name)
     if stack is None:

@@ -68,7 +68,7 @@ def running_process(
 
 @contextmanager
 def _delayed_signals() -> Iterator[None]:
-    """Delay termination signals until the end of the context, so that no child is started and then lost."""
+    """Delay termination signals, so that a child that just started is not lost."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread receives signals
         return

@@ -1,4 +1,4 @@
-"""Runs a program of the project with an environment that does not depend on the user's shell.
+"""Runs a program of the project independently of the user's shell.
 
 python3 -I local/run.py project sam -- .venv/bin/python -m local.demo
 
@@ -20,7 +20,7 @@ from local.process_environment import aws_environment, isolated_environment  # n
 
 
 def main(arguments: list[str]) -> int:
-    """Make the environments, then replace this process by the program; return 1 or 2 if that fails."""
+    """Make the environments, then become the program; return 1 or 2 on errors."""
     separator = arguments.index("--")
     options, command = arguments[:separator], arguments[separator + 1 :]
     environment = aws_environment() if "--aws" in options else isolated_environment()

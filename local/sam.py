@@ -1,4 +1,4 @@
-"""Commands of the SAM CLI, the same for the local AWS and for an AWS account."""
+"""Commands of the SAM CLI, for the local AWS and for AWS accounts."""
 
 import json
 import re
@@ -29,7 +29,7 @@ def sam_variables(runtime: str = RUNTIME) -> dict[str, str]:
 
 
 def write_parameter_file(folder: Path, parameters: Mapping[str, str], runtime: str = RUNTIME) -> Path:
-    """Write the template's parameters to a file in ``folder`` from which the SAM CLI reads them unchanged."""
+    """Write a file in ``folder`` from which the SAM CLI reads parameters unchanged."""
     path = folder / "parameters.yaml"  # the SAM CLI reads YAML, and JSON is valid YAML
     values = {name: _quote(value) for name, value in {"PythonRuntime": runtime, **parameters}.items()}
     path.write_text(json.dumps(values, ensure_ascii=False), encoding="utf-8")

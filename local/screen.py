@@ -1,4 +1,4 @@
-"""The output of the project's programs for a person, on a terminal or in a log."""
+"""The programs' output for a person, on a terminal or in a log."""
 
 import signal
 import sys

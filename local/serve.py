@@ -1,4 +1,4 @@
-"""Run the stack on this machine until Ctrl-C, for use with the aws CLI: `make local`.
+"""Run the stack on this machine until Ctrl-C: `make local`.
 
 python -m local.serve --speed 60
 """
@@ -63,7 +63,7 @@ def serve(screen: Screen, arguments: argparse.Namespace) -> None:
 
 
 def show_usage(screen: Screen, deployment: Deployment) -> None:
-    """Write the variables to export into a file, and show them and some example commands."""
+    """Show the variables to export, also written to a file, and some examples."""
     exports = {
         **NO_ACCOUNT,
         **deployment.cloud.environment,

@@ -1,4 +1,4 @@
-"""CloudFormation stacks for `make deploy` and `make takeover`: their resources, their events and their deletion."""
+"""CloudFormation stacks: their resources, their events and their deletion."""
 
 import shlex
 import sys
@@ -22,7 +22,7 @@ class DeploymentError(Exception):
 
 
 def print_error(text: str) -> None:
-    """Print an error to standard error, without the control characters that a text of AWS may contain."""
+    """Print an error, without control characters from AWS."""
     for line in f"error: {text}".splitlines():
         print(one_line(line), file=sys.stderr)
 
@@ -48,7 +48,7 @@ def list_resources(cloudformation: Any, stack_id: str) -> dict[str, str]:
 
 
 def list_history_tables(cloudformation: Any, stack_id: str) -> list[str]:
-    """Return the names of all history tables that a stack ever had, from its events.
+    """Return the names of all history tables that a stack ever had.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackEvents.html
     """
@@ -58,16 +58,16 @@ def list_history_tables(cloudformation: Any, stack_id: str) -> list[str]:
 
 
 def failure_reason(cloudformation: Any, stack_id: str, status: str) -> str:
-    """Return the reason of the first resource event with ``status``; empty if there is none."""
+    """Return the reason of the first event with ``status``, or an empty text."""
     events = _list_events(cloudformation, stack_id)
     reasons = [event.get("ResourceStatusReason", "") for event in events if event["ResourceStatus"] == status]
     return reasons[-1] if reasons else ""  # events are listed newest first
 
 
 def delete_stack(cloudformation: Any, stack: Mapping[str, Any], retain: Collection[str] = ()) -> None:
-    """Delete a stack, except its history table and the resources ``retain``, and wait for the end.
+    """Delete a stack except its history table, and wait for the end.
 
-    Raises DeploymentError with the resources that could not be deleted.
+    The resources ``retain`` stay, too. Raises DeploymentError with the resources that could not be deleted.
     """
     # A deleted stack can be found by its id only.
     stack_id = stack["StackId"]

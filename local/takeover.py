@@ -1,7 +1,8 @@
-"""Lets a new stack take over a history table that an old stack or a restored backup left.
+"""Lets a new stack take over an existing history table.
 
-CloudFormation imports the table into a new stack with no other resource; `make deploy` then adds the rest. No task is
-announced twice, because each row stores whether its task was announced.
+The table comes from a deleted stack or from a restored backup. CloudFormation imports the table into a new stack with
+no other resource; `make deploy` then adds the rest. No task is announced twice, because each row stores whether its
+task was announced.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-new-stack.html
 """
 
@@ -61,9 +62,10 @@ def take_over(cloudformation: Any, dynamodb: Any, table: str, stack: str, parame
 
 
 def prepare_stack(cloudformation: Any, table: str, name: str) -> bool:
-    """Delete an empty stack ``name`` that a failed attempt left; return whether the stack owns ``table`` already.
+    """Delete the empty stack of a failed attempt, if there is one.
 
-    A stack owns the table after an interrupted takeover. Raises DeploymentError if the stack has other resources.
+    Returns True if the stack ``name`` owns ``table`` already. A stack owns the table after an interrupted takeover.
+    Raises DeploymentError if the stack has other resources.
     """
     stack = find_stack(cloudformation, name)
     if stack is None:

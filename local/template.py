@@ -13,7 +13,9 @@ _NO_VALUE = object()
 
 
 def load_template(path: Path = TEMPLATE) -> dict[str, Any]:
-    """Load a template with its short tags in their long form: ``!Ref x`` is ``{"Ref": "x"}``.
+    """Load a template with its short tags in long form.
+
+    For example, ``!Ref x`` becomes ``{"Ref": "x"}``.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
     """

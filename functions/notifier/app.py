@@ -36,7 +36,7 @@ def client(service: str, limits: RequestLimits | None = None) -> Any:
 
 @logger.inject_lambda_context
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
-    """Announce the rows of a stream batch, and return the failed records, which Lambda delivers again."""
+    """Announce a batch of rows; return the records that Lambda must deliver again."""
     policy = NotificationPolicy(settings().digest_above, settings().retention_days)
     deadline = Deadline(context.get_remaining_time_in_millis)
     history, publisher = HistoryTable(client("dynamodb"), settings().table), client("sns", PUBLISH)

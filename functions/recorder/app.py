@@ -49,7 +49,10 @@ def make_context(now: datetime, values: RecorderSettings) -> PollContext:
 
 @cache
 def pool() -> ThreadPoolExecutor:
-    """Make the threads for requests that run beside those to EC2: two for the backlog, one for subscribers."""
+    """Make the threads for other requests than those to EC2.
+
+    Two threads read the backlog, and one counts subscribers.
+    """
     return ThreadPoolExecutor(3)
 
 
@@ -79,7 +82,7 @@ def handler(_event: Any, context: Any) -> dict[str, Any]:
     subscribers = pool().submit(count_subscribers, sns)
 
     def on_written(written: Sequence[Write]) -> None:
-        """Log the metrics of ended tasks at once, so that a later timeout does not lose them."""
+        """Log the metrics of ended tasks before a timeout can lose them."""
         emit(ended_task_metrics(written, poll.now))
 
     try:

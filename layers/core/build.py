@@ -1,7 +1,8 @@
-"""Builds the layer: the package and its pinned dependencies, without the parts that the functions do not use.
+"""Builds the layer from the package and its pinned dependencies.
 
-The layer contains only pure Python, so any host can build it for any runtime. Two builds with the same interpreter are
-identical byte for byte. This folder's Makefile runs it; it needs only the standard library and pip.
+Parts that the functions do not use are left out. The layer contains only pure Python, so any host can build it for any
+runtime. Two builds with the same interpreter are identical byte for byte. This folder's Makefile runs it; it needs only
+the standard library and pip.
 """
 
 import argparse
@@ -85,10 +86,10 @@ def remove_unused_files(target: Path) -> None:
 
 
 def compile_bytecode(artifacts: Path, runtime: str) -> None:
-    """Compile all modules for ``runtime``, or print a warning if its interpreter is not installed.
+    """Compile all modules for ``runtime``.
 
-    Lambda cannot write bytecode, so without it every cold start would compile every module. Lambda mounts the layer at
-    ``/opt``.
+    Prints a warning if its interpreter is not installed. Lambda cannot write bytecode, so without it every cold start
+    would compile every module. Lambda mounts the layer at ``/opt``.
     """
     python = interpreters.find(runtime)
     if python is None:

@@ -1,4 +1,4 @@
-"""Finds Python interpreters by version: this one, on the PATH, of pyenv or of uv. Standard library only."""
+"""Finds Python interpreters by version. Standard library only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def find(name: str) -> str | None:
-    """Return the path of an interpreter by its name, such as ``python3.13``, or None if there is none."""
+    """Return the path of the interpreter ``name``, such as ``python3.13``, or None."""
     expected = f"cpython-{name.removeprefix('python').replace('.', '')}"
     return next((python for python in _candidates(name) if _bytecode_tag(python) == expected), None)
 
@@ -30,7 +30,7 @@ def _candidates(name: str) -> Iterator[str]:
 
 
 def _bytecode_tag(python: str) -> str:
-    """Return the tag of the bytecode that ``python`` reads, such as ``cpython-313``; empty if it does not run."""
+    """Return the bytecode tag of ``python``, such as ``cpython-313``, or an empty text."""
     command = [python, "-I", "-c", "import sys; print(sys.implementation.cache_tag)"]
     try:
         return subprocess.run(command, capture_output=True, check=False).stdout.decode().strip()  # nosec B603 # no shell, arguments of our own

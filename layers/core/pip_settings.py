@@ -24,18 +24,20 @@ PLAIN_LISTING = {"PIP_QUIET": "0", "PIP_VERBOSE": "0", "PIP_USER": "0", "PYTHONU
 
 
 def pip_environment(python: str) -> dict[str, str]:
-    """Return the environment for ``python -m pip install``, with which pip reads no configuration file.
+    """Return the environment for ``python -m pip install``.
 
-    Raises CalledProcessError with pip's message if pip cannot read its configuration.
+    pip reads no configuration file with it. Raises CalledProcessError with pip's message if pip cannot read its
+    configuration.
     """
     settings = {variable_name(name): value for name, value in package_sources(python).items()}
     return _base_environment() | settings | {"PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
 def package_sources(python: str) -> dict[str, str]:
-    """Return the settings that say where packages come from: name, such as ``index-url``, → value.
+    """Return the settings that say where packages come from.
 
-    Raises CalledProcessError with pip's message if pip cannot read its configuration.
+    The keys are names such as ``index-url``. Raises CalledProcessError with pip's message if pip cannot read its
+    configuration.
     """
     allowed = {variable_name(name) for name in (*SOURCE_SETTINGS, "config-file")}
     exported = {name: value for name, value in os.environ.items() if name in allowed}

@@ -105,13 +105,13 @@ def trim_endpoints(endpoints: dict[str, Any], services: Iterable[str]) -> dict[s
 
 
 def select(mapping: dict[str, Any], keys: Iterable[str]) -> dict[str, Any]:
-    """Return the entries of ``mapping`` whose key is one of ``keys``, in the order of ``mapping``."""
+    """Return the entries of ``mapping`` whose key is in ``keys``."""
     wanted = set(keys)
     return {key: value for key, value in mapping.items() if key in wanted}
 
 
 def decompress(path: Path) -> Path:
-    """Replace ``path`` + ``.gz``, if that exists, by ``path``: the layer is compressed as a whole."""
+    """Decompress ``path.gz``, if it exists: the layer is compressed as a whole."""
     compressed = path.with_name(f"{path.name}.gz")
     if compressed.is_file():
         path.write_bytes(gzip.decompress(compressed.read_bytes()))

@@ -45,7 +45,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Serve until SIGINT or SIGTERM; exit with one line on standard error if the server cannot start."""
+    """Serve until SIGINT or SIGTERM; exit with one line if that fails."""
     options = make_parser().parse_args(argv)
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -48,7 +48,7 @@ def select(rows: Iterable[Row], filters: Iterable[Mapping[str, Any]], fields: Fi
 
 
 def matches(glob: str, text: str) -> bool:
-    r"""Tell whether all of ``text`` matches ``glob``: `*` is any text, `?` any character, `\` escapes."""
+    r"""Tell whether all of ``text`` matches ``glob``, with its `*`, `?` and `\`."""
     return _compile(glob).fullmatch(text) is not None
 
 

@@ -61,7 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1  # one packet for headers and body: with two, Nagle's algorithm delays the second
 
     def do_GET(self) -> None:
-        """Handle a request whose parameters are in the query string, in the body, or in both."""
+        """Handle a request with parameters in the query string or the body."""
         body = self._body()
         if body is None:
             return

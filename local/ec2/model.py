@@ -1,4 +1,4 @@
-"""botocore's model of EC2: the parameters and results of every action, and their names in the protocol."""
+"""botocore's model of EC2's actions, parameters and results."""
 
 from functools import cache
 from typing import Any

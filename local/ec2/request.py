@@ -38,7 +38,7 @@ def parse_query(text: str) -> dict[str, str]:
 
 
 def parse_parameters(action: str, query: Mapping[str, str]) -> dict[str, Any]:
-    """Return the action's parameters in the form in which a caller of boto3 passes them.
+    """Return the action's parameters as a caller of boto3 passes them.
 
     Raises Ec2Error: MissingParameter, UnknownParameter, InvalidParameterValue, MalformedQueryString.
     """

@@ -1,4 +1,4 @@
-"""The local EC2 server: start and stop, one request at a time, and planned failures."""
+"""The local EC2 server, which handles one request at a time."""
 
 import logging
 import threading

@@ -1,4 +1,4 @@
-"""A deployment gets the parameters that a person gave, and says what is wrong with the others."""
+"""Tests of the parameters of a deployment and of its first checks."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from local.deploy import parse_parameters, prepare_deployment
 from local.stacks import DeploymentError
 from task_reporter_cli.aws.account import Account
 
-GIVEN = {
+PARAMETERS = {
     "nothing": ("", {}),
     "one": ("RetentionDays=365", {"RetentionDays": "365"}),
     "one with blanks": ('PollSchedule="rate(2 minutes)"', {"PollSchedule": "rate(2 minutes)"}),
@@ -16,12 +16,12 @@ GIVEN = {
 }
 
 
-@pytest.mark.parametrize(("text", "parameters"), GIVEN.values(), ids=GIVEN)
+@pytest.mark.parametrize(("text", "parameters"), PARAMETERS.values(), ids=PARAMETERS)
 def test_parameters_are_words_quoted_as_for_a_shell(text: str, parameters: dict[str, str]) -> None:
     assert parse_parameters(text) == parameters
 
 
-def test_an_email_address_is_no_shell_word() -> None:
+def test_an_email_address_is_not_parsed_as_a_shell_word() -> None:
     assert parse_parameters("", "o'brien@example.com") == {"NotificationEmail": "o'brien@example.com"}
 
 
@@ -33,16 +33,16 @@ def test_an_email_address_is_no_shell_word() -> None:
         ("AlarmEmail='a@example.com", "PARAMETERS cannot be parsed .No closing quotation.: AlarmEmail='a@example.com"),
     ],
 )
-def test_what_is_no_parameter_is_named(text: str, sentence: str) -> None:
+def test_an_invalid_parameter_is_named(text: str, sentence: str) -> None:
     with pytest.raises(DeploymentError, match=sentence):
         parse_parameters(text)
 
 
-def test_a_missing_table_is_asked_for() -> None:
+def test_a_missing_table_is_refused() -> None:
     with pytest.raises(DeploymentError, match="make takeover TABLE=name"):
         prepare_deployment(Account(region="eu-west-1"), "any", "", {})
 
 
-def test_a_missing_region_is_said_before_anything_is_asked() -> None:
+def test_a_missing_region_is_refused_before_any_request() -> None:
     with pytest.raises(DeploymentError, match="no AWS region; set AWS_REGION"):
         prepare_deployment(Account(), "any", None, {})

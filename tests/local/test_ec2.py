@@ -1,6 +1,6 @@
-"""The local EC2 as clients see it: botocore's, plain HTTP, and the command line.
+"""Tests of the local EC2 with botocore, with plain HTTP and as a program.
 
-Time is moved by hand, so nothing here sleeps.
+The tests set the time, so that none of them waits.
 """
 
 import http.client
@@ -29,7 +29,7 @@ LOCATION = "north/win.manifest.xml"
 
 
 class Clock:
-    """A clock that stands still until it is told otherwise."""
+    """A clock that advances only when it is set."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 11, 23, 12, 0, 0, 123_999, tzinfo=UTC)
@@ -82,8 +82,8 @@ def bundle(ec2: Any, instance: str = INSTANCE, bucket: str = "north", prefix: st
     return bundle_id
 
 
-def only_task(ec2: Any, **asked: Any) -> dict[str, Any]:
-    (task,) = ec2.describe_bundle_tasks(**asked)["BundleTasks"]
+def only_task(ec2: Any, **params: Any) -> dict[str, Any]:
+    (task,) = ec2.describe_bundle_tasks(**params)["BundleTasks"]
     return dict(task)
 
 
@@ -96,7 +96,7 @@ def refusal(call: Callable[..., Any], **params: Any) -> tuple[str, str, int]:
     return error["Code"], error["Message"], response["ResponseMetadata"]["HTTPStatusCode"]
 
 
-def test_an_account_without_tasks(ec2: Any) -> None:
+def test_a_new_account_lists_no_tasks(ec2: Any) -> None:
     assert ec2.describe_bundle_tasks()["BundleTasks"] == []
 
 
@@ -129,7 +129,7 @@ def test_a_new_task_holds_what_the_request_gave(ec2: Any, clock: Clock) -> None:
         ("no-such-bucket-1", 31, "failed", "80%", 30),
     ],
 )
-def test_a_task_lives(
+def test_a_task_goes_through_its_states(
     ec2: Any, clock: Clock, bucket: str, minutes: float, state: str, progress: str | None, updated: float
 ) -> None:
     bundle(ec2, bucket=bucket)
@@ -142,11 +142,11 @@ def test_a_task_lives(
 def test_a_failure_is_explained_late(ec2: Any, clock: Clock) -> None:
     bundle(ec2, bucket="no-such-bucket")
     clock.forward(31)
-    silent = only_task(ec2)
+    unexplained = only_task(ec2)
     clock.forward(1)
-    told = only_task(ec2)
-    assert told.pop("BundleTaskError")["Code"] == "Client.S3Error"
-    assert told == silent
+    explained = only_task(ec2)
+    assert explained.pop("BundleTaskError")["Code"] == "Client.S3Error"
+    assert explained == unexplained
 
 
 def test_a_task_is_cancelled(ec2: Any, clock: Clock) -> None:
@@ -196,7 +196,7 @@ def test_ids_and_filters_select_together(ec2: Any, clock: Clock) -> None:
     assert [task["BundleId"] for task in found] == [ids[2]]
 
 
-FILTER_MEETS = [
+FILTER_MATCHES = [
     ("error-code", "Client.S3Error"),
     ("error-message", "The bundle could not*"),
     ("instance-id", INSTANCE),
@@ -210,8 +210,8 @@ FILTER_MEETS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value"), FILTER_MEETS)
-def test_each_filter(ec2: Any, clock: Clock, name: str, value: str) -> None:
+@pytest.mark.parametrize(("name", "value"), FILTER_MATCHES)
+def test_each_filter_selects_tasks(ec2: Any, clock: Clock, name: str, value: str) -> None:
     bundle(ec2, bucket="no-such-bucket")
     clock.forward(40)
     assert only_task(ec2, Filters=[{"Name": name, "Values": ["x", value]}])
@@ -270,7 +270,7 @@ REFUSED: list[tuple[str, dict[str, Any], str, str, int]] = [
 
 
 @pytest.mark.parametrize(("method", "params", "code", "message", "status"), REFUSED)
-def test_what_is_refused(
+def test_an_invalid_request_is_refused(
     server: Ec2Server, method: str, params: dict[str, Any], code: str, message: str, status: int
 ) -> None:
     unchecked = client_of(server, parameter_validation=False)
@@ -323,7 +323,7 @@ def test_an_image_is_registered_and_found(ec2: Any, clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("bucket", ["north", "no-such-bucket"])
-def test_botocores_waiter(ec2: Any, clock: Clock, bucket: str) -> None:
+def test_botocores_waiter_sees_the_end(ec2: Any, clock: Clock, bucket: str) -> None:
     bundle_id = bundle(ec2, bucket=bucket)
     clock.pace = timedelta(minutes=5)
     waiter = ec2.get_waiter("bundle_task_complete")
@@ -335,7 +335,7 @@ def test_botocores_waiter(ec2: Any, clock: Clock, bucket: str) -> None:
             waiter.wait(**wait)
 
 
-def test_throttling_for_the_next_requests(server: Ec2Server, ec2: Any) -> None:
+def test_planned_failures_come_in_order(server: Ec2Server, ec2: Any) -> None:
     server.fail_next(2)
     server.fail_next(1, 403, "UnauthorizedOperation", "You are not authorized")
     throttled = ("RequestLimitExceeded", "Request limit exceeded.", 503)
@@ -350,7 +350,7 @@ def test_a_failure_with_status_200_is_an_answer_without_tasks(server: Ec2Server,
     assert "BundleTasks" not in ec2.describe_bundle_tasks()
 
 
-def test_a_bug_is_answered_and_logged_in_one_line_that_tells_no_secret(
+def test_an_internal_error_is_logged_without_its_text(
     server: Ec2Server, ec2: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: Any) -> Any:
@@ -364,7 +364,7 @@ def test_a_bug_is_answered_and_logged_in_one_line_that_tells_no_secret(
     assert "AKIAEXAMPLE" not in line
 
 
-def test_many_requests_at_once(ec2: Any) -> None:
+def test_parallel_requests_are_all_answered(ec2: Any) -> None:
     with ThreadPoolExecutor(10) as pool:
         assert len(set(pool.map(lambda n: bundle(ec2, f"i-{n:08x}"), range(64)))) == 64
     assert len(ec2.describe_bundle_tasks()["BundleTasks"]) == 64
@@ -386,7 +386,7 @@ def test_stopping_cuts_connections_and_keeps_the_tasks(server: Ec2Server) -> Non
 
 
 @pytest.mark.parametrize("wrong", [{"speed": 0}, {"speed": -1}, {"speed": float("nan")}, {"listed_for": -1}])
-def test_a_pace_that_cannot_be(wrong: dict[str, float]) -> None:
+def test_an_impossible_speed_or_time_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must be"):
         Ec2Server(**wrong)  # type: ignore[arg-type]
 
@@ -414,7 +414,7 @@ START = f"Action=BundleInstance&InstanceId={INSTANCE}&Storage.S3.Bucket=north&St
 @pytest.mark.parametrize(
     ("method", "path", "body"), [("GET", f"/?{START}", ""), ("POST", "/", START), ("POST", f"/?{START}", "")]
 )
-def test_get_and_post(plain: Callable[..., Reply], method: str, path: str, body: str) -> None:
+def test_get_and_post_are_both_answered(plain: Callable[..., Reply], method: str, path: str, body: str) -> None:
     status, xml = plain(method, path, body)
     assert status == 200
     assert '<BundleInstanceResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>' in xml
@@ -444,7 +444,7 @@ LIST = "Action=DescribeBundleTasks&Version=2016-11-15"
         (f"{LIST}&BundleId.1=%ff", "InvalidBundleID.NotFound"),
     ],
 )
-def test_requests_that_no_sdk_would_send(plain: Callable[..., Reply], query: str, code: str) -> None:
+def test_a_malformed_request_gets_an_error_code(plain: Callable[..., Reply], query: str, code: str) -> None:
     status, xml = plain("POST", "/", query)
     assert status in (400, 412)
     assert re.search(r"<Response><Errors><Error><Code>(.*?)</Code>.*<RequestID>", xml)
@@ -465,7 +465,9 @@ def test_lists_are_read_in_order_of_their_numbers(plain: Callable[..., Reply]) -
         ("PUT", {}, 501),
     ],
 )
-def test_what_is_not_ec2s_http(plain: Callable[..., Reply], method: str, headers: dict[str, str], status: int) -> None:
+def test_invalid_http_gets_ec2s_error(
+    plain: Callable[..., Reply], method: str, headers: dict[str, str], status: int
+) -> None:
     found, xml = plain(method, "/", "", **headers)
     assert found == status
     assert "<Code>InvalidRequest</Code>" in xml
@@ -483,7 +485,7 @@ def run(*options: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_program_serves_until_it_is_told_to_stop(number: int) -> None:
+def test_the_program_serves_until_a_signal(number: int) -> None:
     with run("--port", "0", "--speed", "60", "--listed-for", "60") as program:
         assert program.stdout
         line = program.stdout.readline()
@@ -499,13 +501,13 @@ def test_the_program_serves_until_it_is_told_to_stop(number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"), [(["--speed", "0"], "speed must be"), (["--port", "99999"], "port must be")]
+    ("options", "message"), [(["--speed", "0"], "speed must be"), (["--port", "99999"], "port must be")]
 )
-def test_the_program_says_why_it_cannot_start(options: list[str], said: str) -> None:
+def test_the_program_says_why_it_cannot_start(options: list[str], message: str) -> None:
     with run(*options) as program:
         out, err = program.communicate()
     assert (program.returncode, out) == (1, "")
-    assert said in err
+    assert message in err
     assert len(err.splitlines()) == 1
 
 

@@ -41,7 +41,7 @@ ROWS = [
         (r"\*amazon\?\\", r"*amazon?" + "\\", True),
     ],
 )
-def test_wildcards(glob: str, text: str, expected: bool) -> None:
+def test_wildcards_match(glob: str, text: str, expected: bool) -> None:
     assert filters.matches(glob, text) is expected
 
 
@@ -89,7 +89,7 @@ def test_filters_are_anded_and_values_ored(wanted: list[tuple[str, list[str]]], 
 
 
 @pytest.mark.parametrize(("asked", "named"), [({"Name": "State"}, "State"), ({"Name": "tag:x"}, "tag:x"), ({}, "null")])
-def test_an_unknown_filter_is_refused_even_when_there_is_nothing_to_filter(asked: dict[str, Any], named: str) -> None:
+def test_an_unknown_filter_is_refused_even_without_rows(asked: dict[str, Any], named: str) -> None:
     with pytest.raises(Ec2Error, match=f"The filter '{named}' is invalid") as caught:
         filters.select([], [asked], filters.TASK_FIELDS)
     assert caught.value.code == "InvalidParameterValue"

@@ -1,4 +1,4 @@
-"""The life of a task, looked at moment by moment; nothing here waits."""
+"""Tests of a task's lifecycle. None of them waits."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -32,7 +32,7 @@ def after(minutes: float) -> datetime:
         (10_000, "complete", 100),
     ],
 )
-def test_a_life_at_ec2s_pace(minutes: float, state: str, progress: int | None) -> None:
+def test_a_successful_task_shows_each_state(minutes: float, state: str, progress: int | None) -> None:
     step = Lifecycle(START).at(after(minutes))
     assert (step.state, step.progress) == (state, progress)
 
@@ -46,7 +46,7 @@ def test_a_life_at_ec2s_pace(minutes: float, state: str, progress: int | None) -
         (32, "failed", "Client.S3Error"),
     ],
 )
-def test_a_doomed_life_fails_while_storing_and_says_why_later(minutes: float, state: str, code: str | None) -> None:
+def test_a_failing_task_gets_its_error_later(minutes: float, state: str, code: str | None) -> None:
     life = Lifecycle(START, will_fail=True)
     failure = life.failure(after(minutes))
     assert (life.at(after(minutes)).state, failure and failure.code) == (state, code)
@@ -62,7 +62,7 @@ def test_a_doomed_life_fails_while_storing_and_says_why_later(minutes: float, st
     ],
 )
 @pytest.mark.parametrize("doomed", [False, True])
-def test_a_cancelled_life(doomed: bool, minutes: float, state: str, code: str | None) -> None:
+def test_a_cancelled_task_fails(doomed: bool, minutes: float, state: str, code: str | None) -> None:
     life = Lifecycle(START, will_fail=doomed).cancel(after(10))
     failure = life.failure(after(minutes))
     assert (life.at(after(minutes)).state, failure and failure.code) == (state, code)
@@ -78,7 +78,7 @@ def test_cancelling_twice_changes_nothing() -> None:
     assert life.cancel(after(10.5)) is life
 
 
-def test_what_has_ended_cannot_be_cancelled() -> None:
+def test_an_ended_task_cannot_be_cancelled() -> None:
     with pytest.raises(ValueError, match="ended"):
         Lifecycle(START).cancel(after(35))
 
@@ -116,7 +116,7 @@ MINUTES = st.lists(st.floats(0, 120), min_size=2, max_size=20).map(sorted)
 
 @settings(deadline=None)
 @given(lifecycles(), MINUTES)
-def test_a_life_only_goes_forward(life: Lifecycle, minutes: list[float]) -> None:
+def test_states_and_progress_only_go_forward(life: Lifecycle, minutes: list[float]) -> None:
     moments = [START + lifecycle.real_time(minute, life.speed) for minute in minutes]
     steps = [life.at(moment) for moment in moments]
     ranks = [ORDER.index(step.state) for step in steps]
@@ -130,7 +130,7 @@ def test_a_life_only_goes_forward(life: Lifecycle, minutes: list[float]) -> None
 
 @settings(deadline=None)
 @given(lifecycles(), st.floats(0, 1000))
-def test_what_is_finished_stays_finished(life: Lifecycle, minutes: float) -> None:
+def test_an_ended_task_does_not_change(life: Lifecycle, minutes: float) -> None:
     end, later = life.at(life.ended), life.at(life.ended + lifecycle.real_time(minutes, life.speed))
     assert end == later
     assert end.state == ("failed" if life.will_fail or life.cancelled else "complete")

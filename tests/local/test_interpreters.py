@@ -1,4 +1,4 @@
-"""Interpreters of other versions are found wherever a version manager keeps them."""
+"""Tests of the search for interpreters of other versions."""
 
 import sys
 from pathlib import Path
@@ -35,27 +35,27 @@ def put(path: Path, script: str) -> str:
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
 def test_an_interpreter_is_found(home: Path, place: str) -> None:
-    there = put(home / place, "echo cpython-399")
-    assert interpreters.find(OTHER) == there
+    expected = put(home / place, "echo cpython-399")
+    assert interpreters.find(OTHER) == expected
 
 
-def test_a_shim_that_stands_for_nothing_is_passed_over(home: Path) -> None:
+def test_a_shim_without_an_interpreter_is_skipped(home: Path) -> None:
     put(home / PLACES["on the path"], "exit 127")
-    there = put(home / PLACES["of pyenv"], "echo cpython-399")
-    assert interpreters.find(OTHER) == there
+    expected = put(home / PLACES["of pyenv"], "echo cpython-399")
+    assert interpreters.find(OTHER) == expected
 
 
-def test_one_that_reads_other_bytecode_is_none(home: Path) -> None:
+def test_an_interpreter_with_other_bytecode_is_skipped(home: Path) -> None:
     put(home / PLACES["on the path"], "echo cpython-399t")
     assert interpreters.find(OTHER) is None
 
 
-def test_this_one_is_taken_for_its_own_version() -> None:
+def test_this_interpreter_is_found_for_its_own_version() -> None:
     assert interpreters.find(THIS) == sys.executable
 
 
-def test_what_does_not_run_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A link to nothing, and a program for another processor; nor does the user need a home."""
+def test_a_program_that_does_not_run_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broken link, a program for another processor, and no HOME."""
     (tmp_path / "versions" / "3.99.1" / "bin").mkdir(parents=True)
     (tmp_path / "versions" / "3.99.1" / "bin" / "python3.99").symlink_to("/nonexistent")
     (tmp_path / "python3.99").write_bytes(b"\x7fELF of another processor")

@@ -1,4 +1,4 @@
-"""The layer is what the tests ran on: the same each time, small, and enough for both functions."""
+"""Tests of the layer: reproducible, small and complete."""
 
 import gzip
 import hashlib
@@ -41,7 +41,7 @@ CALLED = {
 
 
 def build(folder: Path, **pip: str) -> Path:
-    """The layer as it is deployed, for the runtime that is this interpreter; ``pip`` are settings of pip."""
+    """Build the layer for this interpreter; ``pip`` are environment variables for pip."""
     folder.mkdir(parents=True)
     command = [sys.executable, str(BUILD), str(folder), "--runtime", THIS]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=isolated_environment() | pip)
@@ -51,7 +51,7 @@ def build(folder: Path, **pip: str) -> Path:
 
 @pytest.fixture(scope="session")
 def layers(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Two of them, built side by side: the second where pip has something to say."""
+    """Two builds. The settings of the second make pip print warnings."""
     folder = tmp_path_factory.mktemp("layers")
     missing = f"{package_sources(sys.executable).get('find-links', '')} {folder / 'no-wheels'}"
     with ThreadPoolExecutor() as pool:
@@ -68,7 +68,7 @@ def layer(layers: list[Path]) -> Path:
 
 @pytest.fixture(scope="session")
 def library(layer: Path) -> Path:
-    """What Lambda puts on the path."""
+    """The folder that Lambda adds to sys.path."""
     return layer / "python"
 
 
@@ -90,11 +90,11 @@ def test_two_builds_are_the_same_byte_for_byte(layers: list[Path]) -> None:
     assert {path for path in one if one[path] != other[path]} == set()
 
 
-def test_every_file_has_the_one_time_that_a_zip_can_keep(layer: Path) -> None:
+def test_every_file_has_the_same_fixed_time(layer: Path) -> None:
     assert {time for _, time, _ in contents(layer).values()} == {315_532_800}
 
 
-def test_everybody_may_read_what_lambda_mounts(layer: Path) -> None:
+def test_every_file_is_readable_for_all_users(layer: Path) -> None:
     for path, (mode, _, _) in contents(layer / "python").items():
         assert mode & 0o004, path
 
@@ -113,7 +113,7 @@ def test_every_module_comes_with_bytecode_of_the_runtime(library: Path) -> None:
     assert all(path.name.endswith(f".{tag}.pyc") for path in library.rglob("*.pyc"))
 
 
-def test_bytecode_is_valid_whatever_the_times_are_and_says_where_it_stands_in_lambda(library: Path) -> None:
+def test_bytecode_is_unchecked_and_contains_lambdas_paths(library: Path) -> None:
     for path in library.rglob("*.pyc"):
         head = path.read_bytes()[:8]
         assert head[:4] == MAGIC_NUMBER, path
@@ -124,7 +124,7 @@ def test_bytecode_is_valid_whatever_the_times_are_and_says_where_it_stands_in_la
 
 
 def test_bytecode_holds_no_docstrings(library: Path) -> None:
-    """Neither ours nor others': they would be read into memory at each cold start, for nobody."""
+    """Every cold start would load them into memory."""
     documented = (
         "import botocore.session as a, task_reporter.history.table as b; print(a.__doc__, a.Session.__doc__, b.__doc__)"
     )
@@ -140,24 +140,24 @@ def test_a_module_that_cannot_be_compiled_stops_the_build(tmp_path: Path, capfd:
 
 
 @pytest.mark.parametrize("runtime", [THIS, OTHER])
-def test_a_runtime_that_is_not_here_gets_no_bytecode_and_the_builder_is_told(
+def test_a_missing_runtime_gets_a_warning_and_no_bytecode(
     runtime: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "module.py").write_text("answer = 42\n")
     builder().compile_bytecode(tmp_path, runtime)
-    said = capfd.readouterr().out
+    output = capfd.readouterr().out
     if runtime == THIS:
-        assert (len(list(tmp_path.rglob("*.pyc"))), said) == (1, "")
+        assert (len(list(tmp_path.rglob("*.pyc"))), output) == (1, "")
     else:
         assert list(tmp_path.rglob("*.pyc")) == []
-        assert said.startswith(f"WARNING: no {OTHER} was found, so the layer ships without bytecode: ")
+        assert output.startswith(f"WARNING: no {OTHER} was found, so the layer ships without bytecode: ")
 
 
 def test_the_package_knows_whether_it_came_with_bytecode(library: Path, tmp_path: Path) -> None:
     code = "import sys; sys.path.append(sys.argv[1]); import task_reporter.recording.heartbeat as heartbeat"
     without = tmp_path / "without"
     shutil.copytree(library, without, ignore=shutil.ignore_patterns("__pycache__"))
-    told = [
+    results = [
         subprocess.run(
             [sys.executable, "-I", "-S", "-c", f"{code}; print(heartbeat.runtime_without_bytecode())", str(folder)],
             capture_output=True,
@@ -167,7 +167,7 @@ def test_the_package_knows_whether_it_came_with_bytecode(library: Path, tmp_path
         # At the second start Python has written bytecode of its own, where it may.
         for folder in (library, without, without)
     ]
-    assert told == ["None", THIS, THIS]
+    assert results == ["None", THIS, THIS]
 
 
 def builder() -> Any:
@@ -180,14 +180,14 @@ def builder() -> Any:
     return module
 
 
-def test_only_the_models_of_three_services_are_in_it(library: Path) -> None:
+def test_the_layer_contains_the_models_of_three_services(library: Path) -> None:
     data = library / "botocore" / "data"
     assert {path.name for path in data.iterdir() if path.is_dir()} == set(CALLED)
     assert {path.name for path in data.iterdir() if path.is_file()} >= {"endpoints.json", "_retry.json"}
 
 
 @pytest.mark.parametrize("service", CALLED)
-def test_every_operation_that_the_code_calls_is_in_its_model(library: Path, service: str) -> None:
+def test_every_called_operation_is_in_its_model(library: Path, service: str) -> None:
     newest = max((library / "botocore" / "data" / service).glob("*/service-2.json*"))
     content = newest.read_bytes()
     shipped = ServiceModel(json.loads(gzip.decompress(content) if newest.suffix == ".gz" else content), service)
@@ -198,8 +198,8 @@ def test_every_operation_that_the_code_calls_is_in_its_model(library: Path, serv
             assert shape(one) == shape(other), "what a parser does not know it leaves out"
 
 
-def models_of(service: str, data: Path) -> tuple[ServiceModel, ServiceModel]:
-    """A service's model as the layer has it, and as botocore does."""
+def load_models(service: str, data: Path) -> tuple[ServiceModel, ServiceModel]:
+    """A service's model in the layer and in botocore."""
     cut = Loader(extra_search_paths=[str(data)], include_default_search_paths=False)
     return tuple(ServiceModel(loader.load_service_model(service, "service-2"), service) for loader in (cut, Loader()))
 
@@ -208,16 +208,16 @@ ANSWERS = sorted((ROOT / "events" / "ec2").iterdir())
 
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=[path.stem for path in ANSWERS])
-def test_the_cut_model_understands_an_answer_as_the_whole_one_does(library: Path, answer: Path) -> None:
+def test_the_trimmed_model_parses_answers_like_the_full_one(library: Path, answer: Path) -> None:
     parsed = [
-        understood(model.operation_model("DescribeBundleTasks"), answer.read_bytes())
-        for model in models_of("ec2", library / "botocore" / "data")
+        parse(model.operation_model("DescribeBundleTasks"), answer.read_bytes())
+        for model in load_models("ec2", library / "botocore" / "data")
     ]
     assert parsed[0] == parsed[1]
 
 
-def understood(operation: OperationModel, body: bytes) -> Any:
-    """As the functions' own clients parse it."""
+def parse(operation: OperationModel, body: bytes) -> Any:
+    """Parse a response with the settings of the functions' clients."""
     answer = {"body": body, "headers": {}, "status_code": 200}
     factory = ResponseParserFactory()
     factory.set_parser_defaults(timestamp_parser=str, blob_parser=str)
@@ -229,7 +229,7 @@ def understood(operation: OperationModel, body: bytes) -> Any:
 
 @pytest.mark.parametrize("service", CALLED)
 @pytest.mark.parametrize("region", ["eu-west-1", "us-gov-west-1", "cn-north-1", "eusc-de-east-1", "xy-unknown-1"])
-def test_the_cut_endpoints_lead_where_the_whole_ones_do(library: Path, service: str, region: str) -> None:
+def test_the_trimmed_endpoints_equal_the_full_ones(library: Path, service: str, region: str) -> None:
     data = library / "botocore" / "data"
     cut, whole = (json.loads((folder / "endpoints.json").read_text()) for folder in (data, BOTOCORE / "data"))
     assert EndpointResolver(cut).construct_endpoint(service, region) == EndpointResolver(whole).construct_endpoint(
@@ -237,7 +237,7 @@ def test_the_cut_endpoints_lead_where_the_whole_ones_do(library: Path, service: 
     )
 
 
-def test_an_operation_that_a_service_does_not_have_stops_the_build(tmp_path: Path) -> None:
+def test_an_unknown_operation_stops_the_build(tmp_path: Path) -> None:
     model = tmp_path / "sns" / "2010-03-31" / "service-2.json"
     model.parent.mkdir(parents=True)
     model.write_text('{"operations": {}, "shapes": {}}')
@@ -245,21 +245,21 @@ def test_an_operation_that_a_service_does_not_have_stops_the_build(tmp_path: Pat
         trim_botocore.trim_data(tmp_path, {"sns": ["Publish"]})
 
 
-def test_no_prose_of_the_models_is_shipped(library: Path) -> None:
+def test_the_models_contain_no_documentation(library: Path) -> None:
     models = (library / "botocore" / "data").glob("*/*/service-2.json")
     assert not any('"documentation":"' in model.read_text() for model in models)
 
 
 @pytest.mark.parametrize("service", CALLED)
-def test_no_request_is_searched_for_what_tells_its_endpoint(library: Path, service: str) -> None:
+def test_no_operation_has_endpoint_parameters(library: Path, service: str) -> None:
     """botocore would go through all writes of a transaction for that, before each one."""
-    cut, _ = models_of(service, library / "botocore" / "data")
+    cut, _ = load_models(service, library / "botocore" / "data")
     assert [name for name in CALLED[service] if cut.operation_model(name).operation_context_parameters] == []
 
 
 @pytest.mark.parametrize("account", [None, "123456789012"])
-def test_the_name_of_a_table_tells_no_endpoint_anyway(account: str | None) -> None:
-    """Only an ARN would: it names an account, whose own endpoint the request then goes to."""
+def test_a_table_name_does_not_change_the_endpoint(account: str | None) -> None:
+    """An ARN would, because it contains an account, which has its own endpoint."""
     rules, partitions = Loader().load_service_model("dynamodb", "endpoint-rule-set-1"), Loader().load_data("partitions")
     here = {"Region": "eu-west-1", "UseFIPS": False, "UseDualStack": False, "AccountIdEndpointMode": "preferred"}
     here |= {"AccountId": account} if account else {}
@@ -272,7 +272,7 @@ def test_the_name_of_a_table_tells_no_endpoint_anyway(account: str | None) -> No
 
 
 def shape(model: Any, above: tuple[str, ...] = ()) -> Any:
-    """A shape as far down as it goes."""
+    """Return a shape with all shapes inside it."""
     if model is None or model.name in above:
         return model and model.name
     parts = {part: getattr(model, part) for part in ("member", "key", "value") if hasattr(model, part)}
@@ -281,7 +281,7 @@ def shape(model: Any, above: tuple[str, ...] = ()) -> Any:
     return model.type_name, model.serialization, below
 
 
-def test_the_package_is_in_it_as_it_stands_in_the_repository(library: Path) -> None:
+def test_the_layer_contains_the_unchanged_package(library: Path) -> None:
     source = BUILD.parent / "task_reporter"
     here = {path.relative_to(source): path.read_bytes() for path in source.rglob("*.py")}
     assert {name: (library / "task_reporter" / name).read_bytes() for name in here} == here
@@ -289,14 +289,14 @@ def test_the_package_is_in_it_as_it_stands_in_the_repository(library: Path) -> N
     assert {path.relative_to(library / "task_reporter") for path in shipped} == here.keys()
 
 
-def test_what_development_alone_needs_is_not_in_it(library: Path) -> None:
+def test_the_layer_contains_no_development_files(library: Path) -> None:
     unwanted = [*library.rglob("*.pyi"), *library.rglob("py.typed"), *library.rglob("RECORD"), *library.rglob("tests")]
     assert unwanted == []
     assert not (library / "bin").exists()
     assert not (library / "boto3" / "data").exists()
 
 
-def test_what_a_dependency_might_bring_is_removed_too(tmp_path: Path) -> None:
+def test_unused_files_of_dependencies_are_removed(tmp_path: Path) -> None:
     powertools = "aws_lambda_powertools"
     kept = ["lib/module.py", "lib.dist-info/METADATA", "lib.dist-info/licenses/LICENSE"]
     kept += [f"{powertools}/utilities/{name}" for name in ("__init__.py", "jmespath_utils/__init__.py")]
@@ -309,7 +309,7 @@ def test_what_a_dependency_might_bring_is_removed_too(tmp_path: Path) -> None:
     assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()) == sorted(kept)
 
 
-def test_every_dependency_keeps_what_scanners_and_lawyers_read(library: Path) -> None:
+def test_every_dependency_keeps_its_metadata_and_licence(library: Path) -> None:
     """Exactly the pinned versions, each with its METADATA and its licence."""
     pinned = dict(re.findall(r"^([\w.-]+)==([\w.]+)", (BUILD.parent / "requirements.txt").read_text(), re.MULTILINE))
     shipped = {}
@@ -321,7 +321,7 @@ def test_every_dependency_keeps_what_scanners_and_lawyers_read(library: Path) ->
     assert shipped == pinned
 
 
-def test_it_is_small_enough_for_a_quick_cold_start(library: Path) -> None:
+def test_the_layer_is_small_enough_for_a_fast_cold_start(library: Path) -> None:
     """All of boto3 would be 37 MB, and 18 MB as a zip file."""
     assert sum(path.stat().st_size for path in library.rglob("*") if path.is_file()) < 10 * 1024 * 1024
     packed = io.BytesIO()
@@ -331,7 +331,7 @@ def test_it_is_small_enough_for_a_quick_cold_start(library: Path) -> None:
     assert len(packed.getvalue()) < 4 * 1024 * 1024
 
 
-def test_pure_python_only_so_that_any_host_builds_for_any_runtime(library: Path) -> None:
+def test_the_layer_contains_only_pure_python(library: Path) -> None:
     assert [path for path in library.rglob("*") if path.suffix in {".so", ".dylib", ".pyd"}] == []
 
 
@@ -363,8 +363,8 @@ print(json.dumps({"handlers": handlers, "elsewhere": elsewhere}))
 """
 
 
-def test_the_layer_alone_imports_both_handlers_and_makes_their_clients(library: Path) -> None:
-    """Nothing else is on the path, and nothing of what Lambda sets is in the environment."""
+def test_the_layer_is_sufficient_for_both_handlers(library: Path) -> None:
+    """Without other packages, and without the variables that Lambda sets."""
     functions = sorted(str(path) for path in (ROOT / "functions").glob("*/app.py"))
     assert len(functions) == 2
     done = subprocess.run(
@@ -410,7 +410,7 @@ print(json.dumps(seen))
 
 
 @pytest.mark.parametrize(
-    "wishes",
+    "settings",
     [
         {},
         {"AWS_USE_FIPS_ENDPOINT": "true"},
@@ -420,9 +420,9 @@ print(json.dumps(seen))
     ],
     ids=" ".join,
 )
-def test_the_layer_asks_where_the_whole_of_botocore_does(library: Path, wishes: dict[str, str]) -> None:
-    """In every partition, signed for the same region and service, whatever kind of endpoint an account asks for."""
-    environment = {"PATH": "/usr/bin:/bin", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"} | wishes
+def test_the_layer_sends_requests_like_the_full_botocore(library: Path, settings: dict[str, str]) -> None:
+    """Compare endpoints and signatures in every partition, for each kind of endpoint."""
+    environment = {"PATH": "/usr/bin:/bin", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"} | settings
     cut, whole = (
         subprocess.run(
             [sys.executable, *options, "-B", "-c", ASK, *path],

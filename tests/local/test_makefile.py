@@ -1,4 +1,4 @@
-"""The Makefile passes on what a person gives, as it stands, and chooses an interpreter that the project supports."""
+"""Tests of the Makefile's values and of its choice of an interpreter."""
 
 import os
 import re
@@ -32,7 +32,7 @@ for word in "$@"; do printf '%s\\n' "$word"; done
 
 @pytest.fixture
 def stub(tmp_path: Path) -> Path:
-    """An interpreter that only says how it was called."""
+    """An interpreter that only prints its arguments."""
     path = tmp_path / "stub"
     path.write_text(STUB)
     path.chmod(0o755)
@@ -40,7 +40,7 @@ def stub(tmp_path: Path) -> Path:
 
 
 def make(*arguments: str, **environment: str) -> list[str]:
-    """The lines that ``make`` prints."""
+    """Run ``make`` and return the lines of its output."""
     command = ["make", "--no-print-directory", "-C", str(ROOT), *arguments]
     done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -63,7 +63,7 @@ def test_an_interpreter_may_stand_in_a_folder_with_blanks(stub: Path) -> None:
 
 
 def test_the_layer_is_built_whatever_the_shell_exports(stub: Path) -> None:
-    """By `sam build` alone, too, which runs this Makefile in the shell's own environment."""
+    """`sam build` runs this Makefile in the environment of the user's shell."""
     stub.rename(stub.with_name("python3"))
     shell = {**EXPORTS, "PATH": f"{stub.parent}{os.pathsep}{os.environ['PATH']}"}
     assert make("-s", "-C", "layers/core", "build-CoreLayer", "ARTIFACTS_DIR=a b", **shell)[:3] == [
@@ -101,7 +101,7 @@ def test_help_lists_every_target() -> None:
     ],
 )
 def test_the_first_supported_interpreter_is_chosen(tmp_path: Path, versions: dict[str, str], chosen: str) -> None:
-    """Stand-ins evaluate the Makefile's question with a version of their own, and say their name."""
+    """Stubs evaluate the Makefile's check with another version and print their name."""
     for name, version in versions.items():
         number = tuple(map(int, version.split(".")))
         code = f"import sys; sys.version_info = {number}; exec(sys.argv[1])"

@@ -1,4 +1,4 @@
-"""What the programs in ``local`` write: files, and lines on terminals of any kind."""
+"""Tests of the encodings and the output of the programs in ``local``."""
 
 import ast
 import subprocess
@@ -14,8 +14,8 @@ from tests.support.cli import ROOT, environment
 OURS = sorted(path for folder in ("cli", "functions", "layers", "local") for path in (ROOT / folder).rglob("*.py"))
 
 
-def in_the_locales_encoding(module: Path) -> Iterator[str]:
-    """The calls in ``module`` that read or write text as the locale wants it."""
+def calls_without_encoding(module: Path) -> Iterator[str]:
+    """Yield the calls in ``module`` that use the locale's encoding."""
     for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call):
             named = {keyword.arg for keyword in node.keywords}
@@ -25,13 +25,13 @@ def in_the_locales_encoding(module: Path) -> Iterator[str]:
                 yield f"{module.relative_to(ROOT)}:{node.lineno}"
 
 
-def test_no_file_and_no_program_is_read_in_the_locales_encoding() -> None:
+def test_no_text_is_read_in_the_locales_encoding() -> None:
     assert OURS
-    assert [place for module in OURS for place in in_the_locales_encoding(module)] == []
+    assert [place for module in OURS for place in calls_without_encoding(module)] == []
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
-def test_a_story_is_told_whatever_the_encoding_is(encoding: str) -> None:
+def test_a_screen_writes_utf8_in_any_locale(encoding: str) -> None:
     code = (
         "from local.screen import run_with_screen as run; raise SystemExit(run(lambda screen: screen.say('✓ é漢 …')))"
     )
@@ -40,6 +40,6 @@ def test_a_story_is_told_whatever_the_encoding_is(encoding: str) -> None:
     assert (done.returncode, done.stdout.decode(), done.stderr) == (0, "✓ é漢 …\n", b"")
 
 
-def test_texts_of_aws_are_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_control_characters_of_aws_are_replaced(capsys: pytest.CaptureFixture[str]) -> None:
     print_error("the stack is \x1b[2J\x9b31m\u202e\n  aws cloudformation delete-stack")
     assert capsys.readouterr().err == "error: the stack is �[2J�31m�\n  aws cloudformation delete-stack\n"

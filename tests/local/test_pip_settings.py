@@ -1,4 +1,4 @@
-"""Of pip's configuration, in a shell and in files, only where packages come from reaches an installation of ours."""
+"""Tests of the package sources that pip and uv get."""
 
 import os
 import sys
@@ -27,8 +27,8 @@ extra-index-url =
     https://one.example/simple
     https://two.example/simple
 """
-OF_FILE = {"timeout": "44", "index-url": "https://mirror.example/simple"}
-FURTHER = "\nhttps://one.example/simple\nhttps://two.example/simple"
+FILE_SETTINGS = {"timeout": "44", "index-url": "https://mirror.example/simple"}
+EXTRA_INDEXES = "\nhttps://one.example/simple\nhttps://two.example/simple"
 
 
 @pytest.fixture
@@ -42,14 +42,14 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch
     return monkeypatch
 
 
-def of_pip(environment: Mapping[str, str]) -> dict[str, str]:
+def pip_variables(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name.startswith("PIP_")}
 
 
 def test_sources_are_read_from_files(shell: pytest.MonkeyPatch) -> None:
-    found = package_sources(sys.executable)
-    assert found.items() >= (OF_FILE | {"extra-index-url": FURTHER}).items()
-    assert found.keys().isdisjoint({"user", "target", "quiet", "require-virtualenv", "constraint"})
+    settings = package_sources(sys.executable)
+    assert settings.items() >= (FILE_SETTINGS | {"extra-index-url": EXTRA_INDEXES}).items()
+    assert settings.keys().isdisjoint({"user", "target", "quiet", "require-virtualenv", "constraint"})
 
 
 def test_the_shell_goes_before_files(shell: pytest.MonkeyPatch) -> None:
@@ -58,11 +58,11 @@ def test_the_shell_goes_before_files(shell: pytest.MonkeyPatch) -> None:
 
 
 def test_pip_gets_sources_and_no_configuration_file(shell: pytest.MonkeyPatch) -> None:
-    given = of_pip(pip_environment(sys.executable))
-    assert given["PIP_INDEX_URL"] == "https://mirror.example/simple"
-    assert given["PIP_EXTRA_INDEX_URL"].split() == FURTHER.split()
-    assert given["PIP_CONFIG_FILE"] == os.devnull
-    assert given.keys().isdisjoint(HOSTILE)
+    environment = pip_variables(pip_environment(sys.executable))
+    assert environment["PIP_INDEX_URL"] == "https://mirror.example/simple"
+    assert environment["PIP_EXTRA_INDEX_URL"].split() == EXTRA_INDEXES.split()
+    assert environment["PIP_CONFIG_FILE"] == os.devnull
+    assert environment.keys().isdisjoint(HOSTILE)
 
 
 def test_a_configuration_that_cannot_be_read_is_an_error(shell: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -74,12 +74,12 @@ def test_a_configuration_that_cannot_be_read_is_an_error(shell: pytest.MonkeyPat
 
 def test_uv_gets_the_sources_of_pip(shell: pytest.MonkeyPatch) -> None:
     shell.setenv("UV_CACHE_DIR", "/cache")
-    given = uv_environment(sys.executable)
-    assert given["UV_DEFAULT_INDEX"] == "https://mirror.example/simple"
-    assert given["UV_INDEX"] == " ".join(FURTHER.split())
-    assert given["UV_CACHE_DIR"] == "/cache"
-    assert given["UV_NO_CONFIG"] == "1"
-    assert given.keys().isdisjoint(HOSTILE)
+    environment = uv_environment(sys.executable)
+    assert environment["UV_DEFAULT_INDEX"] == "https://mirror.example/simple"
+    assert environment["UV_INDEX"] == " ".join(EXTRA_INDEXES.split())
+    assert environment["UV_CACHE_DIR"] == "/cache"
+    assert environment["UV_NO_CONFIG"] == "1"
+    assert environment.keys().isdisjoint(HOSTILE)
 
 
 def test_an_installation_without_an_index_asks_none(shell: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""A stack that can only be deleted is found before a deployment, and what it leaves is named."""
+"""Tests of the deletion of a stack whose first deployment failed."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def no(question: str) -> bool:
 
 
 def failed(status: str) -> Script:
-    """CloudFormation, with a stack that could not be deployed and made a table."""
+    """CloudFormation with a failed stack that has made a table."""
     events = [event("HistoryTable", "DELETE_SKIPPED", TABLE), event("HistoryTable", "CREATE_IN_PROGRESS")]
     return (
         Script("cloudformation")
@@ -53,7 +53,7 @@ def test_a_stack_that_can_only_be_deleted_is_deleted(status: str, capsys: pytest
     assert [line.strip() for line in shown.splitlines()[-3:]] == [*REMOVAL, "Deleted the stack heir."]
 
 
-def test_nothing_is_deleted_without_a_yes() -> None:
+def test_nothing_is_deleted_without_confirmation() -> None:
     with (
         failed("ROLLBACK_COMPLETE") as cloudformation,
         table() as dynamodb,
@@ -63,7 +63,7 @@ def test_nothing_is_deleted_without_a_yes() -> None:
     assert [line.strip() for line in str(refused.value).splitlines()[1:]] == [DELETION, *REMOVAL]
 
 
-def test_nobody_agrees_without_a_terminal() -> None:
+def test_no_terminal_means_no_confirmation() -> None:
     assert not confirm("Delete the stack?")
 
 
@@ -98,7 +98,7 @@ def test_a_stack_that_can_be_deployed_is_left_alone(status: str, capsys: pytest.
     assert capsys.readouterr().out == ""
 
 
-def test_a_new_stack_has_nothing_in_its_way() -> None:
+def test_a_new_stack_needs_no_deletion() -> None:
     with Script("cloudformation").refuses(*NO_STACK) as cloudformation, Script("dynamodb") as dynamodb:
         delete_failed_stack(cloudformation, dynamodb, "heir", no)
 
@@ -111,7 +111,7 @@ def test_a_new_stack_has_nothing_in_its_way() -> None:
         ("DELETE_IN_PROGRESS", "wait until that ends, then try again"),
     ],
 )
-def test_a_stack_that_takes_no_change_now_is_refused(status: str, sentence: str) -> None:
+def test_a_stack_that_cannot_be_changed_now_is_refused(status: str, sentence: str) -> None:
     script = Script("cloudformation").answers("describe_stacks", stack(status))
     with (
         script as cloudformation,

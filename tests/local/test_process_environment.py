@@ -1,4 +1,4 @@
-"""Variables of a shell that change what a program does reach none of ours."""
+"""Tests of the variables that reach the project's programs."""
 
 import os
 import subprocess
@@ -16,23 +16,23 @@ NETWORK = {"https_proxy": "http://proxy:3128", "SSL_CERT_FILE": "/etc/ca.pem", "
 DIRECT = {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
 
 
-def test_places_and_the_ways_to_a_network_are_kept() -> None:
+def test_places_and_network_settings_are_passed() -> None:
     assert isolated_environment(PLACES | NETWORK) == PLACES | NETWORK | DIRECT | NO_ACCOUNT | UTF8 | LOCAL_SAM
 
 
-def test_a_proxys_exceptions_are_kept() -> None:
+def test_a_proxys_exceptions_are_passed() -> None:
     assert isolated_environment({"no_proxy": "mirror"})["NO_PROXY"] == "mirror,127.0.0.1,localhost"
 
 
 @pytest.mark.parametrize("name", [name for name in EXPORTS if not name.startswith(("PIP_", "UV_"))])
-def test_nothing_else_reaches_a_program(name: str) -> None:
+def test_other_variables_do_not_reach_a_program(name: str) -> None:
     assert isolated_environment({name: EXPORTS[name]}).get(name) in (None, *NO_ACCOUNT.values())
 
 
 @pytest.mark.parametrize(
     "name", ["PYTHONPATH", "PYTHONHOME", "SAM_TEMPLATE_FILE", "LC_ALL", "MAKEFLAGS", "VIRTUAL_ENV"]
 )
-def test_nothing_that_changes_a_deployment_reaches_it(name: str) -> None:
+def test_disturbing_variables_do_not_reach_a_deployment(name: str) -> None:
     assert name not in aws_environment({name: EXPORTS[name]})
 
 
@@ -41,7 +41,7 @@ def test_the_account_of_the_shell_reaches_a_deployment(name: str) -> None:
     assert aws_environment({name: "x"})[name] == "x"
 
 
-def test_a_program_is_run_in_it_whatever_the_shell_exports(tmp_path: Path) -> None:
+def test_a_program_runs_in_the_isolated_environment(tmp_path: Path) -> None:
     (tmp_path / "json.py").write_text("raise SystemExit('a module of somebody else')")
     shell = {**os.environ, **EXPORTS, "PYTHONPATH": str(tmp_path)}
     code = "import os, sys; print(sorted(os.environ), sys.flags.optimize, os.getcwd())"

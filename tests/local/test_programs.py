@@ -1,4 +1,4 @@
-"""Programs that tests need besides Python: installed in CI, elsewhere only named; and CI's own script."""
+"""Tests of the programs that tests need besides Python, and of CI's script."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ ROOT_USER, SOMEBODY = 0, 1000
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that is the whole path: the shell is in it, and what a test puts there."""
+    """The only folder on the PATH. It contains the shell and a test's programs."""
     folder = tmp_path / "programs"
     folder.mkdir()
     (folder / "sh").symlink_to("/bin/sh")
@@ -31,7 +31,7 @@ def put(folder: Path, name: str, script: str) -> None:
 
 @pytest.fixture
 def apt_get(programs: Path) -> Path:
-    """An apt-get that brings both programs, and a file that shows how it was called."""
+    """Make an apt-get that installs both programs; return the log of its calls."""
     calls = programs / "calls"
     brings = f'echo "$*" >> {calls}; for name in chromium chromedriver; do ln -sf /bin/sh {programs}/$name; done'
     put(programs, "ln", 'exec /bin/ln "$@"')

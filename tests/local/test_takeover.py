@@ -1,4 +1,4 @@
-"""A table is compared with the template, repaired or refused, and imported; an attempt that failed can be repeated."""
+"""Tests of the takeover: comparison, repairs, refusals and the import."""
 
 import re
 from collections.abc import Mapping
@@ -48,19 +48,19 @@ def reading(
 
 
 RESTORED = {"StreamSpecification": None, "DeletionProtectionEnabled": False}
-"""What a table that was restored from a backup differs in, besides its expiry and its point-in-time recovery."""
+"""Differences of a restored table, besides expiry and point-in-time recovery."""
 
 
 def restored() -> Script:
     return reading(described(**RESTORED), {"TimeToLiveStatus": "DISABLED"}, "DISABLED")
 
 
-def found(script: Script | None = None) -> Mapping[str, Any]:
+def actual(script: Script | None = None) -> Mapping[str, Any]:
     with script or reading() as dynamodb:
         return read_properties(dynamodb, NAME)
 
 
-def wanted(**parameters: str) -> Mapping[str, Any]:
+def expected(**parameters: str) -> Mapping[str, Any]:
     return template_properties(load_template(), FOR_A_YEAR | parameters)
 
 
@@ -70,18 +70,18 @@ def index(name: str, **changes: Any) -> list[dict[str, Any]]:
     return [other | changes if other["IndexName"] == name else other for other in indexes]
 
 
-# What the template says
+# Comparison
 
 
 def test_a_table_of_the_template_needs_nothing() -> None:
-    assert find_obstacles(NAME, wanted(), found()) == []
-    assert plan_repairs(wanted(), found()) == []
+    assert find_obstacles(NAME, expected(), actual()) == []
+    assert plan_repairs(expected(), actual()) == []
 
 
 def test_a_table_with_the_users_key_needs_nothing() -> None:
-    keyed = found(reading(described(**KEYED)))
-    assert find_obstacles(NAME, wanted(KmsKeyArn=KEY), keyed) == []
-    assert plan_repairs(wanted(KmsKeyArn=KEY), keyed) == []
+    keyed = actual(reading(described(**KEYED)))
+    assert find_obstacles(NAME, expected(KmsKeyArn=KEY), keyed) == []
+    assert plan_repairs(expected(KmsKeyArn=KEY), keyed) == []
 
 
 DIFFERENT: Mapping[str, Any] = {
@@ -99,12 +99,12 @@ DIFFERENT: Mapping[str, Any] = {
 
 @pytest.mark.parametrize("name", properties("HistoryTable"))
 def test_each_property_of_the_template_is_compared(name: str) -> None:
-    other = {**found(), name: DIFFERENT[name]}
-    assert bool(find_obstacles(NAME, wanted(), other)) != bool(plan_repairs(wanted(), other))
+    other = {**actual(), name: DIFFERENT[name]}
+    assert bool(find_obstacles(NAME, expected(), other)) != bool(plan_repairs(expected(), other))
 
 
 def test_a_property_that_is_not_compared_is_refused() -> None:
-    [reason] = find_obstacles(NAME, {**wanted(), "ContributorInsightsSpecification": {"Enabled": True}}, found())
+    [reason] = find_obstacles(NAME, {**expected(), "ContributorInsightsSpecification": {"Enabled": True}}, actual())
     assert "does not compare ContributorInsightsSpecification" in reason
 
 
@@ -122,7 +122,7 @@ def test_a_value_of_the_deployed_stack_is_not_guessed() -> None:
         resolve({"Ref": "AWS::Region"}, load_template(), {})
 
 
-# What is refused
+# Refusals
 
 
 @pytest.mark.parametrize(
@@ -140,19 +140,19 @@ def test_a_value_of_the_deployed_stack_is_not_guessed() -> None:
         (KEYED, f"add PARAMETERS=KmsKeyArn={KEY}, or use DynamoDB's own key: aws dynamodb update-table"),
     ],
 )
-def test_what_cannot_be_repaired_is_refused(changes: dict[str, Any], sentence: str) -> None:
-    [reason] = find_obstacles(NAME, wanted(), found(reading(described(**changes))))
+def test_a_difference_without_repair_is_refused(changes: dict[str, Any], sentence: str) -> None:
+    [reason] = find_obstacles(NAME, expected(), actual(reading(described(**changes))))
     assert all(part in reason for part in sentence.split(" .* "))
 
 
 def test_a_key_that_the_table_does_not_have_is_refused() -> None:
-    [reason] = find_obstacles(NAME, wanted(KmsKeyArn=KEY), found())
+    [reason] = find_obstacles(NAME, expected(KmsKeyArn=KEY), actual())
     assert f"without KmsKeyArn, then run make deploy PARAMETERS=KmsKeyArn={KEY}" in reason
 
 
 def test_expiry_by_another_attribute_is_refused() -> None:
-    other = found(reading(expiry={"TimeToLiveStatus": "ENABLED", "AttributeName": "ttl"}))
-    [reason] = find_obstacles(NAME, wanted(), other)
+    other = actual(reading(expiry={"TimeToLiveStatus": "ENABLED", "AttributeName": "ttl"}))
+    [reason] = find_obstacles(NAME, expected(), other)
     assert f"--table-name {NAME} --time-to-live-specification Enabled=false,AttributeName=ttl" in reason
 
 
@@ -200,7 +200,7 @@ def test_everything_is_refused_before_anything_is_changed() -> None:
         take_over(cloudformation, dynamodb, NAME, "heir", FOR_A_YEAR)
 
 
-# What is repaired
+# Repairs
 
 RECOVERY = {"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True}}
 STREAM = {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}}
@@ -209,7 +209,7 @@ EXPIRY = {"TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": 
 
 
 def test_a_restored_backup_is_repaired_step_by_step(capsys: pytest.CaptureFixture[str]) -> None:
-    differing = found(restored())
+    differing = actual(restored())
     script = Script("dynamodb")
     for method, arguments in (
         ("update_table", {"DeletionProtectionEnabled": True}),
@@ -221,7 +221,7 @@ def test_a_restored_backup_is_repaired_step_by_step(capsys: pytest.CaptureFixtur
         script.answers(method, answer, TableName=NAME, **arguments)
         script.answers("describe_table", described(), TableName=NAME)  # is it ACTIVE again?
     with script as dynamodb:
-        repair_table(dynamodb, NAME, wanted(), differing)
+        repair_table(dynamodb, NAME, expected(), differing)
     assert capsys.readouterr().out.splitlines() == [
         f"Repaired the table {NAME}: deletion protection on.",
         f"Repaired the table {NAME}: point-in-time recovery on.",
@@ -232,20 +232,20 @@ def test_a_restored_backup_is_repaired_step_by_step(capsys: pytest.CaptureFixtur
 
 def test_a_stream_of_another_view_is_first_turned_off() -> None:
     keys_only = {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
-    [planned] = plan_repairs(wanted(), found(reading(described(StreamSpecification=keys_only))))
+    [planned] = plan_repairs(expected(), actual(reading(described(StreamSpecification=keys_only))))
     assert planned.text == "stream on with NEW_IMAGE, was KEYS_ONLY"
     assert planned.calls == (("update_table", NO_STREAM), ("update_table", STREAM))
 
 
 def test_a_provisioned_table_is_switched_to_on_demand() -> None:
-    [planned] = plan_repairs(wanted(), found(reading(described(BillingModeSummary=None))))
+    [planned] = plan_repairs(expected(), actual(reading(described(BillingModeSummary=None))))
     assert planned.calls == (("update_table", {"BillingMode": "PAY_PER_REQUEST"}),)
 
 
 @pytest.mark.parametrize("attribute", ["expires_at", "ttl"])
-def test_expiry_that_is_not_wanted_is_turned_off_as_it_is(attribute: str) -> None:
-    forever = {**wanted(), "TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": False}}
-    other = found(reading(expiry={"TimeToLiveStatus": "ENABLED", "AttributeName": attribute}))
+def test_unwanted_expiry_is_turned_off_by_its_attribute(attribute: str) -> None:
+    forever = {**expected(), "TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": False}}
+    other = actual(reading(expiry={"TimeToLiveStatus": "ENABLED", "AttributeName": attribute}))
     assert find_obstacles(NAME, forever, other) == []
     [planned] = plan_repairs(forever, other)
     off = {"TimeToLiveSpecification": {"Enabled": False, "AttributeName": attribute}}
@@ -253,9 +253,9 @@ def test_expiry_that_is_not_wanted_is_turned_off_as_it_is(attribute: str) -> Non
 
 
 @pytest.mark.parametrize("status", ["DISABLED", "DISABLING"])
-def test_expiry_that_is_off_and_not_wanted_is_left_alone(status: str) -> None:
-    forever = {**wanted(), "TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": False}}
-    assert plan_repairs(forever, found(reading(expiry={"TimeToLiveStatus": status}))) == []
+def test_unwanted_expiry_that_is_off_is_not_changed(status: str) -> None:
+    forever = {**expected(), "TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": False}}
+    assert plan_repairs(forever, actual(reading(expiry={"TimeToLiveStatus": status}))) == []
 
 
 @pytest.mark.parametrize(
@@ -271,22 +271,22 @@ def test_expiry_that_is_off_and_not_wanted_is_left_alone(status: str) -> None:
         ({"table": described(StreamSpecification=None)}, "update_table", "ResourceInUseException", "until the table"),
     ],
 )
-def test_a_repair_that_must_wait_says_so(changed: Any, method: str, code: str, sentence: str) -> None:
-    differing = found(reading(**changed))
+def test_a_repair_that_must_wait_asks_to_wait(changed: Any, method: str, code: str, sentence: str) -> None:
+    differing = actual(reading(**changed))
     with (
         Script("dynamodb").refuses(method, code, "Not now.") as dynamodb,
         pytest.raises(DeploymentError, match=rf"Not now\.; .*{sentence}.* run make takeover again"),
     ):
-        repair_table(dynamodb, NAME, wanted(), differing)
+        repair_table(dynamodb, NAME, expected(), differing)
 
 
 def test_a_repair_that_is_denied_is_shown_as_it_is() -> None:
-    differing = found(reading(expiry={"TimeToLiveStatus": "DISABLED"}))
+    differing = actual(reading(expiry={"TimeToLiveStatus": "DISABLED"}))
     with (
         Script("dynamodb").refuses("update_time_to_live", "AccessDeniedException", "No.") as dynamodb,
         pytest.raises(ClientError, match="AccessDeniedException"),
     ):
-        repair_table(dynamodb, NAME, wanted(), differing)
+        repair_table(dynamodb, NAME, expected(), differing)
 
 
 # The stack
@@ -301,14 +301,14 @@ def test_a_repair_that_is_denied_is_shown_as_it_is() -> None:
         ("ValidationError", "1 validation error detected: Value 'a b' at 'stackName' failed to satisfy constraint"),
     ],
 )
-def test_only_an_error_that_says_so_means_no_stack(code: str, message: str) -> None:
+def test_other_errors_do_not_mean_an_absent_stack(code: str, message: str) -> None:
     script = Script("cloudformation").refuses("describe_stacks", code, message)
     with script as cloudformation, pytest.raises(ClientError) as shown:
         prepare_stack(cloudformation, NAME, "heir")
     assert message in str(shown.value)
 
 
-def test_a_stack_that_does_not_exist_is_none() -> None:
+def test_an_absent_stack_is_none() -> None:
     with Script("cloudformation").refuses(*NO_STACK) as cloudformation:
         assert find_stack(cloudformation, "heir") is None
 
@@ -334,7 +334,7 @@ def test_a_stack_that_a_failed_attempt_left_is_deleted(status: str, capsys: pyte
 
 
 @pytest.mark.parametrize("status", ["IMPORT_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"])
-def test_an_interrupted_takeover_goes_on(status: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_interrupted_takeover_continues(status: str, capsys: pytest.CaptureFixture[str]) -> None:
     script = (
         Script("cloudformation")
         .answers("describe_stacks", stack(status))
@@ -426,7 +426,7 @@ def test_a_table_is_repaired_before_it_is_imported() -> None:
         take_over(cloudformation, dynamodb, NAME, "heir", FOR_A_YEAR)
 
 
-def test_a_failed_import_tells_the_reason_of_the_resource() -> None:
+def test_a_failed_import_shows_the_resources_reason() -> None:
     events = [
         event("heir", "IMPORT_ROLLBACK_COMPLETE"),
         event("HistoryTable", "IMPORT_FAILED", NAME, "Table is being deleted."),
@@ -455,7 +455,7 @@ def test_the_import_holds_the_table_and_all_parameters() -> None:
 # The document
 
 
-def test_the_permissions_are_those_of_the_calls_that_are_made() -> None:
+def test_the_documented_permissions_match_the_calls() -> None:
     explained = set(re.findall(r"`(\w+:[A-Z]\w+)`", (ROOT / "docs" / "takeover.md").read_text()))
     operations = {
         xform_name(name): f"{service}:{name}"
