@@ -62,12 +62,12 @@ def trim_model(model: dict[str, Any], operations: set[str]) -> dict[str, Any]:
 
 def reachable_shapes(shapes: dict[str, Any], roots: Iterable[str]) -> set[str]:
     """Return ``roots`` and the names of all shapes that they use, directly or not."""
-    reached: set[str] = set()
+    names: set[str] = set()
     pending = set(roots)
     while pending:
-        reached |= pending
-        pending = set(shape_names([shapes[name] for name in pending])) - reached
-    return reached
+        names |= pending
+        pending = set(shape_names([shapes[name] for name in pending])) - names
+    return names
 
 
 def shape_names(node: Any) -> Iterator[str]:
@@ -106,8 +106,8 @@ def trim_endpoints(endpoints: dict[str, Any], services: Iterable[str]) -> dict[s
 
 def select(mapping: dict[str, Any], keys: Iterable[str]) -> dict[str, Any]:
     """Return the entries of ``mapping`` whose key is in ``keys``."""
-    wanted = set(keys)
-    return {key: value for key, value in mapping.items() if key in wanted}
+    selected_keys = set(keys)
+    return {key: value for key, value in mapping.items() if key in selected_keys}
 
 
 def decompress(path: Path) -> Path:

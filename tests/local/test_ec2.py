@@ -191,9 +191,9 @@ def test_speed_divides_and_times_are_real() -> None:
 def test_ids_and_filters_select_together(ec2: Any, clock: Clock) -> None:
     ids = [bundle(ec2, f"i-0000000{n}", "no-such-bucket" if n > 1 else f"north-{n}") for n in range(4)]
     clock.forward(33)
-    asked = {"Name": "error-code", "Values": ["client.*", "Client.S3?rror"]}
-    found = ec2.describe_bundle_tasks(BundleIds=ids[:3], Filters=[asked])["BundleTasks"]
-    assert [task["BundleId"] for task in found] == [ids[2]]
+    by_code = {"Name": "error-code", "Values": ["client.*", "Client.S3?rror"]}
+    result = ec2.describe_bundle_tasks(BundleIds=ids[:3], Filters=[by_code])["BundleTasks"]
+    assert [task["BundleId"] for task in result] == [ids[2]]
 
 
 FILTER_MATCHES = [
@@ -274,10 +274,10 @@ def test_an_invalid_request_is_refused(
     server: Ec2Server, method: str, params: dict[str, Any], code: str, message: str, status: int
 ) -> None:
     unchecked = client_of(server, parameter_validation=False)
-    found = refusal(getattr(unchecked, method), **params)
+    result = refusal(getattr(unchecked, method), **params)
     unchecked.close()
-    assert found[::2] == (code, status)
-    assert message in found[1]
+    assert result[::2] == (code, status)
+    assert message in result[1]
 
 
 def test_a_dry_run_changes_nothing(ec2: Any, clock: Clock) -> None:
@@ -302,8 +302,8 @@ def test_an_instance_bundles_once_at_a_time(ec2: Any, clock: Clock) -> None:
 def test_only_a_completed_bundle_has_a_manifest(ec2: Any, clock: Clock, bucket: str, minutes: float) -> None:
     bundle(ec2, bucket=bucket)
     clock.forward(minutes)
-    asked = {"Name": "win", "ImageLocation": f"{bucket}/win.manifest.xml"}
-    assert refusal(ec2.register_image, **asked)[0] == "InvalidManifest"
+    params = {"Name": "win", "ImageLocation": f"{bucket}/win.manifest.xml"}
+    assert refusal(ec2.register_image, **params)[0] == "InvalidManifest"
 
 
 def test_an_image_is_registered_and_found(ec2: Any, clock: Clock) -> None:
@@ -316,8 +316,8 @@ def test_an_image_is_registered_and_found(ec2: Any, clock: Clock) -> None:
     assert image.items() >= (expected | {"ImageLocation": LOCATION, "Public": False}).items()
     assert ec2.describe_images(Owners=["amazon"])["Images"] == []
     clock.forward(1)
-    found = {"manifest-location": LOCATION, "name": "win*", "image-id": image_id, "state": "available"}
-    filters = [{"Name": name, "Values": [value]} for name, value in found.items()]
+    values = {"manifest-location": LOCATION, "name": "win*", "image-id": image_id, "state": "available"}
+    filters = [{"Name": name, "Values": [value]} for name, value in values.items()]
     assert len(ec2.describe_images(Filters=filters)["Images"]) == 1
     ec2.get_waiter("image_available").wait(ImageIds=[image_id])
 
@@ -468,8 +468,8 @@ def test_lists_are_read_in_order_of_their_numbers(plain: Callable[..., Reply]) -
 def test_invalid_http_gets_ec2s_error(
     plain: Callable[..., Reply], method: str, headers: dict[str, str], status: int
 ) -> None:
-    found, xml = plain(method, "/", "", **headers)
-    assert found == status
+    code, xml = plain(method, "/", "", **headers)
+    assert code == status
     assert "<Code>InvalidRequest</Code>" in xml
     assert plain("POST", "/", LIST)[0] == 200
 

@@ -70,7 +70,7 @@ def test_a_question_mark_stands_for_exactly_one(before: str, run: str, after: st
 
 
 @pytest.mark.parametrize(
-    ("wanted", "found"),
+    ("conditions", "expected"),
     [
         ([], ["bun-1", "bun-2", "bun-3"]),
         ([("state", ["failed"])], ["bun-2", "bun-3"]),
@@ -83,15 +83,17 @@ def test_a_question_mark_stands_for_exactly_one(before: str, run: str, after: st
         ([("state", ["FAILED"])], []),
     ],
 )
-def test_filters_are_anded_and_values_ored(wanted: list[tuple[str, list[str]]], found: list[str]) -> None:
-    asked: list[dict[str, Any]] = [{"Name": name, "Values": values} for name, values in wanted]
-    assert [row["BundleId"] for row in filters.select(ROWS, asked, filters.TASK_FIELDS)] == found
+def test_filters_are_anded_and_values_ored(conditions: list[tuple[str, list[str]]], expected: list[str]) -> None:
+    parsed: list[dict[str, Any]] = [{"Name": name, "Values": values} for name, values in conditions]
+    assert [row["BundleId"] for row in filters.select(ROWS, parsed, filters.TASK_FIELDS)] == expected
 
 
-@pytest.mark.parametrize(("asked", "named"), [({"Name": "State"}, "State"), ({"Name": "tag:x"}, "tag:x"), ({}, "null")])
-def test_an_unknown_filter_is_refused_even_without_rows(asked: dict[str, Any], named: str) -> None:
+@pytest.mark.parametrize(
+    ("condition", "named"), [({"Name": "State"}, "State"), ({"Name": "tag:x"}, "tag:x"), ({}, "null")]
+)
+def test_an_unknown_filter_is_refused_even_without_rows(condition: dict[str, Any], named: str) -> None:
     with pytest.raises(Ec2Error, match=f"The filter '{named}' is invalid") as caught:
-        filters.select([], [asked], filters.TASK_FIELDS)
+        filters.select([], [condition], filters.TASK_FIELDS)
     assert caught.value.code == "InvalidParameterValue"
 
 

@@ -44,8 +44,8 @@ def build(folder: Path, **pip: str) -> Path:
     """Build the layer for this interpreter; ``pip`` are environment variables for pip."""
     folder.mkdir(parents=True)
     command = [sys.executable, str(BUILD), str(folder), "--runtime", THIS]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=isolated_environment() | pip)
-    assert done.returncode == 0, done.stderr
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=isolated_environment() | pip)
+    assert result.returncode == 0, result.stderr
     return folder
 
 
@@ -55,10 +55,10 @@ def layers(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("layers")
     missing = f"{package_sources(sys.executable).get('find-links', '')} {folder / 'no-wheels'}"
     with ThreadPoolExecutor() as pool:
-        one = pool.submit(build, folder / "one")
-        another = folder / "another" / "with a longer path"
-        other = pool.submit(build, another, PIP_FIND_LINKS=missing, PIP_VERBOSE="1")
-        return [one.result(), other.result()]
+        first = pool.submit(build, folder / "one")
+        long_path = folder / "another" / "with a longer path"
+        second = pool.submit(build, long_path, PIP_FIND_LINKS=missing, PIP_VERBOSE="1")
+        return [first.result(), second.result()]
 
 
 @pytest.fixture(scope="session")
@@ -85,9 +85,9 @@ def contents(folder: Path) -> dict[str, tuple[int, float, str]]:
 
 
 def test_two_builds_are_the_same_byte_for_byte(layers: list[Path]) -> None:
-    one, other = map(contents, layers)
-    assert one.keys() == other.keys()
-    assert {path for path in one if one[path] != other[path]} == set()
+    first, second = map(contents, layers)
+    assert first.keys() == second.keys()
+    assert {path for path in first if first[path] != second[path]} == set()
 
 
 def test_every_file_has_the_same_fixed_time(layer: Path) -> None:
@@ -191,17 +191,22 @@ def test_every_called_operation_is_in_its_model(library: Path, service: str) -> 
     newest = max((library / "botocore" / "data" / service).glob("*/service-2.json*"))
     content = newest.read_bytes()
     shipped = ServiceModel(json.loads(gzip.decompress(content) if newest.suffix == ".gz" else content), service)
-    whole = ServiceModel(Loader().load_service_model(service, "service-2"), service)
+    full = ServiceModel(Loader().load_service_model(service, "service-2"), service)
     for name in CALLED[service]:
-        here, there = shipped.operation_model(name), whole.operation_model(name)
-        for one, other in ((here.input_shape, there.input_shape), (here.output_shape, there.output_shape)):
-            assert shape(one) == shape(other), "what a parser does not know it leaves out"
+        trimmed_operation, full_operation = shipped.operation_model(name), full.operation_model(name)
+        for first, second in (
+            (trimmed_operation.input_shape, full_operation.input_shape),
+            (trimmed_operation.output_shape, full_operation.output_shape),
+        ):
+            assert shape(first) == shape(second), "a parser ignores what is not in the model"
 
 
 def load_models(service: str, data: Path) -> tuple[ServiceModel, ServiceModel]:
     """A service's model in the layer and in botocore."""
-    cut = Loader(extra_search_paths=[str(data)], include_default_search_paths=False)
-    return tuple(ServiceModel(loader.load_service_model(service, "service-2"), service) for loader in (cut, Loader()))
+    trimmed = Loader(extra_search_paths=[str(data)], include_default_search_paths=False)
+    return tuple(
+        ServiceModel(loader.load_service_model(service, "service-2"), service) for loader in (trimmed, Loader())
+    )
 
 
 ANSWERS = sorted((ROOT / "events" / "ec2").iterdir())
@@ -231,8 +236,8 @@ def parse(operation: OperationModel, body: bytes) -> Any:
 @pytest.mark.parametrize("region", ["eu-west-1", "us-gov-west-1", "cn-north-1", "eusc-de-east-1", "xy-unknown-1"])
 def test_the_trimmed_endpoints_equal_the_full_ones(library: Path, service: str, region: str) -> None:
     data = library / "botocore" / "data"
-    cut, whole = (json.loads((folder / "endpoints.json").read_text()) for folder in (data, BOTOCORE / "data"))
-    assert EndpointResolver(cut).construct_endpoint(service, region) == EndpointResolver(whole).construct_endpoint(
+    trimmed, full = (json.loads((folder / "endpoints.json").read_text()) for folder in (data, BOTOCORE / "data"))
+    assert EndpointResolver(trimmed).construct_endpoint(service, region) == EndpointResolver(full).construct_endpoint(
         service, region
     )
 
@@ -253,22 +258,27 @@ def test_the_models_contain_no_documentation(library: Path) -> None:
 @pytest.mark.parametrize("service", CALLED)
 def test_no_operation_has_endpoint_parameters(library: Path, service: str) -> None:
     """botocore would go through all writes of a transaction for that, before each one."""
-    cut, _ = load_models(service, library / "botocore" / "data")
-    assert [name for name in CALLED[service] if cut.operation_model(name).operation_context_parameters] == []
+    trimmed, _ = load_models(service, library / "botocore" / "data")
+    assert [name for name in CALLED[service] if trimmed.operation_model(name).operation_context_parameters] == []
 
 
 @pytest.mark.parametrize("account", [None, "123456789012"])
 def test_a_table_name_does_not_change_the_endpoint(account: str | None) -> None:
     """An ARN would, because it contains an account, which has its own endpoint."""
     rules, partitions = Loader().load_service_model("dynamodb", "endpoint-rule-set-1"), Loader().load_data("partitions")
-    here = {"Region": "eu-west-1", "UseFIPS": False, "UseDualStack": False, "AccountIdEndpointMode": "preferred"}
-    here |= {"AccountId": account} if account else {}
+    settings = {
+        "Region": "eu-west-1",
+        "UseFIPS": False,
+        "UseDualStack": False,
+        "AccountIdEndpointMode": "preferred",
+    }
+    settings |= {"AccountId": account} if account else {}
     arn = "arn:aws:dynamodb:eu-west-1:210987654321:table/history"
-    unasked, by_name, by_arn = (
-        EndpointProvider(rules, partitions).resolve_endpoint(**here, **asked).url
-        for asked in ({}, {"ResourceArnList": ["history"] * 2}, {"ResourceArnList": [arn]})
+    without_parameter, by_name, by_arn = (
+        EndpointProvider(rules, partitions).resolve_endpoint(**settings, **parameters).url
+        for parameters in ({}, {"ResourceArnList": ["history"] * 2}, {"ResourceArnList": [arn]})
     )
-    assert unasked == by_name != by_arn
+    assert without_parameter == by_name != by_arn
 
 
 def shape(model: Any, above: tuple[str, ...] = ()) -> Any:
@@ -277,36 +287,43 @@ def shape(model: Any, above: tuple[str, ...] = ()) -> Any:
         return model and model.name
     parts = {part: getattr(model, part) for part in ("member", "key", "value") if hasattr(model, part)}
     inside = model.members if model.type_name == "structure" else parts
-    below = {name: shape(one, (*above, model.name)) for name, one in inside.items()}
+    below = {name: shape(inner, (*above, model.name)) for name, inner in inside.items()}
     return model.type_name, model.serialization, below
 
 
 def test_the_layer_contains_the_unchanged_package(library: Path) -> None:
     source = BUILD.parent / "task_reporter"
-    here = {path.relative_to(source): path.read_bytes() for path in source.rglob("*.py")}
-    assert {name: (library / "task_reporter" / name).read_bytes() for name in here} == here
+    sources = {path.relative_to(source): path.read_bytes() for path in source.rglob("*.py")}
+    assert {name: (library / "task_reporter" / name).read_bytes() for name in sources} == sources
     shipped = (library / "task_reporter").rglob("*.py")
-    assert {path.relative_to(library / "task_reporter") for path in shipped} == here.keys()
+    assert {path.relative_to(library / "task_reporter") for path in shipped} == sources.keys()
 
 
 def test_the_layer_contains_no_development_files(library: Path) -> None:
-    unwanted = [*library.rglob("*.pyi"), *library.rglob("py.typed"), *library.rglob("RECORD"), *library.rglob("tests")]
-    assert unwanted == []
+    development_files = [
+        *library.rglob("*.pyi"),
+        *library.rglob("py.typed"),
+        *library.rglob("RECORD"),
+        *library.rglob("tests"),
+    ]
+    assert development_files == []
     assert not (library / "bin").exists()
     assert not (library / "boto3" / "data").exists()
 
 
 def test_unused_files_of_dependencies_are_removed(tmp_path: Path) -> None:
     powertools = "aws_lambda_powertools"
-    kept = ["lib/module.py", "lib.dist-info/METADATA", "lib.dist-info/licenses/LICENSE"]
-    kept += [f"{powertools}/utilities/{name}" for name in ("__init__.py", "jmespath_utils/__init__.py")]
-    useless = ["bin/lib", "lib/module.pyi", "lib/py.typed", "lib.dist-info/RECORD", "lib.dist-info/INSTALLER"]
-    useless += [f"{powertools}/utilities/parser/__init__.py", f"{powertools}/event_handler/app.py"]
-    for name in [*kept, *useless, "lib/__pycache__/module.pyc"]:
+    used_files = ["lib/module.py", "lib.dist-info/METADATA", "lib.dist-info/licenses/LICENSE"]
+    used_files += [f"{powertools}/utilities/{name}" for name in ("__init__.py", "jmespath_utils/__init__.py")]
+    unused_files = ["bin/lib", "lib/module.pyi", "lib/py.typed", "lib.dist-info/RECORD", "lib.dist-info/INSTALLER"]
+    unused_files += [f"{powertools}/utilities/parser/__init__.py", f"{powertools}/event_handler/app.py"]
+    for name in [*used_files, *unused_files, "lib/__pycache__/module.pyc"]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     builder().remove_unused_files(tmp_path)
-    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()) == sorted(kept)
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()) == sorted(
+        used_files
+    )
 
 
 def test_every_dependency_keeps_its_metadata_and_licence(library: Path) -> None:
@@ -367,7 +384,7 @@ def test_the_layer_is_sufficient_for_both_handlers(library: Path) -> None:
     """Without other packages, and without the variables that Lambda sets."""
     functions = sorted(str(path) for path in (ROOT / "functions").glob("*/app.py"))
     assert len(functions) == 2
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-I", "-S", "-B", "-W", "error", "-c", START, str(library), *functions],
         input=json.dumps(CALLED),
         capture_output=True,
@@ -375,8 +392,8 @@ def test_the_layer_is_sufficient_for_both_handlers(library: Path) -> None:
         check=False,
         env={"PATH": "/usr/bin:/bin"},
     )
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {"handlers": [True, True], "elsewhere": []}
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout) == {"handlers": [True, True], "elsewhere": []}
 
 
 ASK = """
@@ -423,7 +440,7 @@ print(json.dumps(seen))
 def test_the_layer_sends_requests_like_the_full_botocore(library: Path, settings: dict[str, str]) -> None:
     """Compare endpoints and signatures in every partition, for each kind of endpoint."""
     environment = {"PATH": "/usr/bin:/bin", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"} | settings
-    cut, whole = (
+    trimmed, full = (
         subprocess.run(
             [sys.executable, *options, "-B", "-c", ASK, *path],
             capture_output=True,
@@ -433,5 +450,5 @@ def test_the_layer_sends_requests_like_the_full_botocore(library: Path, settings
         ).stdout
         for options, path in ((["-I", "-S"], [str(library)]), ([], []))
     )
-    assert cut == whole
-    assert all(all(asked.values()) for asked in json.loads(cut).values())
+    assert trimmed == full
+    assert all(all(requests.values()) for requests in json.loads(trimmed).values())

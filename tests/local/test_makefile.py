@@ -42,16 +42,16 @@ def stub(tmp_path: Path) -> Path:
 def make(*arguments: str, **environment: str) -> list[str]:
     """Run ``make`` and return the lines of its output."""
     command = ["make", "--no-print-directory", "-C", str(ROOT), *arguments]
-    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout.splitlines()
+    result = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+    return result.stdout.splitlines()
 
 
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
 @pytest.mark.parametrize("target", ["deploy", "takeover"])
 def test_every_value_passes_unchanged(stub: Path, target: str, value: str) -> None:
-    given = {"STACK": value, "EMAIL": value, "PARAMETERS": f'AlarmEmail="{value}"', "TABLE": value}
-    words = make(target, f"PYTHON={stub}", *(f"{name}={text}" for name, text in given.items()))
+    values = {"STACK": value, "EMAIL": value, "PARAMETERS": f'AlarmEmail="{value}"', "TABLE": value}
+    words = make(target, f"PYTHON={stub}", *(f"{name}={text}" for name, text in values.items()))
     passed = [word for word in words if word.startswith("--") and "=" in word]
     table = [f"--table={value}"] if target == "takeover" else []
     assert passed == [*table, f"--stack={value}", f"--email={value}", f'--parameters=AlarmEmail="{value}"']

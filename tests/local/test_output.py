@@ -36,8 +36,8 @@ def test_a_screen_writes_utf8_in_any_locale(encoding: str) -> None:
         "from local.screen import run_with_screen as run; raise SystemExit(run(lambda screen: screen.say('✓ é漢 …')))"
     )
     env = environment(PYTHONIOENCODING=encoding)
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, check=False)
-    assert (done.returncode, done.stdout.decode(), done.stderr) == (0, "✓ é漢 …\n", b"")
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, check=False)
+    assert (result.returncode, result.stdout.decode(), result.stderr) == (0, "✓ é漢 …\n", b"")
 
 
 def test_control_characters_of_aws_are_replaced(capsys: pytest.CaptureFixture[str]) -> None:

@@ -46,13 +46,13 @@ def test_a_program_runs_in_the_isolated_environment(tmp_path: Path) -> None:
     shell = {**os.environ, **EXPORTS, "PYTHONPATH": str(tmp_path)}
     code = "import os, sys; print(sorted(os.environ), sys.flags.optimize, os.getcwd())"
     command = [sys.executable, "-I", str(ROOT / "local" / "run.py"), "--", sys.executable, "-c", code]
-    done = subprocess.run(command, env=shell, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.stderr == ""
-    assert done.stdout == f"{sorted(isolated_environment(shell))} 0 {ROOT}\n"
+    result = subprocess.run(command, env=shell, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.stderr == ""
+    assert result.stdout == f"{sorted(isolated_environment(shell))} 0 {ROOT}\n"
 
 
 def test_an_environment_that_does_not_exist_is_named() -> None:
     command = [sys.executable, "-I", str(ROOT / "local" / "run.py"), "proyect", "--", "true"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert done.stderr.startswith("no such environment: proyect; use project, ")
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stderr.startswith("no such environment: proyect; use project, ")

@@ -77,12 +77,12 @@ def test_maven_without_a_network_is_no_error(programs: Path, tmp_path: Path) -> 
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-@pytest.mark.parametrize(("given", "passed"), [(None, "true"), ("", "true"), ("jenkins", "jenkins")])
-def test_ci_runs_make_test_in_its_own_folder(tmp_path: Path, given: str | None, passed: str) -> None:
+@pytest.mark.parametrize(("exported", "passed"), [(None, "true"), ("", "true"), ("jenkins", "jenkins")])
+def test_ci_runs_make_test_in_its_own_folder(tmp_path: Path, exported: str | None, passed: str) -> None:
     (tmp_path / ".ci").mkdir()
     put(tmp_path, "make", 'echo "$PWD $* $CI"')
     shell = {name: value for name, value in os.environ.items() if name != "CI"}
     shell |= {"PATH": f"{tmp_path}:{os.environ['PATH']}", "CDPATH": str(tmp_path)}
-    shell |= {} if given is None else {"CI": given}
-    done = subprocess.run([".ci/run"], cwd=ROOT, env=shell, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"{ROOT} test {passed}\n", "")
+    shell |= {} if exported is None else {"CI": exported}
+    result = subprocess.run([".ci/run"], cwd=ROOT, env=shell, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (0, f"{ROOT} test {passed}\n", "")

@@ -27,9 +27,15 @@ EXPIRES = {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"}
 
 def described(**changes: Any) -> dict[str, Any]:
     """DescribeTable's answer for a table as the template makes it, but for ``changes``."""
-    asked = table_properties()
-    billing = {"BillingModeSummary": {"BillingMode": asked.pop("BillingMode")}}
-    table = {"TableName": NAME, "TableStatus": "ACTIVE", "DeletionProtectionEnabled": True, **asked, **billing}
+    template_values = table_properties()
+    billing = {"BillingModeSummary": {"BillingMode": template_values.pop("BillingMode")}}
+    table = {
+        "TableName": NAME,
+        "TableStatus": "ACTIVE",
+        "DeletionProtectionEnabled": True,
+        **template_values,
+        **billing,
+    }
     return {"Table": {name: value for name, value in (table | changes).items() if value is not None}}
 
 
@@ -352,7 +358,7 @@ TOPIC = "CREATE_COMPLETE topic"
 
 
 @pytest.mark.parametrize(
-    ("status", "held", "sentence"),
+    ("status", "statuses", "sentence"),
     [
         ("CREATE_COMPLETE", {"HistoryTable": "CREATE_COMPLETE other"}, "the stack heir exists already; run make takeo"),
         (
@@ -363,11 +369,11 @@ TOPIC = "CREATE_COMPLETE topic"
         ("ROLLBACK_FAILED", {"NotificationTopic": TOPIC}, "still has NotificationTopic; delete it first: aws cloudf"),
     ],
 )
-def test_a_stack_in_use_is_refused(status: str, held: dict[str, str], sentence: str) -> None:
+def test_a_stack_in_use_is_refused(status: str, statuses: dict[str, str], sentence: str) -> None:
     script = (
         Script("cloudformation")
         .answers("describe_stacks", stack(status))
-        .answers("describe_stack_resources", resources(**held))
+        .answers("describe_stack_resources", resources(**statuses))
     )
     with script as cloudformation, pytest.raises(DeploymentError, match=sentence):
         prepare_stack(cloudformation, NAME, "heir")
