@@ -1,4 +1,4 @@
-"""The model of alarms does as the tables of CloudWatch's page on missing data say.
+"""The model of alarms against the tables of CloudWatch's page on missing data.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
 """
@@ -15,8 +15,8 @@ ALARM: dict[str, Any] = {
     "Threshold": 0, "TreatMissingData": "breaching",
 }  # fmt: skip
 
-# Data points, oldest first; data points to alarm; whether it rings where missing ones breach, where they do not, and
-# where they are ignored (None: the state stays).
+# Data points, oldest first; data points to alarm; if it rings where missing ones breach, where they do not, and where
+# they are ignored (None: the state stays).
 TABLES = [
     ("0 - X - X", 3, False, False, False),
     ("0 - - - -", 3, False, False, False),
@@ -32,7 +32,7 @@ TABLES = [
 
 
 def alarm_on(points: str, enough: int, treatment: str, start: float = 0) -> Alarm:
-    """An alarm that got ``points``, one a minute."""
+    """Return an alarm with ``points``, one a minute."""
     alarm = Alarm({**ALARM, "DatapointsToAlarm": enough, "TreatMissingData": treatment})
     for minute, point in enumerate(points.split()):
         if point != "-":
@@ -41,7 +41,7 @@ def alarm_on(points: str, enough: int, treatment: str, start: float = 0) -> Alar
 
 
 @pytest.mark.parametrize(("points", "enough", "breaching", "not_breaching", "ignored"), TABLES)
-def test_the_tables_of_the_page(
+def test_alarm_rings_as_in_the_tables_of_the_page(
     points: str, enough: int, breaching: bool, not_breaching: bool, ignored: bool | None
 ) -> None:
     for treatment, rings in (("breaching", breaching), ("notBreaching", not_breaching)):
@@ -55,15 +55,15 @@ def test_the_tables_of_the_page(
         assert alarm.rings(HOUR) is (state if ignored is None else ignored)
 
 
-def test_an_alarm_without_any_data_does_not_ring_where_missing_ones_are_ignored() -> None:
+def test_alarm_without_data_does_not_ring() -> None:
     assert alarm_on("- - -", 3, "ignore").rings(HOUR) is False
 
 
 @pytest.mark.parametrize(("statistic", "threshold"), [("Sum", 5), ("Maximum", 3), ("Minimum", 2), ("SampleCount", 2)])
-def test_what_falls_into_one_period_is_one_data_point(statistic: str, threshold: int) -> None:
+def test_values_of_one_period_are_one_data_point(statistic: str, threshold: int) -> None:
     for more, rings in ((-0.5, True), (0, False)):
-        one = {"EvaluationPeriods": 1, "Statistic": statistic, "Threshold": threshold + more}
-        alarm = Alarm({**ALARM, **one, "TreatMissingData": "notBreaching"}, further=0)
+        changes = {"EvaluationPeriods": 1, "Statistic": statistic, "Threshold": threshold + more}
+        alarm = Alarm({**ALARM, **changes, "TreatMissingData": "notBreaching"}, further=0)
         alarm.put(60, 2)
         alarm.put(119.9, 3)
         assert (alarm.rings(119), alarm.rings(120), alarm.rings(180)) == (False, rings, False)
@@ -76,6 +76,6 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("wrong", REFUSED, ids=str)
-def test_what_cloudwatch_refuses_or_the_model_does_not_know(wrong: dict[str, Any]) -> None:
+def test_model_refuses_unknown_properties(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"refuses|not modelled"):
         Alarm({**ALARM, **wrong})

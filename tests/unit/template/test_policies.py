@@ -1,4 +1,4 @@
-"""The policies of the deployed stack, decided as IAM decides: what must work does, and nothing else."""
+"""The policies of the deployed stack, evaluated as IAM does: they allow what must work, and nothing else."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ SECURE, IN_THE_CLEAR = {"aws:SecureTransport": "true"}, {"aws:SecureTransport": 
 
 
 def statements_of(role: str, stack: Stack) -> list[Statement]:
-    """The statements of a role's own policies."""
+    """Return the statements of a role's own policies."""
     policies = stack.properties(role)["Policies"]
     return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
 
 
 def resource_policies(kind: str, members: str, stack: Stack) -> dict[str, list[Statement]]:
-    """What the policies of one type say, by the topic's or queue's ``Ref``."""
+    """Return the statements of the policies of one type, by the topic's or queue's ``Ref``."""
     found = [stack.properties(name) for name, one in RESOURCES.items() if one["Type"] == kind]
     return {member: one["PolicyDocument"]["Statement"] for one in found for member in one[members]}
 
@@ -55,14 +55,8 @@ EXPOSED = [
 ]
 
 
-def test_every_topic_and_queue_has_a_policy(stack: Stack) -> None:
-    queues = [name for name, one in RESOURCES.items() if one["Type"] == "AWS::SQS::Queue"]
-    assert resource_policies("AWS::SNS::TopicPolicy", "Topics", stack).keys() == {stack.ref(name) for name in TOPICS}
-    assert resource_policies("AWS::SQS::QueuePolicy", "Queues", stack).keys() == {stack.ref(name) for name in queues}
-
-
 @pytest.mark.parametrize(("name", "action"), EXPOSED)
-def test_a_request_without_tls_is_denied_to_everybody(name: str, action: str, stack: Stack) -> None:
+def test_request_without_tls_is_denied(name: str, action: str, stack: Stack) -> None:
     policy = queue_policy(stack) if name == "DeadLetterQueue" else topic_policy(name, stack)
     anything = [{"Effect": "Allow", "Action": "*", "Resource": "*"}]
     for context, expected in ((SECURE, True), (IN_THE_CLEAR, False)):
@@ -71,51 +65,48 @@ def test_a_request_without_tls_is_denied_to_everybody(name: str, action: str, st
 
 
 # https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-language-api-permissions-reference.html
-BY_SNS = {
+SNS_ACTIONS = {
     "AddPermission", "DeleteTopic", "GetDataProtectionPolicy", "GetTopicAttributes", "ListSubscriptionsByTopic",
     "ListTagsForResource", "Publish", "PutDataProtectionPolicy", "RemovePermission", "SetTopicAttributes", "Subscribe",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("topic", TOPICS)
-def test_a_topics_policy_names_actions_that_sns_takes(topic: str, stack: Stack) -> None:
+def test_topic_policy_names_actions_that_sns_accepts(topic: str, stack: Stack) -> None:
     """SNS refuses a policy with another action, or with ``sns:*``."""
     for statement in topic_policy(topic, stack):
-        assert {action.removeprefix("sns:") for action in as_list(statement["Action"])} <= BY_SNS
+        assert {action.removeprefix("sns:") for action in as_list(statement["Action"])} <= SNS_ACTIONS
 
 
 # Topics
 
 
-@pytest.mark.parametrize("topic", TOPICS)
-@pytest.mark.parametrize("action", ["Publish", "Subscribe", "GetTopicAttributes", "AddPermission"])
-@pytest.mark.parametrize(("account", "expected"), [(ACCOUNT, True), (OTHER_ACCOUNT, False)])
-def test_a_topic_serves_this_account_only(topic: str, action: str, account: str, expected: bool, stack: Stack) -> None:
-    principal = f"arn:{stack.partition}:iam::{account}:role/any"
-    assert (
-        allowed(topic_policy(topic, stack), Request(f"sns:{action}", stack.arn(topic), SECURE, principal)) is expected
-    )
+ACTIONS = ("Publish", "Subscribe", "GetTopicAttributes", "AddPermission")
+TOPIC_USES = [
+    *((topic, action, "arn:{}:iam::{}:role/any", ACCOUNT, True) for topic in TOPICS for action in ACTIONS),
+    *((topic, action, "arn:{}:iam::{}:role/any", OTHER_ACCOUNT, False) for topic in TOPICS for action in ACTIONS),
+    ("AlarmTopic", "Publish", "cloudwatch.amazonaws.com", ACCOUNT, True),
+    ("AlarmTopic", "Publish", "cloudwatch.amazonaws.com", OTHER_ACCOUNT, False),
+    ("NotificationTopic", "Publish", "cloudwatch.amazonaws.com", ACCOUNT, False),
+    ("NotificationTopic", "Publish", "s3.amazonaws.com", ACCOUNT, False),
+    ("NotificationTopic", "Publish", "events.amazonaws.com", ACCOUNT, False),
+]
 
 
-@pytest.mark.parametrize(("account", "expected"), [(ACCOUNT, True), (OTHER_ACCOUNT, False)])
-def test_alarms_of_this_account_reach_the_alarm_topic(account: str, expected: bool, stack: Stack) -> None:
+@pytest.mark.parametrize(("topic", "action", "principal", "account", "expected"), TOPIC_USES)
+def test_topic_serves_this_account_and_its_alarms_only(
+    topic: str, action: str, principal: str, account: str, expected: bool, stack: Stack
+) -> None:
     context = {**SECURE, "aws:SourceAccount": account}
-    request = Request("sns:Publish", stack.arn("AlarmTopic"), context, "cloudwatch.amazonaws.com")
-    assert allowed(topic_policy("AlarmTopic", stack), request) is expected
-
-
-def test_no_service_publishes_notices(stack: Stack) -> None:
-    context = {**SECURE, "aws:SourceAccount": ACCOUNT}
-    for service in ("cloudwatch.amazonaws.com", "s3.amazonaws.com", "events.amazonaws.com"):
-        request = Request("sns:Publish", stack.arn("NotificationTopic"), context, service)
-        assert not allowed(topic_policy("NotificationTopic", stack), request)
+    request = Request(f"sns:{action}", stack.arn(topic), context, principal.format(stack.partition, account))
+    assert allowed(topic_policy(topic, stack), request) is expected
 
 
 # The dead-letter queue
 
 
 @pytest.mark.parametrize("name", [name for name, one in RESOURCES.items() if one["Type"] == "AWS::SNS::Subscription"])
-def test_what_a_subscription_of_ours_does_not_get_is_kept(name: str, stack: Stack) -> None:
+def test_undelivered_notice_goes_to_the_dead_letter_queue(name: str, stack: Stack) -> None:
     """https://docs.aws.amazon.com/sns/latest/dg/sns-configure-dead-letter-queue.html"""
     subscription = stack.properties(name)
     assert subscription["RedrivePolicy"] == {"deadLetterTargetArn": stack.arn("DeadLetterQueue")}
@@ -132,7 +123,7 @@ def test_what_a_subscription_of_ours_does_not_get_is_kept(name: str, stack: Stac
         ("ReceiveMessage", "sns.amazonaws.com", f"{NAME}-NotificationTopic"),
     ],
 )
-def test_the_queue_takes_nothing_else(action: str, service: str, topic: str, stack: Stack) -> None:
+def test_queue_accepts_nothing_else(action: str, service: str, topic: str, stack: Stack) -> None:
     context = {**SECURE, "aws:SourceArn": f"arn:{stack.partition}:sns:{stack.region}:{ACCOUNT}:{topic}"}
     request = Request(f"sqs:{action}", stack.arn("DeadLetterQueue"), context, service)
     assert not allowed(queue_policy(stack), request)
@@ -156,7 +147,7 @@ KEYS: list[tuple[list[str] | None, bool]] = [
 
 @pytest.mark.parametrize(("role", "action"), ROWS)
 @pytest.mark.parametrize(("keys", "expected"), KEYS, ids=str)
-def test_a_function_touches_rows_of_its_scope_only(
+def test_function_reaches_rows_of_its_scope_only(
     role: str, action: str, keys: list[str] | None, expected: bool
 ) -> None:
     stack = Stack()
@@ -183,10 +174,10 @@ USES = [
     ("ScheduleRole", "sqs", "Decrypt"),
     ("ScheduleRole", "sqs", "GenerateDataKey"),
 ]
-"""Role, service, and what the service does in the role's name.
+"""Role, service, and the action of the service in the role's name.
 
-DynamoDB's guide shows only ``Decrypt`` in a caller's name, and names more as the least that a key's policy allows.
-AWS's CDK grants those too to whoever writes to a table, and so does this template.
+DynamoDB's guide shows only ``Decrypt`` in a caller's name, and names more as the minimum of a key's policy.
+AWS's CDK grants those too to a role that writes to a table, and so does this template.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
 https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
@@ -194,7 +185,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-k
 
 
 def context_of(service: str, stack: Stack) -> dict[str, str]:
-    """What KMS is told when a service uses a key for the stack's resource."""
+    """Return the context that a service sends to KMS when it uses a key for the stack's resource."""
     encryption = {
         "dynamodb": {"aws:dynamodb:tableName": stack.ref("HistoryTable"), "aws:dynamodb:subscriberId": ACCOUNT},
         "sns": {"aws:sns:topicArn": stack.ref("NotificationTopic")},
@@ -207,14 +198,16 @@ def context_of(service: str, stack: Stack) -> dict[str, str]:
 @pytest.mark.parametrize(("role", "service", "action"), USES)
 @pytest.mark.parametrize("deployed", ["", KEY, OTHER_KEY])
 @pytest.mark.parametrize("used", [KEY, OTHER_KEY, SHARED_KEY])
-def test_no_moment_of_a_key_change_is_denied(role: str, service: str, action: str, deployed: str, used: str) -> None:
+def test_change_of_the_key_is_allowed_in_every_order(
+    role: str, service: str, action: str, deployed: str, used: str
+) -> None:
     """CloudFormation changes roles and resources one after another, so old and new meet in every combination."""
     stack = Stack(KmsKeyArn=deployed)
     assert allowed(statements_of(role, stack), Request(f"kms:{action}", used, context_of(service, stack)))
 
 
 @pytest.mark.parametrize(("role", "service", "action"), USES)
-def test_a_key_is_used_for_the_stacks_own_data_only(role: str, service: str, action: str) -> None:
+def test_key_is_used_for_data_of_the_stack_only(role: str, service: str, action: str) -> None:
     stack = Stack(KmsKeyArn=KEY)
     context = context_of(service, stack)
     for name in context:
@@ -228,14 +221,14 @@ def test_a_key_is_used_for_the_stacks_own_data_only(role: str, service: str, act
 
 @pytest.mark.parametrize("partition", PARTITIONS)
 @pytest.mark.parametrize(("role", "service", "action"), USES)
-def test_a_key_is_used_in_every_partition(role: str, service: str, action: str, partition: str) -> None:
+def test_key_is_used_in_every_partition(role: str, service: str, action: str, partition: str) -> None:
     stack = Stack(partition)
     key = f"arn:{partition}:kms:{stack.region}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
     assert allowed(statements_of(role, stack), Request(f"kms:{action}", key, context_of(service, stack)))
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_role_does_with_a_key_what_its_services_need(role: str) -> None:
+def test_role_has_the_key_actions_of_its_services(role: str) -> None:
     stack = Stack(KmsKeyArn=KEY)
     named = {
         action
@@ -258,7 +251,7 @@ def test_a_role_does_with_a_key_what_its_services_need(role: str) -> None:
         (OTHER_ACCOUNT, f"{NAME}-PollScheduleGroup", False),
     ],
 )
-def test_only_the_stacks_own_schedules_get_its_role(account: str, group: str, expected: bool, stack: Stack) -> None:
+def test_role_is_assumed_by_schedules_of_the_stack_only(account: str, group: str, expected: bool, stack: Stack) -> None:
     """https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html"""
     source = f"arn:{stack.partition}:scheduler:{stack.region}:{account}:schedule-group/{group}"
     context = {"aws:SourceAccount": account, "aws:SourceArn": source}
@@ -268,17 +261,14 @@ def test_only_the_stacks_own_schedules_get_its_role(account: str, group: str, ex
     assert allowed(trust, Request("sts:AssumeRole", "", context, "scheduler.amazonaws.com")) is expected
 
 
-def test_the_schedule_is_in_the_group_that_its_role_trusts(stack: Stack) -> None:
+def test_schedule_is_in_the_group_that_its_role_trusts(stack: Stack) -> None:
     schedule = stack.properties("RecorderFunction")["Events"]["PollInGroup"]["Properties"]
     assert schedule["GroupName"] == stack.ref("PollScheduleGroup")
 
 
-# All roles
-
-
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("boundary", ["", f"arn:aws:iam::{ACCOUNT}:policy/limits"])
-def test_every_role_has_the_boundary_that_is_given(role: str, boundary: str) -> None:
+def test_every_role_has_the_given_boundary(role: str, boundary: str) -> None:
     assert Stack(PermissionsBoundaryArn=boundary).properties(role).get("PermissionsBoundary", "") == boundary
 
 
@@ -304,7 +294,7 @@ KEY_USES: list[tuple[str, str, dict[str, str], bool]] = [
 
 
 @pytest.mark.parametrize(("principal", "action", "context", "expected"), KEY_USES)
-def test_the_documented_key_policy_serves_this_account(
+def test_documented_key_policy_serves_this_account(
     principal: str, action: str, context: dict[str, str], expected: bool
 ) -> None:
     assert allowed(KEY_POLICY, Request(f"kms:{action}", KEY, context, principal)) is expected

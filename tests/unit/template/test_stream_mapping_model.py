@@ -1,4 +1,4 @@
-"""The model of the stream mapping follows Lambda's documentation, and refuses what the template does not use."""
+"""The model of the stream mapping against Lambda's documentation; it refuses what the template does not use."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def fed(count: int, function: Function, **properties: Any) -> StreamMapping:
 
 
 def accepting(event: dict[str, Any]) -> None:
-    """A function that always succeeds."""
+    """Succeed always."""
 
 
 def raising_on(*bad: int) -> Function:
@@ -56,7 +56,7 @@ def reporting(*bad: int) -> Function:
     return function
 
 
-def tried(mapping: StreamMapping) -> list[list[int]]:
+def batches(mapping: StreamMapping) -> list[list[int]]:
     return [list(map(int, batch)) for batch in mapping.invocations]
 
 
@@ -64,7 +64,7 @@ def numbers(sequences: list[str]) -> list[int]:
     return list(map(int, sequences))
 
 
-def test_a_record_has_the_shape_that_lambda_delivers() -> None:
+def test_record_has_the_documented_shape() -> None:
     record = stream_record("INSERT", {"id": {"S": "a"}}, {"x": {"N": "101"}}, sequence=111, created=1_795_435_200.7)
     assert record["eventSource"] == "aws:dynamodb"
     assert record["dynamodb"] == {
@@ -78,7 +78,7 @@ def test_a_record_has_the_shape_that_lambda_delivers() -> None:
     assert "NewImage" not in stream_record("REMOVE", {"id": {"S": "a"}}, None, sequence=1, created=0)["dynamodb"]
 
 
-def test_a_shard_is_ordered_by_numbers() -> None:
+def test_shard_is_ordered_by_sequence_numbers() -> None:
     mapping = mapping_of(accepting)
     mapping.feed(records([9, 10], mapping.clock()))
     with pytest.raises(ValueError, match="a shard is ordered"):
@@ -103,62 +103,62 @@ def test_a_shard_is_ordered_by_numbers() -> None:
     ],
     ids=str,
 )
-def test_what_lambda_or_the_model_refuses(properties: dict[str, Any]) -> None:
+def test_model_refuses_unknown_properties(properties: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"not modelled|not a whole number|expected an object|can't filter"):
         mapping_of(accepting, **properties)
 
 
-def test_filtered_records_count_as_processed_and_fill_no_batch() -> None:
+def test_filtered_records_fill_no_batch() -> None:
     mapping = mapping_of(accepting, BatchSize=2)
     for sequence, awaiting in enumerate(["notification", "outcome", "notification"], 1):
         mapping.feed(records([sequence], mapping.clock(), awaiting))
     mapping.feed([stream_record("REMOVE", {"task_id": {"S": "bun-9"}}, None, sequence=9, created=mapping.clock())])
     mapping.run()
-    assert (tried(mapping), numbers(mapping.filtered)) == ([[1, 3]], [2, 9])
+    assert (batches(mapping), numbers(mapping.filtered)) == ([[1, 3]], [2, 9])
 
 
-def test_a_batch_is_limited_by_records_and_by_six_megabytes() -> None:
+def test_batch_is_limited_by_records_and_by_bytes() -> None:
     mapping = fed(5, accepting, BatchSize=2)
     mapping.run()
-    assert tried(mapping) == [[1, 2], [3, 4], [5]]
+    assert batches(mapping) == [[1, 2], [3, 4], [5]]
     mapping = mapping_of(accepting)
     mapping.feed(records([1, 2, 3], mapping.clock(), text="x" * (PAYLOAD_LIMIT // 2 - 1000)))
     mapping.feed(records([4, 5], mapping.clock(), text="x" * PAYLOAD_LIMIT))
     mapping.run()
-    assert tried(mapping) == [[1, 2], [3], [4], [5]]
+    assert batches(mapping) == [[1, 2], [3], [4], [5]]
 
 
-def test_a_window_gathers_and_a_full_batch_does_not_wait_for_it() -> None:
+def test_full_batch_does_not_wait_for_its_window() -> None:
     mapping = fed(3, accepting, BatchSize=2, MaximumBatchingWindowInSeconds=10)
     mapping.run()
-    assert (tried(mapping), mapping.waits_until) == ([[1, 2]], mapping.clock() + 10)
+    assert (batches(mapping), mapping.waits_until) == ([[1, 2]], mapping.clock() + 10)
     mapping.drain()
-    assert tried(mapping) == [[1, 2], [3]]
+    assert batches(mapping) == [[1, 2], [3]]
     mapping.clock.advance(100)  # type: ignore[attr-defined]
     mapping.feed(records([4], mapping.clock()))
     assert mapping.waits_until == mapping.clock() + 10
 
 
-def test_the_next_window_begins_when_the_invocation_ends() -> None:
+def test_next_window_begins_when_the_invocation_ends() -> None:
     clock = FakeClock()
     properties = {**HISTORY, "BatchSize": 2, "MaximumBatchingWindowInSeconds": 10}
     mapping = StreamMapping(properties, lambda event: clock.advance(4), clock)
     mapping.feed(records([1, 2, 3], clock()))
     mapping.run()
-    assert (tried(mapping), mapping.waits_until) == ([[1, 2]], clock() + 10)
+    assert (batches(mapping), mapping.waits_until) == ([[1, 2]], clock() + 10)
 
 
-def test_the_function_cannot_change_what_is_in_the_stream() -> None:
+def test_function_cannot_change_the_stream() -> None:
     def spoiling(event: dict[str, Any]) -> None:
         event["Records"][0]["dynamodb"]["SequenceNumber"] = "99"
         raise RuntimeError
 
     mapping = fed(1, spoiling, MaximumRetryAttempts=1)
     mapping.drain()
-    assert tried(mapping) == [[1], [1]]
+    assert batches(mapping) == [[1], [1]]
 
 
-def test_retries_wait_longer_and_longer_and_hold_up_the_shard() -> None:
+def test_retries_wait_longer_and_longer() -> None:
     mapping = fed(1, raising_on(1), MaximumRetryAttempts=8)
     waits = []
     mapping.run()
@@ -171,8 +171,8 @@ def test_retries_wait_longer_and_longer_and_hold_up_the_shard() -> None:
 
 
 @pytest.mark.parametrize("error", [RuntimeError(), SystemExit(1), object()], ids=str)
-def test_an_error_that_passes_loses_nothing(error: Any) -> None:
-    """Also a process that dies, and an answer that is no JSON."""
+def test_passing_error_loses_nothing(error: Any) -> None:
+    """An exception, a process that dies, and an answer that is no JSON."""
     left = [error]
 
     def recovering(event: dict[str, Any]) -> object:
@@ -182,56 +182,56 @@ def test_an_error_that_passes_loses_nothing(error: Any) -> None:
 
     mapping = fed(1, recovering, MaximumRetryAttempts=1)
     mapping.drain()
-    assert (tried(mapping), numbers(mapping.accepted), mapping.discarded) == ([[1], [1]], [1], [])
+    assert (batches(mapping), numbers(mapping.accepted), mapping.discarded) == ([[1], [1]], [1], [])
 
 
-def test_bisecting_finds_the_bad_record_and_spends_no_retries_on_it() -> None:
+def test_bisecting_finds_the_bad_record() -> None:
     mapping = fed(4, raising_on(3), MaximumRetryAttempts=1)
     mapping.drain()
-    assert tried(mapping) == [[1, 2, 3, 4], [1, 2], [3, 4], [3], [3], [4]]
+    assert batches(mapping) == [[1, 2, 3, 4], [1, 2], [3, 4], [3], [3], [4]]
     assert (numbers(mapping.accepted), numbers(mapping.discarded_records)) == ([1, 2, 4], [3])
 
 
 @pytest.mark.parametrize("response", [None, {}, {"batchItemFailures": []}, {"batchItemFailures": None}])
-def test_responses_that_mean_success(response: object) -> None:
+def test_response_without_failures_is_success(response: object) -> None:
     mapping = fed(2, lambda event: response)
     mapping.run()
-    assert (tried(mapping), numbers(mapping.accepted)) == ([[1, 2]], [1, 2])
+    assert (batches(mapping), numbers(mapping.accepted)) == ([[1, 2]], [1, 2])
 
 
 @pytest.mark.parametrize(
     "failure", [{"itemIdentifier": ""}, {"itemIdentifier": None}, {"itemIdentifier": "7"}, {"x": 1}]
 )
-def test_an_identifier_of_no_record_fails_the_whole_batch(failure: object) -> None:
+def test_identifier_of_no_record_fails_the_whole_batch(failure: object) -> None:
     mapping = fed(1, lambda event: {"batchItemFailures": [failure]}, MaximumRetryAttempts=3)
     mapping.drain()
-    assert (tried(mapping), numbers(mapping.discarded_records)) == ([[1]] * 4, [1])
+    assert (batches(mapping), numbers(mapping.discarded_records)) == ([[1]] * 4, [1])
     assert mapping.discarded[0]["responseContext"]["functionError"] is None
 
 
-def test_a_response_that_is_not_modelled_is_refused() -> None:
+def test_unknown_response_is_refused() -> None:
     with pytest.raises(ValueError, match="not modelled"):
         fed(1, lambda event: {"statusCode": 200}).run()
 
 
-def test_the_lowest_sequence_number_is_the_checkpoint() -> None:
+def test_lowest_sequence_number_is_the_checkpoint() -> None:
     answers = iter([{"batchItemFailures": [{"itemIdentifier": "10"}, {"itemIdentifier": "9"}]}, None])
     mapping = mapping_of(lambda event: next(answers))
     mapping.feed(records([8, 9, 10, 11], mapping.clock()))
     mapping.run()
-    assert tried(mapping) == [[8, 9, 10, 11], [9, 10, 11]]
+    assert batches(mapping) == [[8, 9, 10, 11], [9, 10, 11]]
     assert numbers(mapping.accepted) == [8, 9, 10, 11]
 
 
-def test_what_follows_the_checkpoint_has_a_retry_quota_of_its_own() -> None:
-    """As recorded from AWS: one try in the mixed batch, then four alone, and the message counts four."""
+def test_records_after_the_checkpoint_have_their_own_retries() -> None:
+    """AWS makes one try in the mixed batch, then four alone, and the message counts four."""
     mapping = fed(6, reporting(6), BatchSize=3, MaximumRetryAttempts=3)
     mapping.drain()
-    assert tried(mapping) == [[1, 2, 3], [4, 5, 6], [6], [6], [6], [6]]
+    assert batches(mapping) == [[1, 2, 3], [4, 5, 6], [6], [6], [6], [6]]
     assert mapping.discarded[0]["requestContext"]["approximateInvokeCount"] == 4
 
 
-def test_the_message_has_the_documented_shape() -> None:
+def test_message_has_the_documented_shape() -> None:
     mapping = fed(1, raising_on(1), MaximumRetryAttempts=1)
     mapping.drain()
     assert mapping.discarded == [
@@ -258,18 +258,18 @@ def test_the_message_has_the_documented_shape() -> None:
     ]
 
 
-def test_records_too_old_are_discarded_unseen_and_the_younger_ones_served() -> None:
+def test_old_records_are_discarded_and_younger_ones_served() -> None:
     mapping = mapping_of(accepting, MaximumRecordAgeInSeconds=60)
     now = mapping.clock()
     mapping.feed(records([1, 2], now - 61) + records([3], now - 60))
     mapping.run()
-    assert (tried(mapping), numbers(mapping.discarded_records)) == ([[3]], [1, 2])
+    assert (batches(mapping), numbers(mapping.discarded_records)) == ([[3]], [1, 2])
     message = mapping.discarded[0]
     assert message["requestContext"]["condition"] == "RecordAgeExceeded"
     assert "responseContext" not in message
 
 
-def test_a_record_can_grow_too_old_while_it_is_retried() -> None:
+def test_record_grows_too_old_while_it_is_retried() -> None:
     mapping = fed(1, raising_on(1), MaximumRecordAgeInSeconds=60)
     mapping.drain()
     assert mapping.discarded[0]["requestContext"]["condition"] == "RecordAgeExceeded"
@@ -288,7 +288,7 @@ CASES = {
 
 
 @given(st.fixed_dictionaries(CASES))
-def test_every_record_is_accepted_or_discarded_in_the_order_of_the_shard(case: dict[str, Any]) -> None:
+def test_every_record_is_accepted_or_discarded_in_order(case: dict[str, Any]) -> None:
     mapping = fed(
         case["count"],
         (reporting if case["partial"] else raising_on)(*case["bad"]),
@@ -301,6 +301,6 @@ def test_every_record_is_accepted_or_discarded_in_the_order_of_the_shard(case: d
     bad = sorted(case["bad"] & set(everything))
     assert numbers(mapping.discarded_records) == bad
     assert numbers(mapping.accepted) == [number for number in everything if number not in bad]
-    assert list(dict.fromkeys(number for batch in tried(mapping) for number in batch)) == everything
-    assert all(batch == sorted(batch) and len(batch) <= case["batch_size"] for batch in tried(mapping))
+    assert list(dict.fromkeys(number for batch in batches(mapping) for number in batch)) == everything
+    assert all(batch == sorted(batch) and len(batch) <= case["batch_size"] for batch in batches(mapping))
     assert mapping.waits_until is None
