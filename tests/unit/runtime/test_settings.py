@@ -1,4 +1,4 @@
-"""What the template tells the functions: every setting missing, wrong and right, as data."""
+"""The settings of the functions: every variable missing, wrong and right, as data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 from task_reporter.errors import SettingError
 from task_reporter.kinds.table import KINDS
 from task_reporter.runtime.settings import NotifierSettings, RecorderSettings, notifier_settings, recorder_settings
-from tests.support.template import default, properties, template
 
 ARN = "arn:aws:sns:eu-west-1:123456789012:notices"
 RECORDER = {
@@ -39,7 +38,7 @@ BOTH: list[tuple[Read, dict[str, str]]] = [(recorder_settings, RECORDER), (notif
 EVERY = [(read, right, name) for read, right in BOTH for name in right]
 
 
-def test_right() -> None:
+def test_right_settings_are_read() -> None:
     assert recorder_settings(RECORDER) == RecorderSettings(
         table="history",
         scope=RECORDER["SCOPE"],
@@ -61,7 +60,7 @@ def test_right() -> None:
     )
 
 
-def test_other_variables_do_not_matter() -> None:
+def test_other_variables_are_ignored() -> None:
     assert notifier_settings(NOTIFIER | {"PATH": "", "AWS_REGION": "eu-west-1"}) == notifier_settings(NOTIFIER)
 
 
@@ -83,7 +82,9 @@ RIGHT: list[tuple[Read, dict[str, str], str, str, str, Any]] = [
 
 
 @pytest.mark.parametrize(("read", "others", "name", "value", "field", "expected"), RIGHT)
-def test_a_right_value(read: Read, others: dict[str, str], name: str, value: str, field: str, expected: Any) -> None:
+def test_right_value_is_read(
+    read: Read, others: dict[str, str], name: str, value: str, field: str, expected: Any
+) -> None:
     assert getattr(read(others | {name: value}), field) == (value if expected is None else expected)
 
 
@@ -114,11 +115,11 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("read", "right", "name"), EVERY)
-@pytest.mark.parametrize("how", ["missing", "empty"])
-def test_missing(read: Read, right: dict[str, str], name: str, how: str) -> None:
+@pytest.mark.parametrize("absence", ["missing", "empty"])
+def test_missing_variable_is_named(read: Read, right: dict[str, str], name: str, absence: str) -> None:
     without = {other: value for other, value in right.items() if other != name}
     with pytest.raises(SettingError) as raised:
-        read(without if how == "missing" else without | {name: ""})
+        read(without if absence == "missing" else without | {name: ""})
     assert raised.value.problems == (f"the environment variable {name} is missing; it should be {EXPECTED[name]}",)
 
 
@@ -126,15 +127,15 @@ def test_missing(read: Read, right: dict[str, str], name: str, how: str) -> None
     ("read", "right", "name", "value"),
     [(read, right, name, value) for read, right, name in EVERY for value in WRONG[name]],
 )
-def test_wrong(read: Read, right: dict[str, str], name: str, value: str) -> None:
+def test_wrong_value_is_named(read: Read, right: dict[str, str], name: str, value: str) -> None:
     with pytest.raises(SettingError) as raised:
         read(right | {name: value})
-    said = f"the environment variable {name} is {value[:100]!r}; it should be {EXPECTED[name]}"
-    assert raised.value.problems == (said,)
+    problem = f"the environment variable {name} is {value[:100]!r}; it should be {EXPECTED[name]}"
+    assert raised.value.problems == (problem,)
 
 
 @pytest.mark.parametrize(("read", "right"), BOTH)
-def test_all_problems_are_said_at_once(read: Read, right: dict[str, str]) -> None:
+def test_all_problems_are_reported_at_once(read: Read, right: dict[str, str]) -> None:
     with pytest.raises(SettingError) as raised:
         read({name: WRONG[name][0] for name in right})
     assert len(raised.value.problems) == len(right)
@@ -142,15 +143,3 @@ def test_all_problems_are_said_at_once(read: Read, right: dict[str, str]) -> Non
     with pytest.raises(SettingError) as raised:
         read({})
     assert str(raised.value).count("is missing") == len(right)
-
-
-@pytest.mark.parametrize(("function", "right"), [("RecorderFunction", RECORDER), ("NotifierFunction", NOTIFIER)])
-def test_the_template_sets_each_of_them(function: str, right: dict[str, str]) -> None:
-    shared = template()["Globals"]["Function"]["Environment"]["Variables"]
-    own = properties(function)["Environment"]["Variables"]
-    assert set(right) <= {*shared, *own}
-
-
-@pytest.mark.parametrize(("parameter", "name"), [("DigestAbove", "DIGEST_ABOVE"), ("RetentionDays", "RETENTION_DAYS")])
-def test_the_template_s_defaults_are_right(parameter: str, name: str) -> None:
-    assert notifier_settings(NOTIFIER | {name: str(default(parameter))})
