@@ -3,13 +3,12 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from task_reporter import times
 from tests.unit.cases import cases
 
-patient = settings(deadline=None)
 CASES = cases("times")
 ZONES = st.builds(timezone, st.integers(-1439, 1439).map(lambda minutes: timedelta(minutes=minutes)))
 MOMENTS = st.datetimes(datetime(2, 1, 1), datetime(9999, 12, 30), timezones=ZONES)
@@ -35,7 +34,6 @@ def test_now_is_in_utc():
     assert times.now().utcoffset() == timedelta()
 
 
-@patient
 @given(MOMENTS, MOMENTS)
 def test_the_order_of_text_is_the_order_of_time(one, other):
     one_text, other_text = times.to_text(one), times.to_text(other)
@@ -44,7 +42,6 @@ def test_the_order_of_text_is_the_order_of_time(one, other):
     assert one_text <= other_text or one > other
 
 
-@patient
 @given(MOMENTS)
 def test_a_stored_time_is_read_back_to_the_millisecond(moment):
     read = times.parse(times.to_text(moment))
@@ -52,7 +49,6 @@ def test_a_stored_time_is_read_back_to_the_millisecond(moment):
     assert times.normalize(times.to_text(moment)) == times.to_text(moment)
 
 
-@patient
 @given(st.text() | st.from_regex(r"\A\d{1,5}-?\d\d-?\d\d([T ]\d\d:?\d\d(:\d\d([.,]\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?\Z"))
 def test_whatever_the_text_is_it_costs_no_task(text):
     kept = times.normalize(text)

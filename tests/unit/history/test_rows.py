@@ -1,7 +1,7 @@
 """Rows and the shapes in which DynamoDB takes them."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from task_reporter.errors import OutOfTimeError
@@ -9,7 +9,6 @@ from task_reporter.history import rows
 from task_reporter.history.rows import Key
 from task_reporter.runtime.deadline import MARGIN_SECONDS, NO_DEADLINE, Deadline
 
-patient = settings(deadline=None)
 ROWS = st.dictionaries(st.text(min_size=1), st.text(min_size=1) | st.integers(0, 2**53))
 
 
@@ -25,7 +24,6 @@ def test_text_is_text_and_numbers_are_numbers():
     assert rows.to_attribute(20) == {"N": "20"}
 
 
-@patient
 @given(ROWS)
 def test_what_is_stored_is_read_back(row):
     assert rows.from_item({name: rows.to_attribute(value) for name, value in row.items()}) == row

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from task_reporter.aws.lists import list_pages
@@ -17,7 +17,6 @@ from task_reporter.texts import truncate_utf8
 from tests.support.canned_ec2 import EVENTS, canned_ec2, no_pauses, told
 from tests.unit.cases import cases
 
-patient = settings(deadline=None)
 CASES = cases("projection")
 ERRORS = {"MalformedAnswerError": MalformedAnswerError, "ClientError": ClientError}
 SECRET = "SECRET"
@@ -169,14 +168,12 @@ COPIES = [
 ]
 
 
-@patient
 @given(st.permutations(COPIES))
 def test_of_copies_the_ended_one_is_kept_whatever_their_order(copies):
     [task] = project(BUNDLE, [{"BundleTasks": copies[:2]}, {"BundleTasks": copies[2:]}]).tasks
     assert task["state"] == "complete"
 
 
-@patient
 @given(st.permutations(COPIES[1:]))
 def test_of_running_copies_the_latest_is_kept(copies):
     [task] = project(BUNDLE, [{"BundleTasks": copies}]).tasks
@@ -215,13 +212,11 @@ def all_that_is_said_of(answer):
         return "".join(traceback.format_exception(error))
 
 
-@patient
 @given(ANSWERS)
 def test_no_secret_gets_through_whatever_the_answer(answer):
     assert SECRET not in all_that_is_said_of(answer)
 
 
-@patient
 @given(st.text(), st.integers(3, 100))
 def test_a_text_is_cut_to_whole_characters(text, most):
     cut = truncate_utf8(text, most)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from task_reporter.history.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, Key
@@ -166,7 +166,6 @@ def test_every_state_that_ends_a_task_has_its_outcome(kind):
 
 # What holds whatever EC2 lists.
 
-patient = settings(deadline=None)
 
 STATES = ["pending", "bundling", "storing", "cancelling", "complete", "failed", "failed", "unknown", "defragmenting"]
 TIMES = st.sampled_from(
@@ -271,7 +270,6 @@ def check_step(before, after):
         assert name in after or name not in before
 
 
-@patient
 @given(EVENTS, RETENTION)
 def test_every_row_is_legal_and_its_outcome_is_written_once(events, retention_days):
     world = World(retention_days)
@@ -280,7 +278,6 @@ def test_every_row_is_legal_and_its_outcome_is_written_once(events, retention_da
     assert world.outcomes in (world.told, [LOST, *world.told])
 
 
-@patient
 @given(EVENTS)
 def test_what_is_lost_was_missing_for_long_enough_from_every_answer_in_between(events):
     world, missing_since = World(), None
@@ -294,7 +291,6 @@ def test_what_is_lost_was_missing_for_long_enough_from_every_answer_in_between(e
         world.now += timedelta(minutes=2)
 
 
-@patient
 @given(EVENTS, LISTED, RETENTION)
 def test_a_write_that_is_sent_twice_changes_nothing_more(events, listed, retention_days):
     """As botocore sends it where an answer is lost."""
@@ -308,7 +304,6 @@ def test_a_write_that_is_sent_twice_changes_nothing_more(events, listed, retenti
         world.now += timedelta(minutes=2)
 
 
-@patient
 @given(st.lists(LISTED, min_size=1, max_size=8), LISTED.map(completed), st.data())
 def test_answers_of_before_the_end_change_nothing_after_it(events, end, data):
     """Whatever a lagging replica or a delayed poll brings: only an error text that was never there is filled in."""
@@ -319,7 +314,6 @@ def test_answers_of_before_the_end_change_nothing_after_it(events, end, data):
     assert difference(row, world.row).keys() <= {"error_code", "error_message"} - row.keys()
 
 
-@patient
 @given(EVENTS, ANYONE, ANYONE, st.permutations("AABB"), RETENTION)
 def test_any_order_of_two_at_once_ends_in_a_legal_row(events, one, other, order, retention_days):
     """Each reads at its first turn and writes at its second: two polls, or a poll and the notifier."""
@@ -334,7 +328,6 @@ def test_any_order_of_two_at_once_ends_in_a_legal_row(events, one, other, order,
     assert len(world.told) <= 1
 
 
-@patient
 @given(EVENTS, LISTED)
 def test_a_poll_settles_in_one_write(events, listed):
     """The same answer read again at the same moment finds nothing new."""
@@ -344,7 +337,6 @@ def test_a_poll_settles_in_one_write(events, listed):
     assert world.decide(listed) is None
 
 
-@patient
 @given(st.lists(LISTED, max_size=6))
 def test_the_recorder_announces_nothing_itself(events):
     world = World()
@@ -354,7 +346,6 @@ def test_the_recorder_announces_nothing_itself(events):
         assert not {"notified_at", "expires_at"} & change.keys()
 
 
-@patient
 @given(EVENTS)
 def test_every_failure_is_told_in_the_end(events):
     """No wait goes on for ever: a task that stays failed gets its outcome, whatever the times were."""
@@ -366,7 +357,6 @@ def test_every_failure_is_told_in_the_end(events):
     assert len(world.told) == 1
 
 
-@patient
 @given(st.lists(LISTED, min_size=1, max_size=6))
 def test_every_task_that_vanishes_is_told_in_the_end(events):
     """Whatever was seen of it, and at whatever times; a task of which an end was seen is never lost."""
