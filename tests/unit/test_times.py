@@ -15,16 +15,16 @@ MOMENTS = st.datetimes(datetime(2, 1, 1), datetime(9999, 12, 30), timezones=ZONE
 
 
 @pytest.mark.parametrize("case", CASES["normalised"], ids=lambda case: repr(case["text"]))
-def test_a_time_is_kept_in_one_form_or_not_at_all(case):
+def test_time_is_normalized_or_dropped(case):
     assert times.normalize(case["text"]) == case["kept"]
 
 
 @pytest.mark.parametrize("case", CASES["spoken_length"], ids=lambda case: str(case["said"]))
-def test_a_length_is_said_in_two_units(case):
+def test_duration_is_written_in_two_units(case):
     assert times.format_duration(case["start"], case["end"]) == case["said"]
 
 
-def test_a_time_is_spoken_without_its_milliseconds():
+def test_time_for_people_has_no_milliseconds():
     assert times.format_for_people("2026-11-23T12:00:00.123Z") == "2026-11-23 12:00:00 UTC"
 
 
@@ -35,7 +35,7 @@ def test_now_is_in_utc():
 
 
 @given(MOMENTS, MOMENTS)
-def test_the_order_of_text_is_the_order_of_time(one, other):
+def test_order_of_text_is_the_order_of_time(one, other):
     one_text, other_text = times.to_text(one), times.to_text(other)
     assert len(one_text) == len(other_text) == 24
     assert (one_text < other_text) == (times.parse(one_text) < times.parse(other_text))
@@ -43,13 +43,13 @@ def test_the_order_of_text_is_the_order_of_time(one, other):
 
 
 @given(MOMENTS)
-def test_a_stored_time_is_read_back_to_the_millisecond(moment):
+def test_stored_time_is_read_back_to_the_millisecond(moment):
     read = times.parse(times.to_text(moment))
     assert timedelta() <= moment - read < timedelta(milliseconds=1)
     assert times.normalize(times.to_text(moment)) == times.to_text(moment)
 
 
 @given(st.text() | st.from_regex(r"\A\d{1,5}-?\d\d-?\d\d([T ]\d\d:?\d\d(:\d\d([.,]\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?\Z"))
-def test_whatever_the_text_is_it_costs_no_task(text):
+def test_normalized_text_is_of_one_width_or_none(text):
     kept = times.normalize(text)
     assert kept is None or len(kept) == 24

@@ -12,7 +12,7 @@ from task_reporter.runtime.deadline import MARGIN_SECONDS, NO_DEADLINE, Deadline
 ROWS = st.dictionaries(st.text(min_size=1), st.text(min_size=1) | st.integers(0, 2**53))
 
 
-def test_a_row_is_found_by_scope_and_task():
+def test_row_is_found_by_scope_and_task():
     row = {"scope": "123456789012/us-east-2", "task_id": "bun-2a4e041c", "state": "bundling"}
     key = rows.key_of(row)
     assert key == Key("123456789012/us-east-2", "bun-2a4e041c")
@@ -25,11 +25,11 @@ def test_text_is_text_and_numbers_are_numbers():
 
 
 @given(ROWS)
-def test_what_is_stored_is_read_back(row):
+def test_stored_row_is_read_back(row):
     assert rows.from_item({name: rows.to_attribute(value) for name, value in row.items()}) == row
 
 
-def test_types_that_this_version_never_writes_are_left_out():
+def test_unknown_types_are_left_out():
     item = {
         "state": {"S": "x"},
         "new": {"M": {}},
@@ -40,13 +40,13 @@ def test_types_that_this_version_never_writes_are_left_out():
     assert rows.from_item(item) == {"state": "x", "progress": 20}
 
 
-def test_what_is_told_leaves_out_the_reporters_own_business():
+def test_public_attributes_exclude_internal_ones():
     own = {"awaiting", "awaiting_since", "missing_since", "redriven_at", "notified_at", "expires_at"}
     assert not own & set(rows.COMMON_ATTRIBUTES)
 
 
 @pytest.mark.parametrize("longest", [0, 1, 24])
-def test_a_step_begins_only_if_it_can_end_and_leave_time_to_log(longest):
+def test_step_begins_only_if_it_can_end_in_time(longest):
     needed = (longest + MARGIN_SECONDS) * 1000
     with pytest.raises(OutOfTimeError, match="while reading") as caught:
         Deadline(lambda: needed - 1).check("reading", longest)
