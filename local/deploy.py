@@ -21,7 +21,7 @@ from local.stacks import DeploymentError, print_error
 from local.takeover import take_over
 from local.template import load_template
 from task_reporter_cli.aws.account import Account
-from task_reporter_cli.aws.explanations import explained
+from task_reporter_cli.aws.explanations import explain
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         print_error(str(error))
         return 1
     except (BotoCoreError, ClientError) as error:
-        print_error(explained(error))
+        print_error(explain(error))
         return 1
     return _run(sam_build_command()) or deploy(options.stack, region, parameters)
 

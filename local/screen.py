@@ -17,7 +17,7 @@ from rich.text import Text
 
 from local.mail import Mail
 from local.processes import TERMINATION_SIGNALS, StepError
-from task_reporter_cli.output.streams import settle_streams
+from task_reporter_cli.output.streams import prepare_streams
 
 OUTCOME_COLOURS = {"complete": "green", "failed": "red", "cancelled": "yellow", "lost": "magenta"}
 LOG_WIDTH = 110
@@ -77,7 +77,7 @@ def run_with_screen(program: Callable[[Screen], None]) -> int:
 
     A termination signal raises KeyboardInterrupt in ``program``, so that it cleans up as after Ctrl-C.
     """
-    settle_streams()
+    prepare_streams()
     screen = Screen()
     for number in TERMINATION_SIGNALS:
         signal.signal(number, _interrupt)

@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import WaiterError
 
-from task_reporter_cli.output.lines import one_line
+from task_reporter_cli.output.lines import to_one_line
 
 HISTORY_TABLE = "HistoryTable"
 """The logical id of the history table in the template."""
@@ -24,7 +24,7 @@ class DeploymentError(Exception):
 def print_error(text: str) -> None:
     """Print an error, without control characters from AWS."""
     for line in f"error: {text}".splitlines():
-        print(one_line(line), file=sys.stderr)
+        print(to_one_line(line), file=sys.stderr)
 
 
 def require_updatable(stack: Mapping[str, Any]) -> None:

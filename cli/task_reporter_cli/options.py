@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from task_reporter_cli.history.home import DEFAULT_STACK, Home
+from task_reporter_cli.history.target import DEFAULT_STACK, Target
 
 Function = Callable[..., Any]
-WHERE = ("stack", "table", "profile", "region")
+TARGET_OPTIONS = ("stack", "table", "profile", "region")
 
 
-def where_options(function: Function) -> Function:
+def target_options(function: Function) -> Function:
     """``--stack``, ``--table``, ``--profile`` and ``--region``."""
     options = (
         click.option("--stack", metavar="NAME", help=f"The stack. [TASK_REPORTER_STACK; default: {DEFAULT_STACK}]"),
@@ -24,28 +24,28 @@ def where_options(function: Function) -> Function:
 
     @wraps(function)
     def without(*args: Any, **given: Any) -> Any:
-        return function(*args, **{name: value for name, value in given.items() if name not in WHERE})
+        return function(*args, **{name: value for name, value in given.items() if name not in TARGET_OPTIONS})
 
     for option in reversed(options):
         without = option(without)
     return without
 
 
-def at_home(function: Function) -> Function:
+def with_target(function: Function) -> Function:
     """Give a command the same options; it receives their values as its first argument, a Home."""
 
     @wraps(function)
     def with_home(*args: Any, **given: Any) -> Any:
-        return function(_home(click.get_current_context()), *args, **given)
+        return function(_read_target(click.get_current_context()), *args, **given)
 
-    return where_options(with_home)
+    return target_options(with_home)
 
 
-def _home(context: click.Context) -> Home:
+def _read_target(context: click.Context) -> Target:
     """Return the value that the command was given, else that of the group."""
     near, far = context.params, context.find_root().params
-    said = {name: near.get(name) or far.get(name) for name in WHERE}
+    said = {name: near.get(name) or far.get(name) for name in TARGET_OPTIONS}
     if said["stack"] and said["table"]:
         raise click.UsageError("Give --stack or --table, not both.")
     stack = said["stack"] or environ.get("TASK_REPORTER_STACK") or DEFAULT_STACK
-    return Home(None if said["table"] else stack, said["table"], said["profile"], said["region"])
+    return Target(None if said["table"] else stack, said["table"], said["profile"], said["region"])

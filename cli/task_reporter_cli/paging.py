@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 
-def pages(ask: Callable[..., Any]) -> Iterator[Any]:
+def paginate(ask: Callable[..., Any]) -> Iterator[Any]:
     """Yield every page that ``ask`` answers; it takes ``NextToken`` from the second on. Raises botocore's errors."""
     answer = ask()
     yield answer

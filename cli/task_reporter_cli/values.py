@@ -5,42 +5,42 @@ import re
 import click
 
 from task_reporter.times import now
-from task_reporter_cli.when import typed_time
+from task_reporter_cli.time_formats import parse_typed_time
 
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RegisterImage.html
 IMAGE_NAME = re.compile(r"[A-Za-z0-9()\[\] ./\-'@_]{3,128}")
 
-LONGEST = 1_000_000
+MAX_DURATION = 1_000_000
 """Seconds or minutes; systems wait for no number of them, such as ``inf``."""
 
 
-def duration(_ctx: click.Context, _param: click.Parameter, value: float | None) -> float | None:
+def parse_duration(_ctx: click.Context, _param: click.Parameter, value: float | None) -> float | None:
     """Parse a number of seconds or minutes that can be waited for. NaN compares false with every number."""
-    if value is None or 0 <= value <= LONGEST:
+    if value is None or 0 <= value <= MAX_DURATION:
         return value
-    raise click.BadParameter(f"{value:g} is not between 0 and {LONGEST}.")
+    raise click.BadParameter(f"{value:g} is not between 0 and {MAX_DURATION}.")
 
 
-def since(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+def parse_since(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
     """Parse a time as people type it to the stored form; a date is its beginning."""
-    return _time(value, end_of_day=False)
+    return _parse_time(value, end_of_day=False)
 
 
-def until(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+def parse_until(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
     """Parse a time as people type it to the stored form; a date is its end."""
-    return _time(value, end_of_day=True)
+    return _parse_time(value, end_of_day=True)
 
 
-def _time(value: str | None, end_of_day: bool) -> str | None:
+def _parse_time(value: str | None, end_of_day: bool) -> str | None:
     if value is None:
         return None
     try:
-        return typed_time(value, now(), end_of_day)
+        return parse_typed_time(value, now(), end_of_day)
     except ValueError as error:
         raise click.BadParameter(f"{error}.") from None
 
 
-def image_name(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+def check_image_name(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
     """Check a name that EC2 accepts for an AMI."""
     if not IMAGE_NAME.fullmatch(value):
         raise click.BadParameter(

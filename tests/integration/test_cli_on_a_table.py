@@ -20,12 +20,12 @@ from task_reporter.history.table import HistoryTable
 from task_reporter.history.writes import Insert, Update
 from task_reporter.kinds.kind import OUTCOMES
 from task_reporter.times import now
-from task_reporter_cli.actions.redrive import chosen, settling, touch
-from task_reporter_cli.actions.trial import posted, trial_row
-from task_reporter_cli.actions.watch import Watch
+from task_reporter_cli.actions.redrive import redrive, select_keys, watch_waiting
+from task_reporter_cli.actions.retrier import Retrier
+from task_reporter_cli.actions.test_row import build_test_row, temporary_row
 from task_reporter_cli.aws.account import Account
-from task_reporter_cli.history.home import Home
-from task_reporter_cli.history.reader import FEWEST_FILTERED
+from task_reporter_cli.history.reader import MIN_FILTERED_PAGE
+from task_reporter_cli.history.target import Target
 from tests.integration.engines import LOCAL_AWS, Table, make_table
 from tests.integration.faults import refused
 from tests.support.canned_ec2 import Answer, canned_ec2
@@ -233,7 +233,7 @@ def test_a_merged_list_reads_hardly_more_than_is_shown(stocked: Run) -> None:
 def test_a_filtered_list_reads_by_the_hundred(stocked: Run) -> None:
     scanned = stocked.scanned()
     stocked.ids("--limit", "1", "--resource", "i-1", "--outcome", "failed")
-    assert sum(scanned) <= FEWEST_FILTERED
+    assert sum(scanned) <= MIN_FILTERED_PAGE
 
 
 @on_one
@@ -445,9 +445,9 @@ def test_a_task_that_awaits_nothing_is_refused_and_none_is_sent(cli: Run, told: 
 
 def test_what_was_announced_meanwhile_is_not_touched(cli: Run) -> None:
     cli.table.history.apply(waiting("bun-1", "bun-2", "bun-3"))
-    keys = chosen(Home(None, cli.table.name, None, None), [])
+    keys = select_keys(Target(None, cli.table.name, None, None), [])
     announced(cli.table, "bun-2")
-    assert sorted(touch(keys, cli.table.history, now())) == [Key(SCOPE, "bun-1"), Key(SCOPE, "bun-3")]
+    assert sorted(redrive(keys, cli.table.history, now())) == [Key(SCOPE, "bun-1"), Key(SCOPE, "bun-3")]
     assert redriven(cli.table) == {"bun-1", "bun-3"}
 
 
@@ -455,16 +455,16 @@ def test_settling_ends_when_the_last_is_announced(table: Table) -> None:
     inserts = waiting("bun-1", "bun-2")
     table.history.apply(inserts)
     events = iter(["bun-2", "bun-1"])
-    watch = Watch(60, pause=lambda _: announced(table, next(events)))
-    seen = settling([write.key for write in inserts], table.history, watch)
+    watch = Retrier(60, pause=lambda _: announced(table, next(events)))
+    seen = watch_waiting([write.key for write in inserts], table.history, watch)
     assert [len(left) for left in seen] == [2, 1, 0]
 
 
 def test_settling_ends_when_the_time_is_over(table: Table) -> None:
     table.history.apply(waiting("bun-1"))
     pauses: list[float] = []
-    watch = Watch(2.5, pause=pauses.append, clock=lambda: sum(pauses))
-    assert [len(left) for left in settling([Key(SCOPE, "bun-1")], table.history, watch)] == [1, 1, 1, 1]
+    watch = Retrier(2.5, pause=pauses.append, clock=lambda: sum(pauses))
+    assert [len(left) for left in watch_waiting([Key(SCOPE, "bun-1")], table.history, watch)] == [1, 1, 1, 1]
     assert pauses == [1, 1, 0.5]
 
 
@@ -607,7 +607,7 @@ def test_on_a_table_alone_nobody_asks_for_subscribers(cli: Run) -> None:
 
 
 def a_test(task_id: str, minutes: int, **more: Any) -> Insert:
-    made = trial_row(SCOPE, "complete", now() - timedelta(minutes=minutes))
+    made = build_test_row(SCOPE, "complete", now() - timedelta(minutes=minutes))
     return Insert({name: value for name, value in (made | {"task_id": task_id} | more).items() if value is not None})
 
 
@@ -635,8 +635,8 @@ def test_who_may_not_remove_left_over_tests_may_test(cli: Run) -> None:
 
 def test_a_test_whose_row_somebody_removed_ends_as_it_would(cli: Run) -> None:
     cli.table.history.apply([Insert(row("bun-1"))])
-    made = trial_row(SCOPE, "failed", now())
-    with posted(made, cli.table.history):
+    made = build_test_row(SCOPE, "failed", now())
+    with temporary_row(made, cli.table.history):
         cli.table.client.delete_item(TableName=cli.table.name, Key=to_key(key_of(made)))
     assert trials_in(cli) == []
 
@@ -828,7 +828,7 @@ def test_an_image_is_made_where_the_task_ran(cli: Run, bundled: Row) -> None:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("task_reporter_cli.actions.wait.PAUSE", 0.01)
+    monkeypatch.setattr("task_reporter_cli.actions.wait.INTERVAL", 0.01)
 
 
 STATUSES = {"complete": 0, "failed": 3, "cancelled": 4, "lost": 5, "odd": 6}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from task_reporter.times import to_text
-from task_reporter_cli.report.page import About, page
+from task_reporter_cli.report.page import ReportInfo, render_page
 from tests.support.browser import browser, complaints, emulate, fetched, lacking
 from tests.support.waiting import eventually
 
@@ -56,8 +56,8 @@ ROWS = a_year_of_tasks(COUNT)
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     file = tmp_path_factory.mktemp("report") / "page.html"
-    about = About("ec2-task-reporter-HistoryTable-1", "us-east-2", None, to_text(MADE))
-    file.write_text(page(iter(ROWS), about), encoding="utf-8")
+    about = ReportInfo("ec2-task-reporter-HistoryTable-1", "us-east-2", None, to_text(MADE))
+    file.write_text(render_page(iter(ROWS), about), encoding="utf-8")
     return file.as_uri()
 
 
@@ -139,7 +139,7 @@ def test_hostile_text_is_shown_and_does_nothing(window, tmp_path):
     names = ("task_id", "kind", "outcome", "resource_id", "error_code", "error_message", "scope", "state")
     rows = [ROWS[9] | dict.fromkeys(names, f"{hostile} {number % 3}") for number in range(20)]
     file = tmp_path / "page.html"
-    file.write_text(page(rows, About(hostile, hostile, None, to_text(MADE))), encoding="utf-8")
+    file.write_text(render_page(rows, ReportInfo(hostile, hostile, None, to_text(MADE))), encoding="utf-8")
     complaints(window)
     window.get(file.as_uri())
     set_to(window, "outcome", f"{hostile} 1")

@@ -19,7 +19,7 @@ from task_reporter.notifying.task_notice import task_notice
 from task_reporter_cli.lazy import COMMANDS
 from task_reporter_cli.main import cli
 from task_reporter_cli.output.columns import write_plain
-from task_reporter_cli.output.data import COLUMNS, OTHER
+from task_reporter_cli.output.data import COLUMNS, OTHER_COLUMN
 from tests.support.documents import DOCUMENTS, FLAGS, OF_THE_CLI, ROOT, blocks, commands, members, options
 from tests.support.template import template
 
@@ -142,7 +142,7 @@ def test_every_command_of_ours_is_in_the_readme_and_explained() -> None:
 
 def test_the_columns_are_those_of_the_csv() -> None:
     [columns] = blocks(ROOT / "docs" / "command-line.md", "csv")
-    assert columns.strip().split(",") == [*COLUMNS, OTHER]
+    assert columns.strip().split(",") == [*COLUMNS, OTHER_COLUMN]
 
 
 def test_the_permissions_are_those_of_the_calls_that_the_command_line_makes() -> None:

@@ -9,11 +9,11 @@ from typing import Any
 from task_reporter.aws.failures import REQUEST_ERRORS
 from task_reporter.aws.subscribers import Subscribers, count_subscribers, must_wait
 from task_reporter.kinds.kind import OUTCOMES
-from task_reporter_cli.history.home import Home
-from task_reporter_cli.paging import pages
+from task_reporter_cli.history.target import Target
+from task_reporter_cli.paging import paginate
 
-CONFIRMED, PENDING, ABSENT, UNSEEN = "confirmed", "pending", "absent", "unseen"
-UNCONFIRMED = "PendingConfirmation"
+CONFIRMED, PENDING, ABSENT, UNREADABLE = "confirmed", "pending", "absent", "unseen"
+UNCONFIRMED_ARN = "PendingConfirmation"
 """The text that SNS lists in place of the ARN of a subscription that is not confirmed yet."""
 
 
@@ -29,7 +29,7 @@ class Audience:
     """Subscriptions that nobody has confirmed yet; SNS deletes them after 48 hours."""
     address: str = ""
     """The email address that the stack subscribed; empty where it was given none."""
-    own: str = ABSENT
+    address_state: str = ABSENT
     """The state of the subscription of that address: confirmed, pending, absent, or unseen where SNS did not say."""
     outcomes: tuple[str, ...] = OUTCOMES
     """The outcomes that the address is to be told."""
@@ -42,7 +42,9 @@ class Audience:
     @property
     def remedy(self) -> str:
         """The step after which somebody is told, or the stack's own address is."""
-        may_confirm = self.own == PENDING or (self.pending > 0 and (self.own == UNSEEN or not self.address))
+        may_confirm = self.address_state == PENDING or (
+            self.pending > 0 and (self.address_state == UNREADABLE or not self.address)
+        )
         subscribe = subscribe_command(self.topic, self.address, self.outcomes)
         if may_confirm:
             whose = f" to {self.address}" if self.address else ""
@@ -50,18 +52,18 @@ class Audience:
         return f"{subscribe}, then confirm the email that SNS sends"
 
 
-def audience_of(home: Home) -> Audience | None:
+def read_target_audience(target: Target) -> Audience | None:
     """Return the audience of the notices of ``home``; None for a table, or where SNS does not answer."""
-    if home.stack is None:
+    if target.stack is None:
         return None
-    topic, sns = home.stack.output("NotificationTopicArn"), home.account.client("sns")
+    topic, sns = target.stack.output("NotificationTopicArn"), target.account.client("sns")
     try:
-        return notice_audience(sns, topic, home.stack.parameters)
+        return read_notice_audience(sns, topic, target.stack.parameters)
     except REQUEST_ERRORS:
         return None
 
 
-def notice_audience(sns: Any, topic: str, parameters: Mapping[str, str]) -> Audience:
+def read_notice_audience(sns: Any, topic: str, parameters: Mapping[str, str]) -> Audience:
     """Return the audience of the stack's notices. Raises botocore's errors."""
     outcomes = tuple(name.strip() for name in parameters.get("NotifyOutcomes", "").split(",") if name.strip())
     return read_audience(sns, topic, parameters.get("NotificationEmail", ""), outcomes or OUTCOMES)
@@ -70,17 +72,17 @@ def notice_audience(sns: Any, topic: str, parameters: Mapping[str, str]) -> Audi
 def read_audience(sns: Any, topic: str, address: str, outcomes: Sequence[str] = OUTCOMES) -> Audience:
     """Return the audience of ``topic``, to which the stack subscribed ``address``. Raises botocore's errors."""
     counts = count_subscribers(sns, topic)
-    own = _state_of(sns, topic, address) if address else ABSENT
+    own = _read_address_state(sns, topic, address) if address else ABSENT
     # The counts can be a moment behind the list.
     confirmed = max(counts.confirmed, 1) if own == CONFIRMED else counts.confirmed
     return Audience(topic, confirmed, counts.pending, address, own, tuple(outcomes))
 
 
-def _state_of(sns: Any, topic: str, address: str) -> str:
+def _read_address_state(sns: Any, topic: str, address: str) -> str:
     try:
-        answers = list(pages(lambda **more: sns.list_subscriptions_by_topic(TopicArn=topic, **more)))
+        answers = list(paginate(lambda **more: sns.list_subscriptions_by_topic(TopicArn=topic, **more)))
     except REQUEST_ERRORS:  # the counts say nearly as much, so who may not list sees those
-        return UNSEEN
+        return UNREADABLE
     arns = {
         one["SubscriptionArn"]
         for answer in answers
@@ -89,7 +91,7 @@ def _state_of(sns: Any, topic: str, address: str) -> str:
     }
     if any(arn.startswith("arn:") for arn in arns):
         return CONFIRMED
-    return PENDING if UNCONFIRMED in arns else ABSENT
+    return PENDING if UNCONFIRMED_ARN in arns else ABSENT
 
 
 def subscribe_command(topic: str, address: str, outcomes: Sequence[str] = OUTCOMES) -> str:

@@ -9,39 +9,41 @@ from task_reporter.history.rows import AWAITING_NOTIFICATION, Key, Value, key_of
 from task_reporter.history.table import HistoryTable
 from task_reporter.history.writes import Update
 from task_reporter.times import to_text
-from task_reporter_cli.actions.find import find
-from task_reporter_cli.actions.watch import Watch
+from task_reporter_cli.actions.find import find_task
+from task_reporter_cli.actions.retrier import Retrier
 from task_reporter_cli.errors import RefusedError
-from task_reporter_cli.history.home import Home
 from task_reporter_cli.history.items import Item
-from task_reporter_cli.history.reader import about
+from task_reporter_cli.history.reader import translate_table_errors
+from task_reporter_cli.history.target import Target
 
-PAUSE = 1.0
+INTERVAL = 1.0
 """Seconds between two looks at what still waits."""
 
 
-def chosen(home: Home, tasks: Sequence[str]) -> list[Key]:
+def select_keys(target: Target, tasks: Sequence[str]) -> list[Key]:
     """Return the rows to send: those of ``tasks``, or all that await notification where none is named.
 
     Raises NoTaskError, RefusedError where a task awaits no notification, and botocore's errors.
     """
     if not tasks:
-        with about(home.dynamodb, home.table):
-            return [key_of(row) for row in query_awaiting(home.history, None, AWAITING_NOTIFICATION)]
-    rows = [find(home, task) for task in dict.fromkeys(tasks)]
+        with translate_table_errors(target.dynamodb, target.table):
+            return [key_of(row) for row in query_awaiting(target.history, None, AWAITING_NOTIFICATION)]
+    rows = [find_task(target, task) for task in dict.fromkeys(tasks)]
     for row in rows:
         if row.get("awaiting") != AWAITING_NOTIFICATION:
-            raise RefusedError(f"task {row['task_id']} {_why_not(row)}, so there is nothing to send; nothing was sent")
+            raise RefusedError(
+                f"task {row['task_id']} {_explain_refusal(row)}, so there is nothing to send; nothing was sent"
+            )
     return [key_of(row) for row in rows]
 
 
-def _why_not(row: Item) -> str:
+def _explain_refusal(row: Item) -> str:
     if "notified_at" in row:
         return f"was announced at {row['notified_at']}"
     return "awaits no notification" if "outcome" in row else "has not ended"
 
 
-def touch(keys: Sequence[Key], history: HistoryTable, now: datetime) -> list[Key]:
+def redrive(keys: Sequence[Key], history: HistoryTable, now: datetime) -> list[Key]:
     """Touch the rows of ``keys`` that still await notification; those that were touched.
 
     Raises HistoryError and botocore's errors.
@@ -51,16 +53,16 @@ def touch(keys: Sequence[Key], history: HistoryTable, now: datetime) -> list[Key
     return [write.key for write in done.written]
 
 
-def settling(keys: Sequence[Key], history: HistoryTable, watch: Watch) -> Iterator[list[Key]]:
+def watch_waiting(keys: Sequence[Key], history: HistoryTable, watch: Retrier) -> Iterator[list[Key]]:
     """Those of ``keys`` that still await notification, look by look, until none does or the time is over.
 
     Raises TimeOverError where the last look gives nothing in time, and what can't pass by itself.
     """
     left = list(keys)
     while left:
-        rows = watch.ask(partial(history.read, left))
+        rows = watch.call(partial(history.read, left))
         left = [key for key in left if rows.get(key, {}).get("awaiting") == AWAITING_NOTIFICATION]
         yield left
-        if not left or not watch.left:
+        if not left or not watch.remaining:
             return
-        watch.rest(PAUSE)
+        watch.pause(INTERVAL)

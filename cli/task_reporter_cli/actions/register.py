@@ -14,7 +14,7 @@ from task_reporter.history.table import HistoryTable
 from task_reporter.history.writes import Update
 from task_reporter.kinds.kind import COMPLETE, Registration
 from task_reporter.kinds.table import kind_of
-from task_reporter_cli.aws.explanations import explained
+from task_reporter_cli.aws.explanations import explain
 from task_reporter_cli.aws.faults.refusals import DENIED
 from task_reporter_cli.errors import RefusedError
 from task_reporter_cli.history.items import Item
@@ -23,38 +23,38 @@ DRY_RUN_SUCCEEDED = "DryRunOperation"
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
+class RegisterResult:
     """The AMI of a task."""
 
     image_id: str
     existed: bool
     """The AMI was there before."""
-    not_recorded: str
+    record_error: str
     """The reason why the history does not name the AMI, empty where it does."""
 
 
-def register(row: Item, name: str, ec2: Any, history: HistoryTable, again: bool = False) -> Registered:
+def register(row: Item, name: str, ec2: Any, history: HistoryTable, again: bool = False) -> RegisterResult:
     """Make an AMI called ``name`` from the result of ``row``, unless there is one, and record its id in the history.
 
     ``again`` makes a further AMI, where the first was deregistered. Raises RefusedError where no AMI can be made, and
     botocore's errors.
     """
     if (image := row.get("image_id")) and not again:
-        return Registered(str(image), existed=True, not_recorded="")
-    registration = registration_of(row)
-    if not again and (image := existing_image(ec2, registration)):
-        return Registered(image, existed=True, not_recorded=record_image(row, image, history))
+        return RegisterResult(str(image), existed=True, record_error="")
+    registration = require_registration(row)
+    if not again and (image := find_existing_image(ec2, registration)):
+        return RegisterResult(image, existed=True, record_error=record_image_id(row, image, history))
     image = ec2.register_image(Name=name, **registration.parameters)["ImageId"]
-    return Registered(image, existed=False, not_recorded=record_image(row, image, history))
+    return RegisterResult(image, existed=False, record_error=record_image_id(row, image, history))
 
 
-def would_register(row: Item, name: str, ec2: Any, again: bool = False) -> str | None:
+def check_registration(row: Item, name: str, ec2: Any, again: bool = False) -> str | None:
     """Ask EC2 whether it would make the AMI. Return None, or the id of an AMI that is there already, unless ``again``.
 
     Raises RefusedError, and botocore's errors where EC2 would refuse.
     """
-    registration = registration_of(row)
-    if not again and (image := row.get("image_id") or existing_image(ec2, registration)):
+    registration = require_registration(row)
+    if not again and (image := row.get("image_id") or find_existing_image(ec2, registration)):
         return str(image)
     try:
         ec2.register_image(Name=name, **registration.parameters, DryRun=True)
@@ -64,7 +64,7 @@ def would_register(row: Item, name: str, ec2: Any, again: bool = False) -> str |
     return None
 
 
-def registration_of(row: Item) -> Registration:
+def require_registration(row: Item) -> Registration:
     """Return how to make the AMI. Raises RefusedError where the task did not end well, or its result is unknown."""
     task = row["task_id"]
     if "outcome" not in row:
@@ -78,14 +78,14 @@ def registration_of(row: Item) -> Registration:
     return registration
 
 
-def existing_image(ec2: Any, registration: Registration) -> str | None:
+def find_existing_image(ec2: Any, registration: Registration) -> str | None:
     """Find an AMI of this account that was made from the same source; None where there is none.
 
     An interrupted call may have made it, and then the history does not name it. Return None also where the permission
     to search is missing, because that must not prevent registering.
     """
     try:
-        filters = [{"Name": name, "Values": [escaped(value)]} for name, value in registration.filters.items()]
+        filters = [{"Name": name, "Values": [escape_filter(value)]} for name, value in registration.filters.items()]
         images = ec2.describe_images(Owners=["self"], Filters=filters)["Images"]
     except ClientError as error:
         if error.response["Error"]["Code"] not in DENIED:
@@ -96,12 +96,12 @@ def existing_image(ec2: Any, registration: Registration) -> str | None:
     return next((str(image["ImageId"]) for image in same), None)
 
 
-def escaped(text: str) -> str:
+def escape_filter(text: str) -> str:
     """Escape ``text`` for a filter, in which ``*`` and ``?`` are wildcards."""
     return "".join(f"\\{char}" if char in "\\*?" else char for char in text)
 
 
-def record_image(row: Item, image: str, history: HistoryTable) -> str:
+def record_image_id(row: Item, image: str, history: HistoryTable) -> str:
     """Write the AMI's id into the row, unless it names another AMI by now. Return the reason why not, or an empty text.
 
     Raises none of botocore's errors, because the AMI is there and its id must be printed.
@@ -110,5 +110,5 @@ def record_image(row: Item, image: str, history: HistoryTable) -> str:
     try:
         done = history.apply([Update(key_of(row), {"image_id": image}, unchanged)])
     except EXPECTED_ERRORS as error:
-        return explained(error)
+        return explain(error)
     return "" if done.written else f"its row of {row['task_id']} has changed meanwhile"

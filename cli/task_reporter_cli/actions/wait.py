@@ -6,24 +6,24 @@ from typing import Any
 from task_reporter.aws.lists import list_pages
 from task_reporter.kinds.table import KINDS
 from task_reporter.recording.projection import project
-from task_reporter_cli.actions.watch import Watch
+from task_reporter_cli.actions.retrier import Retrier
 from task_reporter_cli.history.items import Item
 
-PAUSE = 5.0
+INTERVAL = 5.0
 """Seconds between two questions. One costs half a read unit; the recorder asks EC2 every few minutes."""
 
 
-def looks(look: Callable[[], Item | None], watch: Watch) -> Iterator[Item | None]:
+def poll_task(look: Callable[[], Item | None], watch: Retrier) -> Iterator[Item | None]:
     """Yield the results of ``look``: the last has an outcome, or is from when the time of ``watch`` was over.
 
     Raises TimeOverError where the last look gives nothing in time, and what can't pass by itself.
     """
     while True:
-        row = watch.ask(look)
+        row = watch.call(look)
         yield row
-        if (row and "outcome" in row) or not watch.left:
+        if (row and "outcome" in row) or not watch.remaining:
             return
-        watch.rest(PAUSE)
+        watch.pause(INTERVAL)
 
 
 def is_listed(ec2: Any, task_id: str) -> bool:

@@ -11,7 +11,7 @@ from botocore.loaders import Loader
 from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
-from task_reporter_cli.aws.credentials import ORIGIN, Chain
+from task_reporter_cli.aws.credentials import SOURCE_MEMBER, CredentialChain
 
 # A person waits: what can't be reached is said soon. Standard mode retries throttling, server errors and broken
 # connections. https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
@@ -30,16 +30,16 @@ SERVICES = ("cloudformation", "cloudwatch", "dynamodb", "ec2", "lambda", "schedu
 class QuickLoader(Loader):
     """botocore's loader of service models, which need not look into 400 folders to learn that DynamoDB exists."""
 
-    _wanted = ""
+    _service = ""
 
     def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
         """Return the model of a service, without a search for services that are certainly there."""
-        self._wanted = service_name
+        self._service = service_name
         return super().load_service_model(service_name, type_name, api_version)
 
     def list_available_services(self, type_name: str) -> list[str]:
         """Return the names of all services, because credentials may need others, such as sts and sso."""
-        if self._wanted in SERVICES:
+        if self._service in SERVICES:
             return list(SERVICES)
         found: list[str] = super().list_available_services(type_name)
         return found
@@ -77,12 +77,12 @@ class Account:
     def _sign_in(self) -> None:
         credentials = self._session.get_credentials()
         if credentials is None:
-            raise self._chain.missing() from NoCredentialsError()
-        self._chain.check(credentials.method, credentials.get_frozen_credentials())
+            raise self._chain.missing_error() from NoCredentialsError()
+        self._chain.check_values(credentials.method, credentials.get_frozen_credentials())
 
     @property
-    def _chain(self) -> Chain:
-        chain: Chain = self._session.get_component("credential_provider")
+    def _chain(self) -> CredentialChain:
+        chain: CredentialChain = self._session.get_component("credential_provider")
         return chain
 
     @cached_property
@@ -95,7 +95,7 @@ class Account:
         session.set_default_client_config(CONFIG)  # for the clients with which botocore gets credentials, too
         paths = (session.get_config_variable("data_path") or "").split(os.pathsep)
         session.register_component("data_loader", QuickLoader(extra_search_paths=[path for path in paths if path]))
-        session.lazy_register_component("credential_provider", lambda: Chain(session, self.region))
+        session.lazy_register_component("credential_provider", lambda: CredentialChain(session, self.region))
         check: Any = self._check_answer
         session.register("after-call", check, unique_id="check-answer")
         return session
@@ -103,7 +103,7 @@ class Account:
     def _check_answer(self, http_response: Any, parsed: dict[str, Any], model: Any, **_: Any) -> None:
         """Say in a refusal whose credentials were refused. Raises ResponseParserError for half an answer."""
         if "Error" in parsed:
-            parsed[ORIGIN] = self._chain.source_of(self._session.get_credentials())
+            parsed[SOURCE_MEMBER] = self._chain.name_source(self._session.get_credentials())
         elif "json" in model.service_model.resolved_protocol and not http_response.content.rstrip().endswith(b"}"):
             # botocore takes JSON that it can't parse to be an answer without any members.
             raise ResponseParserError(f"the answer to {model.name} is no whole JSON")

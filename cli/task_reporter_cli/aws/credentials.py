@@ -20,19 +20,19 @@ from botocore.exceptions import BotoCoreError, ConfigParseError, InvalidConfigEr
 from botocore.session import Session
 from botocore.utils import JSONFileCache
 
-CACHE = "~/.aws/cli/cache"
+CACHE_FOLDER = "~/.aws/cli/cache"
 """Where the aws CLI keeps sessions of roles, those that took an MFA code too.
 https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-role.html#cli-configure-role-cache"""
-MEMBERS = {"AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"}
-CODE = re.compile(r"[0-9]{6}")
+CACHED_MEMBERS = {"AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"}
+MFA_CODE = re.compile(r"[0-9]{6}")
 """https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html"""
-NAMES = ("access key id", "secret access key", "session token")
+VALUE_NAMES = ("access key id", "secret access key", "session token")
 """The members of botocore's ReadOnlyCredentials, in their order."""
-UNUSABLE = re.compile(r"[^!-~]")
+UNUSABLE_CHARACTER = re.compile(r"[^!-~]")
 """Everything but ASCII that can be seen."""
-ORIGIN = "CredentialsOf"
+SOURCE_MEMBER = "CredentialsOf"
 """The member of a refusal that names the source of the credentials it was asked with."""
-SOURCES = {
+SOURCE_NAMES = {
     "assume-role-with-web-identity": "the web identity token",
     "container-role": "the container's role",
     "custom-process": "the credential_process of profile {profile!r}",
@@ -52,11 +52,11 @@ class CredentialsError(BotoCoreError):
         self.method = method
         """botocore's name of the source, empty where there is none."""
         self.profile = profile
-        self.first = first
+        self.root_profile = first
         """The profile at the beginning of the chain of source profiles: who signs in, signs in with that."""
 
 
-class NoCodeError(BotoCoreError):
+class MissingMfaCodeError(BotoCoreError):
     """Nobody typed an MFA code. The text says what to do."""
 
     fmt = "{text}"
@@ -65,7 +65,7 @@ class NoCodeError(BotoCoreError):
         super().__init__(text=text)
 
 
-class SharedCache(JSONFileCache):
+class SessionCache(JSONFileCache):
     """The aws CLI's cache of sessions, in files that only their owner can read.
 
     What can't be read is not there, and what can't be written is not kept: neither costs a command.
@@ -73,7 +73,7 @@ class SharedCache(JSONFileCache):
 
     def __contains__(self, key: str) -> bool:
         try:
-            return bool(self[key]["Credentials"].keys() >= MEMBERS)
+            return bool(self[key]["Credentials"].keys() >= CACHED_MEMBERS)
         except (AttributeError, KeyError, TypeError):
             return False
 
@@ -82,67 +82,67 @@ class SharedCache(JSONFileCache):
             super().__setitem__(key, value)
 
 
-class Chain(CredentialResolver):
+class CredentialChain(CredentialResolver):
     """botocore's chain of sources. Raises CredentialsError for whatever goes wrong in one, also when renewing."""
 
     def __init__(self, session: Session, region: str | None) -> None:
         self._profile = session.profile or "default"
-        self._first = first_of(session.full_config["profiles"], self._profile)
-        cache: Any = SharedCache(expanduser(CACHE))
+        self._root_profile = find_root_profile(session.full_config["profiles"], self._profile)
+        cache: Any = SessionCache(expanduser(CACHE_FOLDER))
         chain: Any = create_credential_resolver(session, cache=cache, region_name=region)
-        chain.get_provider("assume-role")._prompter = asks_for_code(self._profile)
+        chain.get_provider("assume-role")._prompter = make_mfa_prompter(self._profile)
         super().__init__(chain.providers)
 
     def load_credentials(self) -> Any:
         """Return the credentials of the first source that has any, else None."""
         for provider in self.providers:
-            with self._about(provider.METHOD or ""):
+            with self._translate_errors(provider.METHOD or ""):
                 found = provider.load()
             if found is not None:
-                return self._watched(found)
+                return self._wrap_renewal(found)
         return None
 
-    def missing(self) -> CredentialsError:
+    def missing_error(self) -> CredentialsError:
         """Return the error that says that no source has credentials."""
-        return CredentialsError("", self._profile, self._first)
+        return CredentialsError("", self._profile, self._root_profile)
 
-    def check(self, method: str, frozen: ReadOnlyCredentials) -> None:
+    def check_values(self, method: str, frozen: ReadOnlyCredentials) -> None:
         """Raise CredentialsError where a value holds what AWS never gives, such as the line end of a Windows file.
 
         No HTTP header can hold that, so the request would fail, as if a URL was wrong.
         """
-        with self._about(method):
-            for name, value in zip(NAMES, frozen, strict=False):
-                if odd := UNUSABLE.search(value or ""):
+        with self._translate_errors(method):
+            for name, value in zip(VALUE_NAMES, frozen, strict=False):
+                if odd := UNUSABLE_CHARACTER.search(value or ""):
                     raise InvalidConfigError(error_msg=f"the {name} holds {odd[0]!a}, which none of AWS's does")
 
-    def source_of(self, credentials: Any) -> str:
+    def name_source(self, credentials: Any) -> str:
         """Name the source of ``credentials`` for a person."""
-        return source_of(credentials.method, self._profile)
+        return name_source(credentials.method, self._profile)
 
-    def _watched(self, credentials: Any) -> Any:
+    def _wrap_renewal(self, credentials: Any) -> Any:
         """Let the renewal of ``credentials`` raise CredentialsError too."""
         if isinstance(credentials, RefreshableCredentials):
             renewable: Any = credentials
-            renewable._refresh = self._about(credentials.method)(renewable._refresh)
+            renewable._refresh = self._translate_errors(credentials.method)(renewable._refresh)
         return credentials
 
     @contextmanager
-    def _about(self, method: str) -> Iterator[None]:
+    def _translate_errors(self, method: str) -> Iterator[None]:
         try:
             yield
         except (ConfigParseError, ProfileNotFound):
             raise
         except Exception as error:  # botocore lets pass what its parsers of files, dates and programs' output raise
-            raise CredentialsError(method, self._profile, self._first) from error
+            raise CredentialsError(method, self._profile, self._root_profile) from error
 
 
-def source_of(method: str, profile: str) -> str:
+def name_source(method: str, profile: str) -> str:
     """Name a source for a person: a profile, or what stands in its place."""
-    return SOURCES.get(method, "profile {profile!r}").format(profile=profile)
+    return SOURCE_NAMES.get(method, "profile {profile!r}").format(profile=profile)
 
 
-def first_of(profiles: Mapping[str, Any], name: str) -> str:
+def find_root_profile(profiles: Mapping[str, Any], name: str) -> str:
     """Return the profile at the beginning of the chain of source profiles that ends with ``name``."""
     seen = {name}
     while (source := profiles.get(name, {}).get("source_profile")) in profiles.keys() - seen:
@@ -162,7 +162,7 @@ def has_terminal() -> bool:
     return sys.stdin is not None and sys.stdin.isatty()
 
 
-def asks_for_code(
+def make_mfa_prompter(
     profile: str, is_terminal: Callable[[], bool] = has_terminal, ask: Callable[[str], str] = getpass
 ) -> Callable[[str], str]:
     """Make what asks a person for an MFA code, on the terminal itself. It raises NoCodeError where it gets none."""
@@ -170,7 +170,7 @@ def asks_for_code(
     def prompt(text: str) -> str:
         if not is_terminal():
             device = text.removeprefix("Enter MFA code for ").rstrip(": ")
-            raise NoCodeError(
+            raise MissingMfaCodeError(
                 f"it needs an MFA code of {device}, and there is no terminal to type one on; run `aws sts"
                 f" get-caller-identity --profile {quote(profile)}` on a terminal first: its session is shared while it"
                 " lasts, an hour unless duration_seconds of the profile says otherwise"
@@ -179,8 +179,8 @@ def asks_for_code(
             code = "".join(ask(text).split())
         except EOFError:
             code = ""
-        if not CODE.fullmatch(code):
-            raise NoCodeError("an MFA code has six digits, so nothing was sent; try again")
+        if not MFA_CODE.fullmatch(code):
+            raise MissingMfaCodeError("an MFA code has six digits, so nothing was sent; try again")
         return code
 
     return prompt

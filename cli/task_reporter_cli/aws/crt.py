@@ -9,12 +9,12 @@ NEEDS_AWSCRT = b"login_session"
 """The setting that `aws login` writes. https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-sign-in.html"""
 
 
-def leave_out_awscrt() -> None:
+def hide_awscrt() -> None:
     """Hide awscrt from botocore, which imports it where it can, unless a profile signs in with `aws login`.
 
     Nothing else that is asked for here needs it. To be called before botocore is imported.
     """
-    if not any(NEEDS_AWSCRT in _content(path).lower() for path in configuration_files().values()):
+    if not any(NEEDS_AWSCRT in _read(path).lower() for path in configuration_files().values()):
         sys.modules.setdefault("awscrt", None)  # type: ignore[arg-type]
 
 
@@ -24,7 +24,7 @@ def configuration_files() -> dict[str, str]:
     return {variable: os.path.expanduser(os.path.expandvars(path)) for variable, path in named.items()}
 
 
-def _content(path: str) -> bytes:
+def _read(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
             return file.read()

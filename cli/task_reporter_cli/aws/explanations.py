@@ -9,18 +9,18 @@ from botocore.parsers import ResponseParserError
 from task_reporter.errors import TaskReporterError
 from task_reporter.times import now
 from task_reporter_cli.aws.credentials import CredentialsError
-from task_reporter_cli.aws.faults.credentials import not_had, oversights
-from task_reporter_cli.aws.faults.network import unanswered, without_passwords
-from task_reporter_cli.aws.faults.refusals import RENEW, refused
+from task_reporter_cli.aws.faults.credentials import describe_ignored_sources, explain_credentials
+from task_reporter_cli.aws.faults.network import explain_network_error, mask_passwords
+from task_reporter_cli.aws.faults.refusals import RENEWAL, explain_refusal
 from task_reporter_cli.errors import CommandLineError
 
 
-def explained(error: Exception) -> str:
+def explain(error: Exception) -> str:
     """Explain ``error`` to a person in one line."""
-    return without_passwords(_explained(root_of(error)))
+    return mask_passwords(_explain(find_root_cause(error)))
 
 
-def root_of(error: Exception) -> Exception:
+def find_root_cause(error: Exception) -> Exception:
     """Return the error of AWS that caused an error of ours, else ``error`` itself.
 
     A HistoryError whose whole request failed only repeats the code for each row; its cause names the operation.
@@ -29,14 +29,14 @@ def root_of(error: Exception) -> Exception:
     return cause if isinstance(error, TaskReporterError) and isinstance(cause, BotoCoreError | ClientError) else error
 
 
-def _explained(error: Exception) -> str:
+def _explain(error: Exception) -> str:
     match error:
         case ClientError():
-            return refused(error, now())
+            return explain_refusal(error, now())
         case CredentialsError():
-            return not_had(error, now())
+            return explain_credentials(error, now())
         case BotoCoreError():
-            return unanswered(error) or _unsent(error)
+            return explain_network_error(error) or _explain_unsent(error)
         case TaskReporterError() | CommandLineError():
             return str(error)
         case ResponseParserError():
@@ -52,16 +52,16 @@ def _explained(error: Exception) -> str:
     )
 
 
-def _unsent(error: BotoCoreError) -> str:
+def _explain_unsent(error: BotoCoreError) -> str:
     """Explain an error of a request that was not sent."""
     match error:
         case aws.ProfileNotFound():
             profile = error.kwargs["profile"]
             by = ", which AWS_PROFILE names," if os.environ.get("AWS_PROFILE") == profile else ""
             lists = "`aws configure list-profiles` lists them"
-            return f"no profile {profile!r}{by} in your AWS configuration{oversights()}; {lists}"
+            return f"no profile {profile!r}{by} in your AWS configuration{describe_ignored_sources()}; {lists}"
         case aws.ConfigParseError():
-            return f"{error.kwargs['path']} can't be read as AWS configuration{_line_of(error.kwargs.get('error'))}"
+            return f"{error.kwargs['path']} can't be read as AWS configuration{_format_line(error.kwargs.get('error'))}"
         case aws.NoCredentialsError():
             return "no AWS credentials; give --profile, set AWS_PROFILE, or run `aws configure` or `aws sso login`"
         case aws.NoRegionError():
@@ -72,11 +72,11 @@ def _unsent(error: BotoCoreError) -> str:
             text = str(error).rstrip(".")
             return f"{text}; check --region and AWS_ENDPOINT_URL, and the other settings of AWS"
         case aws.SSOError() | aws.LoginError() | aws.TokenRetrievalError() | aws.CredentialRetrievalError():
-            return f"the AWS credentials could not be had ({error}); {RENEW}"
+            return f"the AWS credentials could not be had ({error}); {RENEWAL}"
     return str(error)
 
 
-def _line_of(error: object) -> str:
+def _format_line(error: object) -> str:
     """Name the line that configparser stumbled over, without its text: that may be a secret."""
     first = next(iter(getattr(error, "errors", [])), (None,))[0]
     line = getattr(error, "lineno", None) or first

@@ -9,14 +9,14 @@ import click
 from task_reporter.kinds.kind import OUTCOMES
 from task_reporter.kinds.table import KINDS
 from task_reporter_cli import values
-from task_reporter_cli.history.home import Home
 from task_reporter_cli.history.items import Item
-from task_reporter_cli.options import at_home
+from task_reporter_cli.history.target import Target
+from task_reporter_cli.options import with_target
 
 Writer = Callable[[Iterable[Item], TextIO], None]
 
-SHOWN = 50
-FITS_A_TERMINAL = 1000
+DEFAULT_LIMIT = 50
+MAX_RICH_ROWS = 1000
 
 
 @click.command("list")
@@ -37,13 +37,15 @@ FITS_A_TERMINAL = 1000
 @click.option("--resource", metavar="ID", help="Of this instance, AMI or snapshot.")
 @click.option(
     "--since",
-    callback=values.since,
+    callback=values.parse_since,
     metavar="TIME",
     help="Not before: 2026-11-18, 2026-11-18T09:30Z, 12h, 7d. Dates are UTC.",
 )
-@click.option("--until", callback=values.until, metavar="TIME", help="Not after; a date includes its whole day.")
+@click.option("--until", callback=values.parse_until, metavar="TIME", help="Not after; a date includes its whole day.")
 @click.option(
-    "--limit", type=click.IntRange(min=0), help=f"At most so many, 0 for all. [default: {SHOWN} as a table, else all]"
+    "--limit",
+    type=click.IntRange(min=0),
+    help=f"At most so many, 0 for all. [default: {DEFAULT_LIMIT} as a table, else all]",
 )
 @click.option(
     "--output",
@@ -52,9 +54,9 @@ FITS_A_TERMINAL = 1000
     show_default=True,
     help="For people, or complete and stable for programs.",
 )
-@at_home
+@with_target
 def command(
-    home: Home,
+    target: Target,
     kinds: tuple[str, ...],
     outcomes: tuple[str, ...],
     resource: str | None,
@@ -75,29 +77,29 @@ def command(
       task-reporter list --resource i-0a1b2c3d4e5f60718 --output json
       task-reporter list --output csv > tasks.csv
     """
-    from task_reporter_cli.actions.find import explain_absence
-    from task_reporter_cli.history.reader import Answer, Question
+    from task_reporter_cli.actions.find import explain_no_tasks
+    from task_reporter_cli.history.reader import QueryResults, TaskQuery
     from task_reporter_cli.output.lines import print_note
-    from task_reporter_cli.output.progress import counted, is_watched
+    from task_reporter_cli.output.progress import is_bar_useful, with_bar
 
     if since and until and since > until:
         raise click.UsageError(f"--since is {since}, which is after --until, {until}.")
-    limit = SHOWN if limit is None and output == "table" else limit or None
-    asked = Question(kinds, outcomes, resource, since, until, limit)
-    answer = Answer(home.dynamodb, home.table, asked)
-    rows = counted(answer, answer.estimate) if is_watched() else answer
-    _writer(output, limit)(rows, sys.stdout)
-    if answer.may_go_on:
-        print_note(f"These are the newest {answer.given}; --limit 0 shows all.")
-    elif not answer.given and (output == "table" or sys.stderr.isatty()):
-        print_note(explain_absence(home, filtered=asked != Question(limit=limit)))
+    limit = DEFAULT_LIMIT if limit is None and output == "table" else limit or None
+    asked = TaskQuery(kinds, outcomes, resource, since, until, limit)
+    answer = QueryResults(target.dynamodb, target.table, asked)
+    rows = with_bar(answer, answer.estimate) if is_bar_useful() else answer
+    _select_writer(output, limit)(rows, sys.stdout)
+    if answer.may_have_more:
+        print_note(f"These are the newest {answer.returned}; --limit 0 shows all.")
+    elif not answer.returned and (output == "table" or sys.stderr.isatty()):
+        print_note(explain_no_tasks(target, filtered=asked != TaskQuery(limit=limit)))
 
 
-def _writer(output: str, limit: int | None) -> Writer:
+def _select_writer(output: str, limit: int | None) -> Writer:
     from task_reporter_cli.output import columns, data
 
     if output == "table":
         # A table in colour is drawn when all its rows are there; plain text streams.
-        drawn = sys.stdout.isatty() and limit is not None and limit <= FITS_A_TERMINAL
+        drawn = sys.stdout.isatty() and limit is not None and limit <= MAX_RICH_ROWS
         return columns.write_rich if drawn else columns.write_plain
     return data.write_json if output == "json" else data.write_csv

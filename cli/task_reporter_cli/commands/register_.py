@@ -2,20 +2,20 @@
 
 import click
 
-from task_reporter_cli.history.home import Home
-from task_reporter_cli.options import at_home
-from task_reporter_cli.values import image_name
+from task_reporter_cli.history.target import Target
+from task_reporter_cli.options import with_target
+from task_reporter_cli.values import check_image_name
 
 
 @click.command("register")
 @click.argument("task")
 @click.option(
-    "--name", required=True, callback=image_name, metavar="NAME", help="Name of the AMI, 3 to 128 characters."
+    "--name", required=True, callback=check_image_name, metavar="NAME", help="Name of the AMI, 3 to 128 characters."
 )
 @click.option("--dry-run", is_flag=True, help="Only ask EC2 whether it would.")
 @click.option("--again", is_flag=True, help="Make a further AMI: the first one was deregistered.")
-@at_home
-def command(home: Home, task: str, name: str, dry_run: bool, again: bool) -> None:
+@with_target
+def command(target: Target, task: str, name: str, dry_run: bool, again: bool) -> None:
     """Make an AMI of a finished task, also of one that EC2 has forgotten.
 
     The history knows where the result of the task is, and keeps the AMI's id. A task that has an AMI does not get a
@@ -27,20 +27,20 @@ def command(home: Home, task: str, name: str, dry_run: bool, again: bool) -> Non
       task-reporter register bun-2a4e041c --name web-2026-11-23
     """
     from task_reporter.history.rows import account_and_region
-    from task_reporter_cli.actions.find import find
-    from task_reporter_cli.actions.register import register, would_register
+    from task_reporter_cli.actions.find import find_task
+    from task_reporter_cli.actions.register import check_registration, register
     from task_reporter_cli.output.lines import print_line, print_note
 
-    row = find(home, task)
+    row = find_task(target, task)
     # The AMI is made where the task ran, whatever the region of the command.
-    ec2 = home.account.client("ec2", region=account_and_region(row)[1])
+    ec2 = target.account.client("ec2", region=account_and_region(row)[1])
     if dry_run:
-        image = would_register(row, name, ec2, again)
+        image = check_registration(row, name, ec2, again)
         registered = f"{task} is registered already, as {image}; nothing would be done."
         print_note(registered if image else f"EC2 would register {task} as {name}; nothing was done.")
         return
-    done = register(row, name, ec2, home.history, again)
+    done = register(row, name, ec2, target.history, again)
     print_note(f"{task} is registered already, nothing was done:" if done.existed else f"Registered {task} as {name}:")
     print_line(done.image_id)
-    if done.not_recorded:
-        print_note(f"The history could not keep that: {done.not_recorded}.")
+    if done.record_error:
+        print_note(f"The history could not keep that: {done.record_error}.")

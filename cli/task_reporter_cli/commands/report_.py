@@ -6,8 +6,8 @@ import click
 
 from task_reporter.times import now, to_text
 from task_reporter_cli import values
-from task_reporter_cli.history.home import Home
-from task_reporter_cli.options import at_home
+from task_reporter_cli.history.target import Target
+from task_reporter_cli.options import with_target
 
 
 @click.command("report")
@@ -18,9 +18,11 @@ from task_reporter_cli.options import at_home
     metavar="FILE",
     help="The page to write; - for standard output.",
 )
-@click.option("--since", callback=values.since, metavar="TIME", help="Not before: 2026-11-18, 12h, 7d. Dates are UTC.")
-@at_home
-def command(home: Home, out: str, since: str | None) -> None:
+@click.option(
+    "--since", callback=values.parse_since, metavar="TIME", help="Not before: 2026-11-18, 12h, 7d. Dates are UTC."
+)
+@with_target
+def command(target: Target, out: str, since: str | None) -> None:
     """Write one self-contained page about the history.
 
     Outcomes over time, how long tasks took, failures by code, the slowest and the latest, and a table that filters and
@@ -31,19 +33,19 @@ def command(home: Home, out: str, since: str | None) -> None:
       task-reporter report --out tasks.html
       task-reporter report --out last-month.html --since 30d
     """
-    from task_reporter_cli.actions.find import explain_absence
-    from task_reporter_cli.history.reader import Answer, Question
-    from task_reporter_cli.output.files import STDOUT, writer
+    from task_reporter_cli.actions.find import explain_no_tasks
+    from task_reporter_cli.history.reader import QueryResults, TaskQuery
+    from task_reporter_cli.output.files import STDOUT, open_writer
     from task_reporter_cli.output.lines import print_note
-    from task_reporter_cli.output.progress import counted
-    from task_reporter_cli.report.page import About, page
+    from task_reporter_cli.output.progress import with_bar
+    from task_reporter_cli.report.page import ReportInfo, render_page
 
-    write = writer(out)  # reading a long history takes minutes, so what can't be written is found out before
-    answer = Answer(home.dynamodb, home.table, Question(since=since))
-    about = About(home.table, home.account.region or "", since, to_text(now()))
-    text = page(counted(answer, answer.estimate), about)
+    write = open_writer(out)  # reading a long history takes minutes, so what can't be written is found out before
+    answer = QueryResults(target.dynamodb, target.table, TaskQuery(since=since))
+    info = ReportInfo(target.table, target.account.region or "", since, to_text(now()))
+    text = render_page(with_bar(answer, answer.estimate), info)
     write(f"{text}\n")
     if out != STDOUT:
-        print_note(f"{out}: {answer.given} tasks, {len(text.encode()) // 1024} KB")
-    if not answer.given and (out != STDOUT or sys.stderr.isatty()):
-        print_note(explain_absence(home, filtered=since is not None))
+        print_note(f"{out}: {answer.returned} tasks, {len(text.encode()) // 1024} KB")
+    if not answer.returned and (out != STDOUT or sys.stderr.isatty()):
+        print_note(explain_no_tasks(target, filtered=since is not None))

@@ -3,8 +3,8 @@
 import click
 
 from task_reporter.times import now
-from task_reporter_cli.history.home import Home
-from task_reporter_cli.options import at_home
+from task_reporter_cli.history.target import Target
+from task_reporter_cli.options import with_target
 
 
 @click.command("show")
@@ -12,8 +12,8 @@ from task_reporter_cli.options import at_home
 @click.option(
     "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="For people, or programs."
 )
-@at_home
-def command(home: Home, task: str, output: str) -> None:
+@with_target
+def command(target: Target, task: str, output: str) -> None:
     """Everything about one task, and what can be done next.
 
     TASK is its id, or <account id>/<region>/<id> where a history holds several regions.
@@ -23,17 +23,16 @@ def command(home: Home, task: str, output: str) -> None:
       task-reporter show bun-2a4e041c
       task-reporter show bun-2a4e041c --output json
     """
-    from task_reporter_cli.actions.find import find
-    from task_reporter_cli.output.data import in_json, ordered
-    from task_reporter_cli.output.facts import facts, next_steps
-    from task_reporter_cli.output.paper import Paper
+    from task_reporter_cli.actions.find import find_task
+    from task_reporter_cli.output.data import order_attributes, to_json
+    from task_reporter_cli.output.facts import format_facts, next_steps
+    from task_reporter_cli.output.text import print_facts, print_heading, print_step
 
-    row = find(home, task)
+    row = find_task(target, task)
     if output == "json":
-        click.echo(in_json(ordered(row), indent=2))
+        click.echo(to_json(order_attributes(row), indent=2))
         return
-    paper = Paper()
-    paper.title(f"{row.get('kind', 'unknown')} task {row['task_id']}")
-    paper.facts(facts(row, now()))
-    for why, step in next_steps(row, task, home.flags):
-        paper.step(why, step)
+    print_heading(f"{row.get('kind', 'unknown')} task {row['task_id']}")
+    print_facts(format_facts(row, now()))
+    for purpose, step in next_steps(row, task, target.flags):
+        print_step(purpose, step)

@@ -7,13 +7,13 @@ import click
 from task_reporter.history.rows import key_of
 from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST
 from task_reporter_cli import values
-from task_reporter_cli.history.home import Home
 from task_reporter_cli.history.items import Item
-from task_reporter_cli.options import at_home
+from task_reporter_cli.history.target import Target
+from task_reporter_cli.options import with_target
 
-STATUSES = {COMPLETE: 0, FAILED: 3, CANCELLED: 4, LOST: 5}
-ANOTHER_OUTCOME = 6
-OUT_OF_TIME = 124
+EXIT_STATUSES = {COMPLETE: 0, FAILED: 3, CANCELLED: 4, LOST: 5}
+EXIT_UNKNOWN_OUTCOME = 6
+EXIT_TIMEOUT = 124
 """As of timeout(1)."""
 
 
@@ -22,12 +22,12 @@ OUT_OF_TIME = 124
 @click.option(
     "--timeout",
     type=float,
-    callback=values.duration,
+    callback=values.parse_duration,
     metavar="MINUTES",
     help="Give up after so many. [default: never]",
 )
-@at_home
-def command(home: Home, task: str, timeout: float | None) -> None:
+@with_target
+def command(target: Target, task: str, timeout: float | None) -> None:
     """Wait until a task ends; the exit status says how.
 
     0: complete, 3: failed, 4: cancelled, 5: lost, 124: not within --timeout. The outcome goes to standard output. The
@@ -39,39 +39,39 @@ def command(home: Home, task: str, timeout: float | None) -> None:
       task-reporter wait bun-2a4e041c && echo ready
       task-reporter wait bun-2a4e041c --timeout 90
     """
-    from task_reporter_cli.actions.find import find
-    from task_reporter_cli.actions.wait import is_listed, looks
-    from task_reporter_cli.actions.watch import TimeOverError, Watch
+    from task_reporter_cli.actions.find import find_task
+    from task_reporter_cli.actions.retrier import OutOfTimeError, Retrier
+    from task_reporter_cli.actions.wait import is_listed, poll_task
     from task_reporter_cli.aws.credentials import has_terminal
     from task_reporter_cli.errors import NoTaskError
     from task_reporter_cli.history.reader import read_task
-    from task_reporter_cli.output.columns import state
+    from task_reporter_cli.output.columns import format_state
     from task_reporter_cli.output.lines import print_line, print_note
-    from task_reporter_cli.output.progress import working
+    from task_reporter_cli.output.progress import show_activity
 
-    watch = Watch(None if timeout is None else timeout * 60)
+    watch = Retrier(None if timeout is None else timeout * 60)
     row: Item | None = None
 
     def look() -> Item | None:
         """Read the row; find it first where it has not been found yet."""
         try:
-            return read_task(home.dynamodb, home.table, key_of(row)) if row else find(home, task)
+            return read_task(target.dynamodb, target.table, key_of(row)) if row else find_task(target, task)
         except NoTaskError:
-            if not is_listed(home.ec2, task):
+            if not is_listed(target.ec2, task):
                 raise
             return None
 
     why = ""
     try:
         # Before anything moves on the terminal, which a person may be asked on.
-        watch.ask(lambda: home.dynamodb, may_prompt=has_terminal())
-        with working(f"waiting for {task}") as tell:
-            for row in looks(look, watch):
-                tell(f"{task}: {state(row) if row else 'begun, not polled yet'}")
-    except TimeOverError as over:
+        watch.call(lambda: target.dynamodb, may_prompt=has_terminal())
+        with show_activity(f"waiting for {task}") as tell:
+            for row in poll_task(look, watch):
+                tell(f"{task}: {format_state(row) if row else 'begun, not polled yet'}")
+    except OutOfTimeError as over:
         why = f", as far as is known: {over}"
     if not row or "outcome" not in row:
         print_note(f"{task} has not ended within {timeout:g} minutes{why}.")
-        sys.exit(OUT_OF_TIME)
+        sys.exit(EXIT_TIMEOUT)
     print_line(row["outcome"])
-    click.get_current_context().exit(STATUSES.get(row["outcome"], ANOTHER_OUTCOME))
+    click.get_current_context().exit(EXIT_STATUSES.get(row["outcome"], EXIT_UNKNOWN_OUTCOME))

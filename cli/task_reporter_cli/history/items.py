@@ -8,21 +8,21 @@ Item = dict[str, Any]
 """Attribute name → plain value, such as JSON knows: text, number, true, null, list or object."""
 
 
-def plain_item(item: Mapping[str, Mapping[str, Any]]) -> Item:
+def parse_item(item: Mapping[str, Mapping[str, Any]]) -> Item:
     """Convert a stored item to plain values.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html
     """
-    return {name: _plain(typed) for name, typed in item.items()}
+    return {name: _parse_value(typed) for name, typed in item.items()}
 
 
-def _plain(typed: Mapping[str, Any]) -> Any:
+def _parse_value(typed: Mapping[str, Any]) -> Any:
     ((form, value),) = typed.items()
     match form:
         case "N":
-            return _number(value)
+            return _parse_number(value)
         case "NS":
-            return [_number(number) for number in value]
+            return [_parse_number(number) for number in value]
         case "NULL":
             return None
         case "B":
@@ -30,13 +30,13 @@ def _plain(typed: Mapping[str, Any]) -> Any:
         case "BS":
             return [base64.b64encode(some).decode() for some in value]
         case "L":
-            return [_plain(one) for one in value]
+            return [_parse_value(one) for one in value]
         case "M":
-            return plain_item(value)
+            return parse_item(value)
     return value
 
 
-def _number(text: str) -> int | float:
+def _parse_number(text: str) -> int | float:
     """Whole numbers stay whole, however large."""
     try:
         return int(text)

@@ -16,9 +16,9 @@ from task_reporter.aws.failures import REQUEST_ERRORS
 from task_reporter.history.rows import Key, to_key
 from task_reporter.kinds.table import KINDS
 from task_reporter_cli.errors import NoTableError
-from task_reporter_cli.history.items import Item, plain_item
+from task_reporter_cli.history.items import Item, parse_item
 
-FEWEST_FILTERED = 100
+MIN_FILTERED_PAGE = 100
 """Where a filter drops rows after they were read, smaller pages only mean more requests."""
 
 EARLIEST, LATEST = "0", "~"
@@ -26,7 +26,7 @@ EARLIEST, LATEST = "0", "~"
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class TaskQuery:
     """Which tasks. No kinds or outcomes mean all, no limit too. Times are in the stored form, both ends included."""
 
     kinds: tuple[str, ...] = ()
@@ -37,105 +37,105 @@ class Question:
     limit: int | None = None
 
 
-Wanted = tuple[str, tuple[str, ...]]
+Filter = tuple[str, tuple[str, ...]]
 """An attribute, and the values that will do."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class IndexQuery:
     """One key of one index, and the values of other attributes that are left to filter by."""
 
     index: str
     key: tuple[str, str]
     time: str
-    left: tuple[Wanted, ...] = ()
+    filters: tuple[Filter, ...] = ()
 
 
-class Answer:
+class QueryResults:
     """The rows that answer a question, newest first. Going through them reads them, so do it once."""
 
-    def __init__(self, client: Any, table: str, question: Question) -> None:
+    def __init__(self, client: Any, table: str, question: TaskQuery) -> None:
         self._client = client
         self._table = table
-        self._question = question
-        self._parts = parts(question)
-        self._unread: dict[Part, bool] = {}
-        self._taken = 0
-        self.given = 0
+        self._query = question
+        self._queries = plan_queries(question)
+        self._unread: dict[IndexQuery, bool] = {}
+        self._read_count = 0
+        self.returned = 0
         """How many rows were given so far."""
 
     @property
-    def may_go_on(self) -> bool:
+    def may_have_more(self) -> bool:
         """After the last row: whether the limit ended it, not the history. Nothing is read to find out more."""
         # Where parts are merged, the next row of each is taken before it is known which one is given.
-        return any(self._unread.values()) or self._taken > self.given
+        return any(self._unread.values()) or self._read_count > self.returned
 
     def estimate(self) -> int | None:
         """About how many rows there are, for a progress bar; None where only reading them would tell.
 
         DynamoDB counts a table's rows every six hours. Raises nothing: a person who may not ask waits without it.
         """
-        if self._parts != parts(Question()) or self._question.since or self._question.until:
-            return self._question.limit
+        if self._queries != plan_queries(TaskQuery()) or self._query.since or self._query.until:
+            return self._query.limit
         try:
             count: int = self._client.describe_table(TableName=self._table)["Table"]["ItemCount"]
         except REQUEST_ERRORS:
-            return self._question.limit
-        return min(count, self._question.limit or count)
+            return self._query.limit
+        return min(count, self._query.limit or count)
 
     def __iter__(self) -> Iterator[Item]:
         """Yield the rows. Raises botocore's errors."""
-        time = self._parts[0].time
-        streams = [self._rows(part) for part in self._parts]
+        time = self._queries[0].time
+        streams = [self._read_rows(part) for part in self._queries]
         rows = merge(*streams, key=lambda row: str(row.get(time, "")), reverse=True) if len(streams) > 1 else streams[0]
-        for row in islice(rows, self._question.limit):
-            self.given += 1
+        for row in islice(rows, self._query.limit):
+            self.returned += 1
             yield row
 
-    def _rows(self, part: Part) -> Iterator[Item]:
-        asked = query(self._table, part, self._question)
+    def _read_rows(self, part: IndexQuery) -> Iterator[Item]:
+        asked = query_parameters(self._table, part, self._query)
         while True:
-            with about(self._client, self._table):
-                answer = self._client.query(**asked, **self._page(part))
+            with translate_table_errors(self._client, self._table):
+                answer = self._client.query(**asked, **self._page_size(part))
             last = answer.get("LastEvaluatedKey")
             unread = len(answer["Items"])
             for item in answer["Items"]:
                 unread -= 1
-                self._taken += 1
+                self._read_count += 1
                 self._unread[part] = bool(unread or last)
-                yield plain_item(item)
+                yield parse_item(item)
             if not last:
                 self._unread[part] = False  # the last page may be empty
                 return
             asked["ExclusiveStartKey"] = last
 
-    def _page(self, part: Part) -> dict[str, int]:
+    def _page_size(self, part: IndexQuery) -> dict[str, int]:
         """Return the number of rows to read at once, so that hardly more is read than is shown."""
-        if self._question.limit is None:
+        if self._query.limit is None:
             return {}
-        share = min(-(-self._question.limit // len(self._parts)), self._question.limit - self.given)
-        return {"Limit": max(share, FEWEST_FILTERED) if part.left else share}
+        share = min(-(-self._query.limit // len(self._queries)), self._query.limit - self.returned)
+        return {"Limit": max(share, MIN_FILTERED_PAGE) if part.filters else share}
 
 
-def parts(question: Question) -> list[Part]:
+def plan_queries(question: TaskQuery) -> list[IndexQuery]:
     """``question`` by its narrowest index: a resource has fewer tasks than an outcome, and that fewer than a kind."""
     if question.resource:
-        left = _given(("kind", question.kinds), ("outcome", question.outcomes))
-        return [Part("by-resource", ("resource_id", question.resource), "updated_at", left)]
+        left = _filters(("kind", question.kinds), ("outcome", question.outcomes))
+        return [IndexQuery("by-resource", ("resource_id", question.resource), "updated_at", left)]
     if question.outcomes:
-        left = _given(("kind", question.kinds))
+        left = _filters(("kind", question.kinds))
         return [
-            Part("by-outcome", ("outcome", outcome), "finished_at", left)
+            IndexQuery("by-outcome", ("outcome", outcome), "finished_at", left)
             for outcome in dict.fromkeys(question.outcomes)
         ]
-    return [Part("by-kind", ("kind", kind), "updated_at") for kind in dict.fromkeys(question.kinds or KINDS)]
+    return [IndexQuery("by-kind", ("kind", kind), "updated_at") for kind in dict.fromkeys(question.kinds or KINDS)]
 
 
-def _given(*left: Wanted) -> tuple[Wanted, ...]:
+def _filters(*left: Filter) -> tuple[Filter, ...]:
     return tuple((name, values) for name, values in left if values)
 
 
-def query(table: str, part: Part, question: Question) -> dict[str, Any]:
+def query_parameters(table: str, part: IndexQuery, question: TaskQuery) -> dict[str, Any]:
     """Return the query for one part. https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Query.html"""
     key, value = part.key
     names, values = {"#key": key}, {":key": value}
@@ -145,7 +145,7 @@ def query(table: str, part: Part, question: Question) -> dict[str, Any]:
         values |= {":since": question.since or EARLIEST, ":until": question.until or LATEST}
         condition += " AND #time BETWEEN :since AND :until"
     filters = []
-    for name, wanted in part.left:
+    for name, wanted in part.filters:
         names[f"#{name}"] = name
         aliases = {f":{name}{number}": one for number, one in enumerate(wanted)}
         values |= aliases
@@ -163,13 +163,13 @@ def query(table: str, part: Part, question: Question) -> dict[str, Any]:
 
 def read_task(client: Any, table: str, key: Key) -> Item | None:
     """One row as it stands now, read consistently; None where there is none. Raises botocore's errors."""
-    with about(client, table):
+    with translate_table_errors(client, table):
         item = client.get_item(TableName=table, Key=to_key(key), ConsistentRead=True).get("Item")
-    return plain_item(item) if item else None
+    return parse_item(item) if item else None
 
 
 @contextmanager
-def about(client: Any, table: str) -> Iterator[None]:
+def translate_table_errors(client: Any, table: str) -> Iterator[None]:
     """DynamoDB's errors do not name the table that they are about."""
     try:
         yield

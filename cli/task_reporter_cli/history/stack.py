@@ -45,13 +45,13 @@ def find_stack(cloudformation: Any, name: str) -> dict[str, Any] | None:
     try:
         stacks: list[dict[str, Any]] = cloudformation.describe_stacks(StackName=name)["Stacks"]
     except ClientError as error:
-        if not _is_unknown(error):
+        if not _is_missing(error):
             raise
         return None
     return stacks[0] if stacks else None
 
 
-def described(cloudformation: Any, name: str) -> Stack:
+def describe_stack(cloudformation: Any, name: str) -> Stack:
     """Describe the stack ``name``. Raises NoStackError and botocore's errors."""
     stack = find_stack(cloudformation, name)
     if stack is None:
@@ -67,7 +67,7 @@ def described(cloudformation: Any, name: str) -> Stack:
     return Stack(stack["StackName"], stack["StackId"], stack["StackStatus"], outputs, parameters)
 
 
-def _is_unknown(error: ClientError) -> bool:
+def _is_missing(error: ClientError) -> bool:
     """CloudFormation has no code of its own for this."""
     told = error.response["Error"]
     return told["Code"] == "ValidationError" and "does not exist" in told.get("Message", "")

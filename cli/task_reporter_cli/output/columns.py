@@ -6,41 +6,41 @@ from typing import TextIO
 
 from task_reporter.times import format_duration
 from task_reporter_cli.history.items import Item
-from task_reporter_cli.output.lines import one_line
-from task_reporter_cli.when import short
+from task_reporter_cli.output.lines import to_one_line
+from task_reporter_cli.time_formats import format_for_column
 
-HEADS = ("task", "kind", "state", "resource", "last change (UTC)", "took", "note")
-MEASURED = 1000
+HEADINGS = ("task", "kind", "state", "resource", "last change (UTC)", "took", "note")
+MEASURED_ROWS = 1000
 """Rows from which plain text takes its widths; a later cell that is wider pushes its line, and is not cut."""
-NARROWEST = 60
+MIN_WIDTH = 60
 """Characters. A table that is narrower has a letter or two in each line, in the end none; a terminal wraps text."""
 COLOURS = {"complete": "green", "failed": "red", "cancelled": "yellow", "lost": "magenta"}
 
 
-def cells(row: Item) -> tuple[str, ...]:
+def format_cells(row: Item) -> tuple[str, ...]:
     """One line of the list."""
     return tuple(
-        one_line(text)
+        to_one_line(text)
         for text in (
             row.get("task_id"),
             row.get("kind"),
-            state(row),
+            format_state(row),
             row.get("resource_id"),
-            short(str(row.get("finished_at") or row.get("updated_at") or "")),
-            took(row),
-            note(row),
+            format_for_column(str(row.get("finished_at") or row.get("updated_at") or "")),
+            format_run_time(row),
+            format_note(row),
         )
     )
 
 
-def state(row: Item) -> str:
+def format_state(row: Item) -> str:
     """Return the outcome, else the progress: ``complete``, ``bundling 40 %``."""
     if "outcome" in row:
         return str(row["outcome"])
     return f"{row.get('state', '')} {row['progress']} %" if "progress" in row else str(row.get("state", ""))
 
 
-def took(row: Item) -> str:
+def format_run_time(row: Item) -> str:
     """Return the duration, where start and end are known and plausible."""
     if not ("started_at" in row and "finished_at" in row):
         return ""
@@ -50,7 +50,7 @@ def took(row: Item) -> str:
         return ""
 
 
-def note(row: Item) -> str:
+def format_note(row: Item) -> str:
     """Return the most important further fact: the image, the error, or that the end is not announced yet."""
     said = row.get("image_id") or row.get("error_code") or ""
     return f"{said} not announced yet".strip() if row.get("awaiting") == "notification" else str(said)
@@ -59,11 +59,11 @@ def note(row: Item) -> str:
 def write_plain(rows: Iterable[Item], out: TextIO) -> None:
     """Aligned columns of plain text."""
     stream = iter(rows)
-    first = [cells(row) for row in islice(stream, MEASURED)]
+    first = [format_cells(row) for row in islice(stream, MEASURED_ROWS)]
     if not first:
         return
-    widths = [max(map(len, column)) for column in zip(HEADS, *first, strict=True)]
-    for line in chain([HEADS], first, map(cells, stream)):
+    widths = [max(map(len, column)) for column in zip(HEADINGS, *first, strict=True)]
+    for line in chain([HEADINGS], first, map(format_cells, stream)):
         padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
         out.write("  ".join(padded).rstrip() + "\n")
 
@@ -73,26 +73,30 @@ def write_rich(rows: Iterable[Item], out: TextIO) -> None:
     from rich.table import Table  # costs time, and only a terminal needs it
     from rich.text import Text
 
-    from task_reporter_cli.output.console import console
+    from task_reporter_cli.output.console import make_console
 
-    screen = console(out)
-    if screen.width < NARROWEST:
+    screen = make_console(out)
+    if screen.width < MIN_WIDTH:
         return write_plain(rows, out)
-    lines = [(cells(row), COLOURS.get(str(row.get("outcome")), "")) for row in rows]
+    lines = [(format_cells(row), COLOURS.get(str(row.get("outcome")), "")) for row in rows]
     if not lines:
         return
     # A terminal is narrow: what is the same in every line, or in none, is left out.
-    told = [head for head, *column in zip(HEADS, *(line for line, _ in lines), strict=True) if _tells(head, column)]
+    told = [
+        head
+        for head, *column in zip(HEADINGS, *(line for line, _ in lines), strict=True)
+        if _is_informative(head, column)
+    ]
     table = Table(box=None, header_style="dim", pad_edge=False)
     for head in told:
         table.add_column(head, overflow="fold")
     for line, colour in lines:
         styled = {"state": colour}
         table.add_row(
-            *(Text(cell, styled.get(head, "")) for head, cell in zip(HEADS, line, strict=True) if head in told)
+            *(Text(cell, styled.get(head, "")) for head, cell in zip(HEADINGS, line, strict=True) if head in told)
         )
     screen.print(table)
 
 
-def _tells(head: str, column: list[str]) -> bool:
+def _is_informative(head: str, column: list[str]) -> bool:
     return len(set(column)) > 1 if head == "kind" else any(column)

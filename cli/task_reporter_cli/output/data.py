@@ -7,7 +7,7 @@ from typing import Any, TextIO
 
 from task_reporter.kinds.table import FIRST_OWN_ATTRIBUTES
 from task_reporter_cli.history.items import Item
-from task_reporter_cli.output.lines import one_line
+from task_reporter_cli.output.lines import to_one_line
 
 COLUMNS = (
     "scope", "task_id", "kind", "state", "outcome", "resource_id", "progress", "started_at", "updated_at",
@@ -15,7 +15,7 @@ COLUMNS = (
     "error_message", "awaiting", "awaiting_since", "missing_since", "redriven_at", "expires_at",
 )  # fmt: skip
 """The columns of CSV in this order. Later versions add columns only after ``other``."""
-OTHER = "other"
+OTHER_COLUMN = "other"
 """The column that holds all other attributes of a row as JSON."""
 
 
@@ -24,7 +24,7 @@ def write_json(rows: Iterable[Item], out: TextIO) -> None:
     before = "\n"
     out.write("[")
     for row in rows:
-        out.write(before + in_json(ordered(row)))
+        out.write(before + to_json(order_attributes(row)))
         before = ",\n"
     out.write("\n]\n" if before != "\n" else "]\n")
 
@@ -34,19 +34,19 @@ def write_csv(rows: Iterable[Item], out: TextIO) -> None:
 
     Cells are whole, except on a terminal, which gets nothing that it would obey.
     """
-    text_of = one_line if out.isatty() else str
+    text_of = to_one_line if out.isatty() else str
     writer = csv.writer(out, lineterminator="\n")
     # Before Python 3.13 a carriage return alone is not quoted, and ends the line for whoever reads it.
     careful = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    writer.writerow([*COLUMNS, OTHER])
+    writer.writerow([*COLUMNS, OTHER_COLUMN])
     for row in rows:
         other = {name: value for name, value in row.items() if name not in COLUMNS}
         cells = [text_of(row.get(name, "")) for name in COLUMNS]
         fit = careful if any("\r" in cell for cell in cells) else writer
-        fit.writerow([*cells, in_json(other, sort_keys=True) if other else ""])
+        fit.writerow([*cells, to_json(other, sort_keys=True) if other else ""])
 
 
-def in_json(value: object, **options: Any) -> str:
+def to_json(value: object, **options: Any) -> str:
     """``value`` as JSON. What a terminal would obey, or what ends a line for some, is escaped as JSON does it."""
     text = json.dumps(value, ensure_ascii=False, **options)
     if text.isprintable():
@@ -54,7 +54,7 @@ def in_json(value: object, **options: Any) -> str:
     return "".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text)
 
 
-def ordered(row: Item) -> Item:
+def order_attributes(row: Item) -> Item:
     """``row`` with the attributes that we know first, in the order of ``COLUMNS``, then the others by name."""
     known = {name: row[name] for name in COLUMNS if name in row}
     return known | {name: row[name] for name in sorted(row) if name not in known}

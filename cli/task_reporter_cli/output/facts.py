@@ -8,9 +8,9 @@ from task_reporter.kinds.kind import COMPLETE
 from task_reporter.kinds.table import kind_of
 from task_reporter.notifying.shell_commands import next_commands
 from task_reporter_cli.history.items import Item
-from task_reporter_cli.output.columns import state, took
-from task_reporter_cli.output.lines import one_line
-from task_reporter_cli.when import with_age
+from task_reporter_cli.output.columns import format_run_time, format_state
+from task_reporter_cli.output.lines import to_one_line
+from task_reporter_cli.time_formats import format_with_age
 
 LABELS = {
     "scope": "Account, region",
@@ -28,42 +28,42 @@ LABELS = {
 }
 """Attribute → label, in this order. The kind's own attributes follow, then ``LAST_LABELS``."""
 LAST_LABELS = {"image_id": "Image", "error_code": "Error code", "error_message": "Error"}
-SHOWN_OTHERWISE = {"task_id", "state", "outcome", "progress", "awaiting", "awaiting_since", "expires_at"}
+COMBINED_ATTRIBUTES = {"task_id", "state", "outcome", "progress", "awaiting", "awaiting_since", "expires_at"}
 """Attributes that are part of another line. All others are shown under their own name."""
 
 
-def facts(row: Item, now: datetime) -> Iterator[tuple[str, str]]:
+def format_facts(row: Item, now: datetime) -> Iterator[tuple[str, str]]:
     """Yield label and value of each line."""
     labels = {**LABELS, **kind_of(row).attributes, **LAST_LABELS}
-    yield "State", _state(row)
+    yield "State", _format_state(row)
     for name, label in labels.items():
         if name in row:
-            yield label, _value(name, row[name], now)
-    if length := took(row):
+            yield label, _format_value(name, row[name], now)
+    if length := format_run_time(row):
         yield "Took", length
     if "awaiting" in row:
-        yield "Awaits", f"{row['awaiting']}, since {_value('_at', row.get('awaiting_since', 'unknown'), now)}"
+        yield "Awaits", f"{row['awaiting']}, since {_format_value('_at', row.get('awaiting_since', 'unknown'), now)}"
     if "expires_at" in row:
-        yield "Kept until", _epoch(row["expires_at"], now)
-    for name in sorted(row.keys() - labels.keys() - SHOWN_OTHERWISE):
-        yield name, _value(name, row[name], now)
+        yield "Kept until", _format_epoch(row["expires_at"], now)
+    for name in sorted(row.keys() - labels.keys() - COMBINED_ATTRIBUTES):
+        yield name, _format_value(name, row[name], now)
 
 
-def _state(row: Item) -> str:
-    ended, last = state(row), row.get("state")
+def _format_state(row: Item) -> str:
+    ended, last = format_state(row), row.get("state")
     return ended if last in (None, row.get("outcome")) or "outcome" not in row else f"{ended} (EC2 said {last})"
 
 
-def _value(name: str, value: object, now: datetime) -> str:
-    text = one_line(value)
-    return with_age(text, now) if name.endswith(("_at", "_since")) else text
+def _format_value(name: str, value: object, now: datetime) -> str:
+    text = to_one_line(value)
+    return format_with_age(text, now) if name.endswith(("_at", "_since")) else text
 
 
-def _epoch(seconds: object, now: datetime) -> str:
+def _format_epoch(seconds: object, now: datetime) -> str:
     try:
         moment = datetime.fromtimestamp(float(str(seconds)), now.tzinfo)
     except (ValueError, OverflowError, OSError):
-        return one_line(seconds)
+        return to_one_line(seconds)
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 

@@ -18,15 +18,15 @@ from task_reporter_cli.errors import OutputError
 
 STDOUT = "-"
 NUMBER = re.compile(r"[0-9]{1,9}")
-MOST_LINKS = 40
+MAX_LINKS = 40
 """The number of symbolic links that Linux follows. https://man7.org/linux/man-pages/man7/path_resolution.7.html"""
-NO_DRAFT = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EINVAL}
+OVERWRITE_ERRORS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EINVAL}
 """Errors after which a file is overwritten, because there can be no draft of its kind beside it: the folder is not
 ours, or read-only; its owner is not ours to give, or unknown here (EINVAL); it is mounted, as into a container (EBUSY).
 """
 
 
-def writer(name: str) -> Callable[[str], None]:
+def open_writer(name: str) -> Callable[[str], None]:
     """Check that ``name`` can be written, and return the function that writes a text to it; call that once.
 
     A pipe is opened at once, so this waits for its reader. Both raise OutputError, or OSError for standard output.
@@ -34,18 +34,18 @@ def writer(name: str) -> Callable[[str], None]:
     if name == STDOUT:
         sys.stdout.write("")  # fails where it is closed
         return lambda text: print(text, end="", file=sys.stdout)
-    with _explained(name):
-        write = _opened(name)
+    with _translate_errors(name):
+        write = _open(name)
 
     def explained(text: str) -> None:
-        with _explained(name):
+        with _translate_errors(name):
             write(text.encode())
 
     return explained
 
 
 @contextmanager
-def _explained(name: str) -> Iterator[None]:
+def _translate_errors(name: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
@@ -59,12 +59,12 @@ def _explained(name: str) -> Iterator[None]:
         raise OutputError(f"can't write {name!r}: {error.strerror}; name another file") from None
 
 
-def _opened(name: str) -> Callable[[bytes], None]:
+def _open(name: str) -> Callable[[bytes], None]:
     """Return the function that writes to ``name``, depending on what is there. Raises OSError."""
-    if (descriptor := _descriptor(name)) is not None:
+    if (descriptor := _find_descriptor(name)) is not None:
         os.write(descriptor, b"")  # fails where it is open for reading only
         os.set_blocking(descriptor, True)
-        return partial(_pour, os.dup(descriptor))
+        return partial(_write_and_close, os.dup(descriptor))
     if not os.path.basename(name):  # "" or "folder/", of which a resolved path would make a file
         raise IsADirectoryError
     target = os.path.realpath(name)
@@ -72,20 +72,20 @@ def _opened(name: str) -> Callable[[bytes], None]:
         there = os.open(name, os.O_WRONLY)
     except FileNotFoundError:
         os.stat(os.path.dirname(name) or os.curdir)  # of "missing/../page", which the system does not find either
-        with _draft(target, None):
+        with _temporary_file(target, None):
             return partial(_replace, target)
     if not stat.S_ISREG(os.fstat(there).st_mode):
-        return partial(_pour, there)
+        return partial(_write_and_close, there)
     os.close(there)
     return partial(_replace, target)
 
 
-def _descriptor(name: str) -> int | None:
+def _find_descriptor(name: str) -> int | None:
     """Return the number of our open file for which ``name`` stands, such as ``/dev/stdout`` or ``/dev/fd/63``.
 
     Such a path must not be opened anew: a socket refuses it, and a log that a shell opened with ``>>`` would be lost.
     """
-    for _ in range(MOST_LINKS):
+    for _ in range(MAX_LINKS):
         folder, last = os.path.split(name)
         folder = os.path.realpath(folder)
         if NUMBER.fullmatch(last) and folder in (f"/proc/{os.getpid()}/fd", "/dev/fd"):
@@ -97,7 +97,7 @@ def _descriptor(name: str) -> int | None:
     return None
 
 
-def _pour(descriptor: int, data: bytes) -> None:
+def _write_and_close(descriptor: int, data: bytes) -> None:
     try:
         _write(descriptor, data)
     finally:
@@ -113,21 +113,21 @@ def _write(descriptor: int, data: bytes) -> None:
 
 def _replace(target: str, data: bytes) -> None:
     """Put ``data`` in the place of the file ``target``, or into that file where it can't be replaced by its like."""
-    there = _status(target)
+    there = _stat(target)
     if there and there.st_nlink > 1:
         return _overwrite(target, data)
     try:
-        with _draft(target, there) as (path, descriptor):
+        with _temporary_file(target, there) as (path, descriptor):
             _write(descriptor, data)
             os.fsync(descriptor)
             os.replace(path, target)
     except OSError as error:
-        if not there or error.errno not in NO_DRAFT:
+        if not there or error.errno not in OVERWRITE_ERRORS:
             raise
         _overwrite(target, data)
 
 
-def _status(path: str) -> os.stat_result | None:
+def _stat(path: str) -> os.stat_result | None:
     try:
         return os.stat(path)
     except FileNotFoundError:
@@ -135,7 +135,7 @@ def _status(path: str) -> os.stat_result | None:
 
 
 @contextmanager
-def _draft(target: str, there: os.stat_result | None) -> Iterator[tuple[str, int]]:
+def _temporary_file(target: str, there: os.stat_result | None) -> Iterator[tuple[str, int]]:
     """Yield path and descriptor of a file beside ``target``, with the owner, mode and attributes of ``there``.
 
     It is gone at the end, unless it took the place of ``target``.

@@ -7,13 +7,13 @@ import os
 import sys
 from typing import TextIO
 
-ASCII = {"✓": "+", "✗": "x", "→": ">", "…": "..."}
+SUBSTITUTES = {"✓": "+", "✗": "x", "→": ">", "…": "..."}
 """Characters of ours → their stand-ins on a terminal that lacks them."""
-STAND_INS = "task-reporter"
+ERROR_HANDLER = "task-reporter"
 """The name of the error handler below."""
 
 
-class Closed(io.TextIOBase):
+class ClosedStream(io.TextIOBase):
     """A standard output that was closed (``>&-``): the first line of an answer fails, and nothing else does."""
 
     def write(self, _text: str) -> int:
@@ -21,30 +21,30 @@ class Closed(io.TextIOBase):
         raise OSError(errno.EBADF, "standard output is closed")
 
 
-def settle_streams() -> None:
+def prepare_streams() -> None:
     """Make both streams usable.
 
     Files and pipes get UTF-8 whatever the locale is; a terminal with fewer characters gets stand-ins for ours, and
     ``?`` for others.
     """
     # Python has None for a stream that is closed: https://docs.python.org/3/library/sys.html#sys.__stdout__
-    sys.stdout = sys.stdout or Closed()
+    sys.stdout = sys.stdout or ClosedStream()
     sys.stderr = sys.stderr or io.StringIO()
-    codecs.register_error(STAND_INS, _stand_in)
+    codecs.register_error(ERROR_HANDLER, _substitute)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A parent such as Node may have left a pipe non-blocking: Python would lose what a full one can't take.
             os.set_blocking(stream.fileno(), True)
-            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors=STAND_INS)
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors=ERROR_HANDLER)
 
 
-def _stand_in(error: UnicodeError) -> tuple[str, int]:
+def _substitute(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    return "".join(ASCII.get(char, "?") for char in error.object[error.start : error.end]), error.end
+    return "".join(SUBSTITUTES.get(char, "?") for char in error.object[error.start : error.end]), error.end
 
 
-def drop_unwritten(stream: TextIO) -> None:
+def discard_unwritten(stream: TextIO) -> None:
     """Forget what ``stream`` can't write, or the interpreter's own last flush would try again, and complain."""
     try:
         stream.flush()

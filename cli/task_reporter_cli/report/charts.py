@@ -11,17 +11,17 @@ from pygal import Bar, StackedBar
 from pygal.style import Style
 
 from task_reporter.kinds.kind import OUTCOMES
-from task_reporter_cli.report.labels import labels, thinned, ticks
-from task_reporter_cli.report.lengths import Bin, spoken_edge
-from task_reporter_cli.report.periods import OverTime
-from task_reporter_cli.report.svg import bare
+from task_reporter_cli.report.durations import Bin, format_edge
+from task_reporter_cli.report.labels import axis_ticks, period_labels, thin_out
+from task_reporter_cli.report.periods import Timeline
+from task_reporter_cli.report.svg import strip_svg
 from task_reporter_cli.report.tasks import OTHER
 
 # pygal puts a finder for its maps, which nobody needs here, into the way of every later import of anybody's. On
 # Python 3.11 each import that fails then warns of it.
 sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "pygal"]
 
-STACKED = (*OUTCOMES, OTHER)
+STACKED_GROUPS = (*OUTCOMES, OTHER)
 """From the bottom up. The style knows them by their place: the first is ``color-0``."""
 
 FONT_SIZE = 12
@@ -30,27 +30,27 @@ FONT_SIZE = 12
 LABEL_WIDTH = 62
 
 
-def outcomes_over_time(over_time: OverTime, width: int, height: int) -> str:
+def draw_outcomes(over_time: Timeline, width: int, height: int) -> str:
     """Stacked bars, one for each period."""
     tallest = max(sum(period.counts.values()) for period in over_time.periods)
-    chart = _chart(StackedBar, width, height, tallest)
-    chart.x_labels = thinned(labels(over_time), width // LABEL_WIDTH)
-    for group in STACKED:
-        chart.add(group, [_part(over_time.name(period), period.counts, group) for period in over_time.periods])
-    return bare(chart.render())
+    chart = _make_chart(StackedBar, width, height, tallest)
+    chart.x_labels = thin_out(period_labels(over_time), width // LABEL_WIDTH)
+    for group in STACKED_GROUPS:
+        chart.add(group, [_make_segment(over_time.name(period), period.counts, group) for period in over_time.periods])
+    return strip_svg(chart.render())
 
 
-def lengths(bins: Sequence[Bin], width: int, height: int) -> str:
+def draw_durations(bins: Sequence[Bin], width: int, height: int) -> str:
     """Bars, one for each bin."""
-    chart = _chart(Bar, width, height, max(part.count for part in bins))
-    chart.x_labels = thinned([_edge(part) for part in bins], width // LABEL_WIDTH)
-    chart.add("lengths", [{"value": part.count, "tooltip": f"{_range(part)}: {part.count:,}"} for part in bins])
-    return bare(chart.render())
+    chart = _make_chart(Bar, width, height, max(part.count for part in bins))
+    chart.x_labels = thin_out([_format_start(part) for part in bins], width // LABEL_WIDTH)
+    chart.add("lengths", [{"value": part.count, "tooltip": f"{_format_range(part)}: {part.count:,}"} for part in bins])
+    return strip_svg(chart.render())
 
 
-def _chart(made_of: type, width: int, height: int, tallest: int) -> Any:
+def _make_chart(made_of: type, width: int, height: int, tallest: int) -> Any:
     """Make an empty chart without pygal's own style, scripts, legend and title."""
-    marks = ticks(tallest)
+    marks = axis_ticks(tallest)
     return made_of(
         css=[],
         js=[],
@@ -72,15 +72,15 @@ def _chart(made_of: type, width: int, height: int, tallest: int) -> Any:
     )
 
 
-def _part(name: str, counts: Any, group: str) -> dict[str, Any]:
+def _make_segment(name: str, counts: Any, group: str) -> dict[str, Any]:
     """One part of a stacked bar."""
     count = counts.get(group, 0)
     return {"value": count, "tooltip": f"{name}: {count:,} {group} of {sum(counts.values()):,}"}
 
 
-def _edge(part: Bin) -> str:
-    return f"{'' if part.end else '≥ '}{spoken_edge(part.start)}"
+def _format_start(part: Bin) -> str:
+    return f"{'' if part.end else '≥ '}{format_edge(part.start)}"
 
 
-def _range(part: Bin) -> str:
-    return f"{spoken_edge(part.start)} to {spoken_edge(part.end)}" if part.end else f"{spoken_edge(part.start)} or more"
+def _format_range(part: Bin) -> str:
+    return f"{format_edge(part.start)} to {format_edge(part.end)}" if part.end else f"{format_edge(part.start)} or more"

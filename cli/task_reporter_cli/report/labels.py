@@ -2,42 +2,42 @@
 
 from collections.abc import Sequence
 
-from task_reporter_cli.report.periods import DAY, MONTH, WEEK, OverTime, Period
+from task_reporter_cli.report.periods import DAY, MONTH, WEEK, Period, Timeline
 
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-MOST_TICKS = 5
+MAX_TICKS = 5
 
 
-def ticks(tallest: int) -> list[int]:
+def axis_ticks(tallest: int) -> list[int]:
     """Round whole numbers from 0 to the first that is not below ``tallest``."""
     step = 1
-    while step * MOST_TICKS < tallest:
-        step = _next_round(step)
+    while step * MAX_TICKS < tallest:
+        step = _next_round_number(step)
     return list(range(0, max(tallest, 1) + step, step))[: -(-max(tallest, 1) // step) + 1]
 
 
-def labels(over_time: OverTime) -> list[str]:
+def period_labels(over_time: Timeline) -> list[str]:
     """Return a label for each period, empty where labels would be too many; the first names the year."""
     named: list[str] = []
     for period in over_time.periods:
-        label = _label(over_time.unit, period)
+        label = _period_label(over_time.unit, period)
         named.append(f"{label} {period.start.year}" if label and not any(named) else label)
     return named
 
 
-def thinned(every: Sequence[str], most: int) -> list[str]:
+def thin_out(every: Sequence[str], most: int) -> list[str]:
     """``every`` label in its place, but with some left empty where more than ``most`` are not."""
     filled = [place for place, label in enumerate(every) if label]
     kept = set(filled[:: -(-len(filled) // max(most, 1)) or 1])
     return [label if place in kept else "" for place, label in enumerate(every)]
 
 
-def _next_round(step: int) -> int:
+def _next_round_number(step: int) -> int:
     """1, 2, 5, 10, 20, 50, …"""
     return step * 5 // 2 if str(step).startswith("2") else step * 2
 
 
-def _label(unit: str, period: Period) -> str:
+def _period_label(unit: str, period: Period) -> str:
     start = period.start
     month = MONTHS[start.month - 1]
     if unit == DAY:

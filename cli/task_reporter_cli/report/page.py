@@ -18,20 +18,20 @@ from markupsafe import Markup
 
 from task_reporter.times import format_for_people
 from task_reporter_cli.report import charts
-from task_reporter_cli.report.lengths import spoken as spoken_length
+from task_reporter_cli.report.durations import format_seconds
 from task_reporter_cli.report.summary import Summary, summarise
 from task_reporter_cli.report.tasks import GROUPS, Task
 
 WIDE, NARROW, HALF = (1080, 250), (360, 210), (520, 230)
 """Width and height of charts; the page shows the wide or the narrow one, as its own width is."""
 
-MOST_CHOICES = 50
-FEWEST_FILTERED = 10
+MAX_CHOICES = 50
+MAX_UNFILTERED = 10
 """A table of no more than this is read, not searched."""
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class ReportInfo:
     """The subject of the page."""
 
     table: str
@@ -39,51 +39,51 @@ class About:
     region: str
     since: str | None
     """The stored time since which tasks were asked for; None is all."""
-    made_at: str
+    created_at: str
     """Now, in the stored form."""
 
 
-def page(rows: Iterable[Mapping[str, Any]], about: About) -> str:
+def render_page(rows: Iterable[Mapping[str, Any]], info: ReportInfo) -> str:
     """Return the page of ``rows``, newest first, as one HTML document without references to other files.
 
     ``rows`` are read once. They may lack any attribute and have others; their times may be none.
     """
-    summary = summarise(rows, about.made_at)
-    style, script = (_resource(name) for name in ("page.css", "page.js"))
+    summary = summarise(rows, info.created_at)
+    style, script = (_read_resource(name) for name in ("page.css", "page.js"))
     return (
-        _templates()
+        _make_environment()
         .get_template("page.html.jinja")
         .render(
-            about=about,
+            info=info,
             summary=summary,
             groups=GROUPS,
-            filtered=len(summary.listed) > FEWEST_FILTERED,
-            kinds=_choices(task.kind for task in summary.listed),
-            outcomes=_choices(task.outcome for task in summary.listed),
+            filtered=len(summary.listed) > MAX_UNFILTERED,
+            kinds=_list_choices(task.kind for task in summary.listed),
+            outcomes=_list_choices(task.outcome for task in summary.listed),
             several_places=len({task.scope for task in summary.listed}) > 1,
-            charts=_charts(summary),
-            lengths_charts=[Markup(charts.lengths(lengths.bins, *HALF)) for lengths in summary.lengths],  # nosec B704 # charts escape their labels
+            charts=_draw_charts(summary),
+            duration_charts=[Markup(charts.draw_durations(durations.bins, *HALF)) for durations in summary.durations],  # nosec B704 # charts escape their labels
             style=Markup(style),  # nosec B704 # a file of the package
             script=Markup(script),  # nosec B704 # a file of the package
-            policy=_policy(style, script),
+            policy=_build_policy(style, script),
         )
     )
 
 
-def _charts(summary: Summary) -> dict[str, Markup]:
+def _draw_charts(summary: Summary) -> dict[str, Markup]:
     """Of what happened over time, the charts by the class under which the style knows them."""
-    if not summary.over_time:
+    if not summary.timeline:
         return {}
     sizes = {"wide": WIDE, "narrow": NARROW}
-    return {name: Markup(charts.outcomes_over_time(summary.over_time, *size)) for name, size in sizes.items()}  # nosec B704 # charts escape their labels
+    return {name: Markup(charts.draw_outcomes(summary.timeline, *size)) for name, size in sizes.items()}  # nosec B704 # charts escape their labels
 
 
-def _choices(words: Iterable[str]) -> list[str]:
+def _list_choices(words: Iterable[str]) -> list[str]:
     """Return the words to choose from, at most the most frequent ones."""
-    return sorted(word for word, _ in Counter(words).most_common(MOST_CHOICES) if word)
+    return sorted(word for word, _ in Counter(words).most_common(MAX_CHOICES) if word)
 
 
-def _policy(style: str, script: str) -> str:
+def _build_policy(style: str, script: str) -> str:
     return (
         f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
     )
@@ -93,12 +93,12 @@ def _hash(text: str) -> str:
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
-def _resource(name: str) -> str:
+def _read_resource(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 @cache
-def _templates() -> Environment:
+def _make_environment() -> Environment:
     environment = Environment(
         loader=PackageLoader(__package__, "."),
         autoescape=True,
@@ -107,19 +107,23 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        number=_number, time=format_for_people, cell_time=_cell_time, lasted=spoken_length, took=_took
+        number=_format_number,
+        time=format_for_people,
+        cell_time=_format_cell_time,
+        duration=format_seconds,
+        run_time=_format_run_time,
     )
     return environment
 
 
-def _number(number: int) -> str:
+def _format_number(number: int) -> str:
     return f"{number:,}"
 
 
-def _cell_time(text: str | None) -> str:
+def _format_cell_time(text: str | None) -> str:
     """Format a stored time, or none, for a column whose heading says UTC."""
     return format_for_people(text).removesuffix(" UTC") if text else ""
 
 
-def _took(task: Task) -> str:
-    return "" if task.seconds is None else spoken_length(task.seconds)
+def _format_run_time(task: Task) -> str:
+    return "" if task.seconds is None else format_seconds(task.seconds)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 DAY, WEEK, MONTH = "day", "week", "month"
-MOST_DAYS, MOST_WEEKS = 45, 57
+MAX_DAYS, MAX_WEEKS = 45, 57
 """Up to so many bars; a year is seen in weeks."""
 
 
@@ -19,7 +19,7 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
-class OverTime:
+class Timeline:
     """Periods without a gap, the oldest first; one in which nothing ended has no counts."""
 
     unit: str
@@ -32,34 +32,34 @@ class OverTime:
         return f"{'Week of ' if self.unit == WEEK else ''}{period.start.isoformat()}"
 
 
-def over_time(days: Mapping[date, Mapping[str, int]], today: date) -> OverTime:
+def build_timeline(days: Mapping[date, Mapping[str, int]], today: date) -> Timeline:
     """``days``, at least one, in periods from the first of them to ``today``, so that a recent silence is seen too."""
     first, last = min(days), max(today, *days)
-    unit = _unit(first, last)
-    counts: dict[date, Counter[str]] = {start: Counter() for start in _starts(unit, first, last)}
+    unit = _choose_unit(first, last)
+    counts: dict[date, Counter[str]] = {start: Counter() for start in _period_starts(unit, first, last)}
     for day, outcomes in days.items():
-        counts[_start(unit, day)].update(outcomes)
-    return OverTime(unit, tuple(Period(start, counted) for start, counted in counts.items()))
+        counts[_period_start(unit, day)].update(outcomes)
+    return Timeline(unit, tuple(Period(start, counted) for start, counted in counts.items()))
 
 
-def _unit(first: date, last: date) -> str:
+def _choose_unit(first: date, last: date) -> str:
     days = (last - first).days + 1
-    if days <= MOST_DAYS:
+    if days <= MAX_DAYS:
         return DAY
-    return WEEK if days <= MOST_WEEKS * 7 else MONTH
+    return WEEK if days <= MAX_WEEKS * 7 else MONTH
 
 
-def _start(unit: str, day: date) -> date:
+def _period_start(unit: str, day: date) -> date:
     if unit == MONTH:
         return day.replace(day=1)
     return day - timedelta(days=day.weekday()) if unit == WEEK else day
 
 
-def _starts(unit: str, first: date, last: date) -> Iterator[date]:
-    start = _start(unit, first)
+def _period_starts(unit: str, first: date, last: date) -> Iterator[date]:
+    start = _period_start(unit, first)
     while start <= last:
         yield start
-        start = _start(MONTH, start + timedelta(days=31)) if unit == MONTH else start + _STEP[unit]
+        start = _period_start(MONTH, start + timedelta(days=31)) if unit == MONTH else start + _STEP[unit]
 
 
 _STEP = {DAY: timedelta(days=1), WEEK: timedelta(weeks=1)}

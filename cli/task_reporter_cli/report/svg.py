@@ -7,13 +7,13 @@ would read.
 import re
 from xml.etree import ElementTree  # nosec B405 # it reads our own charts
 
-GONE_TAGS = {"defs", "desc"}
-GONE_CLASSES = {"background", "titles", "plot overlay", "plot text-overlay", "plot tooltip-overlay", "axis x line"}
-KEPT_ATTRIBUTES = {"class", "d", "height", "rx", "ry", "transform", "viewBox", "width", "x", "y"}
+REMOVED_TAGS = {"defs", "desc"}
+REMOVED_CLASSES = {"background", "titles", "plot overlay", "plot text-overlay", "plot tooltip-overlay", "axis x line"}
+ALLOWED_ATTRIBUTES = {"class", "d", "height", "rx", "ry", "transform", "viewBox", "width", "x", "y"}
 LONG_NUMBER = re.compile(r"\d+\.\d+")
 
 
-def bare(rendered: str | bytes) -> str:
+def strip_svg(rendered: str | bytes) -> str:
     """Convert ``rendered``, an SVG document of pygal's, to an element of an HTML page."""
     root = ElementTree.fromstring(rendered)  # nosec B314 # a chart of our own
     for element in root.iter():
@@ -24,20 +24,20 @@ def bare(rendered: str | bytes) -> str:
 
 
 def _strip(element: ElementTree.Element) -> None:
-    for name in set(element.attrib) - KEPT_ATTRIBUTES:
+    for name in set(element.attrib) - ALLOWED_ATTRIBUTES:
         del element.attrib[name]
     for name, value in element.attrib.items():
         element.set(name, LONG_NUMBER.sub(lambda number: f"{float(number[0]):.1f}".removesuffix(".0"), value))
     for child in list(element):
-        if _is_gone(child, element):
+        if _is_invisible(child, element):
             element.remove(child)
         else:
             _strip(child)
 
 
-def _is_gone(element: ElementTree.Element, parent: ElementTree.Element) -> bool:
+def _is_invisible(element: ElementTree.Element, parent: ElementTree.Element) -> bool:
     """Tell whether an element shows nothing, such as a bar of no height or an empty label."""
-    if element.tag in GONE_TAGS or element.get("class") in GONE_CLASSES:
+    if element.tag in REMOVED_TAGS or element.get("class") in REMOVED_CLASSES:
         return True
     if element.tag == "title":
         return parent.get("class") != "bar"

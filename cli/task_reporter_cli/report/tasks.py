@@ -16,10 +16,10 @@ RUNNING, OTHER = "running", "other"
 GROUPS = (*OUTCOMES, RUNNING, OTHER)
 """What a task counts as: its outcome, that it has none yet, or that this version does not know its outcome."""
 
-EC2_BEGAN = "2006-01-01T00:00:00.000Z"
+EC2_LAUNCH = "2006-01-01T00:00:00.000Z"
 """No task is older; a time before it is somebody's mistake and would stretch every chart."""
 
-MOST_BYTES = 300
+MAX_TEXT_BYTES = 300
 """The longest text of a row that the page repeats."""
 
 
@@ -45,27 +45,27 @@ class Task:
     """How long it took; None where that is unknown, or where it runs."""
 
 
-def task_of(row: Mapping[str, Any], until: str) -> Task:
+def parse_task(row: Mapping[str, Any], until: str) -> Task:
     """Return the task of ``row``; a time after ``until`` (stored form) counts as unknown."""
-    outcome = text_of(row, "outcome")
-    started_at, finished_at = (_time_of(row, name, until) for name in ("started_at", "finished_at"))
+    outcome = read_text(row, "outcome")
+    started_at, finished_at = (_read_time(row, name, until) for name in ("started_at", "finished_at"))
     return Task(
-        task_id=text_of(row, "task_id"),
-        scope=text_of(row, "scope"),
-        kind=text_of(row, "kind"),
+        task_id=read_text(row, "task_id"),
+        scope=read_text(row, "scope"),
+        kind=read_text(row, "kind"),
         outcome=outcome or RUNNING,
         group=_group(outcome),
-        resource_id=text_of(row, "resource_id"),
-        error_code=text_of(row, "error_code"),
-        detail=_detail(row, outcome),
+        resource_id=read_text(row, "resource_id"),
+        error_code=read_text(row, "error_code"),
+        detail=_format_detail(row, outcome),
         started_at=started_at,
-        updated_at=_time_of(row, "updated_at", until),
+        updated_at=_read_time(row, "updated_at", until),
         finished_at=finished_at,
-        seconds=_seconds(started_at, finished_at) if outcome else None,
+        seconds=_run_time(started_at, finished_at) if outcome else None,
     )
 
 
-def text_of(row: Mapping[str, Any], name: str) -> str:
+def read_text(row: Mapping[str, Any], name: str) -> str:
     """Return the attribute as one short line, empty where there is none.
 
     What can't be seen, such as a mark that turns the direction of writing, gives way to a space.
@@ -76,7 +76,7 @@ def text_of(row: Mapping[str, Any], name: str) -> str:
     text = value if isinstance(value, str) else repr(value)
     if not text.isprintable():
         text = "".join(char if char.isprintable() else " " for char in text)
-    return truncate_utf8(" ".join(text.split()), MOST_BYTES)
+    return truncate_utf8(" ".join(text.split()), MAX_TEXT_BYTES)
 
 
 def _group(outcome: str) -> str:
@@ -85,25 +85,25 @@ def _group(outcome: str) -> str:
     return outcome if outcome in OUTCOMES else OTHER
 
 
-def _time_of(row: Mapping[str, Any], name: str, until: str) -> str | None:
+def _read_time(row: Mapping[str, Any], name: str, until: str) -> str | None:
     value = row.get(name)
     kept = normalize(value) if isinstance(value, str) else None
-    return kept if kept and EC2_BEGAN <= kept <= until else None
+    return kept if kept and EC2_LAUNCH <= kept <= until else None
 
 
-def _seconds(start: str | None, end: str | None) -> float | None:
+def _run_time(start: str | None, end: str | None) -> float | None:
     if not start or not end or end < start:
         return None
     return (parse(end) - parse(start)).total_seconds()
 
 
-def _detail(row: Mapping[str, Any], outcome: str) -> str:
-    error = ": ".join(filter(None, (text_of(row, "error_code"), text_of(row, "error_message"))))
+def _format_detail(row: Mapping[str, Any], outcome: str) -> str:
+    error = ": ".join(filter(None, (read_text(row, "error_code"), read_text(row, "error_message"))))
     if not outcome:
-        return error or ", ".join(filter(None, (text_of(row, "state"), _progress(row))))
-    return error or ("" if outcome == FAILED else text_of(row, kind_of(row).result or ""))
+        return error or ", ".join(filter(None, (read_text(row, "state"), _format_progress(row))))
+    return error or ("" if outcome == FAILED else read_text(row, kind_of(row).result or ""))
 
 
-def _progress(row: Mapping[str, Any]) -> str:
+def _format_progress(row: Mapping[str, Any]) -> str:
     progress = row.get("progress")
     return f"{progress:g} %" if isinstance(progress, (int, float)) and 0 <= progress <= 100 else ""

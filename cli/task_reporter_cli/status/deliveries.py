@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from task_reporter_cli.paging import pages
+from task_reporter_cli.paging import paginate
 from task_reporter_cli.status.findings import WELL, WRONG, Finding
 
 PART = "undelivered, last 24 hours"
@@ -12,12 +12,12 @@ RECENT = timedelta(hours=24)
 HOUR = 3600
 
 
-def undelivered(cloudwatch: Any, topics: Mapping[str, str], queue: str, now: datetime) -> Finding:
+def check_deliveries(cloudwatch: Any, topics: Mapping[str, str], queue: str, now: datetime) -> Finding:
     """Find failed deliveries; ``topics`` maps their purpose to their ARNs. Raises botocore's errors.
 
     For HTTPS subscribers each attempt counts: https://docs.aws.amazon.com/sns/latest/dg/sns-monitoring-using-cloudwatch.html
     """
-    counts = failed(cloudwatch, topics, now)
+    counts = count_failures(cloudwatch, topics, now)
     text = ", ".join(f"{count} of {what}" for what, count in counts.items() if count)
     if not text:
         return Finding(PART, WELL, "none")
@@ -28,12 +28,12 @@ def undelivered(cloudwatch: Any, topics: Mapping[str, str], queue: str, now: dat
     return Finding(PART, WRONG, text, todo)
 
 
-def failed(cloudwatch: Any, topics: Mapping[str, str], now: datetime) -> dict[str, int]:
+def count_failures(cloudwatch: Any, topics: Mapping[str, str], now: datetime) -> dict[str, int]:
     """Count failed deliveries of each of ``topics`` in the last 24 hours. Raises botocore's errors."""
     ids = {f"m{number}": what for number, what in enumerate(topics)}
-    queries = [{"Id": name, "MetricStat": _sum_of(topics[what])} for name, what in ids.items()]
+    queries = [{"Id": name, "MetricStat": _failure_metric(topics[what])} for name, what in ids.items()]
     counts = dict.fromkeys(topics, 0)
-    for answer in pages(
+    for answer in paginate(
         lambda **more: cloudwatch.get_metric_data(
             MetricDataQueries=queries, StartTime=now - RECENT, EndTime=now, **more
         )
@@ -43,7 +43,7 @@ def failed(cloudwatch: Any, topics: Mapping[str, str], now: datetime) -> dict[st
     return counts
 
 
-def _sum_of(topic: str) -> dict[str, Any]:
+def _failure_metric(topic: str) -> dict[str, Any]:
     name = [{"Name": "TopicName", "Value": topic.rpartition(":")[2]}]
     metric = {"Namespace": "AWS/SNS", "MetricName": "NumberOfNotificationsFailed", "Dimensions": name}
     return {"Metric": metric, "Period": HOUR, "Stat": "Sum"}

@@ -18,6 +18,6 @@ class Finding:
     todo: str = ""
 
 
-def well_if(is_well: bool, part: str, text: str, todo: str = "") -> Finding:
+def make_finding(is_well: bool, part: str, text: str, todo: str = "") -> Finding:
     """Make a finding that is well or wrong; only a wrong one says what to do."""
     return Finding(part, WELL, text) if is_well else Finding(part, WRONG, text, todo)

@@ -12,12 +12,12 @@ from typing import Any
 
 from task_reporter.history.rows import from_item
 from task_reporter.times import parse
-from task_reporter_cli.history.items import plain_item
+from task_reporter_cli.history.items import parse_item
 from task_reporter_cli.output.columns import write_plain, write_rich
 from task_reporter_cli.output.data import COLUMNS, write_csv, write_json
-from task_reporter_cli.output.facts import facts, next_steps
-from task_reporter_cli.output.paper import Paper
-from task_reporter_cli.report.page import About, page
+from task_reporter_cli.output.facts import format_facts, next_steps
+from task_reporter_cli.output.text import print_facts, print_heading, print_step
+from task_reporter_cli.report.page import ReportInfo, render_page
 from tests.campaigns.hostile.answers import NOW
 from tests.campaigns.hostile.case import Case, Violation, wanted
 from tests.campaigns.hostile.items import Item, item, spoil
@@ -28,7 +28,7 @@ from tests.support.table import DynamoDb
 
 OBEYED = ("\x00", "\x1b", "\x85", "\u2028", "\u202e")
 """Of these, none may reach a terminal."""
-PAGE = About("history", "us-east-2", None, NOW)
+PAGE = ReportInfo("history", "us-east-2", None, NOW)
 
 
 @dataclass(slots=True)
@@ -58,7 +58,7 @@ def show(made: Rows) -> str:
 
 def check(made: Rows) -> Counter[str]:
     """All who read them."""
-    plain = [plain_item(one) for one in made.items]
+    plain = [parse_item(one) for one in made.items]
     check_lists(plain)
     for one in plain:
         check_one(one)
@@ -89,17 +89,17 @@ def check_drawn(plain: list[dict[str, Any]]) -> None:
     drawn = io.StringIO()
     write_rich(plain, drawn)
     wanted(all(char not in drawn.getvalue() for char in OBEYED), "a terminal would obey")
-    wanted(str(plain[-1]["task_id"]) in page(plain, PAGE), "the page lacks the good row")
+    wanted(str(plain[-1]["task_id"]) in render_page(plain, PAGE), "the page lacks the good row")
 
 
 def check_one(plain: dict[str, Any]) -> None:
     """`show`."""
-    out, paper = io.StringIO(), Paper()
+    out = io.StringIO()
     with redirect_stdout(out):
-        paper.title(f"{plain.get('kind', 'unknown')} task {plain['task_id']}")
-        paper.facts(facts(plain, parse(NOW)))
-        for why, step in next_steps(plain, str(plain["task_id"]), ""):
-            paper.step(why, step)
+        print_heading(f"{plain.get('kind', 'unknown')} task {plain['task_id']}")
+        print_facts(format_facts(plain, parse(NOW)))
+        for purpose, step in next_steps(plain, str(plain["task_id"]), ""):
+            print_step(purpose, step)
     wanted(all(char not in out.getvalue() for char in OBEYED), "a terminal would obey")
 
 

@@ -9,12 +9,12 @@ from task_reporter_cli.actions.audience import (
     ABSENT,
     CONFIRMED,
     PENDING,
-    UNSEEN,
+    UNREADABLE,
     Audience,
     read_audience,
     subscribe_command,
 )
-from task_reporter_cli.actions.audience import notice_audience as of_notices
+from task_reporter_cli.actions.audience import read_notice_audience as of_notices
 from tests.support import subscriptions
 from tests.support.subscriptions import Subscriptions
 
@@ -30,13 +30,13 @@ STATES = {
     "unsubscribed": (Subscriptions((READER, subscriptions.DELETED)), ABSENT),
     "none": (Subscriptions(), ABSENT),
     "on a later page": (Subscriptions((READER, ""), others=250), CONFIRMED),
-    "denied": (Subscriptions((READER, ""), list_subscriptions_by_topic="AuthorizationError"), UNSEEN),
+    "denied": (Subscriptions((READER, ""), list_subscriptions_by_topic="AuthorizationError"), UNREADABLE),
 }
 
 
 @pytest.mark.parametrize(("sns", "state"), STATES.values(), ids=STATES)
 def test_the_state_of_the_stacks_own_address(sns: Subscriptions, state: str) -> None:
-    assert read_audience(sns, TOPIC, READER).own == state
+    assert read_audience(sns, TOPIC, READER).address_state == state
 
 
 def test_without_an_address_nobody_is_listed() -> None:
@@ -73,8 +73,8 @@ REMEDIES = {
     "pending": (Audience(TOPIC, 0, 1, READER, PENDING), CONFIRM),
     "another is pending": (Audience(TOPIC, 0, 1, READER), ANEW),
     "deleted": (Audience(TOPIC, 0, 0, READER), ANEW),
-    "unseen, one pending": (Audience(TOPIC, 0, 1, READER, UNSEEN), CONFIRM),
-    "unseen, none pending": (Audience(TOPIC, 0, 0, READER, UNSEEN), ANEW),
+    "unseen, one pending": (Audience(TOPIC, 0, 1, READER, UNREADABLE), CONFIRM),
+    "unseen, none pending": (Audience(TOPIC, 0, 0, READER, UNREADABLE), ANEW),
     "somebody's is pending": (
         Audience(TOPIC, 0, 1), CONFIRM.replace(f" to {READER}", "").replace(READER, "ADDRESS")
     ),

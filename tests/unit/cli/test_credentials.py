@@ -15,10 +15,16 @@ import pytest
 
 from local.process_environment import NO_ACCOUNT
 from task_reporter_cli.aws.account import Account
-from task_reporter_cli.aws.credentials import CredentialsError, NoCodeError, SharedCache, asks_for_code, first_of
-from task_reporter_cli.aws.explanations import explained
-from task_reporter_cli.aws.faults.credentials import oversights
-from task_reporter_cli.aws.faults.passing import can_pass
+from task_reporter_cli.aws.credentials import (
+    CredentialsError,
+    MissingMfaCodeError,
+    SessionCache,
+    find_root_profile,
+    make_mfa_prompter,
+)
+from task_reporter_cli.aws.explanations import explain
+from task_reporter_cli.aws.faults.credentials import describe_ignored_sources
+from task_reporter_cli.aws.faults.transient import is_transient
 from tests.support.canned_ec2 import Answer, CannedEc2, canned_ec2, no_pauses
 from tests.support.cli import REGION, Said, environment, in_environment, run, run_program
 from tests.support.terminal import typed
@@ -194,10 +200,13 @@ def test_files_that_botocore_passes_over_are_named(tmp_path: Path) -> None:
     mine.touch()
     folder.mkdir()
     with in_environment({"AWS_CONFIG_FILE": str(mine), "AWS_SHARED_CREDENTIALS_FILE": str(folder)}):
-        assert oversights() == f" ({folder} can't be read)"
-        assert oversights(may_read=lambda path: False) == f" ({mine} can't be read, and {folder} can't be read)"
+        assert describe_ignored_sources() == f" ({folder} can't be read)"
+        assert (
+            describe_ignored_sources(may_read=lambda path: False)
+            == f" ({mine} can't be read, and {folder} can't be read)"
+        )
     with in_environment({"AWS_CONFIG_FILE": str(mine), "AWS_SHARED_CREDENTIALS_FILE": str(mine)}):
-        assert oversights() == ""
+        assert describe_ignored_sources() == ""
 
 
 # Signing in
@@ -234,10 +243,10 @@ def write(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def at_home(home: Path, config: str) -> dict[str, str]:
+def at_home(target: Path, config: str) -> dict[str, str]:
     """The environment of a person whose configuration stands where AWS tools look for it."""
-    write(home / ".aws/config", config)
-    return SOMEWHERE | {"HOME": str(home), "AWS_CONFIG_FILE": str(home / ".aws/config")}
+    write(target / ".aws/config", config)
+    return SOMEWHERE | {"HOME": str(target), "AWS_CONFIG_FILE": str(target / ".aws/config")}
 
 
 ACCESS = {"accessKeyId": "A", "secretAccessKey": SECRET, "sessionToken": SECRET, "accountId": "1"}
@@ -286,10 +295,10 @@ main(sys.argv[1:])
 """
 
 
-def watched(code: str, home: Path, config: str) -> str:
+def watched(code: str, target: Path, config: str) -> str:
     """What a list with ``config`` leaves on standard error when ``code`` runs it."""
     command = [sys.executable, "-c", code, *LIST, "--profile", "x"]
-    there = environment(**at_home(home, config))
+    there = environment(**at_home(target, config))
     return subprocess.run(command, env=there, capture_output=True, text=True, check=False).stderr
 
 
@@ -333,14 +342,14 @@ def dynamodb() -> Iterator[CannedEc2]:
         yield running
 
 
-def ops(home: Path, dynamodb: CannedEc2, sts: CannedEc2) -> dict[str, str]:
+def ops(target: Path, dynamodb: CannedEc2, sts: CannedEc2) -> dict[str, str]:
     urls = {"AWS_ENDPOINT_URL_DYNAMODB": dynamodb.url, "AWS_ENDPOINT_URL_STS": sts.url}
-    return at_home(home, OPS) | urls
+    return at_home(target, OPS) | urls
 
 
-def cached(home: Path) -> Path:
+def cached(target: Path) -> Path:
     """The one session in the aws CLI's cache."""
-    [file] = (home / ".aws/cli/cache").iterdir()
+    [file] = (target / ".aws/cli/cache").iterdir()
     return file
 
 
@@ -426,13 +435,13 @@ def test_a_code_is_asked_for_though_input_is_a_pipe(tmp_path: Path, dynamodb: Ca
 
 
 def test_a_code_may_be_written_in_groups_of_digits() -> None:
-    asks = asks_for_code("ops", is_terminal=lambda: True, ask=lambda text: " 123 456 ")
+    asks = make_mfa_prompter("ops", is_terminal=lambda: True, ask=lambda text: " 123 456 ")
     assert asks("code: ") == "123456"
 
 
 def test_where_no_terminal_is_no_code_is_read() -> None:
-    asks = asks_for_code("ops", is_terminal=lambda: False, ask=lambda text: "123456")
-    with pytest.raises(NoCodeError, match="no terminal"):
+    asks = make_mfa_prompter("ops", is_terminal=lambda: False, ask=lambda text: "123456")
+    with pytest.raises(MissingMfaCodeError, match="no terminal"):
         asks("code: ")
 
 
@@ -444,13 +453,13 @@ ODD = {"no JSON": "{", "nothing": "null", "no credentials": "{}", "half": '{"Cre
 @pytest.mark.parametrize("text", ODD.values(), ids=ODD)
 def test_what_can_not_be_read_is_not_in_the_cache(tmp_path: Path, text: str) -> None:
     (tmp_path / "key.json").write_text(text)
-    assert "key" not in SharedCache(str(tmp_path))
+    assert "key" not in SessionCache(str(tmp_path))
 
 
 def test_a_cache_that_can_not_be_written_costs_nothing(tmp_path: Path) -> None:
     (tmp_path / "cli").touch()
-    SharedCache(str(tmp_path / "cli"))["key"] = {"Credentials": {}}
-    assert "key" not in SharedCache(str(tmp_path / "cli"))
+    SessionCache(str(tmp_path / "cli"))["key"] = {"Credentials": {}}
+    assert "key" not in SessionCache(str(tmp_path / "cli"))
 
 
 @pytest.mark.parametrize(("name", "first"), [("ops", "me"), ("me", "me"), ("none", "none"), ("a", "b")])
@@ -462,7 +471,7 @@ def test_who_signs_in_stands_at_the_beginning_of_the_chain(name: str, first: str
         "a": {"source_profile": "b"},
         "b": {"source_profile": "a"},
     }
-    assert first_of(profiles, name) == first
+    assert find_root_profile(profiles, name) == first
 
 
 # Later
@@ -487,7 +496,7 @@ def test_credentials_that_can_not_be_renewed_are_explained(tmp_path: Path) -> No
         gone.touch()
         with pytest.raises(CredentialsError) as raised:
             client.list_tables()
-    line = explained(raised.value)
+    line = explain(raised.value)
     assert line.startswith("no credentials from the credential_process of profile 'x': they can't be read (")
     assert SECRET not in line
 
@@ -506,5 +515,5 @@ def test_sts_out_of_reach_can_pass(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     given = {"AWS_CONFIG_FILE": str(config), "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:9", "HOME": str(tmp_path)}
     with in_environment(NO_ACCOUNT | given), pytest.raises(CredentialsError) as raised:
         Account("x", REGION).client("dynamodb")
-    assert can_pass(raised.value)
-    assert explained(raised.value).startswith("no credentials from profile 'x': AWS can't be reached")
+    assert is_transient(raised.value)
+    assert explain(raised.value).startswith("no credentials from profile 'x': AWS can't be reached")

@@ -7,8 +7,8 @@ from botocore.parsers import ResponseParserError
 
 from task_reporter.errors import HistoryError, MalformedAnswerError
 from task_reporter.history.rows import Key
-from task_reporter_cli.aws.explanations import explained
-from task_reporter_cli.aws.faults.refusals import DENIED, EXPIRED, LONGEST, UNKNOWN_CREDENTIALS
+from task_reporter_cli.aws.explanations import explain
+from task_reporter_cli.aws.faults.refusals import DENIED, EXPIRED, MAX_TEXT, UNKNOWN_CREDENTIALS
 
 
 def refused(code: str, message: str = "said so", operation: str = "Query") -> ClientError:
@@ -26,7 +26,7 @@ DENIED_CODES = ["AccessDenied", "AccessDeniedException", "AuthorizationError", "
 
 @pytest.mark.parametrize("code", sorted(EXPIRED.union(EXPIRED_CODES)))
 def test_expired_credentials_are_to_be_renewed(code):
-    said = explained(refused(code))
+    said = explain(refused(code))
     assert "credentials have expired" in said
     assert "aws sso login" in said
     assert "--profile" in said
@@ -34,27 +34,27 @@ def test_expired_credentials_are_to_be_renewed(code):
 
 @pytest.mark.parametrize("code", sorted(UNKNOWN_CREDENTIALS.union(UNKNOWN_CODES)))
 def test_credentials_that_aws_does_not_know_are_to_be_checked(code):
-    said = explained(refused(code, "the token is bad"))
+    said = explain(refused(code, "the token is bad"))
     assert f"({code}: the token is bad)" in said
     assert "aws sts get-caller-identity" in said
 
 
 @pytest.mark.parametrize("code", sorted(DENIED.union(DENIED_CODES)))
 def test_a_permission_that_lacks_is_named_by_its_operation(code):
-    said = explained(refused(code, "User: arn:x is not authorized to perform: dynamodb:Query"))
+    said = explain(refused(code, "User: arn:x is not authorized to perform: dynamodb:Query"))
     assert said.startswith("no permission for Query (User: arn:x is not authorized to perform: dynamodb:Query)")
     assert "what each command needs" in said
 
 
 def test_a_denial_without_a_text_names_its_code():
-    assert "no permission for Query (AccessDenied)" in explained(refused("AccessDenied", ""))
+    assert "no permission for Query (AccessDenied)" in explain(refused("AccessDenied", ""))
 
 
 @pytest.mark.parametrize(
     "code", ["ThrottlingException", "ProvisionedThroughputExceededException", "InternalServerError"]
 )
 def test_any_other_refusal_names_operation_and_code(code):
-    assert explained(refused(code)) == f"AWS refused Query: {code}: said so"
+    assert explain(refused(code)) == f"AWS refused Query: {code}: said so"
 
 
 def test_no_kind_of_refusal_is_two_kinds():
@@ -62,12 +62,12 @@ def test_no_kind_of_refusal_is_two_kinds():
 
 
 def test_a_refusal_without_anything_is_told_all_the_same():
-    assert explained(ClientError({"Error": {}}, "Query")) == "AWS refused Query: : "
+    assert explain(ClientError({"Error": {}}, "Query")) == "AWS refused Query: : "
 
 
 @pytest.mark.parametrize("code", ["UnauthorizedOperation", "ThrottlingException"])
 def test_a_long_text_of_awss_is_cut(code):
-    assert len(explained(refused(code, "x" * 5000))) < LONGEST + 120
+    assert len(explain(refused(code, "x" * 5000))) < MAX_TEXT + 120
 
 
 EARLIER = "Signature expired: 20261125T101500Z is now earlier than 20261125T110000Z (20261125T110500Z - 5 min.)"
@@ -82,14 +82,14 @@ CLOCKS = {
 
 @pytest.mark.parametrize(("code", "message", "told"), CLOCKS.values(), ids=CLOCKS)
 def test_a_wrong_clock_is_told_by_the_times_in_the_text(code, message, told):
-    assert told in explained(refused(code, message))
+    assert told in explain(refused(code, message))
 
 
 @pytest.mark.parametrize("date", ["soon", "", None])
 def test_an_answer_without_a_time_blames_no_clock(date):
     error = refused("AuthFailure", "not validated")
     error.response["ResponseMetadata"] = {"HTTPHeaders": {"date": date}}
-    assert "does not take these credentials" in explained(error)
+    assert "does not take these credentials" in explain(error)
 
 
 SIGNING_IN = {
@@ -109,13 +109,13 @@ SIGNING_IN = {
 
 @pytest.mark.parametrize(("said", "told"), SIGNING_IN.values(), ids=SIGNING_IN)
 def test_a_refusal_of_signing_in_is_no_lack_of_a_command(said, told):
-    assert told in explained(refused(*said))
-    assert "docs/command-line.md" not in explained(refused(*said))
+    assert told in explain(refused(*said))
+    assert "docs/command-line.md" not in explain(refused(*said))
 
 
 @pytest.mark.parametrize("code", ["403", "503"])
 def test_a_refusal_in_no_form_of_awss_is_somebody_elses(code):
-    assert explained(refused(code, "<html>")).startswith("what answers Query is not AWS, or a proxy stands in between")
+    assert explain(refused(code, "<html>")).startswith("what answers Query is not AWS, or a proxy stands in between")
 
 
 UNSENT = {
@@ -140,7 +140,7 @@ UNSENT = {
 
 @pytest.mark.parametrize(("error", "told"), UNSENT.values(), ids=UNSENT)
 def test_what_got_no_answer_names_the_value_and_what_to_do(error, told):
-    said = explained(error)
+    said = explain(error)
     assert [part for part in told if part not in said] == []
     assert "should not have happened" not in said
 
@@ -158,8 +158,8 @@ OURS = {
 
 @pytest.mark.parametrize(("error", "told"), OURS.values(), ids=OURS)
 def test_errors_of_ours_and_of_the_machine_say_themselves(error, told):
-    assert told in explained(error)
-    assert "should not have happened" not in explained(error)
+    assert told in explain(error)
+    assert "should not have happened" not in explain(error)
 
 
 def caused(cause):
@@ -177,10 +177,10 @@ CAUSES = {
 
 @pytest.mark.parametrize(("cause", "said"), CAUSES.values(), ids=CAUSES)
 def test_an_error_of_ours_is_explained_by_its_cause_at_aws(cause, said):
-    assert explained(caused(cause)).startswith(said)
+    assert explain(caused(cause)).startswith(said)
 
 
 def test_what_nobody_thought_of_says_how_to_see_more():
-    said = explained(KeyError("scope"))
+    said = explain(KeyError("scope"))
     assert "should not have happened (KeyError: 'scope')" in said
     assert "TASK_REPORTER_DEBUG=1" in said

@@ -18,8 +18,8 @@ import pytest
 
 from task_reporter_cli.errors import OutputError
 from task_reporter_cli.output import files
-from task_reporter_cli.output.files import writer
-from task_reporter_cli.output.streams import Closed
+from task_reporter_cli.output.files import open_writer
+from task_reporter_cli.output.streams import ClosedStream
 from tests.support.cli import environment
 
 OLD, NEW = "an old page, and a long one at that", "a page"
@@ -59,13 +59,13 @@ def as_nobody(folder: Path) -> Iterator[None]:
 
 
 def write(path: Path | str, text: str = NEW) -> None:
-    writer(str(path))(text)
+    open_writer(str(path))(text)
 
 
 def refusal(path: Path | str) -> str:
     """What is said of a path that can't be written; nothing may have been begun."""
     with pytest.raises(OutputError) as refused:
-        writer(str(path))
+        open_writer(str(path))
     return str(refused.value)
 
 
@@ -144,14 +144,14 @@ def test_a_file_is_replaced_at_once(folder: Path) -> None:
 def test_until_the_page_is_there_the_file_is_as_it_was(folder: Path) -> None:
     page = folder / "page.html"
     page.write_text(OLD, encoding="utf-8")
-    writer(str(page))
-    writer(str(folder / "new.html"))
+    open_writer(str(page))
+    open_writer(str(folder / "new.html"))
     assert (page.read_text(encoding="utf-8"), names(folder)) == (OLD, ["page.html"])
 
 
 def begin(page: Path, end: BaseException) -> None:
     """Begin to write a page, and end so while its draft is there."""
-    with files._draft(str(page), page.stat()) as (draft, _):
+    with files._temporary_file(str(page), page.stat()) as (draft, _):
         assert sorted(names(page.parent)) == sorted([page.name, os.path.basename(draft)])
         raise end
 
@@ -269,10 +269,10 @@ def mounts(folder: Path) -> Callable[[str], str]:
 WRITE = """
 import sys
 from task_reporter_cli.errors import OutputError
-from task_reporter_cli.output.files import writer
+from task_reporter_cli.output.files import open_writer
 from task_reporter_cli.output.streams import Closed
 try:
-    writer(sys.argv[1])("x" * 10_000)
+    open_writer(sys.argv[1])("x" * 10_000)
 except OutputError as error:
     print(error)
 """
@@ -352,7 +352,7 @@ def test_a_reader_that_has_gone_is_one_line(folder: Path) -> None:
     pipe = folder / "pipe"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    pour = writer(str(pipe))
+    pour = open_writer(str(pipe))
     os.close(reader)
     with pytest.raises(OutputError, match=r"^can't write '.*pipe': Broken pipe; name another file$"):
         pour(NEW)
@@ -436,8 +436,8 @@ def test_a_socket_with_a_name_is_refused(folder: Path, monkeypatch: pytest.Monke
 
 
 def test_a_standard_output_that_is_closed_is_noticed_at_once() -> None:
-    with redirect_stdout(cast(TextIO, Closed())), pytest.raises(OSError, match="standard output is closed"):
-        writer("-")
+    with redirect_stdout(cast(TextIO, ClosedStream())), pytest.raises(OSError, match="standard output is closed"):
+        open_writer("-")
 
 
 def test_a_dash_is_standard_output(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from task_reporter_cli.history.items import plain_item
+from task_reporter_cli.history.items import parse_item
 
 PLAIN = {
     "text": ({"S": "é\n"}, "é\n"),
@@ -33,7 +33,7 @@ PLAIN = {
 
 @pytest.mark.parametrize(("typed", "plain"), PLAIN.values(), ids=PLAIN)
 def test_every_type_has_a_plain_value(typed, plain):
-    found = plain_item({"it": typed})["it"]
+    found = parse_item({"it": typed})["it"]
     assert (type(found), found) == (type(plain), plain)
 
 
@@ -57,16 +57,16 @@ TYPED = st.recursive(
 @settings(max_examples=30)
 @given(st.dictionaries(st.text(min_size=1), TYPED, max_size=5))
 def test_every_item_is_json_with_the_same_names(item):
-    plain = plain_item(item)
+    plain = parse_item(item)
     assert list(plain) == list(item)
     assert json.loads(json.dumps(plain)) == plain
 
 
 @given(st.integers(-(10**38), 10**38))
 def test_a_whole_number_stays_whole(number):
-    assert plain_item({"n": {"N": str(number)}})["n"] == number
+    assert parse_item({"n": {"N": str(number)}})["n"] == number
 
 
 @given(NUMBERS)
 def test_a_number_is_as_near_as_a_program_can_have_it(number):
-    assert plain_item({"n": {"N": str(number)}})["n"] in (float(number), Decimal(number))
+    assert parse_item({"n": {"N": str(number)}})["n"] in (float(number), Decimal(number))

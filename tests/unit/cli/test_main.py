@@ -14,11 +14,11 @@ from click.shell_completion import ShellComplete
 from local.process_environment import NO_ACCOUNT
 from task_reporter_cli.commands import completion_
 from task_reporter_cli.errors import NoTaskError
-from task_reporter_cli.history import home as homes
-from task_reporter_cli.history.home import Home
+from task_reporter_cli.history import target as homes
+from task_reporter_cli.history.target import Target
 from task_reporter_cli.lazy import COMMANDS
 from task_reporter_cli.main import cli
-from task_reporter_cli.options import at_home
+from task_reporter_cli.options import with_target
 from tests.support.canned_ec2 import Answer, canned_ec2
 from tests.support.cli import ROOT, Said, environment, in_environment, run, somewhere
 
@@ -34,15 +34,15 @@ def no_account() -> Iterator[None]:
 
 
 @pytest.fixture
-def homes_seen(monkeypatch: pytest.MonkeyPatch) -> list[Home]:
+def homes_seen(monkeypatch: pytest.MonkeyPatch) -> list[Target]:
     """Every home that ``show`` was run with; it does nothing else."""
-    seen: list[Home] = []
+    seen: list[Target] = []
 
     @click.command("show")
     @click.argument("task")
-    @at_home
-    def command(home: Home, task: str) -> None:
-        seen.append(home)
+    @with_target
+    def command(target: Target, task: str) -> None:
+        seen.append(target)
 
     monkeypatch.setattr("task_reporter_cli.commands.show_.command", command)
     return seen
@@ -186,8 +186,8 @@ def test_a_value_is_understood_however_it_is_written(option: str, value: str) ->
 # Where the history is
 
 
-def flags(home: Home) -> str:
-    return home.flags.strip()
+def flags(target: Target) -> str:
+    return target.flags.strip()
 
 
 WHERE = ("--table", "t", "--region", "r", "--profile", "p")
@@ -201,9 +201,9 @@ PLACES = {
 
 
 @pytest.mark.parametrize("arguments", PLACES.values(), ids=PLACES)
-def test_options_may_stand_before_and_after_the_command(homes_seen: list[Home], arguments: tuple[str, ...]) -> None:
+def test_options_may_stand_before_and_after_the_command(homes_seen: list[Target], arguments: tuple[str, ...]) -> None:
     assert run(*arguments) == Said(0, "", "")
-    assert [flags(home) for home in homes_seen] == ["--table t --profile p --region r"]
+    assert [flags(target) for target in homes_seen] == ["--table t --profile p --region r"]
 
 
 STACKS = {
@@ -220,13 +220,13 @@ STACKS = {
 
 @pytest.mark.parametrize(("env", "arguments", "flagged", "name"), STACKS.values(), ids=STACKS)
 def test_the_stack_is_found(
-    homes_seen: list[Home], monkeypatch: pytest.MonkeyPatch, env: dict[str, str], arguments: tuple[str, ...],
+    homes_seen: list[Target], monkeypatch: pytest.MonkeyPatch, env: dict[str, str], arguments: tuple[str, ...],
     flagged: str, name: str,
 ) -> None:  # fmt: skip
     for variable, value in env.items():
         monkeypatch.setenv(variable, value)
     assert run("show", "x", *arguments) == Said(0, "", "")
-    assert [(flags(home), home.name) for home in homes_seen] == [(flagged, name)]
+    assert [(flags(target), target.name) for target in homes_seen] == [(flagged, name)]
 
 
 REGIONS = {
@@ -239,13 +239,13 @@ REGIONS = {
 
 @pytest.mark.parametrize(("arguments", "env", "region"), REGIONS.values(), ids=REGIONS)
 def test_the_region_is_found(
-    homes_seen: list[Home], monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], env: dict[str, str],
+    homes_seen: list[Target], monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], env: dict[str, str],
     region: str | None,
 ) -> None:  # fmt: skip
     for variable, value in env.items():
         monkeypatch.setenv(variable, value)
     run("show", "x", *arguments)
-    assert [home.account.region for home in homes_seen] == [region]
+    assert [target.account.region for target in homes_seen] == [region]
 
 
 # What goes wrong

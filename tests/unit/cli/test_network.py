@@ -11,8 +11,8 @@ import trustme
 
 from task_reporter.aws.failures import REQUEST_ERRORS
 from task_reporter_cli.aws.account import Account
-from task_reporter_cli.aws.explanations import explained
-from task_reporter_cli.aws.faults.passing import can_pass
+from task_reporter_cli.aws.explanations import explain
+from task_reporter_cli.aws.faults.transient import is_transient
 from tests.support.canned_ec2 import no_pauses
 from tests.support.cli import REGION, in_environment, run, somewhere
 from tests.support.servers import Behaviour, answers, closes, resets, says, server
@@ -79,8 +79,8 @@ class Place:
             client = Account(region=REGION).client("dynamodb")
             with pytest.raises(REQUEST_ERRORS) as raised:
                 client.list_tables()
-            line = explained(raised.value)
-        assert can_pass(raised.value) is passes
+            line = explain(raised.value)
+        assert is_transient(raised.value) is passes
         assert SECRET not in line
         assert "should not have happened" not in line
         return line

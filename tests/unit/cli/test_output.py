@@ -6,6 +6,7 @@ import json
 import shlex
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,11 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from task_reporter_cli.history.items import Item
-from task_reporter_cli.history.reader import Answer, Question
-from task_reporter_cli.output import columns, data, facts, paper
-from task_reporter_cli.output.columns import HEADS, MEASURED, write_plain, write_rich
-from task_reporter_cli.output.data import COLUMNS, OTHER, ordered, write_csv, write_json
-from task_reporter_cli.output.lines import one_line
+from task_reporter_cli.history.reader import QueryResults, TaskQuery
+from task_reporter_cli.output import columns, data, facts
+from task_reporter_cli.output.columns import HEADINGS, MEASURED_ROWS, write_plain, write_rich
+from task_reporter_cli.output.data import COLUMNS, OTHER_COLUMN, order_attributes, write_csv, write_json
+from task_reporter_cli.output.lines import to_one_line
+from task_reporter_cli.output.text import print_facts, print_heading, print_step
 from tests.support.cli import Terminal
 from tests.support.finished import row, ugly_rows
 from tests.support.index import Index
@@ -66,7 +68,7 @@ def test_attributes_come_in_one_order_those_of_later_versions_last() -> None:
     shuffled = dict(sorted((row() | LATER | {"zeta": 1}).items(), reverse=True))
     names = list(json.loads(written(write_json, shuffled))[0])
     assert names == [name for name in COLUMNS if name in shuffled] + ["a_list", "flag", "size", "zeta"]
-    assert ordered(shuffled) == shuffled
+    assert order_attributes(shuffled) == shuffled
 
 
 def test_letters_stay_letters_and_what_a_terminal_obeys_is_escaped() -> None:
@@ -97,7 +99,7 @@ def test_each_row_is_written_before_the_next_is_read(write: Writer) -> None:
 @given(st.lists(ugly_rows(), max_size=4))
 def test_csv_is_read_back_as_it_was(rows: list[Item]) -> None:
     read = read_csv(written(write_csv, *rows))
-    assert read == [{name: str(row.get(name, "")) for name in COLUMNS} | {OTHER: ""} for row in rows]
+    assert read == [{name: str(row.get(name, "")) for name in COLUMNS} | {OTHER_COLUMN: ""} for row in rows]
 
 
 @pytest.mark.parametrize(
@@ -110,12 +112,12 @@ def test_a_cell_is_read_back_whatever_is_in_it(text: str) -> None:
 
 def test_what_a_later_version_added_is_json_in_the_last_column() -> None:
     [line] = read_csv(written(write_csv, row() | LATER))
-    assert json.loads(line[OTHER]) == {name: LATER[name] for name in ("a_list", "flag", "size")}
+    assert json.loads(line[OTHER_COLUMN]) == {name: LATER[name] for name in ("a_list", "flag", "size")}
     assert (line["kind"], line["outcome"]) == ("export", "paused")
 
 
 def test_csv_has_its_header_without_rows_and_without_others() -> None:
-    assert written(write_csv) == ",".join([*COLUMNS, OTHER]) + "\n"
+    assert written(write_csv) == ",".join([*COLUMNS, OTHER_COLUMN]) + "\n"
 
 
 def test_an_ordinary_row_is_not_quoted() -> None:
@@ -142,9 +144,9 @@ def starts(line: str, texts: Iterable[str]) -> list[int]:
 def test_plain_columns_are_aligned_and_whole() -> None:
     rows = [row(1), row(2, "failed", error_code="Client." + "X" * 90, resource_id=None), row(3, "lost", kind="k" * 60)]
     head, *lines = lines_of(*rows)
-    at = starts(head, HEADS)
+    at = starts(head, HEADINGS)
     for line, shown in zip(lines, rows, strict=True):
-        cells = columns.cells(shown)
+        cells = columns.format_cells(shown)
         assert [line[begin : begin + len(cell)] for begin, cell in zip(at, cells, strict=True)] == list(cells)
 
 
@@ -154,7 +156,7 @@ def test_a_row_is_one_line_with_every_cell_whole(rows: list[Item]) -> None:
     lines = written(write_plain, *rows).split("\n")
     assert len(lines) == len(rows) + 2
     for line, shown in zip(lines[1:], rows, strict=False):
-        assert starts(line + " " * 20, columns.cells(shown))
+        assert starts(line + " " * 20, columns.format_cells(shown))
 
 
 @few
@@ -165,21 +167,21 @@ def test_nothing_that_a_terminal_obeys_is_in_a_line(shown: Item) -> None:
 
 def test_a_wider_cell_after_those_that_were_measured_is_not_cut() -> None:
     late = row(2, error_code="X" * 100, resource_id="i-" + "0" * 100)
-    line = lines_of(*[row(1)] * MEASURED, late)[-1]
+    line = lines_of(*[row(1)] * MEASURED_ROWS, late)[-1]
     assert ("X" * 100 in line, "i-" + "0" * 100 in line) == (True, True)
 
 
 def test_plain_columns_go_on_streaming_after_those_that_were_measured() -> None:
     out = io.StringIO()
-    rows = (row(number) for number in range(MEASURED + 50))
+    rows = (row(number) for number in range(MEASURED_ROWS + 50))
 
     def watched() -> Iterator[Item]:
         for number, shown in enumerate(rows):
-            assert number <= MEASURED or out.getvalue().count("\n") == number + 1
+            assert number <= MEASURED_ROWS or out.getvalue().count("\n") == number + 1
             yield shown
 
     write_plain(watched(), out)
-    assert out.getvalue().count("\n") == MEASURED + 51
+    assert out.getvalue().count("\n") == MEASURED_ROWS + 51
 
 
 @pytest.mark.parametrize("write", [write_plain, write_rich])
@@ -209,14 +211,14 @@ CELLS = {
 
 @pytest.mark.parametrize(("shown", "head", "told"), CELLS.values(), ids=CELLS)
 def test_a_cell_says(shown: Item, head: str, told: str) -> None:
-    assert dict(zip(HEADS, columns.cells(shown), strict=True))[head] == told
+    assert dict(zip(HEADINGS, columns.format_cells(shown), strict=True))[head] == told
 
 
 @pytest.mark.parametrize(
     ("value", "told"), [(None, ""), (0, "0"), (False, "False"), ("a\x1bb", "a�b"), ("é漢😀", "é漢😀")]
 )
 def test_a_value_in_one_line(value: object, told: str) -> None:
-    assert one_line(value) == told
+    assert to_one_line(value) == told
 
 
 # A terminal
@@ -262,7 +264,7 @@ def test_a_column_that_tells_nothing_is_left_out_on_a_terminal(monkeypatch: pyte
 
 
 def told(shown: Item) -> dict[str, str]:
-    return dict(facts.facts(shown, NOW))
+    return dict(facts.format_facts(shown, NOW))
 
 
 def test_everything_about_a_task_is_told() -> None:
@@ -338,17 +340,13 @@ def test_next_steps_lead_to_the_same_task_of_the_same_history() -> None:
 
 @few
 @given(ugly_rows())
-def test_paper_holds_nothing_that_a_terminal_obeys(shown: Item) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        lines: list[str] = []
-        patch.setattr(paper.click, "echo", lines.append)
-        patch.setattr(paper.click, "style", lambda text, **_: text)
-        sheet = paper.Paper()
-        sheet.title(str(shown["task_id"]))
-        sheet.facts(facts.facts(shown | {f"odd{OBEYED}": OBEYED}, NOW))
-        for why, command in facts.next_steps(shown, str(shown["task_id"]), ""):
-            sheet.step(why, command)
-    assert "".join(lines).replace("\n", "").isprintable()
+def test_text_holds_nothing_that_a_terminal_obeys(shown: Item) -> None:
+    with redirect_stdout(io.StringIO()) as out:
+        print_heading(str(shown["task_id"]))
+        print_facts(facts.format_facts(shown | {f"odd{OBEYED}": OBEYED}, NOW))
+        for purpose, command in facts.next_steps(shown, str(shown["task_id"]), ""):
+            print_step(purpose, command)
+    assert out.getvalue().replace("\n", "").isprintable()
 
 
 # Many rows
@@ -359,7 +357,7 @@ def peak(write: Writer, number: int) -> int:
     index = Generated(number)
     tracemalloc.start()
     try:
-        write(Answer(index, "history", Question()), Nowhere())
+        write(QueryResults(index, "history", TaskQuery()), Nowhere())
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -397,5 +395,5 @@ def test_memory_does_not_grow_with_the_rows(write: Writer) -> None:
 def test_columns_are_every_attribute_that_this_version_writes() -> None:
     assert set(row()) <= set(COLUMNS)
     assert len(set(COLUMNS)) == len(COLUMNS)
-    assert OTHER not in COLUMNS
-    assert data.OTHER == "other"
+    assert OTHER_COLUMN not in COLUMNS
+    assert data.OTHER_COLUMN == "other"

@@ -10,7 +10,7 @@ from urllib3 import exceptions as urllib3
 
 from task_reporter.errors import HistoryError, MalformedAnswerError
 from task_reporter.history.rows import Key
-from task_reporter_cli.aws.faults.passing import can_pass
+from task_reporter_cli.aws.faults.transient import is_transient
 
 KEY = Key("a/b", "bun-1")
 
@@ -100,12 +100,12 @@ STAY = {
 
 @pytest.mark.parametrize("error", PASS.values(), ids=PASS)
 def test_a_fault_that_needs_nobody_can_pass(error: Exception) -> None:
-    assert can_pass(error)
+    assert is_transient(error)
 
 
 @pytest.mark.parametrize("error", STAY.values(), ids=STAY)
 def test_a_fault_that_somebody_must_mend_stays(error: Exception) -> None:
-    assert not can_pass(error)
+    assert not is_transient(error)
 
 
 def test_what_botocore_takes_for_throttling_can_pass() -> None:
@@ -114,5 +114,5 @@ def test_what_botocore_takes_for_throttling_can_pass() -> None:
 
     codes = {*ThrottledRetryableChecker._THROTTLED_ERROR_CODES, *TransientRetryableChecker._TRANSIENT_ERROR_CODES}
     of_other_services = {"BandwidthLimitExceeded", "EC2ThrottledException", "LimitExceededException"}
-    assert {code for code in codes - of_other_services if not can_pass(refused(code))} == set()
-    assert all(can_pass(refused("x", status)) for status in TransientRetryableChecker._TRANSIENT_STATUS_CODES)
+    assert {code for code in codes - of_other_services if not is_transient(refused(code))} == set()
+    assert all(is_transient(refused("x", status)) for status in TransientRetryableChecker._TRANSIENT_STATUS_CODES)

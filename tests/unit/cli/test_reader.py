@@ -14,7 +14,7 @@ from task_reporter.kinds.kind import OUTCOMES
 from task_reporter.kinds.table import KINDS
 from task_reporter_cli.errors import NoTableError
 from task_reporter_cli.history import reader
-from task_reporter_cli.history.reader import Answer, Part, Question, parts, query
+from task_reporter_cli.history.reader import IndexQuery, QueryResults, TaskQuery, plan_queries, query_parameters
 from tests.support.finished import row
 from tests.support.index import Index
 
@@ -37,37 +37,41 @@ def newest(rows: list[Row], limit: int | None = None) -> list[str]:
 
 
 INDEXES = {
-    "everything": (Question(), [Part("by-kind", ("kind", kind), "updated_at") for kind in KINDS]),
-    "a kind": (Question(kinds=("bundle",)), [Part("by-kind", ("kind", "bundle"), "updated_at")]),
+    "everything": (TaskQuery(), [IndexQuery("by-kind", ("kind", kind), "updated_at") for kind in KINDS]),
+    "a kind": (TaskQuery(kinds=("bundle",)), [IndexQuery("by-kind", ("kind", "bundle"), "updated_at")]),
     "kinds": (
-        Question(kinds=("a", "b")),
-        [Part("by-kind", ("kind", "a"), "updated_at"), Part("by-kind", ("kind", "b"), "updated_at")],
+        TaskQuery(kinds=("a", "b")),
+        [IndexQuery("by-kind", ("kind", "a"), "updated_at"), IndexQuery("by-kind", ("kind", "b"), "updated_at")],
     ),
-    "an outcome": (Question(outcomes=("lost",)), [Part("by-outcome", ("outcome", "lost"), "finished_at")]),
+    "an outcome": (TaskQuery(outcomes=("lost",)), [IndexQuery("by-outcome", ("outcome", "lost"), "finished_at")]),
     "an outcome of a kind": (
-        Question(kinds=("a",), outcomes=("lost",)),
-        [Part("by-outcome", ("outcome", "lost"), "finished_at", (("kind", ("a",)),))],
+        TaskQuery(kinds=("a",), outcomes=("lost",)),
+        [IndexQuery("by-outcome", ("outcome", "lost"), "finished_at", (("kind", ("a",)),))],
     ),
     "the same outcome twice": (
-        Question(outcomes=("lost", "failed", "lost")),
-        [Part("by-outcome", ("outcome", outcome), "finished_at") for outcome in ("lost", "failed")],
+        TaskQuery(outcomes=("lost", "failed", "lost")),
+        [IndexQuery("by-outcome", ("outcome", outcome), "finished_at") for outcome in ("lost", "failed")],
     ),
-    "the same kind twice": (Question(kinds=("a", "a")), [Part("by-kind", ("kind", "a"), "updated_at")]),
-    "a resource": (Question(resource="i-1"), [Part("by-resource", ("resource_id", "i-1"), "updated_at")]),
+    "the same kind twice": (TaskQuery(kinds=("a", "a")), [IndexQuery("by-kind", ("kind", "a"), "updated_at")]),
+    "a resource": (TaskQuery(resource="i-1"), [IndexQuery("by-resource", ("resource_id", "i-1"), "updated_at")]),
     "all of it": (
-        Question(("a", "b"), ("lost",), "i-1"),
-        [Part("by-resource", ("resource_id", "i-1"), "updated_at", (("kind", ("a", "b")), ("outcome", ("lost",))))],
+        TaskQuery(("a", "b"), ("lost",), "i-1"),
+        [
+            IndexQuery(
+                "by-resource", ("resource_id", "i-1"), "updated_at", (("kind", ("a", "b")), ("outcome", ("lost",)))
+            )
+        ],
     ),
 }
 
 
 @pytest.mark.parametrize(("question", "asked"), INDEXES.values(), ids=INDEXES)
-def test_the_narrowest_index_is_asked(question: Question, asked: list[Part]) -> None:
-    assert parts(question) == asked
+def test_the_narrowest_index_is_asked(question: TaskQuery, asked: list[IndexQuery]) -> None:
+    assert plan_queries(question) == asked
 
 
 def test_a_question_is_one_key_of_one_index_newest_first() -> None:
-    assert query("history", Part("by-kind", ("kind", "bundle"), "updated_at"), Question()) == {
+    assert query_parameters("history", IndexQuery("by-kind", ("kind", "bundle"), "updated_at"), TaskQuery()) == {
         "TableName": "history",
         "IndexName": "by-kind",
         "KeyConditionExpression": "#key = :key",
@@ -78,8 +82,8 @@ def test_a_question_is_one_key_of_one_index_newest_first() -> None:
 
 
 def test_times_and_what_is_left_to_filter_go_along() -> None:
-    part = Part("by-resource", ("resource_id", "i-1"), "updated_at", (("kind", ("a",)), ("outcome", ("b", "c"))))
-    asked = query("history", part, Question(since="1", until="2"))
+    part = IndexQuery("by-resource", ("resource_id", "i-1"), "updated_at", (("kind", ("a",)), ("outcome", ("b", "c"))))
+    asked = query_parameters("history", part, TaskQuery(since="1", until="2"))
     assert asked["KeyConditionExpression"] == "#key = :key AND #time BETWEEN :since AND :until"
     assert asked["FilterExpression"] == "#kind IN (:kind0) AND #outcome IN (:outcome0, :outcome1)"
     values = {":key": "i-1", ":since": "1", ":until": "2", ":kind0": "a", ":outcome0": "b", ":outcome1": "c"}
@@ -92,7 +96,7 @@ def test_times_and_what_is_left_to_filter_go_along() -> None:
 @pytest.mark.parametrize("limit", [1, 7, 39, 40, 41])
 def test_one_page_is_read_and_not_a_row_more_than_is_shown(limit: int) -> None:
     index = Index(many(40))
-    assert ids(Answer(index, "history", Question(limit=limit))) == newest(index.rows, limit)
+    assert ids(QueryResults(index, "history", TaskQuery(limit=limit))) == newest(index.rows, limit)
     assert index.read == min(limit, 40)
     assert len(index.calls) == 1
 
@@ -100,53 +104,53 @@ def test_one_page_is_read_and_not_a_row_more_than_is_shown(limit: int) -> None:
 @pytest.mark.parametrize("page", [1, 3, 10, 49])
 def test_where_pages_are_small_no_row_more_is_read_either(page: int) -> None:
     index = Index(many(100), page)
-    assert ids(Answer(index, "history", Question(limit=50))) == newest(index.rows, 50)
+    assert ids(QueryResults(index, "history", TaskQuery(limit=50))) == newest(index.rows, 50)
     assert index.read == 50
 
 
 def test_nothing_is_read_before_the_first_row_is_wanted() -> None:
     index = Index(many(10))
-    iter(Answer(index, "history", Question()))
+    iter(QueryResults(index, "history", TaskQuery()))
     assert index.calls == []
 
 
 def test_a_page_is_read_when_its_first_row_is_wanted() -> None:
     index = Index(many(10), page=3)
-    assert len(list(islice(Answer(index, "history", Question()), 3))) == 3
+    assert len(list(islice(QueryResults(index, "history", TaskQuery()), 3))) == 3
     assert len(index.calls) == 1
 
 
 def test_without_a_limit_pages_are_as_large_as_dynamodb_makes_them() -> None:
     index = Index(many(10))
-    list(Answer(index, "history", Question()))
+    list(QueryResults(index, "history", TaskQuery()))
     assert "Limit" not in index.calls[0]
 
 
 def test_each_part_of_a_merged_answer_reads_its_share() -> None:
     index = Index(many(200, lambda hour: OUTCOMES[hour % 4]))
-    assert ids(Answer(index, "history", Question(outcomes=OUTCOMES, limit=40))) == newest(index.rows, 40)
+    assert ids(QueryResults(index, "history", TaskQuery(outcomes=OUTCOMES, limit=40))) == newest(index.rows, 40)
     assert [call["Limit"] for call in index.calls][:4] == [10, 10, 10, 10]
     assert index.read < 50
 
 
 def test_a_part_that_alone_has_what_is_wanted_reads_on_but_no_further_than_that() -> None:
     index = Index(many(200))
-    answer = Answer(index, "history", Question(outcomes=OUTCOMES, limit=40))
+    answer = QueryResults(index, "history", TaskQuery(outcomes=OUTCOMES, limit=40))
     assert ids(answer) == newest(index.rows, 40)
     assert index.read == 40
 
 
 def test_where_rows_are_filtered_pages_are_not_tiny() -> None:
     index = Index(many(300, lambda hour: OUTCOMES[hour % 4], resource_id="i-1"))
-    asked = Question(outcomes=("failed",), resource="i-1", limit=5)
-    assert len(list(Answer(index, "history", asked))) == 5
-    assert [call["Limit"] for call in index.calls] == [reader.FEWEST_FILTERED]
+    asked = TaskQuery(outcomes=("failed",), resource="i-1", limit=5)
+    assert len(list(QueryResults(index, "history", asked))) == 5
+    assert [call["Limit"] for call in index.calls] == [reader.MIN_FILTERED_PAGE]
 
 
 def test_filtered_pages_are_read_until_there_is_enough() -> None:
     rows = many(500, lambda hour: "failed" if hour < 10 else "complete", resource_id="i-1")
     index = Index(rows)
-    answer = Answer(index, "history", Question(outcomes=("failed",), resource="i-1", limit=5))
+    answer = QueryResults(index, "history", TaskQuery(outcomes=("failed",), resource="i-1", limit=5))
     assert ids(answer) == newest(rows[:10], 5)
     assert len(index.calls) == 5
 
@@ -166,19 +170,19 @@ def test_it_is_told_whether_there_is_more_than_was_given(
     outcome: Callable[[int], str], limit: int, kinds: tuple[str, ...]
 ) -> None:
     """Where exactly as many are there as are wanted, DynamoDB itself does not know."""
-    answer = Answer(Index(many(5, outcome)), "history", Question(kinds, ("complete", "failed"), limit=limit))
+    answer = QueryResults(Index(many(5, outcome)), "history", TaskQuery(kinds, ("complete", "failed"), limit=limit))
     given = len(list(answer))
-    assert given == answer.given == min(limit, 5)
-    assert answer.may_go_on or limit >= 5
-    assert not answer.may_go_on or limit <= 5
+    assert given == answer.returned == min(limit, 5)
+    assert answer.may_have_more or limit >= 5
+    assert not answer.may_have_more or limit <= 5
 
 
 @pytest.mark.parametrize("page", [3, 5, 10])
 def test_an_answer_without_a_limit_does_not_go_on(page: int) -> None:
     """Where the last page is full, an empty one follows."""
-    answer = Answer(Index(many(10), page), "history", Question())
+    answer = QueryResults(Index(many(10), page), "history", TaskQuery())
     assert len(list(answer)) == 10
-    assert not answer.may_go_on
+    assert not answer.may_have_more
 
 
 def made_row(number: int, kind: str, outcome: str | None, resource: str | None, hour: int) -> Row:
@@ -191,7 +195,7 @@ def without(given: Row, *names: str) -> Row:
 
 
 QUESTIONS = st.builds(
-    Question,
+    TaskQuery,
     st.sampled_from([(), ("bundle",), ("export",), ("bundle", "export"), ("export", "export")]),
     st.lists(st.sampled_from(OUTCOMES), max_size=3).map(tuple),
     st.none() | st.sampled_from(["i-1", "i-2", "i-3"]),
@@ -215,7 +219,7 @@ ROWS = st.lists(
 )  # fmt: skip
 
 
-def wanted(rows: list[Row], question: Question) -> list[Row]:
+def wanted(rows: list[Row], question: TaskQuery) -> list[Row]:
     """What a question means, plainly. Without kinds, those that this version knows, unless something else is named."""
     kinds = question.kinds or (() if question.outcomes or question.resource else tuple(KINDS))
     since, until = question.since or "", question.until or "~"
@@ -230,31 +234,31 @@ def wanted(rows: list[Row], question: Question) -> list[Row]:
 
 
 @given(ROWS, QUESTIONS, st.integers(1, 20))
-def test_every_question_is_answered_as_it_is_meant(rows: list[Row], question: Question, page: int) -> None:
-    answer, meant = Answer(Index(rows, page), "history", question), wanted(rows, question)
+def test_every_question_is_answered_as_it_is_meant(rows: list[Row], question: TaskQuery, page: int) -> None:
+    answer, meant = QueryResults(Index(rows, page), "history", question), wanted(rows, question)
     given = list(answer)
     times = [row["updated_at"] for row in given]
     assert times == sorted((str(row["updated_at"]) for row in meant), reverse=True)[: question.limit]
     assert len(set(ids(given))) == len(given)
     assert set(ids(given)) <= set(ids(meant))
-    assert answer.may_go_on or len(given) == len(meant)
+    assert answer.may_have_more or len(given) == len(meant)
 
 
 ESTIMATES = {
-    "everything": (Question(), 40),
-    "everything of every kind": (Question(kinds=tuple(KINDS)), 40),
-    "the newest": (Question(limit=5), 5),
-    "more than there are": (Question(limit=50), 40),
-    "some": (Question(outcomes=("failed",)), None),
-    "since": (Question(since="2026"), None),
-    "until": (Question(until="2026"), None),
-    "at most some": (Question(resource="i-1", limit=7), 7),
+    "everything": (TaskQuery(), 40),
+    "everything of every kind": (TaskQuery(kinds=tuple(KINDS)), 40),
+    "the newest": (TaskQuery(limit=5), 5),
+    "more than there are": (TaskQuery(limit=50), 40),
+    "some": (TaskQuery(outcomes=("failed",)), None),
+    "since": (TaskQuery(since="2026"), None),
+    "until": (TaskQuery(until="2026"), None),
+    "at most some": (TaskQuery(resource="i-1", limit=7), 7),
 }
 
 
 @pytest.mark.parametrize(("question", "about"), ESTIMATES.values(), ids=ESTIMATES)
-def test_how_many_will_come_is_told_where_that_is_known(question: Question, about: int | None) -> None:
-    assert Answer(Index(many(40)), "history", question).estimate() == about
+def test_how_many_will_come_is_told_where_that_is_known(question: TaskQuery, about: int | None) -> None:
+    assert QueryResults(Index(many(40)), "history", question).estimate() == about
 
 
 class Refusing:
@@ -273,7 +277,7 @@ class Refusing:
 
 
 def test_who_may_not_ask_how_many_there_are_waits_without_knowing() -> None:
-    assert Answer(Refusing("AccessDeniedException", "no"), "history", Question(limit=5)).estimate() == 5
+    assert QueryResults(Refusing("AccessDeniedException", "no"), "history", TaskQuery(limit=5)).estimate() == 5
 
 
 NO_HISTORIES = {
@@ -287,7 +291,7 @@ NO_HISTORIES = {
 def test_a_table_that_is_no_history_is_named(code: str, message: str, said: str) -> None:
     refusing = Refusing(code, message)
     with pytest.raises(NoTableError, match=said):
-        list(Answer(refusing, "history", Question()))
+        list(QueryResults(refusing, "history", TaskQuery()))
     with pytest.raises(NoTableError, match=said):
         reader.read_task(refusing, "history", Key("a", "b"))
 
@@ -295,4 +299,4 @@ def test_a_table_that_is_no_history_is_named(code: str, message: str, said: str)
 @pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException", "ValidationException"])
 def test_other_refusals_rise_as_they_are(code: str) -> None:
     with pytest.raises(ClientError, match=code):
-        list(Answer(Refusing(code, "no"), "history", Question()))
+        list(QueryResults(Refusing(code, "no"), "history", TaskQuery()))

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from task_reporter_cli.report.page import FEWEST_FILTERED, About, page
+from task_reporter_cli.report.page import MAX_UNFILTERED, ReportInfo, render_page
 from tests.unit.cli.test_report_summary import MADE_AT, ROWS, ended
 
-ABOUT = About(table="HistoryTable-1", region="us-east-2", since=None, made_at=MADE_AT)
+ABOUT = ReportInfo(table="HistoryTable-1", region="us-east-2", since=None, created_at=MADE_AT)
 HOSTILE = "</script></style></title>\"'><img src=x onerror=alert(1)><svg onload=alert(2)>{{ 7 * 7 }}&amp;"
 ATTRIBUTES = (
     "scope", "task_id", "kind", "state", "outcome", "resource_id", "progress", "started_at", "updated_at",
@@ -54,7 +54,7 @@ def body_of(html):
 
 
 def test_no_task_is_no_page_of_empty_charts():
-    html = page([], ABOUT)
+    html = render_page([], ABOUT)
     assert "Nothing yet" in html
     assert "No tasks in us-east-2" in html
     assert not {"table", "form", "script", "img"} & set(Read(html).tags)
@@ -62,13 +62,13 @@ def test_no_task_is_no_page_of_empty_charts():
 
 
 def test_no_task_since_then_says_since_when():
-    html = page([], About("T", "eu-west-1", "2026-11-18T00:00:00.000Z", MADE_AT))
+    html = render_page([], ReportInfo("T", "eu-west-1", "2026-11-18T00:00:00.000Z", MADE_AT))
     assert "Nothing since then" in html
     assert html.count("since 2026-11-18 00:00:00 UTC") == 2
 
 
 def test_one_task_is_told_without_charts_rates_or_anything_to_search():
-    html = page([ended(resource_id="i-1")], ABOUT)
+    html = render_page([ended(resource_id="i-1")], ABOUT)
     read = Read(html)
     assert "1 task in us-east-2" in html
     assert "i-1" in read.texts["td"]
@@ -78,7 +78,7 @@ def test_one_task_is_told_without_charts_rates_or_anything_to_search():
 
 
 def test_many_tasks_get_every_part():
-    html = page([*many(50), ended("failed", error_code="Client.S3Error"), {"task_id": "bun-2"}], ABOUT)
+    html = render_page([*many(50), ended("failed", error_code="Client.S3Error"), {"task_id": "bun-2"}], ABOUT)
     read = Read(html)
     for heading in ("Outcomes by week", "How long complete bundle tasks took", "Why tasks failed", "Slowest tasks",
                     "Latest tasks", "All tasks"):  # fmt: skip
@@ -91,7 +91,7 @@ def test_many_tasks_get_every_part():
 
 
 def test_the_page_says_what_it_is_about():
-    html = page([ended()], About("T-1", "eu-west-1", "2026-11-18T00:00:00.000Z", MADE_AT))
+    html = render_page([ended()], ReportInfo("T-1", "eu-west-1", "2026-11-18T00:00:00.000Z", MADE_AT))
     for said in ("Updated since 2026-11-18 00:00:00 UTC", "<b>T-1</b>", "Made 2026-11-23 12:00:00 UTC",
                  "<title>EC2 tasks in eu-west-1, 2026-11-23</title>"):  # fmt: skip
         assert said in html
@@ -99,28 +99,28 @@ def test_the_page_says_what_it_is_about():
 
 
 def test_a_few_tasks_are_read_and_more_are_searched():
-    assert "form" not in Read(page(many(FEWEST_FILTERED), ABOUT)).tags
-    assert "form" in Read(page(many(FEWEST_FILTERED + 1), ABOUT)).tags
+    assert "form" not in Read(render_page(many(MAX_UNFILTERED), ABOUT)).tags
+    assert "form" in Read(render_page(many(MAX_UNFILTERED + 1), ABOUT)).tags
 
 
 def test_a_table_of_the_newest_says_how_many_there_are():
-    html = page((ended() for _ in range(10_001)), ABOUT)
+    html = render_page((ended() for _ in range(10_001)), ABOUT)
     assert "The newest 10,000 of 10,001 are listed" in html
     assert html.count("<th scope=row>") == 10_000
-    assert "are listed" not in page(many(30), ABOUT)
+    assert "are listed" not in render_page(many(30), ABOUT)
 
 
 def test_the_place_is_told_only_where_there_are_several():
     one, other = ended(scope="1/us-east-2"), ended(scope="1/eu-west-1")
-    assert "1/us-east-2" not in page([one, one], ABOUT)
-    assert {"1/us-east-2", "1/eu-west-1"} <= set(Read(page([one, other], ABOUT)).texts["td"])
+    assert "1/us-east-2" not in render_page([one, one], ABOUT)
+    assert {"1/us-east-2", "1/eu-west-1"} <= set(Read(render_page([one, other], ABOUT)).texts["td"])
 
 
 @pytest.mark.parametrize("name", ATTRIBUTES)
 def test_hostile_text_stays_text_whatever_attribute_it_is_in(name):
     # Exactly the tags and attributes of a page of harmless tasks, in the same order.
     rows, harmless = ([row | {name: text} for row in many(30) + many(3, outcome="failed")] for text in (HOSTILE, "x"))
-    html, same = Read(page(rows, ABOUT)), Read(page(harmless, ABOUT))
+    html, same = Read(render_page(rows, ABOUT)), Read(render_page(harmless, ABOUT))
     assert html.tags == same.tags
     assert [(tag, attribute) for tag, attribute, _ in html.attributes] == [(t, a) for t, a, _ in same.attributes]
     assert "49" not in "".join(html.texts.get("th", []))
@@ -128,18 +128,18 @@ def test_hostile_text_stays_text_whatever_attribute_it_is_in(name):
 
 @pytest.mark.parametrize("name", ["task_id", "kind", "outcome", "resource_id", "error_code", "error_message"])
 def test_hostile_text_is_shown_for_what_it_is(name):
-    read = Read(page([ended("failed", task_id="bun-1") | {name: HOSTILE}], ABOUT))
+    read = Read(render_page([ended("failed", task_id="bun-1") | {name: HOSTILE}], ABOUT))
     assert any(HOSTILE in text for texts in read.texts.values() for text in texts)
 
 
 def test_a_hostile_table_and_region_stay_text():
-    html = page([], About(HOSTILE, HOSTILE, None, MADE_AT))
+    html = render_page([], ReportInfo(HOSTILE, HOSTILE, None, MADE_AT))
     assert "<img" not in html
     assert "<svg onload" not in html
 
 
 def test_nothing_outside_the_page_is_referred_to():
-    html = page(many(40), ABOUT)
+    html = render_page(many(40), ABOUT)
     read = Read(html)
     assert not re.search(r"https?:|//[a-z]|@import|@font-face", re.sub(r"// [^\n]*", "", html).replace(SVG_NAMES, ""))
     assert set(re.findall(r"url\(([^)]*)\)", html)) <= {"#hatch-1", "#hatch-3"}
@@ -151,7 +151,7 @@ def test_nothing_outside_the_page_is_referred_to():
 
 
 def test_the_policy_allows_this_style_and_this_script_only():
-    html = page(many(40), ABOUT)
+    html = render_page(many(40), ABOUT)
     policy = next(value for value in Read(html).values("content") if "default-src" in value)
     directives = dict(directive.strip().split(" ", 1) for directive in policy.split(";"))
     assert directives == {
@@ -171,26 +171,26 @@ def hash_of(html, tag):
 
 def test_attributes_kinds_and_outcomes_of_a_later_version_are_shown_as_they_are():
     rows = [ended("paused", kind="import", state="resting", later={"a": [1]}), ended(None, state="dreaming")]
-    read = Read(page(rows, ABOUT))
+    read = Read(render_page(rows, ABOUT))
     assert {"import", "dreaming"} <= set(read.texts["td"])
     assert {"paused", "other"} <= set(read.texts["span"])
     assert "outcome other" in read.values("class")
 
 
 def test_a_length_is_sorted_by_its_seconds():
-    assert "data-n=90.0>1 min 30 s" in page([ended(took=90)], ABOUT)
-    assert "data-n" not in body_of(page([ended(finished_at=None)], ABOUT))
+    assert "data-n=90.0>1 min 30 s" in render_page([ended(took=90)], ABOUT)
+    assert "data-n" not in body_of(render_page([ended(finished_at=None)], ABOUT))
 
 
 def test_what_has_no_usable_end_is_said_to_be_missing_in_the_chart():
-    html = page([*many(9), ended(finished_at="?", updated_at="?")], ABOUT)
+    html = render_page([*many(9), ended(finished_at="?", updated_at="?")], ABOUT)
     assert "1 task with no usable time of ending is not drawn" in html
 
 
 @settings(max_examples=30)
 @given(st.lists(ROWS, max_size=30))
 def test_no_row_can_break_the_page(rows):
-    html = page(iter(rows), ABOUT)
+    html = render_page(iter(rows), ABOUT)
     assert html.encode().decode() == html
     assert html.rstrip().endswith("</html>")
 
@@ -200,13 +200,13 @@ def test_the_chart_library_leaves_others_imports_alone():
 
 
 def test_the_same_rows_give_the_same_page():
-    assert page(many(40), ABOUT) == page(many(40), ABOUT)
+    assert render_page(many(40), ABOUT) == render_page(many(40), ABOUT)
 
 
 def test_five_thousand_tasks_can_be_mailed():
     row = ended("failed", error_code="Client.S3Error", error_message="The bucket does not exist", scope="1/us-east-2",
                 resource_id="i-0a1b2c3d4e5f60718")  # fmt: skip
-    assert len(page((row | {"task_id": f"bun-{n:08x}"} for n in range(5000)), ABOUT).encode()) < 1_500_000
+    assert len(render_page((row | {"task_id": f"bun-{n:08x}"} for n in range(5000)), ABOUT).encode()) < 1_500_000
 
 
 class Counted(dict):
@@ -225,7 +225,7 @@ class Counted(dict):
 
 def test_very_many_rows_are_read_once_and_not_kept():
     row = ended(error_message="x" * 200)
-    html = page((Counted(row | {"task_id": f"bun-{number}"}) for number in range(100_000)), ABOUT)
+    html = render_page((Counted(row | {"task_id": f"bun-{number}"}) for number in range(100_000)), ABOUT)
     assert "100,000 tasks in us-east-2" in html
     assert 1 <= Counted.most_alive <= 2
     assert len(html) < 4_000_000

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from task_reporter.times import parse, to_text
-from task_reporter_cli.report.gathering import MOST_LISTED, MOST_SLOWEST
-from task_reporter_cli.report.labels import labels, thinned, ticks
-from task_reporter_cli.report.lengths import MOST_BINS, Bin, lengths_of, spoken, spoken_edge
-from task_reporter_cli.report.periods import over_time
-from task_reporter_cli.report.summary import FEWEST, MOST_CODES, MOST_KINDS, summarise
-from task_reporter_cli.report.tasks import EC2_BEGAN, GROUPS, MOST_BYTES, task_of, text_of
+from task_reporter_cli.report.durations import MAX_BINS, Bin, format_edge, format_seconds, summarise_durations
+from task_reporter_cli.report.labels import axis_ticks, period_labels, thin_out
+from task_reporter_cli.report.periods import build_timeline
+from task_reporter_cli.report.statistics import MAX_LISTED, MAX_SLOWEST
+from task_reporter_cli.report.summary import MAX_CODES, MAX_KINDS, MIN_SAMPLE, summarise
+from task_reporter_cli.report.tasks import EC2_LAUNCH, GROUPS, MAX_TEXT_BYTES, parse_task, read_text
 
 MADE_AT = "2026-11-23T12:00:00.000Z"
 TODAY = date(2026, 11, 23)
@@ -38,7 +38,7 @@ def ended(outcome="complete", at="2026-11-22T12:00:00.000Z", took=60, **others):
 
 
 def task(**row):
-    return task_of(row, MADE_AT)
+    return parse_task(row, MADE_AT)
 
 
 def test_tasks_are_counted_by_what_they_count_as():
@@ -54,8 +54,8 @@ def test_rows_about_the_reporter_itself_are_no_tasks():
 
 def test_success_is_told_of_those_that_could_fail_and_only_where_they_are_enough():
     rows = [ended()] * 3 + [ended("failed")] + [ended("cancelled"), ended("lost"), ended("paused"), {}] * 9
-    assert summarise(rows, MADE_AT).success is None
-    assert summarise([*rows, ended()], MADE_AT).success == 0.8
+    assert summarise(rows, MADE_AT).success_rate is None
+    assert summarise([*rows, ended()], MADE_AT).success_rate == 0.8
 
 
 def test_failures_are_grouped_by_code_with_the_last_time_they_were_seen():
@@ -74,31 +74,31 @@ def test_failures_are_grouped_by_code_with_the_last_time_they_were_seen():
 def test_of_very_many_codes_the_most_frequent_are_told_and_the_others_counted():
     rows = [ended("failed", error_code=f"C{number % 40:02}") for number in range(41)]
     summary = summarise(rows, MADE_AT)
-    assert [failure.code for failure in summary.failures] == [f"C{number:02}" for number in range(MOST_CODES)]
+    assert [failure.code for failure in summary.failures] == [f"C{number:02}" for number in range(MAX_CODES)]
     assert summary.failures[0].count == 2
-    assert summary.more_codes == 40 - MOST_CODES
+    assert summary.omitted_codes == 40 - MAX_CODES
 
 
 def test_the_slowest_are_told_slowest_first_whatever_became_of_them():
     lengths = [5, 900, 30, 700, 1, 800, 20, 600, 10, 500, 40, 900]
     rows = [ended("failed", took=took, task_id=f"bun-{place}") for place, took in enumerate(lengths)]
     slowest = summarise(rows, MADE_AT).slowest
-    assert [task.seconds for task in slowest] == sorted(lengths, reverse=True)[:MOST_SLOWEST]
+    assert [task.seconds for task in slowest] == sorted(lengths, reverse=True)[:MAX_SLOWEST]
     assert [task.task_id for task in slowest[:2]] == ["bun-1", "bun-11"]
 
 
 def test_the_newest_are_listed_and_all_are_counted():
-    rows = ({"task_id": f"bun-{number}"} for number in range(MOST_LISTED + 2))
+    rows = ({"task_id": f"bun-{number}"} for number in range(MAX_LISTED + 2))
     summary = summarise(rows, MADE_AT)
-    assert summary.total == MOST_LISTED + 2
-    assert [len(summary.listed), summary.listed[0].task_id] == [MOST_LISTED, "bun-0"]
-    assert summary.listed[-1].task_id == f"bun-{MOST_LISTED - 1}"
+    assert summary.total == MAX_LISTED + 2
+    assert [len(summary.listed), summary.listed[0].task_id] == [MAX_LISTED, "bun-0"]
+    assert summary.listed[-1].task_id == f"bun-{MAX_LISTED - 1}"
 
 
 def test_lengths_are_those_of_complete_tasks_by_kind():
     rows = [ended(took=took) for took in (10, 20, 30, 40, 1000)] + [ended("cancelled", took=1)] * 9
-    rows += [ended(kind="export", took=7)] * 6 + [ended(kind="rare")] * (FEWEST - 1)
-    lengths = summarise(rows, MADE_AT).lengths
+    rows += [ended(kind="export", took=7)] * 6 + [ended(kind="rare")] * (MIN_SAMPLE - 1)
+    lengths = summarise(rows, MADE_AT).durations
     assert [(kind.kind, kind.count, kind.median, kind.p90, kind.longest) for kind in lengths] == [
         ("export", 6, 7, 7, 7),
         ("bundle", 5, 30, 1000, 1000),
@@ -106,19 +106,19 @@ def test_lengths_are_those_of_complete_tasks_by_kind():
 
 
 def test_no_more_kinds_than_a_page_bears_get_a_chart():
-    rows = [ended(kind=f"kind-{number % 9}") for number in range(9 * FEWEST)]
-    assert len(summarise(rows, MADE_AT).lengths) == MOST_KINDS
+    rows = [ended(kind=f"kind-{number % 9}") for number in range(9 * MIN_SAMPLE)]
+    assert len(summarise(rows, MADE_AT).durations) == MAX_KINDS
 
 
 def test_nine_of_ten_is_the_ninth_of_ten():
-    assert lengths_of("bundle", [10, 9, 8, 7, 6, 5, 4, 3, 2, 1]).p90 == 9
+    assert summarise_durations("bundle", [10, 9, 8, 7, 6, 5, 4, 3, 2, 1]).p90 == 9
 
 
 @given(SECONDS)
 def test_every_length_lies_in_its_bin(seconds):
-    lengths = lengths_of("bundle", seconds)
+    lengths = summarise_durations("bundle", seconds)
     assert sum(part.count for part in lengths.bins) == len(seconds) == lengths.count
-    assert len(lengths.bins) <= MOST_BINS + 1
+    assert len(lengths.bins) <= MAX_BINS + 1
     assert all(one.end == other.start for one, other in pairwise(lengths.bins))
     for part in lengths.bins:
         inside = [length for length in seconds if part.start <= length and (part.end is None or length < part.end)]
@@ -127,7 +127,7 @@ def test_every_length_lies_in_its_bin(seconds):
 
 
 def test_one_very_slow_task_does_not_flatten_the_others():
-    bins = lengths_of("bundle", [*range(600, 900, 3), 90_000]).bins
+    bins = summarise_durations("bundle", [*range(600, 900, 3), 90_000]).bins
     assert bins[0] == Bin(600, 630, 10)
     assert bins[-1] == Bin(900, None, 1)
     assert len(bins) == 11
@@ -137,14 +137,14 @@ def test_one_very_slow_task_does_not_flatten_the_others():
     ("seconds", "said"), [(0, "0 s"), (59.9, "59 s"), (2050, "34 min 10 s"), (360000, "100 h 0 min")]
 )
 def test_a_length_is_said_as_in_the_emails(seconds, said):
-    assert spoken(seconds) == said
+    assert format_seconds(seconds) == said
 
 
 @pytest.mark.parametrize(
     ("seconds", "said"), [(0, "0 s"), (45, "45 s"), (90, "90 s"), (300, "5 min"), (7200, "2 h"), (172800, "2 d")]
 )
 def test_an_edge_is_said_in_one_unit(seconds, said):
-    assert spoken_edge(seconds) == said
+    assert format_edge(seconds) == said
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_an_edge_is_said_in_one_unit(seconds, said):
     ],
 )
 def test_the_longer_the_span_the_longer_the_periods(first, unit, count, start):
-    over = over_time({first: {"complete": 1}}, TODAY)
+    over = build_timeline({first: {"complete": 1}}, TODAY)
     assert [over.unit, len(over.periods), over.periods[0].start] == [unit, count, start]
 
 
@@ -166,7 +166,7 @@ def test_the_longer_the_span_the_longer_the_periods(first, unit, count, start):
     st.dictionaries(DAYS, st.fixed_dictionaries({"complete": st.integers(1, 9), "lost": st.integers(0, 9)}), min_size=1)
 )
 def test_periods_have_no_gap_and_lose_no_task(days):
-    over = over_time(days, TODAY)
+    over = build_timeline(days, TODAY)
     assert sum(sum(period.counts.values()) for period in over.periods) == sum(
         sum(day.values()) for day in days.values()
     )
@@ -174,12 +174,12 @@ def test_periods_have_no_gap_and_lose_no_task(days):
     assert steps <= {"day": {1}, "week": {7}, "month": {28, 29, 30, 31}}[over.unit]
     assert over.periods[0].start <= min(days)
     assert over.periods[-1].start <= TODAY
-    assert len(labels(over)) == len(over.periods)
+    assert len(period_labels(over)) == len(over.periods)
     assert over.unit == "month" or len(over.periods) <= 58
 
 
 def test_a_period_in_which_nothing_ended_is_there_and_empty():
-    over = over_time({date(2026, 11, 20): {"lost": 2}, date(2026, 11, 22): {"complete": 1}}, TODAY)
+    over = build_timeline({date(2026, 11, 20): {"lost": 2}, date(2026, 11, 22): {"complete": 1}}, TODAY)
     assert [dict(period.counts) for period in over.periods] == [{"lost": 2}, {}, {"complete": 1}, {}]
 
 
@@ -188,25 +188,25 @@ def test_a_period_in_which_nothing_ended_is_there_and_empty():
     [(date(2026, 11, 20), "2026-11-20"), (date(2026, 7, 1), "Week of 2026-06-29"), (date(2020, 5, 6), "2020-05")],
 )
 def test_a_period_has_a_name(first, name):
-    over = over_time({first: {"complete": 1}}, TODAY)
+    over = build_timeline({first: {"complete": 1}}, TODAY)
     assert over.name(over.periods[0]) == name
 
 
 def test_the_first_label_and_each_january_name_the_year():
-    over = over_time({date(2025, 11, 23): {"complete": 1}}, TODAY)
-    assert [label for label in labels(over) if label][:4] == ["Dec 2025", "Jan 2026", "Feb", "Mar"]
-    days = over_time({date(2026, 11, 21): {"complete": 1}}, TODAY)
-    assert labels(days) == ["21 Nov 2026", "22 Nov", "23 Nov"]
+    over = build_timeline({date(2025, 11, 23): {"complete": 1}}, TODAY)
+    assert [label for label in period_labels(over) if label][:4] == ["Dec 2025", "Jan 2026", "Feb", "Mar"]
+    days = build_timeline({date(2026, 11, 21): {"complete": 1}}, TODAY)
+    assert period_labels(days) == ["21 Nov 2026", "22 Nov", "23 Nov"]
 
 
 def test_labels_are_thinned_to_what_fits():
-    assert thinned(["a", "", "b", "c", "d"], 2) == ["a", "", "", "c", ""]
-    assert thinned(["", ""], 2) == ["", ""]
+    assert thin_out(["a", "", "b", "c", "d"], 2) == ["a", "", "", "c", ""]
+    assert thin_out(["", ""], 2) == ["", ""]
 
 
 @given(st.integers(0, 10**9))
 def test_ticks_are_few_whole_and_reach_the_tallest_bar(tallest):
-    marks = ticks(tallest)
+    marks = axis_ticks(tallest)
     assert marks[0] == 0
     assert marks[-2] < max(tallest, 1) <= marks[-1]
     assert len(marks) <= 6
@@ -214,11 +214,11 @@ def test_ticks_are_few_whole_and_reach_the_tallest_bar(tallest):
 
 
 def test_a_chart_over_time_needs_enough_tasks_whose_end_is_known():
-    rows = [ended()] * (FEWEST - 1) + [ended(finished_at="?", updated_at="?"), {"updated_at": MADE_AT}]
+    rows = [ended()] * (MIN_SAMPLE - 1) + [ended(finished_at="?", updated_at="?"), {"updated_at": MADE_AT}]
     summary = summarise(rows, MADE_AT)
-    assert [summary.over_time, summary.undated] == [None, 1]
+    assert [summary.timeline, summary.undated] == [None, 1]
     summary = summarise([*rows, ended(finished_at=None)], MADE_AT)
-    assert summary.over_time.periods[0].counts == {"complete": FEWEST}
+    assert summary.timeline.periods[0].counts == {"complete": MIN_SAMPLE}
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_an_ugly_time_is_an_unknown_one(text):
 def test_a_time_in_another_form_is_read():
     read = task(outcome="complete", started_at="2026-11-23T12:00:00+01:00", finished_at=MADE_AT)
     assert [read.started_at, read.seconds] == ["2026-11-23T11:00:00.000Z", 3600]
-    assert task(updated_at=EC2_BEGAN).updated_at == EC2_BEGAN
+    assert task(updated_at=EC2_LAUNCH).updated_at == EC2_LAUNCH
 
 
 def test_an_end_before_the_start_and_a_task_that_runs_have_no_length():
@@ -242,9 +242,9 @@ def test_an_end_before_the_start_and_a_task_that_runs_have_no_length():
 
 def test_a_clock_that_is_a_little_fast_is_believed():
     ahead = to_text(parse(MADE_AT) + timedelta(hours=20))
-    summary = summarise([ended(at=ahead)] * FEWEST, MADE_AT)
+    summary = summarise([ended(at=ahead)] * MIN_SAMPLE, MADE_AT)
     assert summary.undated == 0
-    assert summary.over_time.periods[-1].start == date(2026, 11, 24)
+    assert summary.timeline.periods[-1].start == date(2026, 11, 24)
 
 
 @pytest.mark.parametrize(
@@ -265,10 +265,10 @@ def test_the_detail_is_what_one_asks_next(row, detail):
 
 
 def test_text_is_one_short_line_without_what_cannot_be_seen():
-    assert text_of({"a": " x\n\ty\x00\u202e z "}, "a") == "x y z"
-    assert text_of({"a": ["b"]}, "a") == "['b']"
-    assert text_of({"a": 0}, "a") == "0"
-    assert len(text_of({"a": "é" * 9999}, "a").encode()) <= MOST_BYTES
+    assert read_text({"a": " x\n\ty\x00\u202e z "}, "a") == "x y z"
+    assert read_text({"a": ["b"]}, "a") == "['b']"
+    assert read_text({"a": 0}, "a") == "0"
+    assert len(read_text({"a": "é" * 9999}, "a").encode()) <= MAX_TEXT_BYTES
 
 
 @given(st.lists(ROWS, max_size=30))

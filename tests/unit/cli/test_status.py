@@ -19,8 +19,9 @@ from task_reporter_cli.actions.audience import Audience
 from task_reporter_cli.errors import NoStackError
 from task_reporter_cli.history.stack import Stack
 from task_reporter_cli.status import examination, history, parts
+from task_reporter_cli.status.examination import run_checks
 from task_reporter_cli.status.findings import UNKNOWN, WELL, WRONG, Finding
-from task_reporter_cli.status.patience import silent_after, untold_after
+from task_reporter_cli.status.limits import max_announcement_delay, max_silence
 from tests.support.index import Index
 from tests.support.subscriptions import PENDING, Subscriptions
 
@@ -101,12 +102,12 @@ def beat(**told: Any) -> Row:
     ],
 )
 def test_how_long_ec2_may_go_unasked(parameters: dict[str, str], minutes: int) -> None:
-    assert silent_after(parameters) == minutes * MINUTES
+    assert max_silence(parameters) == minutes * MINUTES
 
 
 @pytest.mark.parametrize(("said", "minutes"), [(None, 20), ("10", 20), ("45", 90), ("0", 2), ("", 20)])
 def test_how_long_a_row_may_wait(said: str | None, minutes: int) -> None:
-    assert untold_after({"RedriveAfterMinutes": said} if said is not None else {}) == minutes * MINUTES
+    assert max_announcement_delay({"RedriveAfterMinutes": said} if said is not None else {}) == minutes * MINUTES
 
 
 # The history
@@ -116,7 +117,7 @@ BEATS = history.heartbeat_keys(SCOPE, {"TaskKinds": "bundle"})
 
 
 def polls(row: Row | None, silent: timedelta = 15 * MINUTES) -> list[Finding]:
-    return list(history.polls(on(*([row] if row else [])), BEATS, silent, NOW))
+    return list(history.check_polls(on(*([row] if row else [])), BEATS, silent, NOW))
 
 
 def test_a_recent_poll_is_well_and_says_what_it_saw() -> None:
@@ -173,7 +174,9 @@ def test_a_gap_in_which_a_task_could_have_come_and_gone_is_wrong_for_a_day() -> 
 
 
 def test_running_tasks_are_counted() -> None:
-    found = history.running(on({"task_id": "a", "awaiting": "outcome"}, {"task_id": "b", "awaiting": "notification"}))
+    found = history.check_running(
+        on({"task_id": "a", "awaiting": "outcome"}, {"task_id": "b", "awaiting": "notification"})
+    )
     assert found == Finding("running tasks", WELL, "1")
 
 
@@ -183,17 +186,17 @@ def lost(number: int, **told: Any) -> Row:
 
 
 def test_lost_tasks_are_wrong_and_named() -> None:
-    found = history.lost(on(lost(2), lost(1), lost(30), lost(3, outcome="complete")), NOW, " --stack x")
+    found = history.check_lost(on(lost(2), lost(1), lost(30), lost(3, outcome="complete")), NOW, " --stack x")
     todo = "task-reporter list --outcome lost --stack x"
     assert found == Finding("lost, last 24 hours", WRONG, "2: bun-1, bun-2", todo)
 
 
 def test_of_many_lost_tasks_some_are_named() -> None:
-    assert history.lost(on(*map(lost, range(1, 8))), NOW, "").text == "7: bun-1, bun-2, bun-3 and 4 more"
+    assert history.check_lost(on(*map(lost, range(1, 8))), NOW, "").text == "7: bun-1, bun-2, bun-3 and 4 more"
 
 
 def test_no_lost_task_is_well() -> None:
-    assert history.lost(on(lost(25)), NOW, "") == Finding("lost, last 24 hours", WELL, "none")
+    assert history.check_lost(on(lost(25)), NOW, "") == Finding("lost, last 24 hours", WELL, "none")
 
 
 def untold(*rows: Row, audience: Audience | Exception = HEARD, flags: str = "") -> Finding:
@@ -202,7 +205,7 @@ def untold(*rows: Row, audience: Audience | Exception = HEARD, flags: str = "") 
             raise audience
         return audience
 
-    return history.untold(on(*rows), 20 * MINUTES, NOW, flags, listeners, BEATS.values())
+    return history.check_unannounced(on(*rows), 20 * MINUTES, NOW, flags, listeners, BEATS.values())
 
 
 def waiting(minutes: int) -> Row:
@@ -256,7 +259,7 @@ def test_rows_that_wait_for_a_subscriber_are_no_error(
 
 @pytest.mark.parametrize(("said", "kinds"), [("bundle", ["bundle"]), (" a, b ,", ["a", "b"]), (None, ["bundle"])])
 def test_the_kinds_that_are_watched(said: str | None, kinds: list[str]) -> None:
-    assert history.kinds_of({"TaskKinds": said} if said else {}) == kinds
+    assert history.watched_kinds({"TaskKinds": said} if said else {}) == kinds
 
 
 # The parts
@@ -277,16 +280,16 @@ def test_the_kinds_that_are_watched(said: str | None, kinds: list[str]) -> None:
     ],
 )
 def test_the_stack(status: str, level: str) -> None:
-    found = parts.stack(Stack("mine", "arn", status, {}, {}))
+    found = parts.check_stack(Stack("mine", "arn", status, {}, {}))
     assert (found.level, found.text) == (level, f"mine, {status}")
 
 
 def test_the_schedule() -> None:
     found = {"State": "ENABLED", "ScheduleExpression": "rate(5 minutes)"}
-    assert parts.schedule(answers(get_schedule=found), "x", None) == Finding(
+    assert parts.check_schedule(answers(get_schedule=found), "x", None) == Finding(
         "schedule", WELL, "enabled, rate(5 minutes)"
     )
-    disabled = parts.schedule(answers(get_schedule=found | {"State": "DISABLED"}), "x", None)
+    disabled = parts.check_schedule(answers(get_schedule=found | {"State": "DISABLED"}), "x", None)
     assert (disabled.level, disabled.text) == (WRONG, "disabled, rate(5 minutes)")
     assert disabled.todo.startswith("nobody asks EC2")
 
@@ -301,7 +304,7 @@ def test_a_schedule_is_asked_for_in_its_group(group: str | None, asked: dict[str
         requests.append(request)
         return {"State": "ENABLED", "ScheduleExpression": "rate(5 minutes)"}
 
-    parts.schedule(SimpleNamespace(get_schedule=get_schedule), "x", group)
+    parts.check_schedule(SimpleNamespace(get_schedule=get_schedule), "x", group)
     assert requests == [asked]
 
 
@@ -310,7 +313,7 @@ def test_a_schedule_is_asked_for_in_its_group(group: str | None, asked: dict[str
 )
 @pytest.mark.parametrize("result", [{}, {"LastProcessingResult": "No records processed"}])
 def test_the_stream(state: str, level: str, result: dict[str, str]) -> None:
-    found = parts.stream(answers(get_event_source_mapping={"State": state} | result), "an-id")
+    found = parts.check_stream_mapping(answers(get_event_source_mapping={"State": state} | result), "an-id")
     assert (found.level, found.text) == (level, state.lower())
     assert ("--uuid an-id" in found.todo) == (level == WRONG)
 
@@ -326,17 +329,19 @@ RESULTS = {
 def test_a_stream_that_can_not_be_read_is_wrong_though_enabled(result: str, found: tuple[str, str, str]) -> None:
     level, text, todo = found
     mapping = {"State": "Enabled", "LastProcessingResult": result}
-    finding = parts.stream(answers(get_event_source_mapping=mapping), "an-id")
+    finding = parts.check_stream_mapping(answers(get_event_source_mapping=mapping), "an-id")
     assert (finding.level, finding.text) == (level, text)
     assert todo in finding.todo
 
 
 def test_the_dead_letter_queue() -> None:
     queue = {"ApproximateNumberOfMessages": "1", "ApproximateNumberOfMessagesNotVisible": "2"}
-    found = parts.dead_letters(answers(get_queue_attributes={"Attributes": queue}), "https://a-queue")
+    found = parts.check_dead_letters(answers(get_queue_attributes={"Attributes": queue}), "https://a-queue")
     assert (found.level, found.text, found.todo[-15:]) == (WRONG, "3 messages", "https://a-queue")
     empty = {"Attributes": {"ApproximateNumberOfMessages": "0"}}
-    assert parts.dead_letters(answers(get_queue_attributes=empty), "u") == Finding("dead-letter queue", WELL, "empty")
+    assert parts.check_dead_letters(answers(get_queue_attributes=empty), "u") == Finding(
+        "dead-letter queue", WELL, "empty"
+    )
 
 
 def alarm(name: str, state: str = "OK", **more: Any) -> dict[str, Any]:
@@ -369,19 +374,19 @@ ALARMS = {
 
 @pytest.mark.parametrize(("there", "level", "text", "todo"), ALARMS.values(), ids=ALARMS)
 def test_alarms(there: list[dict[str, Any]], level: str, text: str, todo: str) -> None:
-    found = parts.alarms(CloudWatch(*there), ["a", "b"])
+    found = parts.check_alarms(CloudWatch(*there), ["a", "b"])
     assert (found.level, found.text) == (level, text)
     assert todo in found.todo
 
 
 def test_a_stack_without_alarms() -> None:
-    assert parts.alarms(CloudWatch(), []) == Finding("alarms", WELL, "the stack has none")
+    assert parts.check_alarms(CloudWatch(), []) == Finding("alarms", WELL, "the stack has none")
 
 
 def test_more_alarms_than_one_request_takes_are_all_looked_at() -> None:
     names = [f"alarm-{number}" for number in range(201)]
     there = CloudWatch(*map(alarm, names[:-1]), alarm(names[-1], "ALARM"))
-    assert parts.alarms(there, names).text == "1 of 201 ring: alarm-200"
+    assert parts.check_alarms(there, names).text == "1 of 201 ring: alarm-200"
 
 
 # All of them
@@ -409,19 +414,17 @@ def test_a_part_that_can_not_be_looked_at_is_unknown_and_costs_the_others_nothin
         raise error
 
     first, last = Finding("first", WELL, "fine"), Finding("last", WRONG, "broken")
-    looks = {"first": lambda: first, "second": fails, "third": lambda: list(begins()), "last": lambda: [last]}
-    monkeypatch.setattr(examination, "looks_at", lambda home, now: looks)
-    found = examination.examine(None, NOW)  # type: ignore[arg-type]
+    checks = {"first": lambda: first, "second": fails, "third": lambda: list(begins()), "last": lambda: [last]}
+    found = run_checks(checks)
     assert [one.part for one in found] == ["first", "second", "third", "last"]
     assert (found[0], found[3]) == (first, last)
     assert [one.level for one in found[1:3]] == [UNKNOWN, UNKNOWN]
     assert all(says in one.text for one in found[1:3])
 
 
-def test_a_mistake_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(examination, "looks_at", lambda home, now: {"part": lambda: Finding(*"ab", 1 / 0)})  # type: ignore[arg-type]
+def test_a_mistake_of_ours_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
-        examination.examine(None, NOW)  # type: ignore[arg-type]
+        run_checks({"part": lambda: Finding(*"ab", 1 / 0)})  # type: ignore[arg-type]
 
 
 GONE_CODES = {
@@ -441,8 +444,7 @@ def test_what_somebody_deleted_is_wrong_and_not_unknown(
     def fails() -> Finding:
         raise ClientError({"Error": {"Code": code}}, operation)
 
-    monkeypatch.setattr(examination, "looks_at", lambda home, now: {"part": fails})
-    [found] = examination.examine(None, NOW)  # type: ignore[arg-type]
+    [found] = run_checks({"part": fails})
     assert (found.level, found.text) == (WRONG, text)
     assert "make takeover" in found.todo
 
@@ -518,7 +520,7 @@ def found_by(
     """The findings of all looks together, by part."""
     dynamodb = OneTable([{"scope": SCOPE, **row} for row in rows])
     stack = Stack("mine", ARN, "CREATE_COMPLETE", outputs, parameters)
-    home = SimpleNamespace(
+    target = SimpleNamespace(
         needs_stack=lambda: stack,
         account=cloud,
         dynamodb=dynamodb,
@@ -526,7 +528,7 @@ def found_by(
         history=HistoryTable(dynamodb, "history"),
         flags="",
     )
-    return {finding.part: finding for finding in examination.examine(home, NOW)}  # type: ignore[arg-type]
+    return {finding.part: finding for finding in examination.examine(target, NOW)}  # type: ignore[arg-type]
 
 
 def test_a_stack_in_which_all_is_well() -> None:

@@ -8,7 +8,7 @@ import pytest
 from task_reporter.times import parse
 from task_reporter_cli.status import table
 from task_reporter_cli.status.findings import WELL, WRONG, Finding
-from task_reporter_cli.status.patience import retention_days
+from task_reporter_cli.status.limits import retention_days
 
 NAME = "ec2-task-reporter-HistoryTable-1A2B"
 KEY = "arn:aws:kms:us-east-2:123456789012:key/1111"
@@ -58,7 +58,7 @@ TABLES = {
 
 @pytest.mark.parametrize(("found", "level", "text", "todo"), TABLES.values(), ids=TABLES)
 def test_the_table(found: dict[str, Any], level: str, text: str, todo: str) -> None:
-    finding = table.table(found)
+    finding = table.judge_table(found)
     assert (finding.level, finding.text) == (level, text)
     assert todo in finding.todo
 
@@ -90,20 +90,20 @@ KEYS = {
 
 @pytest.mark.parametrize(("found", "key", "level", "text", "todo"), KEYS.values(), ids=KEYS)
 def test_the_key(found: dict[str, Any], key: str, level: str, text: str, todo: str) -> None:
-    finding = table.encryption(found, key)
+    finding = table.judge_encryption(found, key)
     assert (finding.part, finding.level, finding.text) == ("encryption", level, text)
     assert todo in finding.todo
 
 
 def test_one_question_answers_for_table_and_key() -> None:
     dynamodb = SimpleNamespace(describe_table=lambda TableName: {"Table": encrypted(KEY)})
-    assert [finding.part for finding in table.table_and_key(dynamodb, NAME, KEY)] == ["table", "encryption"]
+    assert [finding.part for finding in table.check_table(dynamodb, NAME, KEY)] == ["table", "encryption"]
 
 
 def retention(days: int, status: str, attribute: str | None = "expires_at") -> Finding:
     answer = {"TimeToLiveStatus": status} | ({"AttributeName": attribute} if attribute else {})
     dynamodb = SimpleNamespace(describe_time_to_live=lambda TableName: {"TimeToLiveDescription": answer})
-    return table.retention(dynamodb, NAME, days)
+    return table.check_retention(dynamodb, NAME, days)
 
 
 RETENTIONS = {

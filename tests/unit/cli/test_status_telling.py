@@ -8,8 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from task_reporter.times import parse
-from task_reporter_cli.actions.audience import ABSENT, CONFIRMED, PENDING, UNSEEN, Audience
-from task_reporter_cli.status import deliveries, listeners
+from task_reporter_cli.actions.audience import ABSENT, CONFIRMED, PENDING, UNREADABLE, Audience
+from task_reporter_cli.status import deliveries, subscribers
 from task_reporter_cli.status.findings import UNKNOWN, WELL, WRONG, Finding
 from tests.support import subscriptions
 from tests.support.subscriptions import Subscriptions
@@ -26,9 +26,9 @@ NOTICES = {
     "told, and another pending": (
         Audience(TOPIC, 1, 1, READER, CONFIRMED), WELL, "1 confirmed, 1 pending, which misses notices", ""
     ),
-    "told, list denied": (Audience(TOPIC, 2, 0, READER, UNSEEN), WELL, "2 confirmed", ""),
+    "told, list denied": (Audience(TOPIC, 2, 0, READER, UNREADABLE), WELL, "2 confirmed", ""),
     "one of two, list denied": (
-        Audience(TOPIC, 1, 1, READER, UNSEEN), UNKNOWN,
+        Audience(TOPIC, 1, 1, READER, UNREADABLE), UNKNOWN,
         f"1 confirmed, 1 pending; {READER} may be the one that misses notices", "sns:ListSubscriptionsByTopic",
     ),
     "pending": (
@@ -58,7 +58,7 @@ NOTICES = {
 
 @pytest.mark.parametrize(("audience", "level", "text", "todo"), NOTICES.values(), ids=NOTICES)
 def test_the_subscribers_of_notices(audience: Audience, level: str, text: str, todo: str) -> None:
-    found = listeners.of_notices(audience)
+    found = subscribers.judge_notice_audience(audience)
     assert (found.part, found.level, found.text) == ("subscribers", level, text)
     assert todo in found.todo
     assert bool(found.todo) == (level != WELL)
@@ -91,7 +91,7 @@ ALARMS = {
 
 @pytest.mark.parametrize(("audience", "level", "text", "todo"), ALARMS.values(), ids=ALARMS)
 def test_the_subscribers_of_alarms(audience: Audience, level: str, text: str, todo: str) -> None:
-    found = listeners.of_alarms(audience)
+    found = subscribers.judge_alarm_audience(audience)
     assert (found.part, found.level, found.text) == ("alarm subscribers", level, text)
     assert todo in found.todo
     assert bool(found.todo) == (level != WELL)
@@ -100,18 +100,18 @@ def test_the_subscribers_of_alarms(audience: Audience, level: str, text: str, to
 def test_each_topic_is_asked_about_its_own_address() -> None:
     parameters = {"NotificationEmail": READER, "AlarmEmail": "oncall@example.com"}
     sns = Subscriptions((READER, ""), ("oncall@example.com", subscriptions.PENDING))
-    assert listeners.notices(sns, TOPIC, parameters).level == WELL
-    found = listeners.alarms(sns, ALARM_TOPIC, parameters)
+    assert subscribers.check_notice_subscribers(sns, TOPIC, parameters).level == WELL
+    found = subscribers.check_alarm_subscribers(sns, ALARM_TOPIC, parameters)
     assert found.text == "1 confirmed, 1 pending; oncall@example.com has not confirmed and misses alarms"
 
 
 def test_a_stack_that_does_not_name_its_alarm_topic_is_well() -> None:
-    found = listeners.alarms(Subscriptions(), None, {"AlarmEmail": READER})
+    found = subscribers.check_alarm_subscribers(Subscriptions(), None, {"AlarmEmail": READER})
     assert (found.level, "deploy this version" in found.text) == (WELL, True)
 
 
 @pytest.mark.parametrize("code", ["NotFound", "NotFoundException"])
-@pytest.mark.parametrize("look", [listeners.notices, listeners.alarms])
+@pytest.mark.parametrize("look", [subscribers.check_notice_subscribers, subscribers.check_alarm_subscribers])
 def test_a_topic_that_is_gone_is_wrong_and_not_unknown(look: Any, code: str) -> None:
     found = look(Subscriptions(get_topic_attributes=code), TOPIC, {})
     assert (found.level, found.text) == (WRONG, "the topic is gone")
@@ -120,7 +120,7 @@ def test_a_topic_that_is_gone_is_wrong_and_not_unknown(look: Any, code: str) -> 
 
 def test_a_topic_that_may_not_be_seen_is_raised() -> None:
     with pytest.raises(ClientError):
-        listeners.notices(Subscriptions(get_topic_attributes="AuthorizationError"), TOPIC, {})
+        subscribers.check_notice_subscribers(Subscriptions(get_topic_attributes="AuthorizationError"), TOPIC, {})
 
 
 # Deliveries
@@ -148,7 +148,7 @@ class Metrics:
 
 
 def undelivered(cloudwatch: Metrics, topics: dict[str, str] = TOPICS) -> Finding:
-    return deliveries.undelivered(cloudwatch, topics, "https://a-queue", NOW)
+    return deliveries.check_deliveries(cloudwatch, topics, "https://a-queue", NOW)
 
 
 def test_no_failed_delivery_is_well() -> None:
@@ -187,5 +187,7 @@ def test_a_request_is_one_that_cloudwatch_takes() -> None:
     shape = Session().get_service_model("cloudwatch").operation_model("GetMetricData").input_shape
     asked: dict[str, Any] = {}
     answer = {"MetricDataResults": []}
-    deliveries.failed(SimpleNamespace(get_metric_data=lambda **request: asked.update(request) or answer), TOPICS, NOW)
+    deliveries.count_failures(
+        SimpleNamespace(get_metric_data=lambda **request: asked.update(request) or answer), TOPICS, NOW
+    )
     validate_parameters(asked, shape)

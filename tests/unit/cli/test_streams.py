@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from task_reporter_cli.output.lines import one_line
+from task_reporter_cli.output.lines import to_one_line
 from tests.support.canned_ec2 import Answer, CannedEc2, canned_ec2
 from tests.support.cli import (
     Said,
@@ -139,7 +139,7 @@ def test_csv_is_whole_for_programs_and_safe_on_a_terminal(hostile: dict[str, str
         whole, shown = (run("list", *ASK, "--output", "csv", out=kind).out for kind in (io.StringIO, Terminal))
     [stored], [safe] = (list(csv.DictReader(io.StringIO(text, newline=""))) for text in (whole, shown))
     assert stored["error_message"] == OBEYED
-    assert safe["error_message"] == one_line(OBEYED)
+    assert safe["error_message"] == to_one_line(OBEYED)
     assert safe.keys() == stored.keys()
 
 

@@ -14,9 +14,9 @@ from local.process_environment import NO_ACCOUNT
 from task_reporter.errors import HistoryError
 from task_reporter.history.rows import Key
 from task_reporter.history.table import HistoryTable
-from task_reporter_cli.actions.redrive import settling
-from task_reporter_cli.actions.wait import looks
-from task_reporter_cli.actions.watch import TimeOverError, Watch
+from task_reporter_cli.actions.redrive import watch_waiting
+from task_reporter_cli.actions.retrier import OutOfTimeError, Retrier
+from task_reporter_cli.actions.wait import poll_task
 from tests.support.canned_ec2 import Answer, canned_ec2, no_pauses
 from tests.support.cli import in_environment, run, run_program, somewhere
 from tests.support.servers import answers, closes, server, silent
@@ -38,8 +38,8 @@ class Time:
         self.pauses.append(seconds)
         self.now += seconds
 
-    def watch(self, seconds: float | None = None) -> Watch:
-        return Watch(seconds, self.result.append, self.pause, lambda: self.now)
+    def watch(self, seconds: float | None = None) -> Retrier:
+        return Retrier(seconds, self.result.append, self.pause, lambda: self.now)
 
 
 def script(*events: Any) -> Callable[[], Any]:
@@ -57,13 +57,13 @@ def script(*events: Any) -> Callable[[], Any]:
 
 def test_an_answer_is_given_at_once() -> None:
     time = Time()
-    assert time.watch().ask(script("answer")) == "answer"
+    assert time.watch().call(script("answer")) == "answer"
     assert (time.pauses, time.result) == ([], [])
 
 
 def test_a_fault_is_told_when_it_begins_and_when_it_is_over() -> None:
     time = Time()
-    assert time.watch().ask(script(UNREACHABLE, THROTTLED, UNREACHABLE, "answer")) == "answer"
+    assert time.watch().call(script(UNREACHABLE, THROTTLED, UNREACHABLE, "answer")) == "answer"
     assert time.result == [
         'AWS can\'t be reached (Could not connect to the endpoint URL: "https://dynamodb.test"); check --region and the'
         " network. It is tried again until this is over.",
@@ -75,32 +75,32 @@ def test_each_fault_is_told_anew() -> None:
     time = Time()
     watch = time.watch()
     for _ in range(2):
-        watch.ask(script(UNREACHABLE, "answer"))
+        watch.call(script(UNREACHABLE, "answer"))
     assert [result[:4] for result in time.result] == ["AWS ", "That", "AWS ", "That"]
 
 
 def test_pauses_grow_to_a_minute() -> None:
     time = Time()
-    time.watch().ask(script(*[UNREACHABLE] * 7, "answer"))
+    time.watch().call(script(*[UNREACHABLE] * 7, "answer"))
     assert time.pauses == [5, 10, 20, 40, 60, 60, 60]
 
 
 @pytest.mark.parametrize("before", [(), (UNREACHABLE,)], ids=["at once", "after one that passes"])
 def test_a_fault_that_stays_ends_the_waiting(before: tuple[Exception, ...]) -> None:
     with pytest.raises(ClientError, match="AccessDenied"):
-        Time().watch(3600).ask(script(*before, DENIED))
+        Time().watch(3600).call(script(*before, DENIED))
 
 
 def test_rows_that_were_throttled_are_asked_for_again() -> None:
     throttled = HistoryError({Key("a/b", "bun-1"): "UnprocessedKeys"})
-    assert Time().watch().ask(script(throttled, {})) == {}
+    assert Time().watch().call(script(throttled, {})) == {}
 
 
 @pytest.mark.parametrize("seconds", [0, 1, 5, 7, 60, 3600])
 def test_a_fault_lasts_no_longer_than_the_time(seconds: float) -> None:
     time = Time()
-    with pytest.raises(TimeOverError, match="can't be reached") as raised:
-        time.watch(seconds).ask(script(UNREACHABLE))
+    with pytest.raises(OutOfTimeError, match="can't be reached") as raised:
+        time.watch(seconds).call(script(UNREACHABLE))
     assert raised.value.fault is UNREACHABLE
     assert sum(time.pauses) == seconds
 
@@ -108,43 +108,43 @@ def test_a_fault_lasts_no_longer_than_the_time(seconds: float) -> None:
 def test_a_fault_that_passes_leaves_the_rest_of_the_time() -> None:
     time = Time()
     watch = time.watch(100)
-    watch.ask(script(UNREACHABLE, "answer"))
-    watch.rest(1000)
-    assert (time.pauses, watch.left) == ([5, 95], 0)
+    watch.call(script(UNREACHABLE, "answer"))
+    watch.pause(1000)
+    assert (time.pauses, watch.remaining) == ([5, 95], 0)
 
 
 def test_without_a_limit_the_time_has_no_end() -> None:
     time = Time()
     watch = time.watch()
-    watch.rest(1e9)
-    assert watch.left == float("inf")
+    watch.pause(1e9)
+    assert watch.remaining == float("inf")
 
 
 def test_a_question_that_nobody_answers_ends_with_the_time() -> None:
     """Whatever the client's own limits and retries are."""
     never = Event()
     try:
-        with pytest.raises(TimeOverError, match="did not answer in time"):
-            Watch(0.01, print).ask(never.wait)
+        with pytest.raises(OutOfTimeError, match="did not answer in time"):
+            Retrier(0.01, print).call(never.wait)
     finally:
         never.set()
 
 
 def test_a_question_to_a_person_is_not_broken_off() -> None:
-    assert Watch(60, print).ask(current_thread, may_prompt=True) is current_thread()
-    assert Watch(60, print).ask(current_thread) is not current_thread()
+    assert Retrier(60, print).call(current_thread, may_prompt=True) is current_thread()
+    assert Retrier(60, print).call(current_thread) is not current_thread()
 
 
 def test_what_is_raised_in_time_is_raised() -> None:
     with pytest.raises(ClientError, match="AccessDenied"):
-        Watch(60, print).ask(script(DENIED))
+        Retrier(60, print).call(script(DENIED))
 
 
 def test_looks_end_with_an_outcome_or_with_the_time() -> None:
     time, runs, ended = Time(), {"state": "storing"}, {"state": "complete", "outcome": "complete"}
-    assert list(looks(script(None, runs, UNREACHABLE, ended, runs), time.watch())) == [None, runs, ended]
-    assert list(looks(script(runs), time.watch(7))) == [runs, runs, runs]
-    assert list(looks(script(runs), time.watch(0))) == [runs]
+    assert list(poll_task(script(None, runs, UNREACHABLE, ended, runs), time.watch())) == [None, runs, ended]
+    assert list(poll_task(script(runs), time.watch(7))) == [runs, runs, runs]
+    assert list(poll_task(script(runs), time.watch(0))) == [runs]
 
 
 def test_rows_settle_through_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +156,7 @@ def test_rows_settle_through_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
             return reading()
 
     time = Time()
-    assert list(settling([key], Reading(None, "t"), time.watch(60))) == [[key], []]
+    assert list(watch_waiting([key], Reading(None, "t"), time.watch(60))) == [[key], []]
     assert len(time.result) == 4
 
 
@@ -183,9 +183,9 @@ ATTEMPTS = 3
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     no_pauses(monkeypatch)
-    monkeypatch.setattr("task_reporter_cli.actions.wait.PAUSE", 0.01)
-    monkeypatch.setattr("task_reporter_cli.actions.watch.PAUSES", (0.01,))
-    monkeypatch.setattr("task_reporter_cli.actions.watch.LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr("task_reporter_cli.actions.wait.INTERVAL", 0.01)
+    monkeypatch.setattr("task_reporter_cli.actions.retrier.PAUSES", (0.01,))
+    monkeypatch.setattr("task_reporter_cli.actions.retrier.MAX_PAUSE", 0.01)
 
 
 PASSING = {"throttled": BUSY, "broken": INTERNAL, "a page": Answer(b"<html>")}

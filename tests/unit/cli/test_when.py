@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from task_reporter.times import parse, to_text
-from task_reporter_cli import when
+from task_reporter_cli import time_formats
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, 123_000, tzinfo=UTC)
 
@@ -29,7 +29,7 @@ NO_TIMES = ["", "yesterday", "7", "d", "-7d", "7d ago", "1.5h", "7y", "999999w",
 
 @pytest.mark.parametrize(("text", "kept"), TYPED.items())
 def test_a_typed_time_is_understood(text, kept):
-    assert when.typed_time(text, NOW) == kept
+    assert time_formats.parse_typed_time(text, NOW) == kept
 
 
 ENDS = {
@@ -42,21 +42,21 @@ ENDS = {
 
 @pytest.mark.parametrize(("text", "kept"), ENDS.items())
 def test_as_an_end_a_date_is_its_last_moment_and_a_time_is_itself(text, kept):
-    assert when.typed_time(text, NOW, end_of_day=True) == kept
+    assert time_formats.parse_typed_time(text, NOW, end_of_day=True) == kept
 
 
 @pytest.mark.parametrize("end_of_day", [False, True])
 @pytest.mark.parametrize("text", NO_TIMES)
 def test_what_is_no_time_is_named_and_told_what_would_be(text, end_of_day):
     with pytest.raises(ValueError, match=r"is no time; give a date .*2026-11-18") as raised:
-        when.typed_time(text, NOW, end_of_day)
+        time_formats.parse_typed_time(text, NOW, end_of_day)
     assert repr(text) in str(raised.value)
 
 
 @given(st.text(max_size=30), st.booleans())
 def test_whatever_is_typed_is_a_stored_time_or_refused(text, end_of_day):
     try:
-        kept = when.typed_time(text, NOW, end_of_day)
+        kept = time_formats.parse_typed_time(text, NOW, end_of_day)
     except ValueError:
         return
     assert to_text(parse(kept)) == kept
@@ -64,7 +64,10 @@ def test_whatever_is_typed_is_a_stored_time_or_refused(text, end_of_day):
 
 @given(st.dates())
 def test_a_day_has_every_stored_time_that_begins_with_its_date(date):
-    begin, end = when.typed_time(f"{date}", NOW), when.typed_time(f"{date}", NOW, end_of_day=True)
+    begin, end = (
+        time_formats.parse_typed_time(f"{date}", NOW),
+        time_formats.parse_typed_time(f"{date}", NOW, end_of_day=True),
+    )
     assert begin[:10] == end[:10] == f"{date}"
     assert (parse(end) - parse(begin)) == timedelta(days=1, milliseconds=-1)
 
@@ -76,17 +79,17 @@ AGES = {0: "just now", 0.9: "just now", 1: "1 second ago", 59: "59 seconds ago",
 
 @pytest.mark.parametrize(("seconds", "said"), AGES.items())
 def test_an_age_is_said_in_its_largest_unit(seconds, said):
-    assert when.age(to_text(NOW - timedelta(seconds=seconds)), NOW) == said
+    assert time_formats.format_age(to_text(NOW - timedelta(seconds=seconds)), NOW) == said
 
 
 def test_a_stored_time_is_shortened_for_a_column():
-    assert when.short("2026-11-23T12:00:00.999Z") == "2026-11-23 12:00:00"
+    assert time_formats.format_for_column("2026-11-23T12:00:00.999Z") == "2026-11-23 12:00:00"
 
 
 def test_a_stored_time_is_told_with_its_age():
-    assert when.with_age("2026-11-23T09:00:00.000Z", NOW) == "2026-11-23 09:00:00 UTC, 3 hours ago"
+    assert time_formats.format_with_age("2026-11-23T09:00:00.000Z", NOW) == "2026-11-23 09:00:00 UTC, 3 hours ago"
 
 
 @pytest.mark.parametrize("text", ["", "soon", "2026-11-23", "2026-11-23T12:00:00Z", "2026-13-01T00:00:00.000Z"])
 def test_what_is_no_stored_time_stays_as_it_is(text):
-    assert when.short(text) == when.with_age(text, NOW) == text
+    assert time_formats.format_for_column(text) == time_formats.format_with_age(text, NOW) == text

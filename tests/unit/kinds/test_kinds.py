@@ -14,7 +14,7 @@ from task_reporter.kinds.kind import FAILED, LOST, OUTCOMES
 from task_reporter.kinds.table import KINDS
 from task_reporter.notifying.task_notice import task_notice
 from task_reporter.times import now
-from task_reporter_cli.actions.trial import trial_row
+from task_reporter_cli.actions.test_row import build_test_row
 
 NEVER_STORED = {"AWSAccessKeyId", "UploadPolicy", "UploadPolicySignature"}
 NOT_OF_EC2 = {"scope", "kind", "outcome", "first_seen_at"}
@@ -136,7 +136,7 @@ def test_a_kind_has_an_example_of_each_outcome(kind):
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_a_test_notice_can_have_each_outcome(outcome):
-    row = trial_row("123456789012/eu-west-1", outcome, now())
+    row = build_test_row("123456789012/eu-west-1", outcome, now())
     assert row["outcome"] == outcome
     assert task_notice(row).subject.startswith("TEST: EC2 ")
 

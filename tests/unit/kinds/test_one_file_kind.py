@@ -12,8 +12,8 @@ from task_reporter.kinds.table import KINDS
 from task_reporter.notifying.compose import compose_notices
 from task_reporter.recording.context import PollContext
 from task_reporter.recording.poll_kinds import poll_kinds
-from task_reporter_cli.output.facts import facts, next_steps
-from task_reporter_cli.report.tasks import task_of
+from task_reporter_cli.output.facts import format_facts, next_steps
+from task_reporter_cli.report.tasks import parse_task
 from tests.support.canned_ec2 import Answer, canned_ec2
 from tests.support.inline import INLINE
 from tests.support.table import DynamoDb, Table
@@ -89,11 +89,11 @@ def test_a_digest_says_what_the_commands_are_for() -> None:
 
 def test_show_and_the_page_know_its_own_attributes() -> None:
     row = row_after("available")
-    assert ("Valid until", "2026-12-23") in facts(row, NOON)
+    assert ("Valid until", "2026-12-23") in format_facts(row, NOON)
     assert [text for text, _ in next_steps(row | {"awaiting": ""}, "report-1", "")] == [
         "The report says who uses the image"
     ]
-    assert task_of(row, "2027").detail == "2026-12-23"
+    assert parse_task(row, "2027").detail == "2026-12-23"
 
 
 def test_a_row_of_an_unknown_kind_is_described_in_general_words(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,5 +103,5 @@ def test_a_row_of_an_unknown_kind_is_described_in_general_words(monkeypatch: pyt
     assert notice.text.startswith("EC2 usage-report task report-1 is complete.\n")
     assert "aws " not in notice.text
     assert "valid_until" not in notice.data
-    assert ("valid_until", "2026-12-23") in facts(row, NOON)
+    assert ("valid_until", "2026-12-23") in format_facts(row, NOON)
     assert list(next_steps(row | {"awaiting": ""}, "report-1", "")) == []

@@ -10,31 +10,31 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-TOLERATED = timedelta(minutes=4)
+TOLERANCE = timedelta(minutes=4)
 """Most services take a signature that is up to five minutes old."""
-TIMES = re.compile(
+SIGNATURE_TIMES = re.compile(
     r"Signature (?:expired|not yet current): (?P<here>\d{8}T\d{6}Z) is .*?\((?P<there>\d{8}T\d{6}Z) [-+] \d+ min"
 )
 """Both times in a refusal: that of the signature, and in brackets that of the service."""
-COMPLAINS = re.compile(r"signature expired|signature not yet current|too large.*(?:time|clock)", re.IGNORECASE)
+CLOCK_COMPLAINT = re.compile(r"signature expired|signature not yet current|too large.*(?:time|clock)", re.IGNORECASE)
 
 
-def clock_problem(error: ClientError, now: datetime) -> str | None:
+def explain_clock(error: ClientError, now: datetime) -> str | None:
     """Say by how much this machine's clock is wrong; None where ``error`` gives no reason to think so."""
     text = str(error.response["Error"].get("Message", ""))
-    there = _date_of(error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}))
-    ahead = now - there if there else _difference(text)
-    if ahead is not None and abs(ahead) >= TOLERATED:
+    there = _parse_date(error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}))
+    ahead = now - there if there else _signature_offset(text)
+    if ahead is not None and abs(ahead) >= TOLERANCE:
         minutes = round(abs(ahead) / timedelta(minutes=1))
         length = f"{minutes} minutes" if minutes < 120 else f"{minutes / 60:.0f} hours"
         side = "ahead of" if ahead > timedelta() else "behind"
         return f"this machine's clock is {length} {side} AWS's, which therefore refuses its signatures; set the clock"
-    if COMPLAINS.search(text):
+    if CLOCK_COMPLAINT.search(text):
         return f"AWS takes the signature to be of another time ({text}); check this machine's clock"
     return None
 
 
-def _date_of(headers: Any) -> datetime | None:
+def _parse_date(headers: Any) -> datetime | None:
     """Return the time at which the service answered."""
     try:
         found = parsedate_to_datetime(headers["date"])
@@ -43,10 +43,10 @@ def _date_of(headers: Any) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _difference(text: str) -> timedelta | None:
-    times = TIMES.search(text)
-    return _time(times["here"]) - _time(times["there"]) if times else None
+def _signature_offset(text: str) -> timedelta | None:
+    times = SIGNATURE_TIMES.search(text)
+    return _parse_time(times["here"]) - _parse_time(times["there"]) if times else None
 
 
-def _time(text: str) -> datetime:
+def _parse_time(text: str) -> datetime:
     return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)

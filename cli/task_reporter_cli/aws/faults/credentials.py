@@ -9,10 +9,10 @@ from typing import Any
 from botocore import exceptions as aws
 from botocore.exceptions import BotoCoreError, ClientError
 
-from task_reporter_cli.aws.credentials import CredentialsError, NoCodeError, source_of
+from task_reporter_cli.aws.credentials import CredentialsError, MissingMfaCodeError, name_source
 from task_reporter_cli.aws.crt import configuration_files
-from task_reporter_cli.aws.faults.network import unanswered
-from task_reporter_cli.aws.faults.refusals import LONGEST, refused
+from task_reporter_cli.aws.faults.network import explain_network_error
+from task_reporter_cli.aws.faults.refusals import MAX_TEXT, explain_refusal
 
 REMEDIES = {
     "assume-role": "check role_arn, source_profile, credential_source and mfa_serial of the profile",
@@ -27,28 +27,28 @@ REMEDIES = {
 """botocore's name of a source → the step that mends it."""
 
 
-def not_had(error: CredentialsError, now: datetime) -> str:
+def explain_credentials(error: CredentialsError, now: datetime) -> str:
     """Explain that a source gave no credentials, and what to do."""
     cause = error.__cause__
     if isinstance(cause, aws.NoCredentialsError):
-        return _none_anywhere(error.profile)
-    source = source_of(error.method, error.profile)
-    if isinstance(cause, NoCodeError):
+        return _explain_missing(error.profile)
+    source = name_source(error.method, error.profile)
+    if isinstance(cause, MissingMfaCodeError):
         return f"no credentials from {source}: {cause}"
     if isinstance(cause, ClientError):
-        return f"no credentials from {source}: {refused(cause, now)}"
-    if isinstance(cause, BotoCoreError) and (unreachable := unanswered(cause)):
+        return f"no credentials from {source}: {explain_refusal(cause, now)}"
+    if isinstance(cause, BotoCoreError) and (unreachable := explain_network_error(cause)):
         return f"no credentials from {source}: {unreachable}"
     return f"no credentials from {source}: {_reason(cause).rstrip('.')}; {_remedy(error)}"
 
 
-def _none_anywhere(profile: str) -> str:
+def _explain_missing(profile: str) -> str:
     others = "give --profile, set AWS_PROFILE, or run `aws configure`, `aws sso login` or `aws login`"
     named = "" if profile == "default" else f" in profile {profile!r}"
-    return f"no AWS credentials{named}{oversights()}; {others}"
+    return f"no AWS credentials{named}{describe_ignored_sources()}; {others}"
 
 
-def oversights(may_read: Callable[[str], bool] = lambda path: os.access(path, os.R_OK)) -> str:
+def describe_ignored_sources(may_read: Callable[[str], bool] = lambda path: os.access(path, os.R_OK)) -> str:
     """Name what botocore passes over in silence: files of profiles that can't be read, and half of a key; else ''."""
     found = []
     if os.environ.get("AWS_SECRET_ACCESS_KEY") and not os.environ.get("AWS_ACCESS_KEY_ID"):
@@ -65,7 +65,7 @@ def _reason(cause: BaseException | None) -> str:
     match cause:
         case aws.CredentialRetrievalError() | aws.TokenRetrievalError():
             words: Any = cause.kwargs
-            return str(words["error_msg"])[:LONGEST].strip() or "it failed, and said nothing"
+            return str(words["error_msg"])[:MAX_TEXT].strip() or "it failed, and said nothing"
         case aws.RefreshWithMFAUnsupportedError():
             return "a new session needs another MFA code"
         case OSError():
@@ -76,7 +76,7 @@ def _reason(cause: BaseException | None) -> str:
 
 
 def _remedy(error: CredentialsError) -> str:
-    cause, profile = error.__cause__, shlex.quote(error.first)
+    cause, profile = error.__cause__, shlex.quote(error.root_profile)
     match cause:
         case aws.RefreshWithMFAUnsupportedError():
             return "start again; duration_seconds of the profile makes a session last longer, up to 12 hours"

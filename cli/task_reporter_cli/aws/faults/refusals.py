@@ -4,11 +4,11 @@ from datetime import datetime
 
 from botocore.exceptions import ClientError
 
-from task_reporter_cli.aws.credentials import ORIGIN
-from task_reporter_cli.aws.faults.clock import clock_problem
-from task_reporter_cli.aws.faults.network import proxy_wants_password
+from task_reporter_cli.aws.credentials import SOURCE_MEMBER
+from task_reporter_cli.aws.faults.clock import explain_clock
+from task_reporter_cli.aws.faults.network import explain_proxy_password
 
-RENEW = "get new ones as you got these (such as `aws sso login` or `aws login`), or choose others with --profile"
+RENEWAL = "get new ones as you got these (such as `aws sso login` or `aws login`), or choose others with --profile"
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 UNKNOWN_CREDENTIALS = {
     "AuthFailure", "IncompleteSignature", "InvalidAccessKeyId", "InvalidClientTokenId", "InvalidSignatureException",
@@ -19,25 +19,25 @@ DENIED = {
     "AccessDenied", "AccessDeniedException", "AuthorizationError", "AuthorizationErrorException", "KMSAccessDenied",
     "KMSAccessDeniedException", "UnauthorizedOperation",
 }  # fmt: skip
-OF_ANOTHER_TIME = {"RequestInTheFuture", "RequestTimeTooSkewed"}
-SIGNED_WRONG = EXPIRED | UNKNOWN_CREDENTIALS | OF_ANOTHER_TIME
+CLOCK_SKEW = {"RequestInTheFuture", "RequestTimeTooSkewed"}
+SIGNATURE_CODES = EXPIRED | UNKNOWN_CREDENTIALS | CLOCK_SKEW
 """Codes with which a service answers a signature of another time, too."""
-LONGEST = 400
+MAX_TEXT = 400
 """Characters of AWS's own text; EC2 adds an encoded message of a thousand to what it denies."""
 WRONG_CODE, WRONG_DEVICE = "invalid MFA one time pass code", "unable to validate MFA code"
 """STS's words. https://repost.aws/knowledge-center/authenticate-mfa-cli"""
 
 
-def refused(error: ClientError, now: datetime) -> str:
+def explain_refusal(error: ClientError, now: datetime) -> str:
     """Explain an error that AWS answered, or somebody in its place."""
-    code, text = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")[:LONGEST]
-    named = f" ({origin})" if (origin := error.response.get(ORIGIN)) else ""
-    if code in SIGNED_WRONG and (wrong := clock_problem(error, now)):
+    code, text = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")[:MAX_TEXT]
+    named = f" ({origin})" if (origin := error.response.get(SOURCE_MEMBER)) else ""
+    if code in SIGNATURE_CODES and (wrong := explain_clock(error, now)):
         return wrong
-    if instead := _of_signing_in(error.operation_name, code, text):
+    if instead := _explain_sign_in(error.operation_name, code, text):
         return instead
     if code in EXPIRED:
-        return f"the AWS credentials have expired{named}; {RENEW}"
+        return f"the AWS credentials have expired{named}; {RENEWAL}"
     if code in UNKNOWN_CREDENTIALS:
         check = "check them with `aws sts get-caller-identity`"
         return f"AWS does not take these credentials{named} ({code}: {text}); {check}"
@@ -45,14 +45,14 @@ def refused(error: ClientError, now: datetime) -> str:
         lists = "docs/command-line.md lists what each command needs"
         return f"no permission for {error.operation_name}{named} ({text or code}); {lists}"
     if code == "407":
-        return proxy_wants_password()
+        return explain_proxy_password()
     if code.isdecimal():  # botocore's stopgap where the answer is in no form of AWS's
         text = f"HTTP status {code}, {text}".rstrip(", ")
         return f"what answers {error.operation_name} is not AWS, or a proxy stands in between ({text})"
     return f"AWS refused {error.operation_name}: {code}: {text}"
 
 
-def _of_signing_in(operation: str, code: str, text: str) -> str | None:
+def _explain_sign_in(operation: str, code: str, text: str) -> str | None:
     """Explain a refusal of the request for credentials, which says nothing about what a command needs."""
     match operation:
         case "AssumeRole" if WRONG_CODE in text:

@@ -6,27 +6,27 @@ from datetime import timedelta
 
 UNITS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
 RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
-SILENT_AFTER, REDRIVE_AFTER = 15, 10
+DEFAULT_SILENT_AFTER, DEFAULT_REDRIVE_AFTER = 15, 10
 """Minutes, for a stack that does not say."""
 
 
-def silent_after(parameters: Mapping[str, str]) -> timedelta:
+def max_silence(parameters: Mapping[str, str]) -> timedelta:
     """Return the longest time since the last poll: that of the stack's alarm, at least two rounds of the schedule."""
-    minutes = timedelta(minutes=_number(parameters, "SilentAfterMinutes", SILENT_AFTER))
+    minutes = timedelta(minutes=_read_number(parameters, "SilentAfterMinutes", DEFAULT_SILENT_AFTER))
     rate = RATE.fullmatch(parameters.get("PollSchedule", ""))
     return max(minutes, 2 * int(rate[1]) * UNITS[rate[2]]) if rate else minutes
 
 
-def untold_after(parameters: Mapping[str, str]) -> timedelta:
+def max_announcement_delay(parameters: Mapping[str, str]) -> timedelta:
     """Return the longest time that a row may await its notification: two rounds of redriving."""
-    return 2 * timedelta(minutes=max(_number(parameters, "RedriveAfterMinutes", REDRIVE_AFTER), 1))
+    return 2 * timedelta(minutes=max(_read_number(parameters, "RedriveAfterMinutes", DEFAULT_REDRIVE_AFTER), 1))
 
 
 def retention_days(parameters: Mapping[str, str]) -> int:
     """Return the days after its notice on which a row expires; 0 means never."""
-    return _number(parameters, "RetentionDays", 0)
+    return _read_number(parameters, "RetentionDays", 0)
 
 
-def _number(parameters: Mapping[str, str], name: str, otherwise: int) -> int:
+def _read_number(parameters: Mapping[str, str], name: str, otherwise: int) -> int:
     text = parameters.get(name, "")
     return int(text) if text.isdecimal() else otherwise

@@ -10,8 +10,8 @@ from statistics import median
 
 from task_reporter import times
 
-STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
-MOST_BINS = 14
+ROUND_WIDTHS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
+MAX_BINS = 14
 NOON = datetime(2026, 1, 1, 12)
 
 
@@ -25,7 +25,7 @@ class Bin:
 
 
 @dataclass(frozen=True, slots=True)
-class Lengths:
+class Durations:
     """The lengths of one kind's complete tasks."""
 
     kind: str
@@ -37,18 +37,18 @@ class Lengths:
     bins: tuple[Bin, ...]
 
 
-def lengths_of(kind: str, seconds: Iterable[float]) -> Lengths:
+def summarise_durations(kind: str, seconds: Iterable[float]) -> Durations:
     """Return the statistics of ``seconds``, which are not empty."""
     ordered = sorted(seconds)
-    return Lengths(kind, len(ordered), median(ordered), _share(ordered, 0.9), ordered[-1], _bins(ordered))
+    return Durations(kind, len(ordered), median(ordered), _quantile(ordered, 0.9), ordered[-1], _build_bins(ordered))
 
 
-def spoken(seconds: float) -> str:
+def format_seconds(seconds: float) -> str:
     """``seconds`` in the words of the emails: ``34 min 10 s``."""
     return times.format_duration(times.to_text(NOON), times.to_text(NOON + timedelta(seconds=seconds))) or "0 s"
 
 
-def spoken_edge(seconds: int) -> str:
+def format_edge(seconds: int) -> str:
     """Format the edge of a bin in its largest whole unit: ``90 s``, ``5 min``."""
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds and seconds % size == 0:
@@ -56,14 +56,14 @@ def spoken_edge(seconds: int) -> str:
     return f"{seconds} s"
 
 
-def _share(ordered: list[float], share: float) -> float:
+def _quantile(ordered: list[float], share: float) -> float:
     return ordered[ceil(share * len(ordered)) - 1]
 
 
-def _bins(ordered: list[float]) -> tuple[Bin, ...]:
+def _build_bins(ordered: list[float]) -> tuple[Bin, ...]:
     """Return bins of one round width; the last twentieth of the durations may share a bin without end."""
-    usual = _share(ordered, 0.95)
-    width = _width(ordered[0], usual)
+    usual = _quantile(ordered, 0.95)
+    width = _choose_width(ordered[0], usual)
     first, last = int(ordered[0] // width), int(usual // width)
     counts = Counter(min(int(length // width), last + 1) for length in ordered)
     bins = [Bin(step * width, (step + 1) * width, counts[step]) for step in range(first, last + 1)]
@@ -72,12 +72,12 @@ def _bins(ordered: list[float]) -> tuple[Bin, ...]:
     return tuple(bins)
 
 
-def _width(low: float, high: float) -> int:
+def _choose_width(low: float, high: float) -> int:
     """Return the smallest round width with which not too many bins reach from ``low`` to ``high``."""
-    return next(width for width in _widths() if high // width - low // width < MOST_BINS)
+    return next(width for width in _round_widths() if high // width - low // width < MAX_BINS)
 
 
-def _widths() -> Iterator[int]:
+def _round_widths() -> Iterator[int]:
     """Round widths, each larger than the one before; days double for ever."""
-    yield from STEPS
-    yield from (STEPS[-1] * 2**power for power in count(1))
+    yield from ROUND_WIDTHS
+    yield from (ROUND_WIDTHS[-1] * 2**power for power in count(1))

@@ -7,21 +7,21 @@ from itertools import chain, repeat
 from threading import Thread
 from typing import TypeVar
 
-from task_reporter_cli.aws.explanations import explained
-from task_reporter_cli.aws.faults.passing import can_pass
+from task_reporter_cli.aws.explanations import explain
+from task_reporter_cli.aws.faults.transient import is_transient
 from task_reporter_cli.output.lines import print_note
-from task_reporter_cli.when import length
+from task_reporter_cli.time_formats import format_seconds
 
 PAUSES = (5, 10, 20, 40)
-LONGEST_PAUSE = 60
+MAX_PAUSE = 60
 """Seconds between two attempts while a fault lasts. Each attempt has retried for itself, as its client does."""
-LEAST = 1.0
+MIN_WAIT = 1.0
 """Seconds that an answer is waited for in any case, so that the time can end with a question."""
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
-class TimeOverError(Exception):
+class OutOfTimeError(Exception):
     """The time was over before there was an answer. ``fault`` says why there was none, if that is known."""
 
     def __init__(self, fault: Exception | None) -> None:
@@ -29,10 +29,10 @@ class TimeOverError(Exception):
         self.fault = fault
 
     def __str__(self) -> str:
-        return explained(self.fault) if self.fault else "AWS did not answer in time"
+        return explain(self.fault) if self.fault else "AWS did not answer in time"
 
 
-class Watch:
+class Retrier:
     """A time in which to ask; without ``seconds`` it has no end, with 0 it has room for one question.
 
     ``say`` is given a sentence when a fault begins, and one when it is over. Time in which the machine sleeps does not
@@ -46,24 +46,24 @@ class Watch:
         pause: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._say = say
-        self._pause = pause
+        self._notify = say
+        self._sleep = pause
         self._clock = clock
         self._seconds = seconds
         self._start = clock()
 
     @property
-    def left(self) -> float:
+    def remaining(self) -> float:
         """Seconds that are left, infinite where there is no end."""
         if self._seconds is None:
             return float("inf")
         return max(0.0, self._seconds - (self._clock() - self._start))
 
-    def rest(self, seconds: float) -> None:
+    def pause(self, seconds: float) -> None:
         """Pause for ``seconds``, but not for longer than there is time."""
-        self._pause(min(seconds, self.left))
+        self._sleep(min(seconds, self.remaining))
 
-    def ask(self, question: Callable[[], Answer], may_prompt: bool = False) -> Answer:
+    def call(self, question: Callable[[], Result], may_prompt: bool = False) -> Result:
         """Ask until there is an answer.
 
         A question that ``may_prompt`` a person is not broken off, which would leave the terminal without its echo.
@@ -71,35 +71,35 @@ class Watch:
         """
         fault: Exception | None = None
         began = self._clock()
-        for pause in chain(PAUSES, repeat(LONGEST_PAUSE)):
+        for pause in chain(PAUSES, repeat(MAX_PAUSE)):
             try:
-                answer = question() if may_prompt or not self._seconds else self._in_time(question, fault)
+                answer = question() if may_prompt or not self._seconds else self._call_in_time(question, fault)
             except Exception as error:
-                if not can_pass(error):
+                if not is_transient(error):
                     raise
                 is_new, fault = fault is None, error
-                if not self.left:
+                if not self.remaining:
                     break
                 if is_new:
-                    self._say(f"{explained(error)}. It is tried again until this is over.")
-                self.rest(pause)
+                    self._notify(f"{explain(error)}. It is tried again until this is over.")
+                self.pause(pause)
             else:
                 if fault:
-                    self._say(f"That is over, after {length(int(self._clock() - began))}.")
+                    self._notify(f"That is over, after {format_seconds(int(self._clock() - began))}.")
                 return answer
-        raise TimeOverError(fault)
+        raise OutOfTimeError(fault)
 
-    def _in_time(self, question: Callable[[], Answer], fault: Exception | None) -> Answer:
-        future = _started(question)
-        wait([future], max(self.left, LEAST))
+    def _call_in_time(self, question: Callable[[], Result], fault: Exception | None) -> Result:
+        future = _start_in_thread(question)
+        wait([future], max(self.remaining, MIN_WAIT))
         if not future.done():
-            raise TimeOverError(fault)
+            raise OutOfTimeError(fault)
         return future.result()
 
 
-def _started(question: Callable[[], Answer]) -> Future[Answer]:
+def _start_in_thread(question: Callable[[], Result]) -> Future[Result]:
     """Ask in a thread of its own, which nobody waits for when the process ends."""
-    future: Future[Answer] = Future()
+    future: Future[Result] = Future()
 
     def run() -> None:
         try:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 DEFAULT_STACK = "ec2-task-reporter"
 
 
-class Home:
+class Target:
     """A stack or a table, in an account. Everything is looked up when it is first wanted, and once."""
 
     def __init__(self, stack: str | None, table: str | None, profile: str | None, region: str | None) -> None:
@@ -34,9 +34,9 @@ class Home:
     @cached_property
     def stack(self) -> "Stack | None":
         """The stack; None where a table was named in its place. Raises NoStackError and botocore's errors."""
-        from task_reporter_cli.history.stack import described
+        from task_reporter_cli.history.stack import describe_stack
 
-        return described(self.account.client("cloudformation"), self._stack_name) if self._stack_name else None
+        return describe_stack(self.account.client("cloudformation"), self._stack_name) if self._stack_name else None
 
     def needs_stack(self) -> "Stack":
         """Return the stack. Raises UsageError where the command line names a table instead."""

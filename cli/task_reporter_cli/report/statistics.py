@@ -10,10 +10,10 @@ from typing import Any
 
 from task_reporter.history.rows import POLL_PREFIX
 from task_reporter.kinds.kind import COMPLETE, FAILED
-from task_reporter_cli.report.tasks import RUNNING, Task, task_of
+from task_reporter_cli.report.tasks import RUNNING, Task, parse_task
 
-MOST_LISTED = 10_000
-MOST_SLOWEST = 8
+MAX_LISTED = 10_000
+MAX_SLOWEST = 8
 
 
 @dataclass(slots=True)
@@ -26,23 +26,23 @@ class Failure:
 
 
 @dataclass(slots=True)
-class Gathered:
+class Statistics:
     """The rows so far."""
 
     groups: Counter[str] = field(default_factory=Counter)
     days: defaultdict[date, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     """Day on which tasks ended → how many as what."""
-    lengths: defaultdict[str, MutableSequence[float]] = field(default_factory=lambda: defaultdict(lambda: array("d")))
+    durations: defaultdict[str, MutableSequence[float]] = field(default_factory=lambda: defaultdict(lambda: array("d")))
     """Kind → how long its complete tasks took, in seconds."""
     failures: dict[str, Failure] = field(default_factory=dict)
-    slow: list[tuple[float, int, Task]] = field(default_factory=list)
+    slowest: list[tuple[float, int, Task]] = field(default_factory=list)
     """Heap of the slowest: seconds, a tie-breaker by which the earlier seen one stays, the task."""
     listed: list[Task] = field(default_factory=list)
 
     def add(self, task: Task) -> None:
         """Count ``task`` in."""
         self.groups[task.group] += 1
-        if len(self.listed) < MOST_LISTED:
+        if len(self.listed) < MAX_LISTED:
             self.listed.append(task)
         if task.group != RUNNING:
             self._add_ended(task)
@@ -54,28 +54,28 @@ class Gathered:
         if task.group == FAILED:
             self._add_failure(task.error_code, ended_at)
         if task.seconds is not None:
-            self._add_length(task, task.seconds)
+            self._add_duration(task, task.seconds)
 
     def _add_failure(self, code: str, at: str | None) -> None:
         failure = self.failures.setdefault(code, Failure(code))
         failure.count += 1
         failure.last_at = max(filter(None, (failure.last_at, at)), default=None)
 
-    def _add_length(self, task: Task, seconds: float) -> None:
+    def _add_duration(self, task: Task, seconds: float) -> None:
         if task.group == COMPLETE:
-            self.lengths[task.kind].append(seconds)
+            self.durations[task.kind].append(seconds)
         entry = (seconds, -self.groups.total(), task)
-        if len(self.slow) < MOST_SLOWEST:
-            heapq.heappush(self.slow, entry)
-        elif entry[:2] > self.slow[0][:2]:
-            heapq.heapreplace(self.slow, entry)
+        if len(self.slowest) < MAX_SLOWEST:
+            heapq.heappush(self.slowest, entry)
+        elif entry[:2] > self.slowest[0][:2]:
+            heapq.heapreplace(self.slowest, entry)
 
 
-def gather(rows: Iterable[Mapping[str, Any]], until: str) -> Gathered:
+def collect_statistics(rows: Iterable[Mapping[str, Any]], until: str) -> Statistics:
     """All of ``rows``, which are read once; times after ``until`` (stored form) count as unknown."""
-    gathered = Gathered()
+    gathered = Statistics()
     for row in rows:
-        task = task_of(row, until)
+        task = parse_task(row, until)
         if not task.task_id.startswith(POLL_PREFIX):
             gathered.add(task)
     return gathered

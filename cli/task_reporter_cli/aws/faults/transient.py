@@ -27,13 +27,13 @@ BUSY_CODES = {
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html"""
 BUSY_ROWS = {"Throttled", "UnprocessedKeys"}
 """HistoryError's codes for rows that DynamoDB had no capacity for."""
-BROKEN_OFF = (ssl.SSLEOFError, ssl.SSLZeroReturnError, builtins.ConnectionError, TimeoutError)
+INTERRUPTED_HANDSHAKE = (ssl.SSLEOFError, ssl.SSLZeroReturnError, builtins.ConnectionError, TimeoutError)
 """A TLS handshake that did not come to an end, rather than one that found something wrong."""
-METADATA_ENDPOINTS = {"container-role", "iam-role"}
+METADATA_SOURCES = {"container-role", "iam-role"}
 """botocore's names for sources of credentials that answer over a network of their own."""
 
 
-def can_pass(error: BaseException | None) -> bool:
+def is_transient(error: BaseException | None) -> bool:
     """Tell whether the same request may succeed later although nobody changes anything.
 
     True for a network, a proxy, a service or a source of credentials that does not answer or has no capacity; False
@@ -45,24 +45,24 @@ def can_pass(error: BaseException | None) -> bool:
         case HistoryError() if error.__cause__ is None:
             return set(error.problems.values()) <= BUSY_ROWS
         case aws.SSLError():
-            return isinstance(tls_error(error), BROKEN_OFF)
+            return isinstance(find_tls_error(error), INTERRUPTED_HANDSHAKE)
         case aws.ProxyConnectionError():
-            return _proxy_can_pass(error)
+            return _is_transient_proxy_error(error)
         case HTTPClientError():
             # The base class itself stands for what botocore knows nothing about, such as a URL that can't be parsed.
             return type(error) is not HTTPClientError
         case aws.ConnectionError() | aws.IncompleteReadError() | ResponseParserError() | MalformedAnswerError():
             return True
         case aws.MetadataRetrievalError():
-            return can_pass(error.__context__) or status_in(str(error)) in BUSY_STATUSES
-        case aws.CredentialRetrievalError() if error.kwargs.get("provider") in METADATA_ENDPOINTS:
-            return error.__context__ is None or can_pass(error.__context__)
+            return is_transient(error.__context__) or find_status(str(error)) in BUSY_STATUSES
+        case aws.CredentialRetrievalError() if error.kwargs.get("provider") in METADATA_SOURCES:
+            return error.__context__ is None or is_transient(error.__context__)
         case None:
             return False
-    return can_pass(error.__cause__)
+    return is_transient(error.__cause__)
 
 
-def tls_error(error: aws.SSLError | aws.ProxyConnectionError) -> BaseException | None:
+def find_tls_error(error: aws.SSLError | aws.ProxyConnectionError) -> BaseException | None:
     """Give the error of the TLS handshake, or of reading the trusted authorities, that botocore wrapped; else None."""
     found: Any = error.kwargs.get("error")
     found = getattr(found, "original_error", found)
@@ -71,21 +71,21 @@ def tls_error(error: aws.SSLError | aws.ProxyConnectionError) -> BaseException |
     return found if isinstance(found, BaseException) else None
 
 
-def proxy_refusal(error: aws.ProxyConnectionError) -> str:
+def find_proxy_refusal(error: aws.ProxyConnectionError) -> str:
     """Give status and reason with which a proxy refused to connect (``407 Proxy Authentication Required``), or ''."""
     original = getattr(error.kwargs.get("error"), "original_error", None)
     refused = re.fullmatch(r"Tunnel connection failed: (.+)", str(original))
     return refused[1] if refused else ""
 
 
-def status_in(text: str) -> int:
+def find_status(text: str) -> int:
     """Give the first number of three digits in ``text`` that can be an HTTP status of an error, 0 where none is."""
     found = re.search(r"\b[45]\d\d\b", text)
     return int(found[0]) if found else 0
 
 
-def _proxy_can_pass(error: aws.ProxyConnectionError) -> bool:
-    if refused := proxy_refusal(error):
-        return status_in(refused) in BUSY_STATUSES
-    failed = tls_error(error)
-    return not isinstance(failed, ssl.SSLError) or isinstance(failed, BROKEN_OFF)
+def _is_transient_proxy_error(error: aws.ProxyConnectionError) -> bool:
+    if refused := find_proxy_refusal(error):
+        return find_status(refused) in BUSY_STATUSES
+    failed = find_tls_error(error)
+    return not isinstance(failed, ssl.SSLError) or isinstance(failed, INTERRUPTED_HANDSHAKE)

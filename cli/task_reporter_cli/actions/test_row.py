@@ -11,18 +11,18 @@ from task_reporter.history.writes import Insert
 from task_reporter.kinds.kind import COMPLETE
 from task_reporter.kinds.table import KINDS
 from task_reporter.times import to_text
-from task_reporter_cli.history.reader import Answer, Question
+from task_reporter_cli.history.reader import QueryResults, TaskQuery
 
-WORKED = timedelta(minutes=34)
-KEPT = timedelta(days=1)
+DURATION = timedelta(minutes=34)
+EXPIRES_AFTER = timedelta(days=1)
 """The time after which DynamoDB removes a row whose test was killed, where rows expire at all."""
-LEFT_OVER = timedelta(hours=1)
+STALE_AFTER = timedelta(hours=1)
 """The age at which a row's test was surely killed: the next test removes it."""
-RESOURCE = "i-0123456789abcdef0"
+TEST_RESOURCE = "i-0123456789abcdef0"
 """The instance of AWS's examples. The rows of all tests have it, so that they can be found."""
 
 
-def trial_row(scope: str, outcome: str, now: datetime) -> Row:
+def build_test_row(scope: str, outcome: str, now: datetime) -> Row:
     """Return a row like that of a real task which has just ended with ``outcome``, marked as a test."""
     ended = to_text(now)
     kind = next(iter(KINDS.values()))
@@ -32,21 +32,21 @@ def trial_row(scope: str, outcome: str, now: datetime) -> Row:
         "kind": kind.name,
         "outcome": outcome,
         **kind.examples[outcome],
-        "resource_id": RESOURCE,
+        "resource_id": TEST_RESOURCE,
         "progress": 100 if outcome == COMPLETE else 40,
-        "started_at": to_text(now - WORKED),
+        "started_at": to_text(now - DURATION),
         "updated_at": ended,
         "first_seen_at": ended,
         "finished_at": ended,
         "awaiting": AWAITING_NOTIFICATION,
         "awaiting_since": ended,
-        "expires_at": int((now + KEPT).timestamp()),
+        "expires_at": int((now + EXPIRES_AFTER).timestamp()),
         TEST_ATTRIBUTE: "true",
     }
 
 
 @contextmanager
-def posted(row: Row, history: HistoryTable) -> Iterator[None]:
+def temporary_row(row: Row, history: HistoryTable) -> Iterator[None]:
     """``row`` in the history while the context lasts; gone afterwards, whatever happens.
 
     Raises HistoryError and botocore's errors.
@@ -58,10 +58,10 @@ def posted(row: Row, history: HistoryTable) -> Iterator[None]:
         _remove(key_of(row), history)
 
 
-def remove_left_over(history: HistoryTable, now: datetime) -> int:
+def remove_stale_rows(history: HistoryTable, now: datetime) -> int:
     """Remove the rows of tests that were killed; the number of them. Raises botocore's errors."""
-    question = Question(resource=RESOURCE, until=to_text(now - LEFT_OVER))
-    keys = [key_of(row) for row in Answer(history.client, history.table, question) if TEST_ATTRIBUTE in row]
+    question = TaskQuery(resource=TEST_RESOURCE, until=to_text(now - STALE_AFTER))
+    keys = [key_of(row) for row in QueryResults(history.client, history.table, question) if TEST_ATTRIBUTE in row]
     return sum(_remove(key, history) for key in keys)
 
 
