@@ -270,7 +270,7 @@ WRITE = """
 import sys
 from task_reporter_cli.errors import OutputError
 from task_reporter_cli.output.files import open_writer
-from task_reporter_cli.output.streams import Closed
+from task_reporter_cli.output.streams import ClosedStream
 try:
     open_writer(sys.argv[1])("x" * 10_000)
 except OutputError as error:
