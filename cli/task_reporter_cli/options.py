@@ -32,7 +32,7 @@ def target_options(function: Function) -> Function:
 
 
 def with_target(function: Function) -> Function:
-    """Give a command the same options; it receives their values as its first argument, a Home."""
+    """Give a command the same options; it receives their values as its first argument, a Target."""
 
     @wraps(function)
     def with_home(*args: Any, **given: Any) -> Any:

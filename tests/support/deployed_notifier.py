@@ -15,10 +15,9 @@ import pytest
 
 from local.environments import ROOT
 from task_reporter.aws import clients
+from tests.support.dynamodb import DynamoDb, Table
 from tests.support.functions import load
 from tests.support.sns import TOPIC, FakeSns
-from tests.support.streamed_table import StreamedTable
-from tests.support.table import DynamoDb
 from tests.support.template import default
 
 APP = ROOT / "functions" / "notifier" / "app.py"
@@ -51,7 +50,7 @@ class Deployed:
     """The function, what it talks to, and what it logged."""
 
     app: ModuleType
-    table: StreamedTable
+    table: Table
     sns: FakeSns
     log: io.StringIO
 
@@ -66,7 +65,7 @@ class Deployed:
 
 
 @contextmanager
-def deployed(table: StreamedTable, sns: FakeSns, patch: pytest.MonkeyPatch | None = None) -> Iterator[Deployed]:
+def deployed(table: Table, sns: FakeSns, patch: pytest.MonkeyPatch | None = None) -> Iterator[Deployed]:
     """The function with the template's defaults; nothing of it stays behind.
 
     A test that patches further gives its own ``patch``: of two, the one undone last would bring the other's back.

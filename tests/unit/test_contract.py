@@ -20,10 +20,9 @@ from task_reporter_cli.lazy import COMMANDS
 from tests.support.canned_ec2 import Answer, canned_ec2, told
 from tests.support.cli import in_environment, run, run_program, somewhere
 from tests.support.deployed_notifier import Context, deployed
+from tests.support.dynamodb import DynamoDb, Table
 from tests.support.functions import RECORDER, load
 from tests.support.sns import FakeSns
-from tests.support.streamed_table import StreamedTable
-from tests.support.table import DynamoDb, Table
 from tests.support.template import template
 
 GOLDEN = Path(__file__).parent / "cases" / "contract"
@@ -115,7 +114,7 @@ def test_notices(capsys: pytest.CaptureFixture[str]) -> None:
     batches["test"] = [rows["complete"] | {"test": "true"}]
     batches["digest"] = [row | {"task_id": f"bun-{name}-{n}"} for name, row in rows.items() for n in (1, 2)]
     for name, batch in batches.items():
-        streamed, sns = StreamedTable(*batch), FakeSns()
+        streamed, sns = Table(*batch), FakeSns()
         with deployed(streamed, sns) as notifier:
             assert notifier.batch(*streamed.records) == {"batchItemFailures": []}
         check(f"notices {name}.json", [readable(request) for request in sns.accepted])

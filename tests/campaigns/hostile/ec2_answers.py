@@ -28,7 +28,7 @@ from tests.campaigns.hostile.breaking import break_, rewrite
 from tests.campaigns.hostile.case import Case, wanted
 from tests.campaigns.hostile.legal import refusals
 from tests.campaigns.hostile.spoiling import spoil_a_task
-from tests.support.table import Table
+from tests.support.dynamodb import Table
 
 POLL = PollContext(SCOPE, parse(NOW), lost_after=timedelta(minutes=15))
 REFUSED = 300

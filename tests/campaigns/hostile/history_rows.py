@@ -22,9 +22,8 @@ from tests.campaigns.hostile.answers import NOW
 from tests.campaigns.hostile.case import Case, Violation, wanted
 from tests.campaigns.hostile.items import Item, item, spoil
 from tests.support.deployed_notifier import deployed
+from tests.support.dynamodb import DynamoDb, Table
 from tests.support.sns import FakeSns
-from tests.support.streamed_table import StreamedTable
-from tests.support.table import DynamoDb
 
 OBEYED = ("\x00", "\x1b", "\x85", "\u2028", "\u202e")
 """Of these, none may reach a terminal."""
@@ -105,7 +104,7 @@ def check_one(plain: dict[str, Any]) -> None:
 
 def check_notifier(made: Rows) -> Counter[str]:
     """One delivery of all rows: those that have an outcome are told, whatever their neighbours hold."""
-    table, sns, figures = StreamedTable(), FakeSns(), io.StringIO()
+    table, sns, figures = Table(), FakeSns(), io.StringIO()
     records = [table.put(from_item(one)) for one in made.items]
     with deployed(table, sns) as notifier, redirect_stdout(figures):
         notifier_reads(notifier, made.items)

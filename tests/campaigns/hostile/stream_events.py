@@ -14,9 +14,9 @@ from tests.campaigns.hostile.answers import SECRETS
 from tests.campaigns.hostile.case import Case, wanted
 from tests.campaigns.hostile.places import replaced, some_place
 from tests.support.deployed_notifier import deployed
+from tests.support.dynamodb import Table
 from tests.support.finished import row
 from tests.support.sns import FakeSns
-from tests.support.streamed_table import StreamedTable
 
 Json = Any
 KEYS = ("Records", "dynamodb", "Keys", "NewImage", "SequenceNumber", "scope", "task_id", "S", "N", "eventName", "x")
@@ -38,7 +38,7 @@ def build(case: Case) -> Batch:
     for one in rows:
         if rng.random() < 0.15:
             del one["awaiting"]
-    records = StreamedTable(*rows).records
+    records = Table(*rows).records
     secret = {name: {"S": value} for name, value in SECRETS.items()}
     for record in records:
         record["dynamodb"]["NewImage"] |= secret
@@ -75,7 +75,7 @@ def show(batch: Batch) -> str:
 
 def check(batch: Batch) -> Counter[str]:
     """One delivery."""
-    table, sns = StreamedTable(*batch.rows), FakeSns()
+    table, sns = Table(*batch.rows), FakeSns()
     answer: Json = None
     figures = io.StringIO()
     with deployed(table, sns) as notifier, redirect_stdout(figures):

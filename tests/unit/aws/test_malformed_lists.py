@@ -11,8 +11,8 @@ from task_reporter.recording.poll_kinds import poll_kinds
 from task_reporter.recording.projection import project
 from task_reporter.times import parse
 from tests.support.canned_ec2 import Answer, canned_ec2, no_pauses, told
+from tests.support.dynamodb import DynamoDb, Table
 from tests.support.inline import INLINE
-from tests.support.table import DynamoDb, Table
 
 ITEM = "<item><bundleId>bun-2a4e041c</bundleId><state>bundling</state></item>"
 LIST = "<bundleInstanceTasksSet>{}</bundleInstanceTasksSet>"

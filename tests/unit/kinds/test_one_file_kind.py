@@ -15,8 +15,8 @@ from task_reporter.recording.poll_kinds import poll_kinds
 from task_reporter_cli.output.facts import format_facts, next_steps
 from task_reporter_cli.report.tasks import parse_task
 from tests.support.canned_ec2 import Answer, canned_ec2
+from tests.support.dynamodb import DynamoDb, Table
 from tests.support.inline import INLINE
-from tests.support.table import DynamoDb, Table
 
 SCOPE = "123456789012/eu-west-1"
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

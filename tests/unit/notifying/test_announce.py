@@ -30,10 +30,9 @@ from task_reporter.notifying.announce import AnnounceResult, NotificationPolicy,
 from task_reporter.notifying.notice import Notice
 from task_reporter.notifying.topic import Topic
 from task_reporter.runtime.deadline import MARGIN_SECONDS, Deadline
+from tests.support.dynamodb import DynamoDb, Table
 from tests.support.finished import key, row
 from tests.support.sns import TOPIC, FakeSns, Request, is_plain, told_in
-from tests.support.streamed_table import StreamedTable
-from tests.support.table import DynamoDb
 
 NOW = datetime(2026, 11, 23, 12, 1, 5, 120_000, UTC)
 STAMP = "2026-11-23T12:01:05.120Z"
@@ -47,8 +46,8 @@ def tell(
     return announce(keys, table, Topic(sns, TOPIC), policy, clock=lambda: NOW, **options)
 
 
-def table_of(count: int) -> StreamedTable:
-    return StreamedTable(*(row(number) for number in range(count)))
+def table_of(count: int) -> Table:
+    return Table(*(row(number) for number in range(count)))
 
 
 def keys(count: int) -> list[Key]:
@@ -72,7 +71,7 @@ def told_numbers(sns: FakeSns) -> list[int]:
 
 
 def test_announces_and_marks() -> None:
-    table, sns = StreamedTable(row(1, redriven_at="2026-11-23T12:00:30.000Z", redrives=3, missing_since="x")), FakeSns()
+    table, sns = Table(row(1, redriven_at="2026-11-23T12:00:30.000Z", redrives=3, missing_since="x")), FakeSns()
     announced = tell(table, sns, [key(1)])
     assert sns.told == [("bun-00000001", "complete")]
     assert table.rows[key(1)] == row(1, awaiting=None, awaiting_since=None, notified_at=STAMP, missing_since="x")
@@ -114,7 +113,7 @@ NOTHING_TO_TELL = {
 
 @pytest.mark.parametrize("case", NOTHING_TO_TELL)
 def test_what_awaits_nothing_is_left_alone(case: str) -> None:
-    table, sns = StreamedTable({k: v for k, v in NOTHING_TO_TELL[case].items() if v is not None}), FakeSns()
+    table, sns = Table({k: v for k, v in NOTHING_TO_TELL[case].items() if v is not None}), FakeSns()
     assert tell(table, sns, [key(1)]) == AnnounceResult()
     assert (sns.requests, table.written) == ([], [])
 
@@ -237,7 +236,7 @@ def test_some_marks_of_a_digest_fail() -> None:
     """The history says which rows it could not write; the others are marked and told no more."""
     table, sns = table_of(7), FakeSns()
 
-    class Partly(StreamedTable):
+    class Partly(Table):
         def apply(self, writes: Sequence[Write], *_: Any) -> Any:
             table.apply([write for write in writes if write.key not in {key(2), key(5)}])
             raise HistoryError({key(2): "Throttled", key(5): "Throttled"})
@@ -262,7 +261,7 @@ def fail_once(number: int, error: Exception) -> Any:
 
 
 def test_reading_fails() -> None:
-    class Unreadable(StreamedTable):
+    class Unreadable(Table):
         def read(self, *_: Any) -> Any:
             raise HistoryError({key(1): "UnprocessedKeys"})
 
@@ -306,7 +305,7 @@ INVALID = ["InvalidParameter", ParamValidationError(report="no")]
 @pytest.mark.parametrize("failure", INVALID, ids=str)
 @pytest.mark.parametrize("redrives", [None, 1, 5])
 def test_what_is_refused_as_invalid_is_told_plainly(failure: Any, redrives: int | None) -> None:
-    table, sns = StreamedTable(stubborn(redrives=redrives)), FakeSns()
+    table, sns = Table(stubborn(redrives=redrives)), FakeSns()
     sns.error = unless_plain(failure, 1)
     announced = tell(table, sns, [key(1)])
     assert (announced.failed, forms(sns)) == ({}, [([1], True)])
@@ -319,7 +318,7 @@ def test_what_is_refused_as_invalid_is_told_plainly(failure: Any, redrives: int 
 @pytest.mark.parametrize("redrives", [None, 5, 1000])
 def test_no_other_failure_makes_a_notice_plain(failure: Any, redrives: int | None) -> None:
     """However often it was redriven: a lost answer or throttling says nothing against the full notice."""
-    table, sns = StreamedTable(stubborn(redrives=redrives)), FakeSns()
+    table, sns = Table(stubborn(redrives=redrives)), FakeSns()
     sns.error = unless_plain(failure, 1)
     announced = tell(table, sns, [key(1)])
     assert announced.failed.keys() | announced.unmarked.keys() == {key(1)}
@@ -329,7 +328,7 @@ def test_no_other_failure_makes_a_notice_plain(failure: Any, redrives: int | Non
 @pytest.mark.parametrize("digest_above", [2, 10])
 @pytest.mark.parametrize("failure", INVALID, ids=str)
 def test_where_neither_form_is_taken_the_others_are_told(failure: Any, digest_above: int) -> None:
-    table, sns = StreamedTable(stubborn(1), row(2)), FakeSns()
+    table, sns = Table(stubborn(1), row(2)), FakeSns()
     sns.error = about(1, failure)
     assert set(tell(table, sns, [key(1), key(2)], NotificationPolicy(digest_above)).failed) == {key(1)}
     assert told_numbers(sns) == [2]
@@ -379,7 +378,7 @@ def test_one_of_many_that_can_not_be_composed_leaves_the_digests(monkeypatch: py
 
 
 def test_after_a_long_outage_all_come_in_digests() -> None:
-    table, sns = StreamedTable(*(stubborn(number) for number in range(500))), FakeSns()
+    table, sns = Table(*(stubborn(number) for number in range(500))), FakeSns()
     assert tell(table, sns, keys(500), NotificationPolicy(digest_above=5)).failed == {}
     assert len(sns.accepted) <= 5
     assert sorted(told_numbers(sns)) == list(range(500))
@@ -401,7 +400,7 @@ def test_who_listens_is_asked_only_where_there_is_something_to_tell() -> None:
     def asked() -> bool:
         raise AssertionError("nothing waits")
 
-    table = StreamedTable(*(row for row in NOTHING_TO_TELL.values()))
+    table = Table(*(row for row in NOTHING_TO_TELL.values()))
     assert tell(table, FakeSns(), [key(1)], must_wait=asked) == AnnounceResult()
 
 
@@ -409,7 +408,7 @@ def test_who_listens_is_asked_only_where_there_is_something_to_tell() -> None:
 
 
 def test_a_correction_between_publish_and_mark_is_told_next() -> None:
-    table, sns = StreamedTable(row(1, "lost")), FakeSns()
+    table, sns = Table(row(1, "lost")), FakeSns()
 
     def correct(_writes: Sequence[Write]) -> None:
         table.before = lambda writes: None
@@ -443,7 +442,7 @@ def test_a_row_that_vanished_before_its_mark_is_not_made_again() -> None:
 
 
 def test_every_mark_is_conditional_on_what_was_told() -> None:
-    table, sns = StreamedTable(row(1, "lost"), row(2, "failed")), FakeSns()
+    table, sns = Table(row(1, "lost"), row(2, "failed")), FakeSns()
     tell(table, sns, [key(1), key(2)])
     conditions = {write.key: write.expected for write in table.written if isinstance(write, Update)}
     assert conditions == {
@@ -494,7 +493,7 @@ def test_the_plainest_form_too_needs_time_for_its_mark() -> None:
 class SlowTable(DynamoDb):
     """A DynamoDB whose every answer takes as long as it may; marks fail with ``error``."""
 
-    def __init__(self, table: StreamedTable, clock: Clock, error: Exception) -> None:
+    def __init__(self, table: Table, clock: Clock, error: Exception) -> None:
         super().__init__(table)
         self._clock, self._error = clock, error
 

@@ -17,16 +17,16 @@ from task_reporter.errors import NotAnnouncedError, SettingError
 from task_reporter.history.rows import Key, Row, to_attribute, to_key
 from task_reporter.notifying.task_notice import task_notice
 from tests.support.deployed_notifier import APP, ENVIRONMENT, ROOT, Deployed, deployed
+from tests.support.dynamodb import Table
 from tests.support.finished import SCOPE, key, row
 from tests.support.sns import TOPIC, FakeSns
-from tests.support.streamed_table import StreamedTable
 
 SECRETS = {"error_message": "a secret message", "bucket": "secret-bucket", "prefix": "secret/prefix"}
 
 
 @pytest.fixture
 def notifier(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
-    with deployed(StreamedTable(), FakeSns(), monkeypatch) as function:
+    with deployed(Table(), FakeSns(), monkeypatch) as function:
         yield function
 
 
@@ -156,7 +156,7 @@ def test_the_log_holds_ids_and_outcomes_and_nothing_of_a_task(
     assert "NewImage" not in log
 
 
-class OneScope(StreamedTable):
+class OneScope(Table):
     """The table as the role reaches it: one key of another scope gets the whole read denied."""
 
     def read(self, keys: Iterable[Key], *rest: Any) -> dict[Key, Row]:

@@ -17,11 +17,11 @@ from task_reporter.history.rows import Row
 from task_reporter.recording.context import PollContext
 from task_reporter.recording.redrive import redrive_writes
 from tests.support.deployed_notifier import deployed
+from tests.support.dynamodb import Table
 from tests.support.finished import SCOPE, key, row
 from tests.support.sns import FakeSns, Request, is_plain, refusal, told_in
 from tests.support.stream_mapping import FakeClock, StreamMapping
 from tests.support.stream_records import sequence_of
-from tests.support.streamed_table import StreamedTable
 from tests.support.template import event_properties
 from tests.unit.notifying.test_announce import break_composing, unless_plain
 
@@ -35,7 +35,7 @@ class Crash(SystemExit):
 class Stack:
     """Table, stream, mapping, function and topic, on one clock."""
 
-    def __init__(self, function: Callable[[Any], Any], table: StreamedTable, sns: FakeSns, clock: FakeClock) -> None:
+    def __init__(self, function: Callable[[Any], Any], table: Table, sns: FakeSns, clock: FakeClock) -> None:
         self.table, self.sns, self.clock = table, sns, clock
         self.mapping = StreamMapping(HISTORY, function, clock)
         self._fed = 0
@@ -68,7 +68,7 @@ class Stack:
 @contextmanager
 def stack() -> Iterator[Stack]:
     clock, sns = FakeClock(), FakeSns()
-    table = StreamedTable(clock=clock)
+    table = Table(clock=clock)
     with deployed(table, sns) as function:
         yield Stack(function, table, sns, clock)
 

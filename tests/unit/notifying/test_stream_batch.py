@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from task_reporter.errors import NotAnnouncedError, UnreadableRecordError
 from task_reporter.history.rows import Key
 from task_reporter.notifying.stream_batch import process_batch, record_key
+from tests.support.dynamodb import Table
 from tests.support.filter_patterns import matches, parse_pattern
 from tests.support.finished import SCOPE, key, row
 from tests.support.stream_records import sequence_of
-from tests.support.streamed_table import StreamedTable
 from tests.support.template import event_properties
 
 EVENTS = Path(__file__).parents[3] / "events" / "stream"
@@ -30,7 +30,7 @@ def batch(name: str) -> list[dict[str, Any]]:
 
 def records(*numbers: int) -> list[dict[str, Any]]:
     """One record for each number; the same number is the same task."""
-    table = StreamedTable()
+    table = Table()
     return [table.put(row(number)) for number in numbers]
 
 
@@ -86,7 +86,7 @@ def test_every_stored_batch_has_its_case() -> None:
 
 
 def test_key_of_any_kind_of_record() -> None:
-    table = StreamedTable()
+    table = Table()
     made = [table.put(row(1)), table.change(key(1), outcome="failed"), table.expire(key(1))]
     assert [record["eventName"] for record in made] == ["INSERT", "MODIFY", "REMOVE"]
     assert [record_key(record) for record in made] == [key(1)] * 3

@@ -9,9 +9,9 @@ import pytest
 from task_reporter.notifying.announce import NotificationPolicy, announce
 from task_reporter.notifying.topic import Topic
 from task_reporter.times import format_duration
+from tests.support.dynamodb import Table
 from tests.support.finished import key, row
 from tests.support.sns import TOPIC, FakeSns, is_plain
-from tests.support.streamed_table import StreamedTable
 
 NO_TIMES = ["yesterday", "9999-12-31T23:59:59-23:59", "", "1764000000"]
 
@@ -28,7 +28,7 @@ def test_what_is_no_time_has_no_length(time: str) -> None:
 def test_a_row_with_such_a_time_has_its_full_notice_and_so_have_its_neighbours(
     name: str, time: Any, digest_above: int
 ) -> None:
-    table, sns = StreamedTable(row(1, "lost", **{name: time}), row(2, **{name: time}), row(3)), FakeSns()
+    table, sns = Table(row(1, "lost", **{name: time}), row(2, **{name: time}), row(3)), FakeSns()
     announced = announce([key(1), key(2), key(3)], table, Topic(sns, TOPIC), NotificationPolicy(digest_above))
     assert announced.failed == {}
     assert not any(is_plain(request) for request in sns.accepted)
@@ -37,7 +37,7 @@ def test_a_row_with_such_a_time_has_its_full_notice_and_so_have_its_neighbours(
 
 @pytest.mark.parametrize("value", ["", "yes", 1, "é" * 140_000])
 def test_a_test_has_its_attribute_whatever_marks_it(value: Any) -> None:
-    table, sns = StreamedTable(row(1, test=value)), FakeSns()
+    table, sns = Table(row(1, test=value)), FakeSns()
     announced = announce([key(1)], table, Topic(sns, TOPIC), NotificationPolicy(5))
     assert announced.failed == {}
     [request] = sns.accepted

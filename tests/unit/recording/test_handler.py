@@ -15,8 +15,8 @@ from task_reporter.aws import clients
 from task_reporter.errors import PollError, SettingError
 from task_reporter.history.rows import POLL_PREFIX
 from tests.support.canned_ec2 import canned_ec2, told
+from tests.support.dynamodb import DynamoDb, Table
 from tests.support.functions import RECORDER, load
-from tests.support.table import DynamoDb, Table
 
 APP = ROOT / "functions" / "recorder" / "app.py"
 CONTEXT = SimpleNamespace(

@@ -15,8 +15,8 @@ from task_reporter.recording.poll_kinds import poll_kinds
 from task_reporter.recording.transitions import next_write
 from task_reporter.times import parse, to_text
 from tests.support.canned_ec2 import canned_ec2, no_pauses, told
+from tests.support.dynamodb import DynamoDb, Table
 from tests.support.inline import INLINE
-from tests.support.table import DynamoDb, Table
 from tests.unit.cases import cases
 from tests.unit.recording.test_transitions import KEY, full, full_row
 

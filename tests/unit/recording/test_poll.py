@@ -22,8 +22,8 @@ from task_reporter.recording.poll_kinds import poll_kinds
 from task_reporter.recording.redrive import MAX_ROWS_PER_POLL
 from task_reporter.runtime.deadline import Deadline
 from tests.support.canned_ec2 import Answer, canned_ec2, no_pauses, told
+from tests.support.dynamodb import DynamoDb, Table
 from tests.support.inline import INLINE
-from tests.support.table import DynamoDb, Table
 
 SCOPE = "123456789012/us-east-2"
 NOW = datetime(2026, 11, 23, 12, 40, tzinfo=UTC)

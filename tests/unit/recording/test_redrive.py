@@ -15,12 +15,11 @@ from task_reporter.recording.poll_kinds import poll_kinds
 from task_reporter.recording.redrive import MAX_ROWS_PER_POLL, overdue, redrive_writes
 from task_reporter.times import parse, to_text
 from tests.support.canned_ec2 import canned_ec2, no_pauses, told
+from tests.support.dynamodb import DynamoDb, Table
 from tests.support.filter_patterns import matches, parse_pattern
 from tests.support.finished import SCOPE, key, row
 from tests.support.inline import INLINE
 from tests.support.sns import TOPIC, FakeSns
-from tests.support.streamed_table import StreamedTable
-from tests.support.table import DynamoDb, Table
 from tests.support.template import event_properties
 from tests.unit.recording.test_transitions import full
 
@@ -123,7 +122,7 @@ MEANWHILE = {
 @pytest.mark.parametrize("changes", MEANWHILE.values(), ids=MEANWHILE)
 def test_where_somebody_was_first_nothing_is_touched(changes, redriven_at):
     before = waiting(redriven_at=redriven_at)
-    table = StreamedTable(before)
+    table = Table(before)
     writes = redrive_writes([before], poll_at())
     if changes is None:
         table.expire(key())
@@ -137,7 +136,7 @@ def test_where_somebody_was_first_nothing_is_touched(changes, redriven_at):
 
 def test_two_polls_at_once_send_it_once():
     """Also where their clocks say the same."""
-    table = StreamedTable(waiting())
+    table = Table(waiting())
     rows = table.awaiting(SCOPE, "notification")
     one, other = redrive_writes(rows, poll_at()), redrive_writes(rows, poll_at())
     written = [len(table.apply(writes).written) for writes in (one, other)]
@@ -192,7 +191,7 @@ def test_rows_that_waited_for_a_subscriber_are_due_at_once(case):
 
 @pytest.fixture
 def table():
-    return StreamedTable()
+    return Table()
 
 
 @pytest.fixture

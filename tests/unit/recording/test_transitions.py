@@ -18,7 +18,7 @@ from task_reporter.recording.missing import write_for_unlisted
 from task_reporter.recording.redrive import redrive_writes
 from task_reporter.recording.transitions import next_write, outcome_of
 from task_reporter.times import parse, to_text
-from tests.support.table import Table
+from tests.support.dynamodb import Table
 from tests.unit.cases import cases
 
 KEY = Key("123456789012/us-east-2", "bun-2a4e041c")

@@ -1,0 +1,354 @@
+"""The one fake of DynamoDB: the history's table in memory, with its indexes and its stream.
+
+It takes what this project sends and refuses the rest with ValueError. What DynamoDB would refuse, it refuses as
+DynamoDB does; ``tests/integration/test_fake_dynamodb.py`` compares its answers with DynamoDB Local's.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.html
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from threading import RLock
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from task_reporter.history.backlog import query_awaiting
+from task_reporter.history.rows import Key, Row, Value, from_item, key_of, to_attribute, to_key
+from task_reporter.history.table import HistoryTable
+from task_reporter.history.writes import Insert, Update, Write
+from tests.support.stream_mapping import FakeClock
+from tests.support.stream_records import Record, stream_record
+from tests.support.template import table_properties
+
+FIRST_SEQUENCE = 4_421_584_500_000_000_017_450_439_000
+KEYS = {"scope", "task_id"}
+MAX_WRITES = MAX_KEYS = 100
+MAX_SORT_KEY, MAX_PARTITION_KEY, MAX_ITEM, MAX_EXPRESSION = 1024, 2048, 400 * 1024, 4096
+"""Bytes."""
+MAX_DIGITS = 38
+QUERY = re.compile(r"(#?\w+) = (:\w+)(?: AND (#?\w+)(?: = (:\w+)| BETWEEN (:\w+) AND (:\w+)))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of a row; None where there is no row."""
+
+    key: Key
+    before: Row | None
+    after: Row | None
+
+
+class Table(HistoryTable):
+    """The table in memory, and the history that reads and writes it.
+
+    rows     by key; a test may change them directly, which leaves no record
+    written  the conditional writes that were applied, oldest first
+    records  the records of the stream, oldest first
+    before   called with the writes of a request before they are applied: to fail, or to change a row just then
+    watch    called with each change of a row
+    """
+
+    def __init__(self, *rows: Row, clock: Callable[[], float] | None = None) -> None:
+        super().__init__(DynamoDb(self), "history", pause=lambda seconds: None)
+        self.rows: dict[Key, Row] = {}
+        self.written: list[Write] = []
+        self.records: list[Record] = []
+        self.before: Callable[[Sequence[Write]], None] = lambda writes: None
+        self.watch: Callable[[Change], None] = lambda change: None
+        self.lock = RLock()
+        self._clock = clock or FakeClock()
+        for row in rows:
+            self.put(row)
+
+    def put(self, row: Row) -> Record:
+        """Write a row unconditionally, as another program would; there is a record even where nothing changes."""
+        return self._store(key_of(row), dict(row))
+
+    def change(self, key: Key, **changes: Value | None) -> Record:
+        """Change some attributes of a row; None removes one."""
+        return self.put({name: value for name, value in {**self.rows[key], **changes}.items() if value is not None})
+
+    def expire(self, key: Key) -> Record:
+        """Delete a row, as DynamoDB's TTL does."""
+        return self._store(key, None)
+
+    def awaiting(self, scope: str, state: str) -> list[Row]:
+        """The rows of ``scope`` that are awaiting their outcome or notification."""
+        return query_awaiting(self, scope, state)
+
+    def untold(self) -> set[str]:
+        """The tasks that await notification."""
+        return {key.task_id for key, row in self.rows.items() if row.get("awaiting") == "notification"}
+
+    def allows(self, write: Write) -> bool:
+        """Tell whether the condition of ``write`` holds."""
+        row = self.rows.get(write.key)
+        if isinstance(write, Insert):
+            return row is None
+        return row is not None and all(row.get(name) == value for name, value in write.expected.items())
+
+    def result_of(self, write: Write) -> Row:
+        """The row after ``write``."""
+        if isinstance(write, Insert):
+            return dict(write.row)
+        row = self.rows.get(write.key, {}) | write.set
+        return {name: value for name, value in row.items() if name not in write.remove}
+
+    def do(self, write: Write) -> None:
+        """Apply ``write``, the condition of which holds."""
+        self.written.append(write)
+        before, after = self.rows.get(write.key), self.result_of(write)
+        if before != after:  # DynamoDB writes no record where nothing changes
+            self._store(write.key, after)
+        else:
+            self.watch(Change(write.key, before, after))
+
+    def _store(self, key: Key, after: Row | None) -> Record:
+        before = self.rows.pop(key, None)
+        if after is not None:
+            self.rows[key] = after
+        event = "REMOVE" if after is None else "MODIFY" if before else "INSERT"
+        image = {name: to_attribute(value) for name, value in (after or {}).items()} or None
+        sequence = FIRST_SEQUENCE + len(self.records)
+        self.records.append(stream_record(event, to_key(key), image, sequence=sequence, created=self._clock()))
+        self.watch(Change(key, before, after))
+        return self.records[-1]
+
+
+class DynamoDb:
+    """The operations of a DynamoDB client on ``table``.
+
+    calls     the operations that were called
+    requests  the parameters of each call
+    page      the most rows or keys that an answer holds
+    read      how many rows queries have read
+    """
+
+    def __init__(self, table: Table, page: int = MAX_KEYS) -> None:
+        self.table = table
+        self.page = page
+        self.calls: list[str] = []
+        self.requests: list[dict[str, Any]] = []
+        self.read = 0
+
+    # Reads
+
+    def describe_table(self, **request: Any) -> dict[str, Any]:
+        self._begin("describe_table", request)
+        return {"Table": {"ItemCount": len(self.table.rows)}}
+
+    def get_item(self, **request: Any) -> dict[str, Any]:
+        self._begin("get_item", request)
+        row = self.table.rows.get(key_of(from_item(request["Key"])))
+        return {"Item": to_item(row)} if row else {}
+
+    def batch_get_item(self, RequestItems: Mapping[str, Any]) -> dict[str, Any]:
+        self._begin("batch_get_item", {"RequestItems": RequestItems})
+        [(name, request)] = RequestItems.items()
+        if not request["ConsistentRead"]:
+            raise ValueError("a poll must see what the poll before it wrote")
+        keys = [key_of(from_item(key)) for key in request["Keys"]]
+        if len(keys) > MAX_KEYS or len(set(keys)) < len(keys):
+            raise refusal("ValidationException", "BatchGetItem")
+        rows = (self.table.rows.get(key) for key in keys[: self.page])
+        later = [{name: request | {"Keys": request["Keys"][self.page :]}}] if len(keys) > self.page else []
+        return {
+            "Responses": {name: [to_item(row) for row in rows if row]},
+            "UnprocessedKeys": dict(*later),
+        }
+
+    def query(self, **request: Any) -> dict[str, Any]:
+        """Answer one page of one index. As in DynamoDB, a limit counts rows before the filter."""
+        self._begin("query", request)
+        rows = self._indexed(request)
+        start = request.get("ExclusiveStartKey", {}).get("position", 0)
+        end = start + min(request.get("Limit", self.page), self.page)
+        page = rows[start:end]
+        self.read += len(page)
+        answer: dict[str, Any] = {"Items": [to_item(row) for row in page if _passes(row, request)]}
+        # DynamoDB does not look whether there is a next row.
+        return answer | ({"LastEvaluatedKey": {"position": end}} if len(page) == end - start else {})
+
+    def _indexed(self, request: Mapping[str, Any]) -> list[Row]:
+        """The rows of the index that the key condition selects, in the order of the index."""
+        found = QUERY.fullmatch(request["KeyConditionExpression"])
+        if not found:
+            raise ValueError(request["KeyConditionExpression"])
+        names, values = request.get("ExpressionAttributeNames", {}), request["ExpressionAttributeValues"]
+        partition, sort = index_keys()[request["IndexName"]]
+        compared, value, sorted_by, equal, low, high = found.groups()
+        if names.get(compared, compared) != partition or (sorted_by and names.get(sorted_by, sorted_by) != sort):
+            raise ValueError(f"{request['IndexName']} has other keys than {found[0]}")
+        low, high = (
+            values[bound]["S"] if bound else other
+            for bound, other in ((low or equal, ""), (high or equal, "\U0010ffff"))
+        )
+        rows = [
+            row
+            for row in self.table.rows.values()
+            if row.get(partition) == values[value]["S"]
+            and isinstance(row.get(sort), str)
+            and low <= str(row[sort]) <= high
+        ]
+        return sorted(rows, key=lambda row: str(row[sort]), reverse=not request.get("ScanIndexForward", True))
+
+    # Writes
+
+    def put_item(self, **request: Any) -> dict[str, Any]:
+        return self._write_one("put_item", "Put", request)
+
+    def update_item(self, **request: Any) -> dict[str, Any]:
+        return self._write_one("update_item", "Update", request)
+
+    def transact_write_items(self, TransactItems: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        self._begin("transact_write_items", {"TransactItems": TransactItems})
+        writes = [parse(action) for action in TransactItems]
+        if len(writes) > MAX_WRITES or len({write.key for write in writes}) < len(writes):
+            raise refusal("ValidationException", "TransactWriteItems")
+        with self.table.lock:
+            self.table.before(writes)
+            codes = [self._why_refused(action, write) for action, write in zip(TransactItems, writes, strict=True)]
+            if any(codes):
+                reasons = [{"Code": code or "None"} for code in codes]
+                raise refusal("TransactionCanceledException", "TransactWriteItems", CancellationReasons=reasons)
+            for write in writes:
+                self.table.do(write)
+        return {}
+
+    def _write_one(self, operation: str, verb: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Apply one write. Where its condition fails, the error has the row if the request asks for it."""
+        self._begin(operation, request)
+        write = parse({verb: request})
+        with self.table.lock:
+            self.table.before([write])
+            code = self._why_refused({verb: request}, write)
+            if code == "ValidationError":
+                raise refusal("ValidationException", f"{verb}Item")
+            if code:
+                row = self.table.rows.get(write.key)
+                shown = {"Item": to_item(row)} if row and "ReturnValuesOnConditionCheckFailure" in request else {}
+                raise refusal("ConditionalCheckFailedException", f"{verb}Item", **shown)
+            self.table.do(write)
+        return {}
+
+    def _why_refused(self, action: Mapping[str, Any], write: Write) -> str | None:
+        """Why DynamoDB does not apply ``write``; None where it does."""
+        if next(invalid(action), None):
+            return "ValidationError"
+        if not self.table.allows(write):
+            return "ConditionalCheckFailed"
+        return "ValidationError" if size_of(to_item(self.table.result_of(write))) > MAX_ITEM else None
+
+    def _begin(self, operation: str, request: Mapping[str, Any]) -> None:
+        self.calls.append(operation)
+        self.requests.append(dict(request))
+
+
+def refusal(code: str, operation: str = "AnOperation", status: int = 400, **members: Any) -> ClientError:
+    """The error that botocore raises where DynamoDB answers ``code``."""
+    response: Any = {"Error": {"Code": code, "Message": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(response | members, operation)
+
+
+def to_item(row: Row) -> dict[str, Any]:
+    return {name: to_attribute(value) for name, value in row.items()}
+
+
+@cache
+def index_keys() -> dict[str, tuple[str, str]]:
+    """Index → its partition key and its sort key, from the template."""
+    return {
+        index["IndexName"]: tuple(key["AttributeName"] for key in index["KeySchema"])
+        for index in table_properties()["GlobalSecondaryIndexes"]
+    }
+
+
+def _passes(row: Row, request: Mapping[str, Any]) -> bool:
+    names, values = request.get("ExpressionAttributeNames", {}), request["ExpressionAttributeValues"]
+    lists = re.findall(r"(#\w+) IN \(([^)]+)\)", request.get("FilterExpression", ""))
+    return all(row.get(names[name]) in [values[value]["S"] for value in some.split(", ")] for name, some in lists)
+
+
+def parse(action: Mapping[str, Any]) -> Write:
+    """The write that ``action``, one of a transaction, asks for.
+
+    Raises ValueError for one without its condition, and for empty text, which the history does not have.
+    """
+    [(verb, request)] = action.items()
+    if {"S": ""} in [*request.get("Item", {}).values(), *request.get("ExpressionAttributeValues", {}).values()]:
+        raise ValueError("empty text")
+    if verb == "Put":
+        if request["ConditionExpression"] != "attribute_not_exists(task_id)":
+            raise ValueError("a put without a condition replaces a row")
+        return Insert(from_item(request["Item"]))
+    exists, *conditions = request["ConditionExpression"].split(" AND ")
+    if exists != "attribute_exists(task_id)":
+        raise ValueError("an update without this condition makes a row")
+    names, values = request["ExpressionAttributeNames"], from_item(request.get("ExpressionAttributeValues", {}))
+    clauses = re.fullmatch(r"(SET (?P<set>.+?))?( ?REMOVE (?P<remove>.+))?", request["UpdateExpression"])
+    if not clauses:
+        raise ValueError(request["UpdateExpression"])
+    assignments = (assignment.split(" = ") for assignment in (clauses["set"] or "").split(", ") if assignment)
+    return Update(
+        key_of(from_item(request["Key"])),
+        {names[name]: values[value] for name, value in assignments},
+        dict(_condition(condition, names, values) for condition in conditions),
+        tuple(names[name] for name in (clauses["remove"] or "").split(", ") if name),
+    )
+
+
+def _condition(text: str, names: Mapping[str, str], values: Row) -> tuple[str, Value | None]:
+    if absent := re.fullmatch(r"attribute_not_exists\((#\w+)\)", text):
+        return names[absent[1]], None
+    name, value = text.split(" = ")
+    return names[name], values[value]
+
+
+def invalid(action: Mapping[str, Any]) -> Iterator[str]:
+    """Why DynamoDB would refuse ``action``, one of a transaction, whatever the row."""
+    [(verb, request)] = action.items()
+    if verb == "Put":
+        yield from _invalid_item(request["Item"])
+        return
+    names, values = request["ExpressionAttributeNames"], request.get("ExpressionAttributeValues", {})
+    expressions = request["UpdateExpression"] + request["ConditionExpression"]
+    write = parse(action)
+    assert isinstance(write, Update)
+    if not request["UpdateExpression"] or len(expressions) > MAX_EXPRESSION:
+        yield "no expression, or a long one"
+    if (KEYS | set(write.remove)) & write.set.keys():
+        yield "it sets a key, or what it removes"
+    yield from _invalid_item(request["Key"])
+    for name, value in write.set.items():
+        yield from _invalid_value(name, to_attribute(value))
+    yield from (f"{alias} is not used" for alias in [*names, *values] if alias not in expressions)
+
+
+def _invalid_item(item: Mapping[str, Any]) -> Iterator[str]:
+    if KEYS - item.keys():
+        yield "a key is missing"
+    for name, typed in item.items():
+        yield from _invalid_value(name, typed)
+
+
+def _invalid_value(name: str, typed: Mapping[str, Any]) -> Iterator[str]:
+    [(form, value)] = typed.items()
+    partitions, sorts = ({keys[which] for keys in index_keys().values()} for which in (0, 1))
+    is_key = name in KEYS | partitions | sorts
+    longest = MAX_SORT_KEY if name in sorts | {"task_id"} else MAX_PARTITION_KEY if is_key else MAX_ITEM
+    if form == "N":
+        if is_key or sum(map(str.isdigit, value)) > MAX_DIGITS:
+            yield f"{name} is the number {value}"
+    elif len(value.encode()) > longest:
+        yield f"{name} has {len(value.encode())} bytes"
+
+
+def size_of(item: Mapping[str, Any]) -> int:
+    """About the bytes that DynamoDB counts of an item."""
+    values = (str(value) for typed in item.values() for value in typed.values())
+    return sum(len(text.encode()) for text in [*item, *values])
