@@ -23,7 +23,7 @@ from task_reporter_cli.output.lines import to_one_line
 from task_reporter_cli.output.text import print_facts, print_heading, print_step
 from tests.support.cli import Terminal
 from tests.support.finished import row, ugly_rows
-from tests.support.index import Index
+from tests.support.dynamodb import DynamoDb, Table
 
 few = settings(max_examples=25)
 Writer = Callable[[Iterable[Item], Any], None]
@@ -370,20 +370,21 @@ class Nowhere(io.TextIOBase):
         return len(text)
 
 
-class Generated(Index):
+class Generated(DynamoDb):
     """As many rows as are wanted, made when they are read, 500 a page."""
 
     def __init__(self, number: int) -> None:
-        super().__init__([row(1)], 500)
+        super().__init__(Table(row(1)), 500)
         self.number = number
 
     def query(self, **asked: Any) -> dict[str, Any]:
-        begin = asked.pop("ExclusiveStartKey", {"at": 0})["at"]
+        begin = asked.pop("ExclusiveStartKey", {"position": 0})["position"]
         [item] = super().query(**asked)["Items"]
         self.calls.clear()
+        self.requests.clear()
         end = min(begin + self.page, self.number)
         items = [item | {"task_id": {"S": f"bun-{number:08x}"}} for number in range(begin, end)]
-        return {"Items": items} | ({"LastEvaluatedKey": {"at": end}} if end < self.number else {})
+        return {"Items": items} | ({"LastEvaluatedKey": {"position": end}} if end < self.number else {})
 
 
 @pytest.mark.parametrize("write", [write_csv, write_json, write_plain])

@@ -16,7 +16,7 @@ from task_reporter_cli.errors import NoTableError
 from task_reporter_cli.history import reader
 from task_reporter_cli.history.reader import IndexQuery, QueryResults, TaskQuery, plan_queries, query_parameters
 from tests.support.finished import row
-from tests.support.index import Index
+from tests.support.dynamodb import DynamoDb, Table
 
 
 def at(number: int) -> str:
@@ -95,64 +95,64 @@ def test_times_and_what_is_left_to_filter_go_along() -> None:
 
 @pytest.mark.parametrize("limit", [1, 7, 39, 40, 41])
 def test_one_page_is_read_and_not_a_row_more_than_is_shown(limit: int) -> None:
-    index = Index(many(40))
-    assert ids(QueryResults(index, "history", TaskQuery(limit=limit))) == newest(index.rows, limit)
+    index = DynamoDb(Table(*many(40)))
+    assert ids(QueryResults(index, "history", TaskQuery(limit=limit))) == newest(list(index.table.rows.values()), limit)
     assert index.read == min(limit, 40)
-    assert len(index.calls) == 1
+    assert len(index.requests) == 1
 
 
 @pytest.mark.parametrize("page", [1, 3, 10, 49])
 def test_where_pages_are_small_no_row_more_is_read_either(page: int) -> None:
-    index = Index(many(100), page)
-    assert ids(QueryResults(index, "history", TaskQuery(limit=50))) == newest(index.rows, 50)
+    index = DynamoDb(Table(*many(100)), page)
+    assert ids(QueryResults(index, "history", TaskQuery(limit=50))) == newest(list(index.table.rows.values()), 50)
     assert index.read == 50
 
 
 def test_nothing_is_read_before_the_first_row_is_wanted() -> None:
-    index = Index(many(10))
+    index = DynamoDb(Table(*many(10)))
     iter(QueryResults(index, "history", TaskQuery()))
-    assert index.calls == []
+    assert index.requests == []
 
 
 def test_a_page_is_read_when_its_first_row_is_wanted() -> None:
-    index = Index(many(10), page=3)
+    index = DynamoDb(Table(*many(10)), page=3)
     assert len(list(islice(QueryResults(index, "history", TaskQuery()), 3))) == 3
-    assert len(index.calls) == 1
+    assert len(index.requests) == 1
 
 
 def test_without_a_limit_pages_are_as_large_as_dynamodb_makes_them() -> None:
-    index = Index(many(10))
+    index = DynamoDb(Table(*many(10)))
     list(QueryResults(index, "history", TaskQuery()))
-    assert "Limit" not in index.calls[0]
+    assert "Limit" not in index.requests[0]
 
 
 def test_each_part_of_a_merged_answer_reads_its_share() -> None:
-    index = Index(many(200, lambda hour: OUTCOMES[hour % 4]))
-    assert ids(QueryResults(index, "history", TaskQuery(outcomes=OUTCOMES, limit=40))) == newest(index.rows, 40)
-    assert [call["Limit"] for call in index.calls][:4] == [10, 10, 10, 10]
+    index = DynamoDb(Table(*many(200, lambda hour: OUTCOMES[hour % 4])))
+    assert ids(QueryResults(index, "history", TaskQuery(outcomes=OUTCOMES, limit=40))) == newest(list(index.table.rows.values()), 40)
+    assert [call["Limit"] for call in index.requests][:4] == [10, 10, 10, 10]
     assert index.read < 50
 
 
 def test_a_part_that_alone_has_what_is_wanted_reads_on_but_no_further_than_that() -> None:
-    index = Index(many(200))
+    index = DynamoDb(Table(*many(200)))
     answer = QueryResults(index, "history", TaskQuery(outcomes=OUTCOMES, limit=40))
-    assert ids(answer) == newest(index.rows, 40)
+    assert ids(answer) == newest(list(index.table.rows.values()), 40)
     assert index.read == 40
 
 
 def test_where_rows_are_filtered_pages_are_not_tiny() -> None:
-    index = Index(many(300, lambda hour: OUTCOMES[hour % 4], resource_id="i-1"))
+    index = DynamoDb(Table(*many(300, lambda hour: OUTCOMES[hour % 4], resource_id="i-1")))
     asked = TaskQuery(outcomes=("failed",), resource="i-1", limit=5)
     assert len(list(QueryResults(index, "history", asked))) == 5
-    assert [call["Limit"] for call in index.calls] == [reader.MIN_FILTERED_PAGE]
+    assert [call["Limit"] for call in index.requests] == [reader.MIN_FILTERED_PAGE]
 
 
 def test_filtered_pages_are_read_until_there_is_enough() -> None:
     rows = many(500, lambda hour: "failed" if hour < 10 else "complete", resource_id="i-1")
-    index = Index(rows)
+    index = DynamoDb(Table(*rows))
     answer = QueryResults(index, "history", TaskQuery(outcomes=("failed",), resource="i-1", limit=5))
     assert ids(answer) == newest(rows[:10], 5)
-    assert len(index.calls) == 5
+    assert len(index.requests) == 5
 
 
 MERGED = {
@@ -170,7 +170,7 @@ def test_it_is_told_whether_there_is_more_than_was_given(
     outcome: Callable[[int], str], limit: int, kinds: tuple[str, ...]
 ) -> None:
     """Where exactly as many are there as are wanted, DynamoDB itself does not know."""
-    answer = QueryResults(Index(many(5, outcome)), "history", TaskQuery(kinds, ("complete", "failed"), limit=limit))
+    answer = QueryResults(DynamoDb(Table(*many(5, outcome))), "history", TaskQuery(kinds, ("complete", "failed"), limit=limit))
     given = len(list(answer))
     assert given == answer.returned == min(limit, 5)
     assert answer.may_have_more or limit >= 5
@@ -180,7 +180,7 @@ def test_it_is_told_whether_there_is_more_than_was_given(
 @pytest.mark.parametrize("page", [3, 5, 10])
 def test_an_answer_without_a_limit_does_not_go_on(page: int) -> None:
     """Where the last page is full, an empty one follows."""
-    answer = QueryResults(Index(many(10), page), "history", TaskQuery())
+    answer = QueryResults(DynamoDb(Table(*many(10)), page), "history", TaskQuery())
     assert len(list(answer)) == 10
     assert not answer.may_have_more
 
@@ -235,7 +235,7 @@ def wanted(rows: list[Row], question: TaskQuery) -> list[Row]:
 
 @given(ROWS, QUESTIONS, st.integers(1, 20))
 def test_every_question_is_answered_as_it_is_meant(rows: list[Row], question: TaskQuery, page: int) -> None:
-    answer, meant = QueryResults(Index(rows, page), "history", question), wanted(rows, question)
+    answer, meant = QueryResults(DynamoDb(Table(*rows), page), "history", question), wanted(rows, question)
     given = list(answer)
     times = [row["updated_at"] for row in given]
     assert times == sorted((str(row["updated_at"]) for row in meant), reverse=True)[: question.limit]
@@ -258,7 +258,7 @@ ESTIMATES = {
 
 @pytest.mark.parametrize(("question", "about"), ESTIMATES.values(), ids=ESTIMATES)
 def test_how_many_will_come_is_told_where_that_is_known(question: TaskQuery, about: int | None) -> None:
-    assert QueryResults(Index(many(40)), "history", question).estimate() == about
+    assert QueryResults(DynamoDb(Table(*many(40))), "history", question).estimate() == about
 
 
 class Refusing:

@@ -22,7 +22,7 @@ from task_reporter_cli.status import examination, history, parts
 from task_reporter_cli.status.examination import run_checks
 from task_reporter_cli.status.findings import UNKNOWN, WELL, WRONG, Finding
 from task_reporter_cli.status.limits import max_announcement_delay, max_silence
-from tests.support.index import Index
+from tests.support.dynamodb import DynamoDb, Table
 from tests.support.subscriptions import PENDING, Subscriptions
 
 NOW = parse("2026-11-23T12:00:00Z")
@@ -57,28 +57,8 @@ def before(**length: float) -> str:
     return to_text(NOW - timedelta(**length))
 
 
-class Dynamo(Index):
-    """The three questions that `status` asks of the history."""
-
-    def batch_get_item(self, RequestItems: Mapping[str, Any]) -> dict[str, Any]:
-        [(name, request)] = RequestItems.items()
-        wanted = [Key(key["scope"]["S"], key["task_id"]["S"]) for key in request["Keys"]]
-        rows = [row for row in self.rows if Key(str(row["scope"]), str(row["task_id"])) in wanted]
-        return {"Responses": {name: [item(row) for row in rows]}}
-
-    def query(self, **asked: Any) -> dict[str, Any]:
-        if asked["IndexName"] != "by-awaiting":
-            return super().query(**asked)
-        what = asked["ExpressionAttributeValues"][":awaiting"]["S"]
-        return {"Items": [item(row) for row in self.rows if row.get("awaiting") == what]}
-
-
-def item(row: Row) -> dict[str, Any]:
-    return {name: to_attribute(value) for name, value in row.items()}
-
-
 def on(*rows: Row) -> HistoryTable:
-    return HistoryTable(Dynamo([{"scope": SCOPE, **row} for row in rows]), "history")
+    return Table(*({"scope": SCOPE, **row} for row in rows))
 
 
 def beat(**told: Any) -> Row:
@@ -498,7 +478,7 @@ class Cloud:
         return self.clients[service]
 
 
-class OneTable(Dynamo):
+class OneTable(DynamoDb):
     """The history's table as the template makes it."""
 
     def describe_table(self, TableName: str) -> dict[str, Any]:
@@ -518,7 +498,7 @@ def found_by(
     cloud: Cloud, outputs: Mapping[str, str] = OUTPUTS, rows: Sequence[Row] = (beat(),), **parameters: str
 ) -> dict[str, Finding]:
     """The findings of all looks together, by part."""
-    dynamodb = OneTable([{"scope": SCOPE, **row} for row in rows])
+    dynamodb = OneTable(Table(*({"scope": SCOPE, **row} for row in rows)))
     stack = Stack("mine", ARN, "CREATE_COMPLETE", outputs, parameters)
     target = SimpleNamespace(
         needs_stack=lambda: stack,
