@@ -38,7 +38,7 @@ test: ## run every test: unit, integration, end to end
 	@$(RUN) project sam aws -- .venv/bin/python -m tests $(ARGS)
 
 soak: ## 10,000 random histories with every fault: nothing lost, nothing repeated
-	@$(RUN) project aws -- .venv/bin/python -m tests.campaigns.lives $(ARGS)
+	@$(RUN) project -- .venv/bin/python -m tests.campaigns.lives $(ARGS)
 
 check: ## lint, types, and the security of code and template
 	@$(RUN) project sam check -- .venv-check/bin/ruff check .

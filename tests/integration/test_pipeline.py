@@ -93,7 +93,7 @@ class Pipeline:
     def bundle(self, instance: str = INSTANCE, bucket: str = "north", **more: str) -> None:
         """Start a bundle task; ``more`` of the S3 storage as EC2's query protocol names it."""
         storage = {f"Storage.S3.{name}": value for name, value in {"Bucket": bucket, "Prefix": "win", **more}.items()}
-        status, body = self.ec2.answer(urlencode({"Action": "BundleInstance", "InstanceId": instance} | storage))
+        status, body = self.ec2.respond(urlencode({"Action": "BundleInstance", "InstanceId": instance} | storage))
         assert status == 200, body
 
     def poll(self) -> KindResult:
@@ -231,7 +231,7 @@ def test_a_cancelled_task_is_told_as_cancelled(pipeline: Pipeline) -> None:
     pipeline.bundle()
     pipeline.poll()
     task_id = pipeline.only_row()["task_id"]
-    pipeline.ec2.answer(urlencode({"Action": "CancelBundleTask", "BundleId": task_id}))
+    pipeline.ec2.respond(urlencode({"Action": "CancelBundleTask", "BundleId": task_id}))
     pipeline.clock.forward(5)
     pipeline.poll()
     pipeline.tell()

@@ -1,7 +1,6 @@
-"""Hostile input, made at random from a seed: what EC2 might answer, what a stream might bring, what a row might hold.
+"""Hostile input at random: answers of EC2, batches of the stream, rows of the history.
 
     python -m tests.campaigns.hostile --cases 100000 --seed 7
 
-A case is made of a valid beginning and steps, each of which spoils something. What fails is told with the fewest
-steps that still fail.
+An example is a valid beginning and steps, each of which spoils something.
 """

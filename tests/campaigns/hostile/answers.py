@@ -31,7 +31,7 @@ class Answer:
     known: list[Row]
     status: int = 200
     prolog: bytes = b""
-    spoil: list[tuple[str, int]] = field(default_factory=list)
+    spoil: list[str] = field(default_factory=list)
     is_whole: bool = True
     is_legible: bool = True
     names: list[str] = field(default_factory=list)
@@ -101,13 +101,13 @@ def known_row(task_id: str, rng: Random) -> Row:
     return row
 
 
-def written(answer: Answer) -> bytes:
-    """The body."""
+def to_bytes(answer: Answer, rng: Random) -> bytes:
+    """The body of ``answer``."""
     body = answer.prolog + ElementTree.tostring(answer.root, encoding="utf-8").removeprefix(
         b"<?xml version='1.0' encoding='utf-8'?>\n"
     )
-    for how, seed in answer.spoil:
-        body = BYTES[how](body, Random(seed))
+    for how in answer.spoil:
+        body = BYTES[how](body, rng)
     return body
 
 

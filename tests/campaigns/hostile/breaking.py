@@ -113,7 +113,7 @@ def _bytes(answer: Answer, rng: Random) -> None:
     how = rng.choice(list(BYTES))
     # What lands inside the good task's own text may change it, and still be an answer.
     answer.is_legible = answer.is_legible and how in ("truncated", "utf-16")
-    answer.spoil.append((how, rng.getrandbits(32)))
+    answer.spoil.append(how)
 
 
 def _evil_prolog(answer: Answer, rng: Random) -> None:

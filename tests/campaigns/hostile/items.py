@@ -6,10 +6,11 @@ from typing import Any
 
 from task_reporter.history.rows import to_attribute
 from tests.campaigns.hostile import ugly
-from tests.campaigns.hostile.legal import PARTITION_KEYS, SORT_KEYS
+from tests.support.dynamodb import index_keys
 from tests.support.finished import row
 
 Item = dict[str, Mapping[str, Any]]
+PARTITION_KEYS, SORT_KEYS = ({keys[which] for keys in index_keys().values()} - {"scope"} for which in (0, 1))
 
 NUMBERS = (
     "0",

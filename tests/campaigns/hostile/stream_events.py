@@ -11,7 +11,7 @@ from typing import Any
 
 from task_reporter.history.rows import Key, Row
 from tests.campaigns.hostile.answers import SECRETS
-from tests.campaigns.hostile.case import Case, wanted
+from tests.campaigns.hostile.invariants import STEPS, hold
 from tests.campaigns.hostile.places import replaced, some_place
 from tests.support.deployed_notifier import deployed
 from tests.support.dynamodb import Table
@@ -31,9 +31,8 @@ class Batch:
     names: list[str]
 
 
-def build(case: Case) -> Batch:
-    """The batch of ``case``: its records are of rows that await notification, and of some that do not."""
-    rng = Random(case.base)
+def build(rng: Random) -> Batch:
+    """A batch about rows that await notification, and some that do not, that some steps have spoilt."""
     rows = [row(number, rng.choice(("complete", "failed", "lost"))) for number in range(rng.randint(1, 8))]
     for one in rows:
         if rng.random() < 0.15:
@@ -43,8 +42,8 @@ def build(case: Case) -> Batch:
     for record in records:
         record["dynamodb"]["NewImage"] |= secret
     batch = Batch({"Records": json.loads(json.dumps(records))}, rows, [])
-    for seed in case.steps:
-        _spoil(batch, Random(seed))
+    for _ in range(rng.choice(STEPS)):
+        _spoil(batch, rng)
     return batch
 
 
@@ -85,15 +84,15 @@ def check(batch: Batch) -> Counter[str]:
         except Exception as error:  # whatever it is, Lambda brings the whole batch again
             said = repr(error)
         said += notifier.log.getvalue() + figures.getvalue()
-    wanted("plainest form" not in said, f"a notice can't be composed: {said}")
+    hold("plainest form" not in said, f"a notice can't be composed: {said}")
     told = {task_id for task_id, _ in sns.told}
     due = {key.task_id for key in readable(batch.event) if _awaits(batch.rows, key)}
-    wanted(due == told, f"due were {sorted(due)}, told were {sorted(told)}")
-    wanted(len(sns.told) == len(told), "one was told twice")
+    hold(due == told, f"due were {sorted(due)}, told were {sorted(told)}")
+    hold(len(sns.told) == len(told), "one was told twice")
     if answer is not None:
         _check_answer(answer, batch.event)
     everything = f"{said} {sns.requests} {table.rows}"
-    wanted(not any(secret in everything for secret in SECRETS.values()), "a secret went on")
+    hold(not any(secret in everything for secret in SECRETS.values()), "a secret went on")
     return Counter({"batches to come again": answer is None, "tasks told": len(told)})
 
 
@@ -121,10 +120,10 @@ def _check_answer(answer: Json, event: Json) -> None:
     records = event["Records"]
     numbers = [record["dynamodb"].get("SequenceNumber") for record in records if _has_data(record)]
     failed = [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
-    wanted(all(isinstance(one, str) and one and one in numbers for one in failed), f"Lambda can't take {answer}")
+    hold(all(isinstance(one, str) and one and one in numbers for one in failed), f"Lambda can't take {answer}")
     unreadable = [record for record in records if not readable({"Records": [record]})]
     named = [record for record in unreadable if record["dynamodb"]["SequenceNumber"] in failed]
-    wanted(len(named) == len(unreadable), "a record that can't be read was taken for done")
+    hold(len(named) == len(unreadable), "a record that can't be read was taken for done")
 
 
 def _has_data(record: Json) -> bool:

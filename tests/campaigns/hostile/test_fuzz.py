@@ -1,11 +1,12 @@
-"""A few thousand hostile cases, the same in each run, and proof that a defect would be found. `make fuzz` does more."""
+"""Hostile examples, the same in each run, and proof that a defect would be found. ``make fuzz`` runs more."""
 
 from __future__ import annotations
 
-import re
 import traceback
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
+from random import Random
 
 import pytest
 
@@ -17,52 +18,49 @@ from task_reporter.kinds.bundle import BUNDLE
 from task_reporter.recording import poll_kind as recorder
 from task_reporter.recording import projection
 from task_reporter.recording.projection import project
-from tests.campaigns.hostile import __main__ as program
-from tests.campaigns.hostile import ec2_answers, running
+from tests.campaigns import runner
+from tests.campaigns.hostile import ec2_answers
 from tests.campaigns.hostile.answers import SECRETS
-from tests.campaigns.hostile.case import Case, named, numbered, smallest
-from tests.campaigns.hostile.running import Chunk, Done, failure, family, reproduction, run
+from tests.campaigns.hostile.campaign import CAMPAIGN
+from tests.campaigns.runner import Portion, run_portion
 from tests.support.canned_ec2 import Answer, canned_ec2, no_pauses
 
-SEED = 2026
-CASES = {"ec2_answers": 1200, "stream_events": 400, "history_rows": 60}
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_hostile_input_costs_nobody_anything(name: str) -> None:
-    done = run(Chunk(name, SEED, range(CASES[name])))
-    assert done.broken is None, reproduction(done.broken)
-    assert done.cases == CASES[name]
-    assert all(done.counts[what] for what in EXPECTED[name]), done.counts
-
-
+ANSWERS, BATCHES, ROWS = CAMPAIGN.shares
+EXAMPLES = {ANSWERS: 1500, BATCHES: 200, ROWS: 200}
 EXPECTED = {
-    "ec2_answers": ("answers refused", "rows kept", "rows missing", "tasks that can't be kept", "writes"),
-    "stream_events": ("batches to come again", "tasks told"),
-    "history_rows": ("rows shown", "tasks told", "rows without an outcome"),
+    ANSWERS: ("answers refused", "rows kept", "rows missing", "tasks that can't be kept", "writes"),
+    BATCHES: ("batches to come again", "tasks told"),
+    ROWS: ("rows shown", "tasks told", "rows without an outcome"),
 }
-"""What the cases must lead to, or they would not be worth much."""
+"""What the examples must lead to, or they would not be worth much."""
 
 
-def test_over_http_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("family", EXAMPLES)
+def test_hostile_input_costs_nobody_anything(family: str) -> None:
+    done = run_portion(CAMPAIGN, Portion(family, 2026, EXAMPLES[family]))
+    assert not done.failure, done.failure.text
+    assert all(done.counts[name] for name in EXPECTED[family]), done.counts
+
+
+def test_answers_over_http_are_read_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     """A sample goes the whole way, so that nothing hangs on how the others are put into the client."""
     no_pauses(monkeypatch)
-    met: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     with canned_ec2(Answer(b"")) as server:
         client = server.client()
         for number in range(120):
-            answer, body = ec2_answers.build(numbered("ec2_answers", SEED, number))
+            answer, body = ec2_answers.build(Random(number))
             if answer.status != 200:
                 continue
             server.answers[:] = [Answer(body)]
             try:
-                said = str(project(BUNDLE, list_pages(client, BUNDLE)))
-                met["read"] += 1
+                text = str(project(BUNDLE, list_pages(client, BUNDLE)))
+                counts["read"] += 1
             except MalformedAnswerError as error:
-                said = "".join(traceback.format_exception(error))
-                met["refused"] += 1
-            assert not any(secret in said for secret in SECRETS.values())
-    assert min(met["read"], met["refused"]) > 10
+                text = "".join(traceback.format_exception(error))
+                counts["refused"] += 1
+            assert not any(secret in text for secret in SECRETS.values())
+    assert min(counts["read"], counts["refused"]) > 10
 
 
 def without_a_look_at_lists(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,26 +70,26 @@ def without_a_look_at_lists(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 DEFECTS = {
-    "a list that is none is an empty one": ("ec2_answers", without_a_look_at_lists),
+    "a list that is none is an empty one": (ANSWERS, without_a_look_at_lists),
     "a doubled element costs the answer": (
-        "ec2_answers",
+        ANSWERS,
         lambda patch: patch.setattr(projection, "_plain", lambda value: value),
     ),
     "a refusal without a code is a crash": (
-        "ec2_answers",
+        ANSWERS,
         lambda patch: patch.setattr(lists, "PARSE_ERRORS", (ValueError,)),
     ),
-    "nobody looks how long an id is": ("ec2_answers", lambda patch: patch.setattr(projection, "MAX_ID_BYTES", 9999)),
+    "nobody looks how long an id is": (ANSWERS, lambda patch: patch.setattr(projection, "MAX_ID_BYTES", 9999)),
     "an ugly time costs the batch": (
-        "history_rows",
+        ROWS,
         lambda patch: patch.setattr(times, "format_duration", exact_length),
     ),
     "a task without an id is none that runs": (
-        "ec2_answers",
+        ANSWERS,
         lambda patch: patch.setattr(recorder, "project", lambda kind, answers: all_named(project(kind, answers))),
     ),
     "only one task is kept": (
-        "ec2_answers",
+        ANSWERS,
         lambda patch: patch.setattr(recorder, "project", lambda kind, answers: first_only(project(kind, answers))),
     ),
 }
@@ -109,50 +107,36 @@ def all_named(projected: projection.ProjectedTasks) -> projection.ProjectedTasks
     return replace(projected, resources_without_id=set())
 
 
+@pytest.fixture
+def fresh_clients() -> Iterator[None]:
+    yield
+    clients._session.cache_clear()
+    ec2_answers._client.cache_clear()
+    ec2_answers._alone.cache_clear()
+
+
+@pytest.mark.usefixtures("fresh_clients")
 @pytest.mark.parametrize("defect", DEFECTS)
-def test_a_defect_would_be_found(defect: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    name, make = DEFECTS[defect]
+def test_defects_are_found(defect: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    family, make = DEFECTS[defect]
     make(monkeypatch)
-    try:
-        done = run(Chunk(name, SEED, range(CASES[name])))
-        assert done.broken
-        command, _, told = reproduction(done.broken).partition("\n")
-        small = named(command.removeprefix("python -m tests.campaigns.hostile --case "))
-        assert failure(small)
-        assert len(small.steps) <= len(done.broken.steps)
-        assert "Traceback" in told
-    finally:
-        clients._session.cache_clear()
-        ec2_answers._client.cache_clear()
-        ec2_answers._alone.cache_clear()
+    done = run_portion(CAMPAIGN, Portion(family, 2026, EXAMPLES[family]))
+    assert done.failure
+    assert "Traceback" in done.failure.text
 
 
-def test_a_case_is_made_small() -> None:
-    case = Case("ec2_answers", 1, (11, 12, 13, 14))
-    assert smallest(case, lambda less: {12, 14} <= set(less.steps)).steps == (12, 14)
-    assert named(str(case)) == case
+def test_the_program_reports_counts(capfd: pytest.CaptureFixture[str]) -> None:
+    options = runner.make_parser(CAMPAIGN).parse_args(["--cases", "40", "--seed", "7"])
+    assert runner.main(CAMPAIGN, options) == 0
+    output = capfd.readouterr().out
+    assert "40 cases, seed 7" in output
+    assert "No violation." in output
 
 
-def test_cases_are_the_same_each_time() -> None:
-    for name in CASES:
-        case = numbered(name, SEED, 3)
-        assert family(name).show(family(name).build(case)) == family(name).show(family(name).build(case))
-
-
-def test_the_program_says_what_it_did(capsys: pytest.CaptureFixture[str]) -> None:
-    assert program.main(["--cases", "40", "--seed", "7", "--cores", "1"]) == 0
-    said = capsys.readouterr().out
-    assert re.search(r" 28 EC2's answers: .*\d+ rows kept", said)
-    assert re.search(r"Seed 7, \d+ s on 1 cores\.", said)
-
-
-def test_the_program_fails_where_a_case_does(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_the_program_repeats_a_failed_portion(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    case = numbered("history_rows", SEED, 0)
-    monkeypatch.setattr(program, "run_all", lambda *_: iter([Done("history_rows", 1, broken=case)]))
-    monkeypatch.setattr(running, "failure", lambda case: "Traceback\nViolation: a row is gone")
-    assert program.main(["--seed", "7"]) == 1
-    said = capsys.readouterr().out
-    assert "A case failed with seed 7." in said
-    assert f"python -m tests.campaigns.hostile --case history_rows:{case.base}:\n" in said
+    failed = Portion(ROWS, 7, 100, failure=runner.Failure("an invariant", "Traceback"))
+    monkeypatch.setattr(runner, "run", lambda *_: iter([failed]))
+    assert runner.main(CAMPAIGN, runner.make_parser(CAMPAIGN).parse_args(["--seed", "7"])) == 1
+    assert f"--family {ROWS} --cases 100 --seed 7" in "".join(capfd.readouterr())

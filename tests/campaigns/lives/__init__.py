@@ -1,5 +1,5 @@
-"""Nothing is lost and nothing is repeated, whatever fails: random histories of the whole reporter, judged at their end.
+"""Random histories of the whole reporter, judged at their end: nothing is lost and nothing is repeated.
 
-The package is the real one and so is the DynamoDB engine. EC2, SNS, the stream and the clocks are models that fail on
-command; between them and the package stands an ``Edge`` that refuses, forgets answers and kills.
+The package is the real one. EC2, DynamoDB, SNS, the stream and the clocks are the fakes of the tests. Between them and
+the package stands an ``Edge`` that refuses requests, loses answers and kills processes.
 """

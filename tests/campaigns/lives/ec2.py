@@ -46,7 +46,7 @@ class Ec2:
         return {task.task_id: task.listed(self._clock()) for task in shown}
 
     def _behind(self) -> Listed:
-        self._edge.figures.counts["lists from behind"] += 1
+        self._edge.counts["lists from behind"] += 1
         return self._lists[0]
 
     def _answer(self, listed: Listed) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,7 +11,6 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, ReadTimeoutError
 
 from task_reporter.errors import TaskReporterError
-from tests.campaigns.lives.figures import Figures
 
 KILLED_BEFORE, KILLED_AFTER, LOST_ANSWER, MEANWHILE = "killed before", "killed after", "answer lost", "meanwhile"
 FOR_GOOD = "refused for good"
@@ -64,7 +64,7 @@ class Process:
 class Edge:
     """Every request of every process goes through ``perform``."""
 
-    figures: Figures
+    counts: Counter[str]
     processes: list[Process] = field(default_factory=list)
 
     @property
@@ -79,7 +79,7 @@ class Edge:
         try:
             yield process
         except Killed:
-            self.figures.counts["crashes"] += 1
+            self.counts["crashes"] += 1
         except FORESEEN:
             self.processes.pop()
             raise
@@ -94,7 +94,7 @@ class Edge:
             return reach()
         if action in ODD:
             action = list(odd)[ODD.index(action) % len(odd)]
-        self.figures.faults[f"{service}: {action}"] += 1
+        self.counts[f"{service}: {action}"] += 1
         if action == MEANWHILE:
             process.meanwhile()
             return reach()

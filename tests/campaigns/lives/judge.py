@@ -16,10 +16,11 @@ from task_reporter.recording.transitions import LATE_CODE_LIMIT
 from task_reporter.times import parse, to_text
 from tests.campaigns.lives.edge import Edge, Process
 from tests.campaigns.lives.evidence import Asked, Pair, Told
-from tests.campaigns.lives.mirror import Change
 from tests.campaigns.lives.tasks import SECRET, BundleTask
-from tests.campaigns.lives.violation import HEARTBEAT, KEPT, ONCE, QUIET, SETTLED, TOLD, ViolationError, hold
+from tests.campaigns.lives.violation import HEARTBEAT, KEPT, ONCE, QUIET, SETTLED, TOLD, hold
 from tests.campaigns.lives.violation import SECRET as OPEN
+from tests.campaigns.runner import ViolationError
+from tests.support.dynamodb import Change
 
 
 @dataclass
@@ -28,7 +29,7 @@ class Judge:
 
     edge: Edge
     tasks: Callable[[], dict[str, BundleTask]]
-    rows: Callable[[], dict[Key, Row]]
+    rows: dict[Key, Row]
     polls: list[Asked] = field(default_factory=list)
     told: dict[Pair, Told] = field(default_factory=dict)
     repeats: Counter[Pair] = field(default_factory=Counter)
@@ -60,7 +61,7 @@ class Judge:
 
     def taken(self, pairs: list[Pair]) -> None:
         """SNS took a notice about ``pairs``."""
-        self.edge.figures.counts["notices"] += 1
+        self.edge.counts["notices"] += 1
         self.keep(lambda: self._taken(pairs))
 
     def keep(self, judgement: Callable[[], None]) -> None:
@@ -116,7 +117,7 @@ class Judge:
         hold(HEARTBEAT, asked is not None and asked.answer is not None, "it beats without a good answer")
         hold(HEARTBEAT, told == to_text(asked.poll.now), f"it says {told}")
         hold(HEARTBEAT, not self.edge.process.refused, "it beats although a row was refused")
-        missing = [task_id for task_id in asked.answer if Key(change.key.scope, task_id) not in self.rows()]
+        missing = [task_id for task_id in asked.answer if Key(change.key.scope, task_id) not in self.rows]
         hold(HEARTBEAT, not missing, f"it beats although {missing} were not recorded")
         running = [task_id for task_id, one in asked.answer.items() if self._is_behind(change.key.scope, task_id, one)]
         hold(HEARTBEAT, not running, f"it beats although the end of {running} was not recorded")
@@ -125,7 +126,7 @@ class Judge:
 
     def _is_behind(self, scope: str, task_id: str, listed: dict[str, Any]) -> bool:
         """Whether a task is listed as ended and its row says that it runs."""
-        row = self.rows()[Key(scope, task_id)]
+        row = self.rows[Key(scope, task_id)]
         return listed["State"] in BUNDLE.endings and "outcome" not in row and row["state"] not in BUNDLE.endings
 
     def _marked(self, pair: Pair) -> None:
@@ -135,7 +136,7 @@ class Judge:
     def _ended(self, change: Change) -> None:
         self.edge.process.endings += 1
         task, outcome = self.tasks()[change.key.task_id], change.after["outcome"]
-        self.edge.figures.counts["lost and found" if (change.before or {}).get("outcome") else str(outcome)] += 1
+        self.edge.counts["lost and found" if (change.before or {}).get("outcome") else str(outcome)] += 1
         hold(TOLD, change.after.get("awaiting") == AWAITING_NOTIFICATION, f"{task} ended and awaits no notification")
         hold(TOLD, "notified_at" not in change.after, f"{task} ended anew and says that it was told")
         if outcome == LOST:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from itertools import count
-from typing import Any, ClassVar
+from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
-from local.cloud import REGION
 from tests.campaigns.lives.acts import Acts
 from tests.campaigns.lives.at_last import AT_LAST
 from tests.campaigns.lives.chances import TASKS, minutes, moves, plans, tellings
-from tests.campaigns.lives.dynamodb import Engine
 from tests.campaigns.lives.edge import FOR_GOOD, KILLED_BEFORE, MEANWHILE, ODD, Plan
 from tests.campaigns.lives.healing import check, heal
 from tests.campaigns.lives.sns import INVALID
 from tests.campaigns.lives.tasks import ENDINGS, LATEST_CODE, SEEN_ENDINGS
 from tests.campaigns.lives.world import World, advance
+from tests.support.dynamodb import MAX_KEYS
 from tests.support.inline import INLINE
 
 WRITE = 4
@@ -28,29 +26,23 @@ LIST = (0, 2)
 NO_LISTS = ODD[:3]
 AFTERWARDS = 4
 """No request of a notifier's: what is to happen before it happens when the notifier has ended."""
-numbers = count(1)
-"""Of all histories of this process, so that each has a scope of its own."""
 
 
 class Histories(Acts):
-    """One history. ``engine`` and ``worker`` are set before the first."""
-
-    engine: ClassVar[Engine]
-    worker: ClassVar[int] = 0
+    """One history; ``counts`` is set before the first."""
 
     @initialize(
         digest_above=st.sampled_from([5, 5, 1, 2]),
-        at_once=st.sampled_from([None, 1, 1, 2]),
+        page=st.sampled_from([MAX_KEYS, 1, 1, 2]),
         first=st.sampled_from([1, 1, 2, 3, 6]),
         pool=st.sampled_from([INLINE, AT_LAST]),
         poison=st.sampled_from([{}] * 12 + [{1: INVALID}, {0: INVALID}]),
         email=st.booleans(),
     )
     def begin(
-        self, digest_above: int, at_once: int | None, first: int, poison: dict[int, str], pool: Executor, email: bool
+        self, digest_above: int, page: int, first: int, poison: dict[int, str], pool: Executor, email: bool
     ) -> None:
-        scope = f"{self.worker:03}{next(numbers):09}/{REGION}"
-        self.world = World(self.engine, scope, digest_above, at_once, pool, email)
+        self.world = World(digest_above, page, pool, email)
         self.world.sns.poisoned = {f"bun-{number:08x}": error for number, error in poison.items()}
         self.world.start(first, timed=True)
 
@@ -194,7 +186,7 @@ class Histories(Acts):
     @invariant()
     def count(self) -> None:
         """Called after each step."""
-        self.figures.counts["steps"] += 1
+        self.counts["steps"] += 1
 
     def teardown(self) -> None:
         """What follows a history that went wrong says nothing more."""
@@ -203,7 +195,7 @@ class Histories(Acts):
             return
         heal(world)
         check(world)
-        self.figures.add(world.figures)
-        self.figures.counts["histories"] += 1
-        self.figures.counts["tasks"] += len(world.ec2.tasks)
-        self.figures.counts["repeats"] += world.judge.repeats.total()
+        self.counts.update(world.counts)
+        self.counts["histories"] += 1
+        self.counts["tasks"] += len(world.ec2.tasks)
+        self.counts["repeats"] += world.judge.repeats.total()

@@ -1,185 +1,161 @@
-"""Defects that the histories must find: each changes one function of the package in this process, and is undone."""
+"""Defects that the histories must find: each replaces one function, value or client for as long as it is applied."""
 
 from __future__ import annotations
 
-import inspect
-import textwrap
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from types import FunctionType
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
 
-from task_reporter.history import backlog, writes
+from task_reporter.errors import HistoryError, MalformedAnswerError
 from task_reporter.history import table as history
-from task_reporter.notifying import announce as notifier
-from task_reporter.notifying import digest as digests
-from task_reporter.notifying import stream_batch as stream
-from task_reporter.recording import missing as vanishing
-from task_reporter.recording import poll_kind as recorder
-from task_reporter.recording import poll_kinds as polling
-from task_reporter.recording import projection
-from task_reporter.recording import redrive as redriving
-from task_reporter.recording import transitions as life
+from task_reporter.history.rows import AWAITING_NOTIFICATION, key_of
+from task_reporter.history.table import HistoryTable
+from task_reporter.history.writes import Insert, Update
+from task_reporter.kinds.bundle import BUNDLE
+from task_reporter.kinds.kind import LOST
+from task_reporter.notifying import announce, digest
+from task_reporter.recording import missing, poll_kind, poll_kinds, projection, redrive, transitions
+from task_reporter.times import to_text
+from tests.campaigns.lives import world
+from tests.support.dynamodb import DynamoDb, Table
+
+Mutation = Callable[[], AbstractContextManager[Any]]
 
 
-class RottenError(Exception):
-    """The text that a mutation replaces is not in the package any more."""
+def instead(owner: Any, name: str, new: Any) -> Mutation:
+    """Put ``new`` in the place of attribute ``name``."""
+    return lambda: patch.object(owner, name, new)
 
 
-@dataclass(frozen=True, slots=True)
-class Mutation:
-    """In ``function``, ``old`` becomes ``new``."""
-
-    name: str
-    function: FunctionType
-    old: str
-    new: str
-
-    @contextmanager
-    def applied(self) -> Iterator[None]:
-        """The package has the defect while the context lasts, whoever imported the function from wherever."""
-        code = self.function.__code__
-        self.function.__code__ = self._code()
-        try:
-            yield
-        finally:
-            self.function.__code__ = code
-
-    def _code(self) -> object:
-        source = textwrap.dedent(inspect.getsource(self.function))
-        if self.old not in source:
-            raise RottenError(f"{self.name}: {self.function.__qualname__} does not say {self.old!r}")
-        made: dict[str, object] = {}
-        exec(
-            f"from __future__ import annotations\n{source.replace(self.old, self.new)}",
-            self.function.__globals__.copy(),
-            made,
-        )
-        return made[self.function.__name__].__code__
+def around(owner: Any, name: str, wrapper: Callable[..., Any]) -> Mutation:
+    """Put ``wrapper`` in the place of function ``name``; its first argument is that function."""
+    return lambda: patch.object(owner, name, _bound(wrapper, getattr(owner, name)))
 
 
-PUBLISHED = "published = topic.publish(notice, check_time)"
-MARKED = "history.apply(_marks(notice.rows, policy, clock()), deadline.after_first_try())"
+def _bound(wrapper: Callable[..., Any], real: Any) -> Callable[..., Any]:
+    # A plain function, so that it can be a method.
+    return lambda *arguments, **named: wrapper(real, *arguments, **named)
 
-MUTATIONS = (
+
+def end_again(real: Any, kind: Any, task: Any, row: Any, poll: Any) -> Any:
+    has_ended = row and row.get("outcome", LOST) != LOST
+    return transitions._advance(kind, task, row, poll) if has_ended else real(kind, task, row, poll)
+
+
+def mark_first(
+    real: Any, notice: Any, table: Any, topic: Any, policy: Any, deadline: Any, clock: Any, *rest: Any
+) -> Any:
+    table.apply(announce._marks(notice.rows, policy, clock()), deadline.after_first_try())
+    real(notice, table, topic, policy, deadline, clock, *rest)
+
+
+def forget_applied(real: Any, *arguments: Any) -> Any:
+    try:
+        return real(*arguments)
+    except HistoryError as error:
+        raise HistoryError(error.problems) from error
+
+
+def mark_any_outcome(real: Any, *arguments: Any) -> Any:
+    return [replace(mark, expected={"awaiting": mark.expected["awaiting"]}) for mark in real(*arguments)]
+
+
+def short_data(real: Any, *arguments: Any) -> Any:
+    notice = real(*arguments)
+    return replace(notice, data=notice.data | {"tasks": notice.data["tasks"][1:]})
+
+
+def bring_too_few_again(real: Any, *arguments: Any) -> Any:
+    return {"batchItemFailures": real(*arguments)["batchItemFailures"][1:]}
+
+
+def announce_all(real: Any, keys: Any, table: Any, *rest: Any, **named: Any) -> Any:
+    def read(*arguments: Any) -> Any:
+        rows = table.read(*arguments)
+        return {
+            key: row | ({"awaiting": AWAITING_NOTIFICATION} if "outcome" in row else {}) for key, row in rows.items()
+        }
+
+    return real(keys, SimpleNamespace(read=read, apply=table.apply), *rest, **named)
+
+
+def lose_at_once(_real: Any, row: Any, poll: Any) -> Any:
+    now = to_text(poll.now)
+    return Update(key_of(row), transitions.end_attributes(LOST, row | {"finished_at": now}, now), {})
+
+
+def keep_missing(real: Any, kind: Any, task: Any, row: Any, poll: Any) -> Any:
+    return real(kind, task, {name: value for name, value in row.items() if name != "missing_since"}, poll)
+
+
+def no_list_is_empty(real: Any, *arguments: Any) -> Any:
+    try:
+        return real(*arguments)
+    except MalformedAnswerError:
+        return []
+
+
+def never_refused(real: Any, *arguments: Any, **named: Any) -> Any:
+    result = real(*arguments, **named)
+    result.refused = False
+    return result
+
+
+def first_page(real: Any, *arguments: Any, **request: Any) -> Any:
+    return {"Items": real(*arguments, **request)["Items"]}
+
+
+LEAKY = replace(BUNDLE, projection=BUNDLE.projection.replace("S3.Prefix,", "S3.UploadPolicy,"))
+
+MUTATIONS: dict[str, Mutation] = {
     # What was seen finished is kept
-    Mutation(
-        "an insert without a condition",
-        writes.put_request,
-        ', "ConditionExpression": "attribute_not_exists(task_id)"',
-        "",
+    "an insert without a condition": around(
+        Table, "allows", lambda real, self, write: isinstance(write, Insert) or real(self, write)
     ),
-    Mutation("an update without a condition", writes.update_request, "write.expected", "{}"),
-    Mutation(
-        "a later poll ends a task anew", life.next_write, "_late_error(task, row)", "_advance(kind, task, row, poll)"
+    "an update without a condition": around(
+        Table, "allows", lambda real, self, write: isinstance(write, Update) or real(self, write)
     ),
-    Mutation(
-        "the code that comes late is not waited for",
-        life.outcome_of,
-        "now < _failed_since(task, now) + LATE_CODE_LIMIT",
-        "False",
+    "a later poll ends a task anew": around(poll_kind, "next_write", end_again),
+    "the code that comes late is not waited for": instead(transitions, "LATE_CODE_LIMIT", timedelta(0)),
+    "cancelling is forgotten": instead(transitions, "_is_cancelling", lambda kind, task: False),
+    "keys that were not read are forgotten": around(
+        HistoryTable, "_fetch", lambda real, self, keys: (real(self, keys)[0], [])
     ),
-    Mutation("cancelling is forgotten", life.outcome_of, "_is_cancelling(kind, before) or ", ""),
-    Mutation("keys that were not read are forgotten", history.HistoryTable.read, "return unread", "return []"),
-    Mutation("a conflict is taken for done", history.HistoryTable.apply, "if code in RETRYABLE", "if False"),
-    Mutation(
-        "what was overtaken is not looked at again",
-        recorder._KindWriter.decide_again,
-        "if _has_ended(self.kind, tasks.get(write.key))",
-        "if False",
-    ),
+    "a conflict is taken for done": instead(history, "RETRYABLE", set()),
+    "what was overtaken is not looked at again": instead(poll_kind, "_has_ended", lambda kind, task: False),
     # Every outcome is told
-    Mutation("marked before it is published", notifier._publish_and_mark, PUBLISHED, f"{MARKED}\n        {PUBLISHED}"),
-    Mutation("told to nobody", notifier.announce, "if must_wait():", "if False:"),
-    Mutation(
-        "what was written before a request failed is forgotten",
-        recorder._KindWriter.apply,
-        "applied = error.applied",
-        "from task_reporter.history.table import ApplyResult; applied = ApplyResult()",
-    ),
-    Mutation("marked whatever the outcome is by now", notifier._marks, ', "outcome": row["outcome"]', ""),
-    Mutation(
-        "a digest names one task too few",
-        digests._digest,
-        "task_data(row) for row in rows",
-        "task_data(row) for row in rows[1:]",
-    ),
-    Mutation(
-        "a digest forgets a task",
-        digests._digest,
-        "sorted(rows, key=_severity)",
-        "sorted(rows, key=_severity)[1:]",
-    ),
-    Mutation(
-        "a failed record is not brought again",
-        stream.process_batch,
-        "for number in numbers]",
-        "for number in numbers[1:]]",
-    ),
-    Mutation(
-        "a correction says that it was told", life._correction, "remove=LOST_ATTRIBUTES", 'remove=("missing_since",)'
-    ),
-    Mutation(
-        "the rest of the waiting rows is not read",
-        backlog.query_awaiting,
-        "if not (last :=",
-        "if True or not (last :=",
-    ),
-    Mutation("nothing is sent again", redriving.redrive_writes, "oldest_first[:MAX_ROWS_PER_POLL]", "oldest_first[:0]"),
+    "marked before it is published": around(announce, "_publish_and_mark", mark_first),
+    "told to nobody": around(world, "announce", lambda real, *some, must_wait, **named: real(*some, **named)),
+    "what was written before a request failed is forgotten": around(HistoryTable, "apply", forget_applied),
+    "marked whatever the outcome is by now": around(announce, "_marks", mark_any_outcome),
+    "a digest names one task too few": around(digest, "_digest", short_data),
+    "a digest forgets a task": around(digest, "_digest", lambda real, rows, part="": real(rows[1:], part)),
+    "a failed record is not brought again": around(world, "process_batch", bring_too_few_again),
+    "a correction says that it was told": instead(transitions, "LOST_ATTRIBUTES", ("missing_since",)),
+    "the rest of the waiting rows is not read": around(DynamoDb, "query", first_page),
+    "nothing is sent again": instead(redrive, "MAX_ROWS_PER_POLL", 0),
     # Nothing is told twice
-    Mutation(
-        "told whether or not it waits",
-        notifier.announce,
-        'row.get("awaiting") == AWAITING_NOTIFICATION',
-        '"outcome" in row',
-    ),
-    Mutation("no mark", notifier._publish_and_mark, MARKED, "pass"),
-    Mutation("sent again while nobody listens", polling.poll_kinds, "if not result.still_waiting:", "if True:"),
+    "told whether or not it waits": around(world, "announce", announce_all),
+    "no mark": instead(announce, "_marks", lambda *_: []),
+    "sent again while nobody listens": instead(poll_kinds.PollResult, "still_waiting", False),
     # Nothing is lost too soon, nothing waits for ever
-    Mutation(
-        "lost at the first answer without it",
-        vanishing._missing,
-        "unchanged =",
-        "return Update(key_of(row), end_attributes(LOST, row | {'finished_at': now}, now), {})\n    unchanged =",
+    "lost at the first answer without it": around(missing, "_missing", lose_at_once),
+    "lost at the second answer without it": around(
+        missing, "_missing", lambda real, row, poll: real(row, replace(poll, lost_after=timedelta(0)))
     ),
-    Mutation(
-        "lost at the second answer without it",
-        vanishing._missing,
-        "parse(since) + poll.lost_after > poll.now",
-        "False",
-    ),
-    Mutation(
-        "missing since long ago, though listed since",
-        life._advance,
-        '{name: row[name] for name in row.keys() & {"missing_since"}}',
-        "{}",
-    ),
-    Mutation(
-        "an answer without a list is an empty list",
-        projection._search,
-        "if not isinstance(tasks, list):",
-        "if not isinstance(tasks, list):\n        return []",
-    ),
-    Mutation(
-        "sent again without a condition",
-        redriving._redrive_write,
-        '{"awaiting": AWAITING_NOTIFICATION, "redriven_at": row.get("redriven_at")}',
-        "{}",
+    "missing since long ago, though listed since": around(transitions, "_advance", keep_missing),
+    "an answer without a list is an empty list": around(projection, "_search", no_list_is_empty),
+    "sent again without a condition": around(
+        redrive, "_redrive_write", lambda real, *arguments: replace(real(*arguments), expected={})
     ),
     # Secrets, quiet, heartbeat
-    Mutation(
-        "the policy is kept",
-        projection._search,
-        "_compiled(kind.projection)",
-        '_compiled(kind.projection.replace("S3.Prefix,", "S3.UploadPolicy,"))',
+    "the policy is kept": instead(world, "BUNDLE", LEAKY),
+    "a task that is running is written at each poll": around(
+        transitions, "_news", lambda real, kind, task, row, poll: real(kind, task, row, poll) or {"state": row["state"]}
     ),
-    Mutation(
-        "a task that is running is written at each poll",
-        life._advance,
-        "if not news and not missing:",
-        'news = news or {"state": row["state"]}\n    if False:',
-    ),
-    Mutation(
-        "the heart beats although rows were refused", polling.poll_kinds, "if not kind_result.refused:", "if True:"
-    ),
-)
+    "the heart beats although rows were refused": around(poll_kinds, "poll_kind", never_refused),
+}

@@ -1,4 +1,6 @@
-"""What a history must not do."""
+"""The invariants of a history."""
+
+from tests.campaigns.runner import ViolationError
 
 KEPT = "1 kept: what was seen finished has its row and the right outcome"
 TOLD = "2 told: every outcome has its notice"
@@ -7,15 +9,6 @@ SETTLED = "4 settled: nothing waits for ever, and nothing is lost too soon"
 SECRET = "5 secret: nothing that opens a bucket gets anywhere"
 QUIET = "6 quiet: no news, no write"
 HEARTBEAT = "7 heartbeat: good polls alone move it"
-ENGINE = "0 engine: the table is what was written to it"
-
-
-class ViolationError(Exception):
-    """An invariant does not hold."""
-
-    def __init__(self, invariant: str, what: str) -> None:
-        super().__init__(f"{invariant}; {what}")
-        self.invariant = invariant
 
 
 def hold(invariant: str, holds: bool, what: object) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import traceback
+from collections import Counter
 from collections.abc import Callable, Sequence, Set
 from concurrent.futures import Executor
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
+from local.cloud import REGION
 from task_reporter.aws.subscribers import Audience, find_audience
 from task_reporter.errors import PollError
-from task_reporter.history.rows import Key, Row, to_attribute
-from task_reporter.history.table import HistoryTable
+from task_reporter.history.rows import Key, Row
 from task_reporter.history.writes import Write
 from task_reporter.kinds.bundle import BUNDLE
 from task_reporter.notifying.announce import NotificationPolicy, announce
@@ -21,21 +22,21 @@ from task_reporter.notifying.topic import Topic
 from task_reporter.recording.context import PollContext
 from task_reporter.recording.poll_kind import ended_tasks
 from task_reporter.recording.poll_kinds import PollResult, poll_kinds
-from tests.campaigns.lives.dynamodb import DynamoDb, Engine
+from tests.campaigns.lives.dynamodb import EdgeDynamoDb
 from tests.campaigns.lives.ec2 import Ec2
 from tests.campaigns.lives.edge import FORESEEN, Edge, Plan, Process
-from tests.campaigns.lives.figures import Figures
 from tests.campaigns.lives.judge import Judge
-from tests.campaigns.lives.mirror import Mirror
 from tests.campaigns.lives.shards import Shards
 from tests.campaigns.lives.sns import Sns
 from tests.campaigns.lives.tasks import BundleTask
 from tests.campaigns.lives.violation import TOLD, hold
+from tests.support.dynamodb import MAX_KEYS, Table
 from tests.support.inline import INLINE
 from tests.support.sns import TOPIC
 from tests.support.stream_mapping import FakeClock
 from tests.support.stream_records import Record, sequence_of
 
+SCOPE = f"123456789012/{REGION}"
 WINDOW = 6
 """Seconds, in which a batch is gathered and served."""
 ODD: tuple[Row, ...] = (
@@ -51,34 +52,32 @@ Move = tuple[int, str, int]
 
 
 class World:
-    """``at_once`` is how much an answer of DynamoDB's holds; None is enough for all.
+    """``page`` is the most rows or keys that an answer of DynamoDB's holds.
 
     ``pool`` says when a poll asks what could be asked at any time.
     """
 
     def __init__(
         self,
-        engine: Engine,
-        scope: str,
         digest_above: int = 5,
-        at_once: int | None = None,
+        page: int = MAX_KEYS,
         pool: Executor = INLINE,
         email_subscription: bool = True,
     ) -> None:
         self._pool = pool
-        self.engine, self.scope = engine, scope
-        self.figures = Figures()
+        self.scope = SCOPE
+        self.counts = Counter[str]()
         self.clock, self.skew = FakeClock(), 0.0
-        self.edge = Edge(self.figures)
-        self.judge = Judge(self.edge, self._truth, lambda: self.mirror.rows)
-        self.mirror = Mirror(self.clock, self.judge.watch)
+        self.edge = Edge(self.counts)
+        self.history = Table(clock=self.clock)
+        self.history.client = EdgeDynamoDb(self.history, self.edge, page)
+        self.judge = Judge(self.edge, self._truth, self.history.rows)
+        self.history.watch = self.judge.watch
         self.ec2, self.sns = Ec2(self.edge, self.clock), Sns(self.edge, self.judge, email_subscription)
-        client = DynamoDb(engine, self.edge, self.mirror, at_once)
-        self.history = HistoryTable(client, engine.table, pause=lambda seconds: None)
         self.topic, self.policy = Topic(self.sns, TOPIC), NotificationPolicy(digest_above)
         self._next = Process({})
         self._left_alone: Set[Key] = set()
-        self.shards = Shards(self.mirror.records, self._notified, self.clock)
+        self.shards = Shards(self.history.records, self._notified, self.clock)
 
     @property
     def now(self) -> datetime:
@@ -116,7 +115,7 @@ class World:
     def poll(self, plan: Plan | None = None, meanwhile: Callable[[], None] = lambda: None) -> PollResult | None:
         """The recorder runs once; None where it was killed."""
         asked = self.judge.begin(PollContext(self.scope, self.now))
-        self.figures.counts["polls"] += 1
+        self.counts["polls"] += 1
         process, written = Process(plan or {}, meanwhile, asked), list[Write]()
         with self.edge.running(process):
             polled = poll_kinds(
@@ -152,9 +151,7 @@ class World:
         if "state" in row:
             self.start(1, timed=False, moves=[("complete", 0)])
             row["task_id"] = self.ec2.tasks[-1].task_id
-        item = {name: to_attribute(value) for name, value in row.items()}
-        self.engine.ask("PutItem", TableName=self.engine.table, Item=item)
-        self.mirror.follow([("Put", {"Item": item})])
+        self.history.put(row)
 
     def _report(self, polled: PollResult) -> None:
         try:
@@ -186,7 +183,7 @@ class World:
     def _notified(self, event: dict[str, Any]) -> Any:
         """One run of the notifier. What nobody foresaw is raised as it is."""
         process, self._next = self._next, Process({})
-        self.figures.counts["batches"] += 1
+        self.counts["batches"] += 1
         waiting = self._waiting(event)
         with self.edge.running(process):
             try:
@@ -209,7 +206,7 @@ class World:
 
     def _waiting(self, event: dict[str, Any]) -> dict[str, str]:
         """Sequence number → outcome, of the records whose rows await their notification now."""
-        rows = {sequence_of(record): self.mirror.rows[record_key(record)] for record in event["Records"]}
+        rows = {sequence_of(record): self.history.rows[record_key(record)] for record in event["Records"]}
         return {number: str(row["outcome"]) for number, row in rows.items() if row.get("awaiting") == "notification"}
 
     def _announce(self, keys: Sequence[Key]) -> Any:

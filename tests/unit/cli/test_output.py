@@ -22,8 +22,8 @@ from task_reporter_cli.output.data import COLUMNS, OTHER_COLUMN, order_attribute
 from task_reporter_cli.output.lines import to_one_line
 from task_reporter_cli.output.text import print_facts, print_heading, print_step
 from tests.support.cli import Terminal
-from tests.support.finished import row, ugly_rows
 from tests.support.dynamodb import DynamoDb, Table
+from tests.support.finished import row, ugly_rows
 
 few = settings(max_examples=25)
 Writer = Callable[[Iterable[Item], Any], None]

@@ -15,8 +15,8 @@ from task_reporter.kinds.table import KINDS
 from task_reporter_cli.errors import NoTableError
 from task_reporter_cli.history import reader
 from task_reporter_cli.history.reader import IndexQuery, QueryResults, TaskQuery, plan_queries, query_parameters
-from tests.support.finished import row
 from tests.support.dynamodb import DynamoDb, Table
+from tests.support.finished import row
 
 
 def at(number: int) -> str:
@@ -128,7 +128,9 @@ def test_without_a_limit_pages_are_as_large_as_dynamodb_makes_them() -> None:
 
 def test_each_part_of_a_merged_answer_reads_its_share() -> None:
     index = DynamoDb(Table(*many(200, lambda hour: OUTCOMES[hour % 4])))
-    assert ids(QueryResults(index, "history", TaskQuery(outcomes=OUTCOMES, limit=40))) == newest(list(index.table.rows.values()), 40)
+    assert ids(QueryResults(index, "history", TaskQuery(outcomes=OUTCOMES, limit=40))) == newest(
+        list(index.table.rows.values()), 40
+    )
     assert [call["Limit"] for call in index.requests][:4] == [10, 10, 10, 10]
     assert index.read < 50
 
@@ -170,7 +172,9 @@ def test_it_is_told_whether_there_is_more_than_was_given(
     outcome: Callable[[int], str], limit: int, kinds: tuple[str, ...]
 ) -> None:
     """Where exactly as many are there as are wanted, DynamoDB itself does not know."""
-    answer = QueryResults(DynamoDb(Table(*many(5, outcome))), "history", TaskQuery(kinds, ("complete", "failed"), limit=limit))
+    answer = QueryResults(
+        DynamoDb(Table(*many(5, outcome))), "history", TaskQuery(kinds, ("complete", "failed"), limit=limit)
+    )
     given = len(list(answer))
     assert given == answer.returned == min(limit, 5)
     assert answer.may_have_more or limit >= 5

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.parsers import ResponseParserError
 
 from task_reporter.errors import HistoryError
-from task_reporter.history.rows import Key, Row, to_attribute
+from task_reporter.history.rows import Key, Row
 from task_reporter.history.table import HistoryTable
 from task_reporter.times import parse, to_text
 from task_reporter_cli.actions.audience import Audience

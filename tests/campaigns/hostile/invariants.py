@@ -1,0 +1,12 @@
+"""What all families of hostile input have in common."""
+
+from tests.campaigns.runner import ViolationError
+
+STEPS = (0, 1, 1, 1, 2, 2, 3, 4, 6, 10)
+"""How many steps spoil an example, each as likely as the others."""
+
+
+def hold(holds: bool, text: str) -> None:
+    """Raise ViolationError with ``text`` where an invariant does not hold."""
+    if not holds:
+        raise ViolationError("hostile input costs nobody anything", text)

@@ -1,0 +1,80 @@
+"""The campaign of histories, and the hunt for defects that were put into the package."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+
+from hypothesis import Phase, settings
+from hypothesis.stateful import get_state_machine_test
+
+from local.screen import Screen
+from tests.campaigns.lives.machine import Histories
+from tests.campaigns.lives.mutations import MUTATIONS
+from tests.campaigns.lives.scenes import SCENES
+from tests.campaigns.runner import (
+    HYPOTHESIS,
+    UNFORESEEN,
+    Campaign,
+    CampaignError,
+    Failure,
+    Portion,
+    find_failure,
+    ignore_signals,
+    run_portion,
+)
+
+MAX_HUNT = 5000
+"""Histories in which a defect should show itself; in its scene it must."""
+UNSHRUNK = settings(HYPOTHESIS, phases=[Phase.generate])
+"""Nobody needs to know which steps lead to a defect that was made on purpose."""
+
+
+def make_test(_family: str, counts: Counter[str], how: settings) -> Callable[[], object]:
+    """The state machine as a test."""
+    return get_state_machine_test(machine(counts), settings=how)
+
+
+def machine(counts: Counter[str]) -> type[Histories]:
+    """The state machine, counting in ``counts``."""
+    Histories.counts = counts
+    return Histories
+
+
+CAMPAIGN = Campaign("lives", "histories", 10_000, {"histories": 1}, make_test)
+
+
+def play_scene(name: str) -> Failure | None:
+    """Play the scene of the defect ``name``, whether the package has the defect or not."""
+    return find_failure(partial(SCENES[name].play, machine(Counter())))
+
+
+def hunt_all(screen: Screen, seed: int) -> None:
+    """Put each defect into the package in turn, and show what finds it. Raises CampaignError where nothing does."""
+    screen.say(f"{'defect':<54}{'its scene violates':<22}histories")
+    missed = 0
+    with multiprocessing.get_context("spawn").Pool(initializer=ignore_signals) as pool:
+        for name, (invariant, after) in zip(
+            MUTATIONS, pool.imap(_hunt, ((name, seed) for name in MUTATIONS)), strict=True
+        ):
+            missed += invariant is None
+            screen.say(f"{name:<54}{invariant or 'NOTHING':<22}{f'{after:,}' if after else f'none of {MAX_HUNT:,}'}")
+    screen.say(f"\n{len(MUTATIONS) - missed} of {len(MUTATIONS)} defects found")
+    if missed:
+        raise CampaignError(f"{missed} defects were not found")
+
+
+def _hunt(work: tuple[str, int]) -> tuple[str | None, int | None]:
+    """The invariant that the scene violates, and the number of the first history that violates any."""
+    name, seed = work
+    with MUTATIONS[name]():
+        scene = _invariant(play_scene(name))
+        done = run_portion(CAMPAIGN, Portion("histories", seed, MAX_HUNT), UNSHRUNK)
+    return scene, done.counts["histories"] + 1 if _invariant(done.failure) else None
+
+
+def _invariant(failure: Failure | None) -> str | None:
+    """The short name of the invariant. An unforeseen error may be one of the campaign itself, so it has none."""
+    return failure.invariant.partition(":")[0] if failure and failure.invariant != UNFORESEEN else None

@@ -1,0 +1,24 @@
+"""Random histories of the whole reporter: nothing lost, nothing repeated. ``make soak`` runs more."""
+
+import pytest
+
+from tests.campaigns.lives.campaign import CAMPAIGN, play_scene
+from tests.campaigns.lives.mutations import MUTATIONS
+from tests.campaigns.runner import UNFORESEEN, Portion, run_portion
+
+
+def test_histories_lose_and_repeat_nothing() -> None:
+    done = run_portion(CAMPAIGN, Portion("histories", 2026, 200))
+    assert not done.failure, f"{done.failure.invariant}\n{done.failure.text}"
+    assert done.counts["notices"] > 100
+    assert {name.partition(":")[0] for name in done.counts if ":" in name} == {"DynamoDB", "EC2", "SNS"}
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_scenes_show_their_defect_and_no_other(name: str) -> None:
+    """``make soak ARGS=--mutations`` looks for it in random histories too."""
+    with MUTATIONS[name]():
+        failure = play_scene(name)
+    assert failure
+    assert failure.invariant != UNFORESEEN, failure.text
+    assert play_scene(name) is None
