@@ -2,15 +2,15 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 from task_reporter.history.rows import POLL_PREFIX
+from tests.support.http_server import Answer, http_server
 
 PASSED_ON = ("X-Amz-Target", "X-Amz-Date", "Authorization", "Content-Type")
 PASSED_BACK = ("Content-Type", "x-amz-crc32", "x-amzn-RequestId")
@@ -52,59 +52,32 @@ def _written(asked: dict[str, Any]) -> Iterator[str]:
             yield request.get("Item", request.get("Key"))["task_id"]["S"]
 
 
-class Meter(ThreadingHTTPServer):
+class Meter:
     """An endpoint that passes everything on to ``engine``, and asks it to say what was consumed."""
 
-    daemon_threads = True
-
     def __init__(self, engine: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
         self.engine = urlsplit(engine).netloc
-        self.endpoint = f"http://127.0.0.1:{self.server_port}"
+        self.endpoint = ""
         self.reading = Reading()
         self._lock = threading.Lock()
 
-    def count(self, operation: str, asked: dict[str, Any], answer: dict[str, Any]) -> None:
-        """One request went through; several may at the same time."""
+    def answer(self, headers: Mapping[str, str], body: bytes) -> Answer:
+        """The engine's answer to one request; several may come at the same time."""
+        asked = json.loads(body)
+        connection = HTTPConnection(self.engine, timeout=PATIENCE)
+        passed_on = {name: headers[name] for name in PASSED_ON if name in headers}
+        connection.request("POST", "/", json.dumps(asked | {"ReturnConsumedCapacity": "TOTAL"}), passed_on)
+        answer = connection.getresponse()
+        body = answer.read()
+        connection.close()
         with self._lock:
-            self.reading.add(operation, asked, answer)
+            self.reading.add(headers["X-Amz-Target"].rpartition(".")[2], asked, json.loads(body))
+        return answer.status, {name: answer.headers[name] for name in PASSED_BACK if name in answer.headers}, body
 
 
 @contextmanager
 def meter(engine: str) -> Iterator[Meter]:
     """A meter before ``engine``, running while the context lasts."""
-    with Meter(engine) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        meter = cast(Meter, self.server)
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        headers = {name: self.headers[name] for name in PASSED_ON if name in self.headers}
-        connection = HTTPConnection(meter.engine, timeout=PATIENCE)
-        connection.request("POST", "/", json.dumps(asked | {"ReturnConsumedCapacity": "TOTAL"}), headers)
-        answer = connection.getresponse()
-        body = answer.read()
-        connection.close()
-        meter.count(self.headers["X-Amz-Target"].rpartition(".")[2], asked, json.loads(body))
-        self._answer(
-            answer.status, {name: answer.headers[name] for name in PASSED_BACK if name in answer.headers}, body
-        )
-
-    def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+    metering = Meter(engine)
+    with http_server(metering.answer) as metering.endpoint:
+        yield metering

@@ -6,12 +6,10 @@
 Time does not pass in it: ``no_pauses`` makes the client's retries wait for nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl
@@ -21,6 +19,7 @@ import pytest
 
 from task_reporter.aws import clients
 from task_reporter.aws.request_limits import LIST_TASKS
+from tests.support import http_server
 from tests.support.waiting import unhurried
 
 EVENTS = Path(__file__).parents[2] / "events" / "ec2"
@@ -62,41 +61,19 @@ class CannedEc2:
             aws_secret_access_key="testing",
         )
 
-    def answer(self, query: str) -> Answer:
-        """The next answer, for a request with ``query`` as its body."""
-        self.requests.append(dict(parse_qsl(query)))
-        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+    def answer(self, _headers: Mapping[str, str], body: bytes) -> http_server.Answer:
+        """The next answer, for a request with ``body``."""
+        self.requests.append(dict(parse_qsl(body.decode())))
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return answer.status, {"Content-Type": "text/xml;charset=UTF-8"}, answer.body
 
 
 @contextmanager
 def canned_ec2(*answers: Answer) -> Iterator[CannedEc2]:
     """Serve ``answers`` in their order on a free port of this machine."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
-    canned = CannedEc2(f"http://127.0.0.1:{server.server_port}", list(answers))
-    server.canned = canned  # type: ignore[attr-defined]
-    serving = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    serving.start()
-    try:
+    canned = CannedEc2("", list(answers))
+    with http_server.http_server(canned.answer) as canned.url:
         yield canned
-    finally:
-        server.shutdown()
-        server.server_close()
-        serving.join()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        query = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        answer = self.server.canned.answer(query)  # type: ignore[attr-defined]
-        self.send_response(answer.status)
-        self.send_header("Content-Type", "text/xml;charset=UTF-8")
-        self.send_header("Content-Length", str(len(answer.body)))
-        self.end_headers()
-        self.wfile.write(answer.body)
-
-    def log_message(self, *_args: object) -> None:
-        """Say nothing: the requests are kept."""
 
 
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:

@@ -2,8 +2,7 @@
 
 import gc
 import ssl
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
 
 import pytest
 import trustme
@@ -11,21 +10,8 @@ from botocore.exceptions import SSLError
 
 from task_reporter.aws import clients, tls
 from task_reporter.aws.request_limits import RequestLimits
+from tests.support.http_server import http_server
 from tests.support.waiting import WAIT_SECONDS
-
-ANSWER = b'{"TableNames": []}'
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(ANSWER)))
-        self.end_headers()
-        self.wfile.write(ANSWER)
-
-    def log_message(self, *_):
-        pass
 
 
 @pytest.fixture(autouse=True)
@@ -47,22 +33,24 @@ def authority(tmp_path, monkeypatch):
     return authority
 
 
-def served(authority, name="127.0.0.1"):
-    """A DynamoDB without tables, that proves itself by ``authority`` to be ``name`` and hangs up after each answer."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(name).configure_cert(context)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    return server
+@pytest.fixture
+def served():
+    """Makes servers of a DynamoDB without tables, which prove themselves by an authority to have a name."""
+    with ExitStack() as stack:
+
+        def serve(authority, name="127.0.0.1"):
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            authority.issue_cert(name).configure_cert(context)
+            return stack.enter_context(http_server(lambda *_: (200, {}, b'{"TableNames": []}'), context))
+
+        yield serve
 
 
-def client(server, service="dynamodb"):
+def client(url, service="dynamodb"):
     return clients.client(
         service,
         RequestLimits(connect=WAIT_SECONDS, read=WAIT_SECONDS, attempts=1),
-        endpoint_url=f"https://127.0.0.1:{server.server_port}",
+        endpoint_url=url,
         region_name="eu-west-1",
         aws_access_key_id="x",
         aws_secret_access_key="x",
@@ -82,7 +70,7 @@ def reads(monkeypatch):
     return files
 
 
-def test_authorities_are_read_once_for_all_connections_of_all_clients(authority, reads):
+def test_authorities_are_read_once_for_all_connections_of_all_clients(authority, reads, served):
     server = served(authority)
     for _ in range(2):
         one = client(server)
@@ -91,14 +79,14 @@ def test_authorities_are_read_once_for_all_connections_of_all_clients(authority,
     assert len(reads) == 1, "or botocore names the file in another way, and task_reporter.aws.tls does nothing any more"
 
 
-def test_what_was_read_in_advance_is_not_read_again(authority, reads):
+def test_what_was_read_in_advance_is_not_read_again(authority, reads, served):
     server = served(authority)
     clients.prepare([client(server)])
     assert client(server).list_tables()["TableNames"] == []
     assert len(reads) == 1
 
 
-def test_only_who_is_trusted_is_read(authority, reads, monkeypatch, tmp_path):
+def test_only_who_is_trusted_is_read(authority, reads, monkeypatch, tmp_path, served):
     """botocore looks at this variable too, and a home that is written as ~ is urllib3's to find."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("AWS_CA_BUNDLE")
@@ -110,7 +98,7 @@ def test_only_who_is_trusted_is_read(authority, reads, monkeypatch, tmp_path):
     assert [len(made.get_ca_certs()) for made in tls.contexts.values()] == [1]
 
 
-def test_a_file_that_is_not_there_is_the_first_connection_s_to_say(authority, monkeypatch):
+def test_a_file_that_is_not_there_is_the_first_connection_s_to_say(authority, monkeypatch, served):
     monkeypatch.setenv("AWS_CA_BUNDLE", "/nowhere/authorities.pem")
     one = client(served(authority))
     clients.prepare([one])
@@ -118,7 +106,7 @@ def test_a_file_that_is_not_there_is_the_first_connection_s_to_say(authority, mo
         one.list_tables()
 
 
-def test_clients_share_a_context_only_if_they_trust_the_same(authority, tmp_path, monkeypatch):
+def test_clients_share_a_context_only_if_they_trust_the_same(authority, tmp_path, monkeypatch, served):
     one, same = client(served(authority)), client(served(authority))
     monkeypatch.delenv("AWS_CA_BUNDLE")
     other = client(served(authority))
@@ -131,7 +119,7 @@ def test_where_nothing_is_encrypted_nothing_is_read(authority, reads):
     assert reads == []
 
 
-def test_whom_they_do_not_vouch_for_is_not_talked_to(authority):
+def test_whom_they_do_not_vouch_for_is_not_talked_to(authority, served):
     assert client(served(authority)).list_tables()["TableNames"] == []
     with pytest.raises(SSLError, match="certificate verify failed"):
         client(served(trustme.CA())).list_tables()
