@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from task_reporter.history.rows import POLL_PREFIX
-from task_reporter.kinds.kind import COMPLETE, FAILED
+from task_reporter.kinds.kind import COMPLETE, FAILED, LOST
 from task_reporter_cli.report.tasks import RUNNING, Task, parse_task
 
 MAX_LISTED = 10_000
@@ -53,7 +53,7 @@ class Statistics:
             self.days[date.fromisoformat(ended_at[:10])][task.group] += 1
         if task.group == FAILED:
             self._add_failure(task.error_code, ended_at)
-        if task.seconds is not None:
+        if task.seconds is not None and task.group != LOST:  # nobody knows when a lost task ended
             self._add_duration(task, task.seconds)
 
     def _add_failure(self, code: str, at: str | None) -> None:

@@ -92,7 +92,7 @@ def test_many_tasks_get_every_part():
 
 def test_the_page_says_what_it_is_about():
     html = render_page([ended()], ReportInfo("T-1", "eu-west-1", "2026-11-18T00:00:00.000Z", MADE_AT))
-    for said in ("Updated since 2026-11-18 00:00:00 UTC", "<b>T-1</b>", "Made 2026-11-23 12:00:00 UTC",
+    for said in ("Updated since 2026-11-18 00:00:00 UTC", "<b>T-1</b>", "Created 2026-11-23 12:00:00 UTC",
                  "<title>EC2 tasks in eu-west-1, 2026-11-23</title>"):  # fmt: skip
         assert said in html
     assert html.startswith("<!doctype html>")
