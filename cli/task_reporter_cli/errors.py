@@ -1,4 +1,4 @@
-"""The errors of the command line: one line with the bad value and the remedy, and exit status 1."""
+"""Errors of the command line: one line with value and remedy, exit status 1."""
 
 import click
 

@@ -1,4 +1,7 @@
-"""A group of commands that imports a command only when it runs: what the others need is not waited for."""
+"""A group of commands that imports a command only when it runs.
+
+The libraries of other commands then cost no time.
+"""
 
 from importlib import import_module
 
@@ -16,7 +19,7 @@ COMMANDS = {
     "report": "Write one self-contained page about the history.",
     "completion": "Print the script that completes commands in your shell.",
 }
-"""Every command, in the order of help, with the first line of its own help."""
+"""Every command in the order of help, with its help's first line."""
 
 
 class LazyGroup(click.Group):

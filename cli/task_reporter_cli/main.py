@@ -1,4 +1,7 @@
-"""The entry point: runs a command, and turns whatever goes wrong into one line and an exit status."""
+"""The entry point: runs a command, and turns errors into one line.
+
+The exit status is 1 after an error.
+"""
 
 import gc
 import os
@@ -22,12 +25,12 @@ EXIT_INTERRUPTED = 130
 @click.version_option(__version__, message="%(version)s")
 @target_options
 def cli() -> None:
-    """Ask the history of EC2's long-running tasks, and look after the reporter that keeps it.
+    """Query the history of EC2's long-running tasks, and look after its reporter.
 
     The history is found by the name of the CloudFormation stack, or given as a table. Credentials and region come
     from where every AWS tool takes them.
 
-    \b
+    
     Example:
       task-reporter list --outcome failed --since 7d
     """

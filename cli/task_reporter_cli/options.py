@@ -1,4 +1,4 @@
-"""The options that commands share. They may stand before the command's name as well as after it."""
+"""Options that commands share, allowed before and after the command's name."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -32,7 +32,7 @@ def target_options(function: Function) -> Function:
 
 
 def with_target(function: Function) -> Function:
-    """Give a command the same options; it receives their values as its first argument, a Target."""
+    """Give a command the shared options; its first argument becomes a Target."""
 
     @wraps(function)
     def with_home(*args: Any, **given: Any) -> Any:

@@ -5,7 +5,10 @@ from typing import Any
 
 
 def paginate(ask: Callable[..., Any]) -> Iterator[Any]:
-    """Yield every page that ``ask`` answers; it takes ``NextToken`` from the second on. Raises botocore's errors."""
+    """Yield every page of ``ask``, which takes ``NextToken`` from the second on.
+
+    Raises botocore's errors.
+    """
     answer = ask()
     yield answer
     while token := answer.get("NextToken"):

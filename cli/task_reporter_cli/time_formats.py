@@ -12,7 +12,9 @@ EXPECTED_FORMS = "a date (2026-11-18), a time (2026-11-18T09:30Z), or how long a
 
 
 def parse_typed_time(text: str, now: datetime, end_of_day: bool = False) -> str:
-    """Convert ``text`` to the stored form; a date is its first moment in UTC, or its last with ``end_of_day``.
+    """Convert ``text`` to the stored form.
+
+    A date is its first moment in UTC, or its last with ``end_of_day``.
 
     Raises ValueError, which says what is expected.
     """

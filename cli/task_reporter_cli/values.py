@@ -1,4 +1,4 @@
-"""Callbacks for the values of options, which fail with the expected form of the value."""
+"""Callbacks for option values; errors say the expected form."""
 
 import re
 
@@ -15,19 +15,22 @@ MAX_DURATION = 1_000_000
 
 
 def parse_duration(_ctx: click.Context, _param: click.Parameter, value: float | None) -> float | None:
-    """Parse a number of seconds or minutes that can be waited for. NaN compares false with every number."""
+    """Parse a number of seconds or minutes to wait, never NaN.
+
+    NaN compares false with every number.
+    """
     if value is None or 0 <= value <= MAX_DURATION:
         return value
     raise click.BadParameter(f"{value:g} is not between 0 and {MAX_DURATION}.")
 
 
 def parse_since(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
-    """Parse a time as people type it to the stored form; a date is its beginning."""
+    """Parse a time as people type it; a date is its beginning."""
     return _parse_time(value, end_of_day=False)
 
 
 def parse_until(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
-    """Parse a time as people type it to the stored form; a date is its end."""
+    """Parse a time as people type it; a date is its end."""
     return _parse_time(value, end_of_day=True)
 
 

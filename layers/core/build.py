@@ -31,10 +31,13 @@ OPERATIONS = {
     "ec2": tuple(kind.operation for kind in KINDS.values()),
     "sns": ("GetTopicAttributes", "Publish"),
 }
-"""The operations that the functions call. botocore contains the models of about four hundred services."""
+"""The operations that the functions call. botocore has models of 400 services."""
 
 INSTALLER_FILES = ("bin", "**/RECORD", "**/INSTALLER", "**/REQUESTED", "**/__pycache__", "**/py.typed", "**/*.pyi")
-"""Files for pip or for development. METADATA is not one of them, because vulnerability scanners read it."""
+"""Files for pip or for development.
+
+METADATA is not one of them, because vulnerability scanners read it.
+"""
 
 UNUSED_PARTS = (
     "boto3/data",

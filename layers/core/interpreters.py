@@ -17,7 +17,10 @@ def find(name: str) -> str | None:
 
 
 def _candidates(name: str) -> Iterator[str]:
-    """Yield the paths where the interpreter may be. A version manager's shim on the PATH may not work."""
+    """Yield the paths where the interpreter may be.
+
+    A version manager's shim on the PATH may not work.
+    """
     yield sys.executable
     if on_path := shutil.which(name):
         yield on_path

@@ -20,7 +20,10 @@ SECTIONS = ("global", "install", ":env:")
 """Sections of the configuration, in ascending precedence. https://pip.pypa.io/en/stable/topics/configuration/"""
 
 PLAIN_LISTING = {"PIP_QUIET": "0", "PIP_VERBOSE": "0", "PIP_USER": "0", "PYTHONUTF8": "1"}
-"""Variables that undo every setting that changes the output of ``pip config list``, and fix its encoding."""
+"""Variables that undo each setting that changes the output of ``pip config list``.
+
+PYTHONUTF8 fixes its encoding.
+"""
 
 
 def pip_environment(python: str) -> dict[str, str]:

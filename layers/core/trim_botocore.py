@@ -13,11 +13,12 @@ from typing import Any
 
 MODEL, PAGINATORS, RULES = "service-2.json", "paginators-1.json", "endpoint-rule-set-1.json"
 ENDPOINT_PARAMETERS = "operationContextParams"
-"""The part of an operation that names the input parameters which can choose an endpoint.
+"""Part of an operation that names the input parameters for endpoint rules.
 
 botocore searches each request for these parameters, because the ARN of another account's table would change the
 endpoint. The functions use table names only, and in a full transaction the search takes longer than the serialization.
-https://docs.aws.amazon.com/sdkref/latest/guide/feature-account-endpoints.html"""
+https://docs.aws.amazon.com/sdkref/latest/guide/feature-account-endpoints.html
+"""
 PARTITION_KEYS = ("partition", "partitionName", "regionRegex", "dnsSuffix", "defaults", "regions")
 """The keys of a partition in ``endpoints.json``, apart from its services."""
 

@@ -1,4 +1,4 @@
-"""The people whom a topic of the stack tells: all its subscribers, and the address that the stack was given."""
+"""People who receive a topic's messages: all subscribers, and the stack's own address."""
 
 import json
 import shlex
@@ -14,7 +14,7 @@ from task_reporter_cli.paging import paginate
 
 CONFIRMED, PENDING, ABSENT, UNREADABLE = "confirmed", "pending", "absent", "unseen"
 UNCONFIRMED_ARN = "PendingConfirmation"
-"""The text that SNS lists in place of the ARN of a subscription that is not confirmed yet."""
+"""The text in place of the ARN of a subscription that is not confirmed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,10 @@ class Audience:
     address: str = ""
     """The email address that the stack subscribed; empty where it was given none."""
     address_state: str = ABSENT
-    """The state of the subscription of that address: confirmed, pending, absent, or unseen where SNS did not say."""
+    """State of that address's subscription: confirmed, pending, absent, or unseen.
+
+    It is unseen where SNS did not say.
+    """
     outcomes: tuple[str, ...] = OUTCOMES
     """The outcomes that the address is to be told."""
 
@@ -53,7 +56,10 @@ class Audience:
 
 
 def read_target_audience(target: Target) -> Audience | None:
-    """Return the audience of the notices of ``home``; None for a table, or where SNS does not answer."""
+    """Return the audience of the notices of ``home``.
+
+    None for a table, or where SNS does not answer.
+    """
     if target.stack is None:
         return None
     topic, sns = target.stack.output("NotificationTopicArn"), target.account.client("sns")
@@ -95,7 +101,10 @@ def _read_address_state(sns: Any, topic: str, address: str) -> str:
 
 
 def subscribe_command(topic: str, address: str, outcomes: Sequence[str] = OUTCOMES) -> str:
-    """Return the command that subscribes ``address`` (``ADDRESS`` if empty) to ``topic`` as the stack does."""
+    """Return the command that subscribes ``address`` to ``topic`` as the stack does.
+
+    An empty address becomes the placeholder ``ADDRESS``.
+    """
     endpoint = shlex.quote(address) if address else "ADDRESS"
     command = f"aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint {endpoint}"
     if set(OUTCOMES) <= set(outcomes):

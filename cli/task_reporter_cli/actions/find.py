@@ -10,7 +10,7 @@ from task_reporter_cli.history.reader import QueryResults, TaskQuery, read_task
 from task_reporter_cli.history.target import Target
 
 RECENT_ROWS = 50
-"""How many of the newest rows are looked at for further scopes."""
+"""Number of the newest rows that are searched for further scopes."""
 MAX_ID_BYTES = 1024
 """Bytes. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
 SCOPED_ID = re.compile(r"(\d{12}/[a-z0-9-]+)/(.+)")
@@ -41,7 +41,10 @@ def find_task(target: Target, named: str) -> Item:
 
 
 def explain_no_tasks(target: Target, filtered: bool) -> str:
-    """Explain an empty result to a person; ``filtered`` tells that a filter may have excluded tasks."""
+    """Explain an empty result to a person.
+
+    ``filtered`` tells that a filter may have excluded tasks.
+    """
     if filtered:
         return f"No such task in the history of {target.name}; `task-reporter list{target.flags}` shows what there is."
     return (
@@ -51,7 +54,7 @@ def explain_no_tasks(target: Target, filtered: bool) -> str:
 
 
 def is_valid_id(named: str) -> bool:
-    """Tell whether a row can have the key: DynamoDB takes no empty or long key, and only Unicode."""
+    """Tell whether DynamoDB takes the key: not empty, not too long, only Unicode."""
     try:
         return 0 < len(named.encode()) <= MAX_ID_BYTES
     except UnicodeEncodeError:
@@ -59,7 +62,10 @@ def is_valid_id(named: str) -> bool:
 
 
 def candidate_keys(target: Target, named: str) -> Iterator[Key]:
-    """Yield the keys that ``named`` may mean: in the stack's own scope first, then in those of the newest rows."""
+    """Yield the keys that ``named`` may mean.
+
+    The stack's own scope comes first, then the scopes of the newest rows.
+    """
     if match := SCOPED_ID.fullmatch(named):
         yield Key(match[1], match[2])
         return
@@ -71,7 +77,10 @@ def candidate_keys(target: Target, named: str) -> Iterator[Key]:
 
 
 def iterate_scopes(target: Target) -> Iterator[str]:
-    """Yield the scopes of the history, as far as they are found without reading all of it; some more than once."""
+    """Yield scopes of the history, found without reading all of it.
+
+    A scope may be repeated.
+    """
     if target.stack:
         yield target.stack.scope
     for row in QueryResults(target.dynamodb, target.table, TaskQuery(limit=RECENT_ROWS)):
@@ -79,7 +88,10 @@ def iterate_scopes(target: Target) -> Iterator[str]:
 
 
 def first_scope(target: Target) -> str:
-    """Return the scope of the stack, or of the newest row. Raises RefusedError where neither is known."""
+    """Return the scope of the stack, or of the newest row.
+
+    Raises RefusedError where neither is known.
+    """
     if scope := next(iterate_scopes(target), None):
         return scope
     raise RefusedError(f"{target.name} is empty, so it can't be told which account and region it is of; give --stack")

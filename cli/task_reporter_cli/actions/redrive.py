@@ -1,4 +1,7 @@
-"""Send rows that await notification through the notifier again, by a write that puts them on the stream."""
+"""Send rows that await notification through the notifier again.
+
+A write to each row puts it on the stream.
+"""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -21,7 +24,7 @@ INTERVAL = 1.0
 
 
 def select_keys(target: Target, tasks: Sequence[str]) -> list[Key]:
-    """Return the rows to send: those of ``tasks``, or all that await notification where none is named.
+    """Return the rows to send: those of ``tasks``, or all that await notification.
 
     Raises NoTaskError, RefusedError where a task awaits no notification, and botocore's errors.
     """
@@ -54,7 +57,9 @@ def redrive(keys: Sequence[Key], history: HistoryTable, now: datetime) -> list[K
 
 
 def watch_waiting(keys: Sequence[Key], history: HistoryTable, watch: Retrier) -> Iterator[list[Key]]:
-    """Those of ``keys`` that still await notification, look by look, until none does or the time is over.
+    """Yield, look by look, the ``keys`` that still await notification.
+
+    It ends when none does, or when the time is over.
 
     Raises TimeOverError where the last look gives nothing in time, and what can't pass by itself.
     """

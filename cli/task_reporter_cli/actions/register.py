@@ -1,4 +1,4 @@
-"""Make an AMI from the result of a task, also of a task that EC2 has forgotten.
+"""Make an AMI from a task's result, also after EC2 forgot the task.
 
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RegisterImage.html
 """
@@ -34,7 +34,9 @@ class RegisterResult:
 
 
 def register(row: Item, name: str, ec2: Any, history: HistoryTable, again: bool = False) -> RegisterResult:
-    """Make an AMI called ``name`` from the result of ``row``, unless there is one, and record its id in the history.
+    """Make an AMI from the result of ``row``, unless there is one already.
+
+    ``name`` is the name of the AMI; its id is recorded in the history.
 
     ``again`` makes a further AMI, where the first was deregistered. Raises RefusedError where no AMI can be made, and
     botocore's errors.
@@ -49,7 +51,9 @@ def register(row: Item, name: str, ec2: Any, history: HistoryTable, again: bool 
 
 
 def check_registration(row: Item, name: str, ec2: Any, again: bool = False) -> str | None:
-    """Ask EC2 whether it would make the AMI. Return None, or the id of an AMI that is there already, unless ``again``.
+    """Ask EC2 whether it would make the AMI.
+
+    Return None, or the id of an AMI that is there already, unless ``again``.
 
     Raises RefusedError, and botocore's errors where EC2 would refuse.
     """
@@ -65,7 +69,10 @@ def check_registration(row: Item, name: str, ec2: Any, again: bool = False) -> s
 
 
 def require_registration(row: Item) -> Registration:
-    """Return how to make the AMI. Raises RefusedError where the task did not end well, or its result is unknown."""
+    """Return the parameters that make the AMI.
+
+    Raises RefusedError where the task did not end well, or its result is unknown.
+    """
     task = row["task_id"]
     if "outcome" not in row:
         raise RefusedError(f"task {task} has not ended (it is {row.get('state')}); `task-reporter wait {task}` first")
@@ -79,7 +86,7 @@ def require_registration(row: Item) -> Registration:
 
 
 def find_existing_image(ec2: Any, registration: Registration) -> str | None:
-    """Find an AMI of this account that was made from the same source; None where there is none.
+    """Find an AMI of this account with the same source, or return None.
 
     An interrupted call may have made it, and then the history does not name it. Return None also where the permission
     to search is missing, because that must not prevent registering.
@@ -102,7 +109,9 @@ def escape_filter(text: str) -> str:
 
 
 def record_image_id(row: Item, image: str, history: HistoryTable) -> str:
-    """Write the AMI's id into the row, unless it names another AMI by now. Return the reason why not, or an empty text.
+    """Write the AMI's id into the row, unless it names another AMI.
+
+    Return the reason why not, or an empty text.
 
     Raises none of botocore's errors, because the AMI is there and its id must be printed.
     """

@@ -1,4 +1,4 @@
-"""Asking for something that will come, through faults that pass, until a time is over."""
+"""Ask for something until it is there, through transient faults, for a limited time."""
 
 import time
 from collections.abc import Callable
@@ -14,15 +14,21 @@ from task_reporter_cli.time_formats import format_seconds
 
 PAUSES = (5, 10, 20, 40)
 MAX_PAUSE = 60
-"""Seconds between two attempts while a fault lasts. Each attempt has retried for itself, as its client does."""
+"""Seconds between two attempts while a fault lasts; each client retries too."""
 MIN_WAIT = 1.0
-"""Seconds that an answer is waited for in any case, so that the time can end with a question."""
+"""Seconds that the last answer is waited for in any case.
+
+So the time can end with a question.
+"""
 
 Result = TypeVar("Result")
 
 
 class OutOfTimeError(Exception):
-    """The time was over before there was an answer. ``fault`` says why there was none, if that is known."""
+    """The time was over before there was an answer.
+
+    ``fault`` says why there was none, if that is known.
+    """
 
     def __init__(self, fault: Exception | None) -> None:
         super().__init__("the time is over")
@@ -33,7 +39,7 @@ class OutOfTimeError(Exception):
 
 
 class Retrier:
-    """A time in which to ask; without ``seconds`` it has no end, with 0 it has room for one question.
+    """A time in which to ask; endless without ``seconds``, one question with 0.
 
     ``say`` is given a sentence when a fault begins, and one when it is over. Time in which the machine sleeps does not
     count where ``clock`` does not count it, as Python's on Linux and macOS.
@@ -98,7 +104,7 @@ class Retrier:
 
 
 def _start_in_thread(question: Callable[[], Result]) -> Future[Result]:
-    """Ask in a thread of its own, which nobody waits for when the process ends."""
+    """Ask in a separate thread, which does not delay the end of the process."""
     future: Future[Result] = Future()
 
     def run() -> None:

@@ -1,4 +1,4 @@
-"""A notice that is marked as a test, sent down the whole real path: table, stream, notifier, topic."""
+"""A test notice through the whole real path: table, stream, notifier, topic."""
 
 import uuid
 from collections.abc import Iterator
@@ -15,15 +15,15 @@ from task_reporter_cli.history.reader import QueryResults, TaskQuery
 
 DURATION = timedelta(minutes=34)
 EXPIRES_AFTER = timedelta(days=1)
-"""The time after which DynamoDB removes a row whose test was killed, where rows expire at all."""
+"""Time to live of a test's row, which outlives only a killed test."""
 STALE_AFTER = timedelta(hours=1)
-"""The age at which a row's test was surely killed: the next test removes it."""
+"""Age at which a row's test was surely killed; the next test removes it."""
 TEST_RESOURCE = "i-0123456789abcdef0"
-"""The instance of AWS's examples. The rows of all tests have it, so that they can be found."""
+"""The instance of AWS's examples, by which the rows of tests are found."""
 
 
 def build_test_row(scope: str, outcome: str, now: datetime) -> Row:
-    """Return a row like that of a real task which has just ended with ``outcome``, marked as a test."""
+    """Return a test row like that of a task that just ended with ``outcome``."""
     ended = to_text(now)
     kind = next(iter(KINDS.values()))
     return {
@@ -59,14 +59,17 @@ def temporary_row(row: Row, history: HistoryTable) -> Iterator[None]:
 
 
 def remove_stale_rows(history: HistoryTable, now: datetime) -> int:
-    """Remove the rows of tests that were killed; the number of them. Raises botocore's errors."""
+    """Remove the rows of killed tests and return their number.
+
+    Raises botocore's errors.
+    """
     question = TaskQuery(resource=TEST_RESOURCE, until=to_text(now - STALE_AFTER))
     keys = [key_of(row) for row in QueryResults(history.client, history.table, question) if TEST_ATTRIBUTE in row]
     return sum(_remove(key, history) for key in keys)
 
 
 def _remove(key: Key, history: HistoryTable) -> bool:
-    """Remove the row of a test, never that of a task; False where there is none."""
+    """Remove the row of a test, never of a task; False where none is."""
     try:
         history.client.delete_item(
             TableName=history.table,

@@ -10,11 +10,14 @@ from task_reporter_cli.actions.retrier import Retrier
 from task_reporter_cli.history.items import Item
 
 INTERVAL = 5.0
-"""Seconds between two questions. One costs half a read unit; the recorder asks EC2 every few minutes."""
+"""Seconds between two questions, each of which costs half a read unit.
+
+The recorder asks EC2 every few minutes.
+"""
 
 
 def poll_task(look: Callable[[], Item | None], watch: Retrier) -> Iterator[Item | None]:
-    """Yield the results of ``look``: the last has an outcome, or is from when the time of ``watch`` was over.
+    """Yield the results of ``look`` until one has an outcome or time is over.
 
     Raises TimeOverError where the last look gives nothing in time, and what can't pass by itself.
     """
@@ -27,7 +30,10 @@ def poll_task(look: Callable[[], Item | None], watch: Retrier) -> Iterator[Item 
 
 
 def is_listed(ec2: Any, task_id: str) -> bool:
-    """Tell whether EC2 lists a task, so that the next poll will record it. Raises botocore's errors."""
+    """Tell whether EC2 lists a task, so that the next poll will record it.
+
+    Raises botocore's errors.
+    """
     return any(
         task["task_id"] == task_id for kind in KINDS.values() for task in project(kind, list_pages(ec2, kind)).tasks
     )

@@ -1,4 +1,4 @@
-"""An AWS account as the person who runs this reaches it: profile, region, and clients."""
+"""An AWS account as its user reaches it: profile, region, and clients."""
 
 import os
 from functools import cached_property
@@ -24,21 +24,24 @@ CONFIG = Config(
 
 
 SERVICES = ("cloudformation", "cloudwatch", "dynamodb", "ec2", "lambda", "scheduler", "sns", "sqs")
-"""What this command line talks to."""
+"""Services that this command line uses."""
 
 
 class QuickLoader(Loader):
-    """botocore's loader of service models, which need not look into 400 folders to learn that DynamoDB exists."""
+    """botocore's loader of service models, without its search through 400 folders."""
 
     _service = ""
 
     def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
-        """Return the model of a service, without a search for services that are certainly there."""
+        """Return the model of a service; services in use are not searched for."""
         self._service = service_name
         return super().load_service_model(service_name, type_name, api_version)
 
     def list_available_services(self, type_name: str) -> list[str]:
-        """Return the names of all services, because credentials may need others, such as sts and sso."""
+        """Return the names of all services.
+
+        Credentials may need others than this command line, such as sts and sso.
+        """
         if self._service in SERVICES:
             return list(SERVICES)
         found: list[str] = super().list_available_services(type_name)
@@ -60,7 +63,9 @@ class Account:
         return named or self._session.get_config_variable("region")
 
     def client(self, service: str, region: str | None = None) -> Any:
-        """Make a client for ``service``, here or in another ``region``, with credentials that are valid now.
+        """Make a client for ``service``, with credentials that are valid now.
+
+        Its region is the account's, or another ``region``.
 
         The first one may ask for an MFA code on the terminal. Raises CredentialsError where there are no credentials,
         and botocore's errors of configuration.

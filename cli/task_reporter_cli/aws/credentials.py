@@ -1,4 +1,4 @@
-"""Credentials as the aws CLI finds them: by the same chain of sources, with the same cache of sessions."""
+"""Credentials from the sources and the session cache of the aws CLI."""
 
 import os
 import re
@@ -21,8 +21,10 @@ from botocore.session import Session
 from botocore.utils import JSONFileCache
 
 CACHE_FOLDER = "~/.aws/cli/cache"
-"""Where the aws CLI keeps sessions of roles, those that took an MFA code too.
-https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-role.html#cli-configure-role-cache"""
+"""The folder where the aws CLI keeps sessions of roles, also after MFA.
+
+https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-role.html#cli-configure-role-cache
+"""
 CACHED_MEMBERS = {"AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"}
 MFA_CODE = re.compile(r"[0-9]{6}")
 """https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html"""
@@ -31,7 +33,7 @@ VALUE_NAMES = ("access key id", "secret access key", "session token")
 UNUSABLE_CHARACTER = re.compile(r"[^!-~]")
 """Everything but ASCII that can be seen."""
 SOURCE_MEMBER = "CredentialsOf"
-"""The member of a refusal that names the source of the credentials it was asked with."""
+"""Attribute of a refusal that names the source of the rejected credentials."""
 SOURCE_NAMES = {
     "assume-role-with-web-identity": "the web identity token",
     "container-role": "the container's role",
@@ -53,7 +55,7 @@ class CredentialsError(BotoCoreError):
         """botocore's name of the source, empty where there is none."""
         self.profile = profile
         self.root_profile = first
-        """The profile at the beginning of the chain of source profiles: who signs in, signs in with that."""
+        """The first profile in the chain of source profiles, whose user signs in."""
 
 
 class MissingMfaCodeError(BotoCoreError):
@@ -83,7 +85,10 @@ class SessionCache(JSONFileCache):
 
 
 class CredentialChain(CredentialResolver):
-    """botocore's chain of sources. Raises CredentialsError for whatever goes wrong in one, also when renewing."""
+    """botocore's chain of sources.
+
+    Raises CredentialsError for whatever goes wrong in one source, also when renewing.
+    """
 
     def __init__(self, session: Session, region: str | None) -> None:
         self._profile = session.profile or "default"
@@ -107,7 +112,9 @@ class CredentialChain(CredentialResolver):
         return CredentialsError("", self._profile, self._root_profile)
 
     def check_values(self, method: str, frozen: ReadOnlyCredentials) -> None:
-        """Raise CredentialsError where a value holds what AWS never gives, such as the line end of a Windows file.
+        """Raise CredentialsError for a value with characters that AWS never uses.
+
+        An example is the line end of a Windows file.
 
         No HTTP header can hold that, so the request would fail, as if a URL was wrong.
         """
@@ -143,7 +150,7 @@ def name_source(method: str, profile: str) -> str:
 
 
 def find_root_profile(profiles: Mapping[str, Any], name: str) -> str:
-    """Return the profile at the beginning of the chain of source profiles that ends with ``name``."""
+    """Return the first profile in the chain of source profiles of ``name``."""
     seen = {name}
     while (source := profiles.get(name, {}).get("source_profile")) in profiles.keys() - seen:
         name = source
@@ -152,7 +159,9 @@ def find_root_profile(profiles: Mapping[str, Any], name: str) -> str:
 
 
 def has_terminal() -> bool:
-    """Tell whether a person can be asked: getpass opens the terminal itself, whatever standard input is.
+    """Tell whether a person can be asked for a code.
+
+    getpass opens the terminal itself, whatever standard input is.
 
     A stream that was closed before the program began is None.
     """
@@ -165,7 +174,10 @@ def has_terminal() -> bool:
 def make_mfa_prompter(
     profile: str, is_terminal: Callable[[], bool] = has_terminal, ask: Callable[[str], str] = getpass
 ) -> Callable[[str], str]:
-    """Make what asks a person for an MFA code, on the terminal itself. It raises NoCodeError where it gets none."""
+    """Return a function that asks for an MFA code on the terminal.
+
+    It raises NoCodeError where it gets none.
+    """
 
     def prompt(text: str) -> str:
         if not is_terminal():

@@ -1,4 +1,7 @@
-"""botocore without awscrt, whose import takes a fifth of a short command, wherever no profile needs it."""
+"""botocore without awscrt, unless a profile needs it.
+
+Importing awscrt takes a fifth of the time of a short command.
+"""
 
 import os
 import sys
@@ -10,7 +13,9 @@ NEEDS_AWSCRT = b"login_session"
 
 
 def hide_awscrt() -> None:
-    """Hide awscrt from botocore, which imports it where it can, unless a profile signs in with `aws login`.
+    """Hide awscrt from botocore, unless a profile signs in with `aws login`.
+
+    botocore imports it wherever it is installed.
 
     Nothing else that is asked for here needs it. To be called before botocore is imported.
     """
@@ -19,7 +24,7 @@ def hide_awscrt() -> None:
 
 
 def configuration_files() -> dict[str, str]:
-    """Map the variable that can name each configuration file to the path of the file."""
+    """Map each configuration file's environment variable to the file's path."""
     named = {variable: os.environ.get(variable) or default for variable, default in FILES.items()}
     return {variable: os.path.expanduser(os.path.expandvars(path)) for variable, path in named.items()}
 

@@ -1,4 +1,4 @@
-"""Errors of AWS and of this machine in one line that names the value and says what to do."""
+"""Errors of AWS and this machine in one line, with value and remedy."""
 
 import os
 
@@ -77,7 +77,10 @@ def _explain_unsent(error: BotoCoreError) -> str:
 
 
 def _format_line(error: object) -> str:
-    """Name the line that configparser stumbled over, without its text: that may be a secret."""
+    """Name the line that configparser could not read, without its text.
+
+    The text may be a secret.
+    """
     first = next(iter(getattr(error, "errors", [])), (None,))[0]
     line = getattr(error, "lineno", None) or first
     return f" (see line {line})" if line else ""

@@ -1,11 +1,11 @@
-"""Rows as the command line shows them: everything that is stored, whatever version stored it."""
+"""Rows as the command line shows them, with all stored attributes of any version."""
 
 import base64
 from collections.abc import Mapping
 from typing import Any
 
 Item = dict[str, Any]
-"""Attribute name → plain value, such as JSON knows: text, number, true, null, list or object."""
+"""Attribute name → plain JSON value: text, number, true, null, list or object."""
 
 
 def parse_item(item: Mapping[str, Mapping[str, Any]]) -> Item:

@@ -1,4 +1,4 @@
-"""Queries of the history, newest first and page by page, always through an index and never by a scan.
+"""Queries of the history, newest first, always through an index, page by page.
 
 What was written a moment ago may be missing or old, for an index follows its table with a delay.
 """
@@ -19,7 +19,7 @@ from task_reporter_cli.errors import NoTableError
 from task_reporter_cli.history.items import Item, parse_item
 
 MIN_FILTERED_PAGE = 100
-"""Where a filter drops rows after they were read, smaller pages only mean more requests."""
+"""Smallest page where a filter applies; smaller pages only mean more requests."""
 
 EARLIEST, LATEST = "0", "~"
 """Text before and after every stored time."""
@@ -27,7 +27,10 @@ EARLIEST, LATEST = "0", "~"
 
 @dataclass(frozen=True, slots=True)
 class TaskQuery:
-    """Which tasks. No kinds or outcomes mean all, no limit too. Times are in the stored form, both ends included."""
+    """Selection of tasks; no kinds, outcomes or limit mean all.
+
+    Times are in the stored form, both ends included.
+    """
 
     kinds: tuple[str, ...] = ()
     outcomes: tuple[str, ...] = ()
@@ -43,7 +46,7 @@ Filter = tuple[str, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class IndexQuery:
-    """One key of one index, and the values of other attributes that are left to filter by."""
+    """One key of one index, and the remaining attributes to filter by."""
 
     index: str
     key: tuple[str, str]
@@ -52,7 +55,10 @@ class IndexQuery:
 
 
 class QueryResults:
-    """The rows that answer a question, newest first. Going through them reads them, so do it once."""
+    """Rows that match a query, newest first.
+
+    Iterating reads them, so do it once.
+    """
 
     def __init__(self, client: Any, table: str, question: TaskQuery) -> None:
         self._client = client
@@ -62,16 +68,19 @@ class QueryResults:
         self._unread: dict[IndexQuery, bool] = {}
         self._read_count = 0
         self.returned = 0
-        """How many rows were given so far."""
+        """Number of rows returned so far."""
 
     @property
     def may_have_more(self) -> bool:
-        """After the last row: whether the limit ended it, not the history. Nothing is read to find out more."""
+        """Tell, after the last row, whether the limit ended the rows.
+
+        Nothing is read to find out more.
+        """
         # Where parts are merged, the next row of each is taken before it is known which one is given.
         return any(self._unread.values()) or self._read_count > self.returned
 
     def estimate(self) -> int | None:
-        """About how many rows there are, for a progress bar; None where only reading them would tell.
+        """Estimated number of rows for a progress bar, None if unknown.
 
         DynamoDB counts a table's rows every six hours. Raises nothing: a person who may not ask waits without it.
         """
@@ -110,7 +119,7 @@ class QueryResults:
             asked["ExclusiveStartKey"] = last
 
     def _page_size(self, part: IndexQuery) -> dict[str, int]:
-        """Return the number of rows to read at once, so that hardly more is read than is shown."""
+        """Return the rows to read per page, hardly more than are shown."""
         if self._query.limit is None:
             return {}
         share = min(-(-self._query.limit // len(self._queries)), self._query.limit - self.returned)
@@ -118,7 +127,10 @@ class QueryResults:
 
 
 def plan_queries(question: TaskQuery) -> list[IndexQuery]:
-    """``question`` by its narrowest index: a resource has fewer tasks than an outcome, and that fewer than a kind."""
+    """Return the key of the narrowest index for a query.
+
+    A resource has fewer tasks than an outcome, and an outcome fewer than a kind.
+    """
     if question.resource:
         left = _filters(("kind", question.kinds), ("outcome", question.outcomes))
         return [IndexQuery("by-resource", ("resource_id", question.resource), "updated_at", left)]
@@ -162,7 +174,10 @@ def query_parameters(table: str, part: IndexQuery, question: TaskQuery) -> dict[
 
 
 def read_task(client: Any, table: str, key: Key) -> Item | None:
-    """One row as it stands now, read consistently; None where there is none. Raises botocore's errors."""
+    """Return one row, read consistently, or None.
+
+    Raises botocore's errors.
+    """
     with translate_table_errors(client, table):
         item = client.get_item(TableName=table, Key=to_key(key), ConsistentRead=True).get("Item")
     return parse_item(item) if item else None

@@ -16,7 +16,10 @@ DEFAULT_STACK = "ec2-task-reporter"
 
 
 class Target:
-    """A stack or a table, in an account. Everything is looked up when it is first wanted, and once."""
+    """A stack or a table in an account.
+
+    Everything is looked up when it is first needed, and once.
+    """
 
     def __init__(self, stack: str | None, table: str | None, profile: str | None, region: str | None) -> None:
         self._stack_name = stack
@@ -33,7 +36,10 @@ class Target:
 
     @cached_property
     def stack(self) -> "Stack | None":
-        """The stack; None where a table was named in its place. Raises NoStackError and botocore's errors."""
+        """Stack, or None for a table.
+
+        Raises NoStackError and botocore's errors.
+        """
         from task_reporter_cli.history.stack import describe_stack
 
         return describe_stack(self.account.client("cloudformation"), self._stack_name) if self._stack_name else None
@@ -73,12 +79,15 @@ class Target:
 
     @property
     def flags(self) -> str:
-        """The options that lead another command to the same place, quoted for a shell; empty for the default."""
+        """Options that give another command the same target, quoted for a shell.
+
+        Empty for the default.
+        """
         return self._flags(stack=self._stack_name, table=self._table)
 
     @property
     def status_command(self) -> str:
-        """The command that tells whether the reporter is well; a table does not tell the name of its stack."""
+        """Command that shows the reporter's status; a table does not name its stack."""
         return f"task-reporter status{self._flags(stack=self._stack_name or 'NAME')}"
 
     def _flags(self, **place: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Tasks in columns, for people: in colour on a terminal, as plain text elsewhere, where no cell is cut."""
+"""Tasks in columns: coloured on a terminal, plain and complete text elsewhere."""
 
 from collections.abc import Iterable
 from itertools import chain, islice
@@ -11,9 +11,12 @@ from task_reporter_cli.time_formats import format_for_column
 
 HEADINGS = ("task", "kind", "state", "resource", "last change (UTC)", "took", "note")
 MEASURED_ROWS = 1000
-"""Rows from which plain text takes its widths; a later cell that is wider pushes its line, and is not cut."""
+"""Rows that set the widths of plain text; later wide cells push their line."""
 MIN_WIDTH = 60
-"""Characters. A table that is narrower has a letter or two in each line, in the end none; a terminal wraps text."""
+"""Smallest table width in characters; below it cells become unreadable.
+
+A terminal wraps the lines instead.
+"""
 COLOURS = {"complete": "green", "failed": "red", "cancelled": "yellow", "lost": "magenta"}
 
 
@@ -51,7 +54,7 @@ def format_run_time(row: Item) -> str:
 
 
 def format_note(row: Item) -> str:
-    """Return the most important further fact: the image, the error, or that the end is not announced yet."""
+    """Return the main further fact: the image, the error, or a late notice."""
     said = row.get("image_id") or row.get("error_code") or ""
     return f"{said} not announced yet".strip() if row.get("awaiting") == "notification" else str(said)
 

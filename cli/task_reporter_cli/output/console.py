@@ -1,4 +1,4 @@
-"""Rich consoles: colours on a terminal only, and no text of EC2's taken for markup."""
+"""Rich consoles: colours on a terminal only, no text interpreted as markup."""
 
 from typing import Literal, TextIO
 

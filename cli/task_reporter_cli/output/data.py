@@ -30,7 +30,9 @@ def write_json(rows: Iterable[Item], out: TextIO) -> None:
 
 
 def write_csv(rows: Iterable[Item], out: TextIO) -> None:
-    """CSV with a header, quoted where needed (RFC 4180, but lines end as the system's do).
+    """Return CSV with a header, quoted where needed.
+
+    As in RFC 4180, except that lines end as the system's do.
 
     Cells are whole, except on a terminal, which gets nothing that it would obey.
     """
@@ -47,7 +49,7 @@ def write_csv(rows: Iterable[Item], out: TextIO) -> None:
 
 
 def to_json(value: object, **options: Any) -> str:
-    """``value`` as JSON. What a terminal would obey, or what ends a line for some, is escaped as JSON does it."""
+    """Return ``value`` as JSON, with control characters and line separators escaped."""
     text = json.dumps(value, ensure_ascii=False, **options)
     if text.isprintable():
         return text
@@ -55,6 +57,6 @@ def to_json(value: object, **options: Any) -> str:
 
 
 def order_attributes(row: Item) -> Item:
-    """``row`` with the attributes that we know first, in the order of ``COLUMNS``, then the others by name."""
+    """Return ``row`` with the attributes of ``COLUMNS`` first, others by name."""
     known = {name: row[name] for name in COLUMNS if name in row}
     return known | {name: row[name] for name in sorted(row) if name not in known}

@@ -29,7 +29,7 @@ LABELS = {
 """Attribute → label, in this order. The kind's own attributes follow, then ``LAST_LABELS``."""
 LAST_LABELS = {"image_id": "Image", "error_code": "Error code", "error_message": "Error"}
 COMBINED_ATTRIBUTES = {"task_id", "state", "outcome", "progress", "awaiting", "awaiting_since", "expires_at"}
-"""Attributes that are part of another line. All others are shown under their own name."""
+"""Attributes that are part of another line; others have a line each."""
 
 
 def format_facts(row: Item, now: datetime) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Write the file that ``--out`` names: a file atomically, a pipe or a device directly.
+"""Write the file of ``--out``: a file atomically, a pipe or device directly.
 
 A file that was there stays the file that it was, as with a shell's ``>``: the links to it, its owner, its mode.
 """
@@ -21,13 +21,17 @@ NUMBER = re.compile(r"[0-9]{1,9}")
 MAX_LINKS = 40
 """The number of symbolic links that Linux follows. https://man7.org/linux/man-pages/man7/path_resolution.7.html"""
 OVERWRITE_ERRORS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EINVAL}
-"""Errors after which a file is overwritten, because there can be no draft of its kind beside it: the folder is not
-ours, or read-only; its owner is not ours to give, or unknown here (EINVAL); it is mounted, as into a container (EBUSY).
+"""Errors after which a file is overwritten, because no draft can be beside it.
+
+The folder is not ours, or read-only; its owner is not ours to give, or unknown here (EINVAL); it is mounted, as into a
+container (EBUSY).
 """
 
 
 def open_writer(name: str) -> Callable[[str], None]:
-    """Check that ``name`` can be written, and return the function that writes a text to it; call that once.
+    """Check that ``name`` can be written, and return the function that writes it.
+
+    Call that function once, with the text.
 
     A pipe is opened at once, so this waits for its reader. Both raise OutputError, or OSError for standard output.
     """
@@ -81,7 +85,7 @@ def _open(name: str) -> Callable[[bytes], None]:
 
 
 def _find_descriptor(name: str) -> int | None:
-    """Return the number of our open file for which ``name`` stands, such as ``/dev/stdout`` or ``/dev/fd/63``.
+    """Return the open descriptor that ``name`` means, such as ``/dev/stdout``.
 
     Such a path must not be opened anew: a socket refuses it, and a log that a shell opened with ``>>`` would be lost.
     """
@@ -105,14 +109,17 @@ def _write_and_close(descriptor: int, data: bytes) -> None:
 
 
 def _write(descriptor: int, data: bytes) -> None:
-    """Write all of ``data``. A buffered file would try again what it could not write, when it is closed."""
+    """Write all of ``data`` without a buffer.
+
+    A buffered file would retry a failed write when it is closed.
+    """
     left = memoryview(data)
     while left:
         left = left[os.write(descriptor, left) :]
 
 
 def _replace(target: str, data: bytes) -> None:
-    """Put ``data`` in the place of the file ``target``, or into that file where it can't be replaced by its like."""
+    """Replace the file ``target`` with ``data``, or overwrite it where replacing is impossible."""
     there = _stat(target)
     if there and there.st_nlink > 1:
         return _overwrite(target, data)
@@ -136,7 +143,9 @@ def _stat(path: str) -> os.stat_result | None:
 
 @contextmanager
 def _temporary_file(target: str, there: os.stat_result | None) -> Iterator[tuple[str, int]]:
-    """Yield path and descriptor of a file beside ``target``, with the owner, mode and attributes of ``there``.
+    """Yield path and descriptor of a draft beside ``target``.
+
+    The draft has the owner, mode and attributes of ``there``.
 
     It is gone at the end, unless it took the place of ``target``.
     """
@@ -154,7 +163,7 @@ def _temporary_file(target: str, there: os.stat_result | None) -> Iterator[tuple
 
 
 def _overwrite(target: str, data: bytes) -> None:
-    """Write ``data`` over what is in ``target``. A full disk is noticed before anything is lost."""
+    """Overwrite ``target`` with ``data``; a full disk is noticed before data is lost."""
     descriptor = os.open(target, os.O_WRONLY)
     try:
         _append_rest(descriptor, data)
@@ -166,7 +175,10 @@ def _overwrite(target: str, data: bytes) -> None:
 
 
 def _append_rest(descriptor: int, data: bytes) -> None:
-    """Append what is longer than the file, since that alone needs space; the file is as before where there is none."""
+    """Append the part that exceeds the file, which alone needs space.
+
+    The file is unchanged where there is no space.
+    """
     before = os.lseek(descriptor, 0, os.SEEK_END)
     try:
         _write(descriptor, data[before:])

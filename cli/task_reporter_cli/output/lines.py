@@ -6,7 +6,7 @@ from contextlib import suppress
 import click
 
 DUMB_TERMINALS = {"dumb", "unknown"}
-"""The values of TERM that stand for a terminal without escape sequences; rich knows the same two."""
+"""Values of TERM for terminals without escape sequences, the same as rich's."""
 
 
 def to_one_line(text: object) -> str:
@@ -15,12 +15,15 @@ def to_one_line(text: object) -> str:
 
 
 def print_line(text: object) -> None:
-    """Print ``text`` as one line of the answer. Raises OSError where standard output takes no more."""
+    """Print ``text`` as one line of the answer.
+
+    Raises OSError where standard output takes no more.
+    """
     click.echo(to_one_line(text))
 
 
 def print_note(text: object) -> None:
-    """Print ``text`` as one line on standard error; it is dropped where that can't be written, for it is no answer."""
+    """Print ``text`` as one line on standard error, if it can be written."""
     with suppress(OSError):
         click.echo(to_one_line(text), err=True)
 

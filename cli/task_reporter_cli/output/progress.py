@@ -14,13 +14,13 @@ UPDATE_INTERVAL = 500
 
 
 def is_bar_useful() -> bool:
-    """Tell whether a person sees standard error, and no rows go to the same terminal."""
+    """Tell whether standard error is a terminal of its own, without rows."""
     return sys.stderr.isatty() and not sys.stdout.isatty()
 
 
 @contextmanager
 def show_activity(text: str) -> Iterator[Callable[[str], None]]:
-    """Show a line that moves while the context lasts; yield a function that changes its text."""
+    """Show a moving line during the context; yield a function that changes its text."""
     if not sys.stderr.isatty():
         yield lambda text: None
         return
@@ -35,7 +35,7 @@ def show_activity(text: str) -> Iterator[Callable[[str], None]]:
 
 @contextmanager
 def show_bar(what: str, total: int | None, done: int = 0) -> Iterator[Callable[[int], None]]:
-    """Show a bar while the context lasts; yield a function that says how many of ``total`` are done."""
+    """Show a bar during the context; yield a function that sets its progress."""
     if not sys.stderr.isatty():
         yield lambda done: None
         return
@@ -50,7 +50,10 @@ def show_bar(what: str, total: int | None, done: int = 0) -> Iterator[Callable[[
 
 
 def with_bar(rows: Iterable[Item], estimate: Callable[[], int | None]) -> Iterator[Item]:
-    """``rows``, counted while they pass. ``estimate`` tells about how many will come, if it can."""
+    """Yield ``rows`` and count them in a bar.
+
+    ``estimate`` returns about how many will come, or None.
+    """
     stream = iter(rows)
     first = list(islice(stream, ROWS_BEFORE_BAR))
     yield from first

@@ -1,4 +1,4 @@
-"""The standard streams of this process: closed, full, or in another encoding, they cost one line and no trace."""
+"""Standard streams: closed, full or oddly encoded ones give one line of error."""
 
 import codecs
 import errno
@@ -14,7 +14,7 @@ ERROR_HANDLER = "task-reporter"
 
 
 class ClosedStream(io.TextIOBase):
-    """A standard output that was closed (``>&-``): the first line of an answer fails, and nothing else does."""
+    """A closed standard output (``>&-``), on which only an answer's first line fails."""
 
     def write(self, _text: str) -> int:
         """Raise OSError, as the system does where a file is not open."""
@@ -45,7 +45,7 @@ def _substitute(error: UnicodeError) -> tuple[str, int]:
 
 
 def discard_unwritten(stream: TextIO) -> None:
-    """Forget what ``stream`` can't write, or the interpreter's own last flush would try again, and complain."""
+    """Discard unwritable output, which the interpreter would try to flush again at exit."""
     try:
         stream.flush()
     except OSError:

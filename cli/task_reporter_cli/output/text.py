@@ -1,4 +1,4 @@
-"""Text for people: headings, facts and commands; bold on a terminal, never wrapped or truncated."""
+"""Text for people: headings, facts and commands, never wrapped or truncated."""
 
 from collections.abc import Iterable
 
@@ -21,5 +21,5 @@ def print_facts(facts: Iterable[tuple[str, str]]) -> None:
 
 
 def print_step(purpose: str, command: str) -> None:
-    """Print the purpose of a command, and the command ready to be pasted into a shell."""
+    """Print the purpose of a command, and the command for a shell."""
     click.echo(f"\n{purpose}:\n\n  {click.style(to_one_line(command), bold=True)}")

@@ -1,4 +1,4 @@
-"""The charts, as SVG that stands in the page and takes its colours, fonts and lines from the page's style.
+"""Charts as inline SVG, with the colours, fonts and lines of the page.
 
 No text of a row gets into a chart, only numbers, days and this package's own words.
 """
@@ -22,7 +22,7 @@ from task_reporter_cli.report.tasks import OTHER
 sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "pygal"]
 
 STACKED_GROUPS = (*OUTCOMES, OTHER)
-"""From the bottom up. The style knows them by their place: the first is ``color-0``."""
+"""Series from the bottom up; their position gives the class, such as ``color-0``."""
 
 FONT_SIZE = 12
 """In the chart's own units, as its width and height are."""

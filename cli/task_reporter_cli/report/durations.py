@@ -1,4 +1,4 @@
-"""The durations of the tasks of one kind, in seconds: a few numbers, and their distribution."""
+"""Durations of the tasks of one kind in seconds: statistics and distribution."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -17,7 +17,10 @@ NOON = datetime(2026, 1, 1, 12)
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """A bin: the number of durations from ``start`` up to ``end``; None is without end."""
+    """A bin: number of durations from ``start`` up to ``end``.
+
+    It has no end where ``end`` is None.
+    """
 
     start: int
     end: int | None
@@ -49,7 +52,7 @@ def format_seconds(seconds: float) -> str:
 
 
 def format_edge(seconds: int) -> str:
-    """Format the edge of a bin in its largest whole unit: ``90 s``, ``5 min``."""
+    """Format a bin's edge in its largest whole unit, such as ``5 min``."""
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds and seconds % size == 0:
             return f"{seconds // size} {unit}"
@@ -61,7 +64,10 @@ def _quantile(ordered: list[float], share: float) -> float:
 
 
 def _build_bins(ordered: list[float]) -> tuple[Bin, ...]:
-    """Return bins of one round width; the last twentieth of the durations may share a bin without end."""
+    """Return bins of one round width.
+
+    The last twentieth of the durations may share a bin without end.
+    """
     usual = _quantile(ordered, 0.95)
     width = _choose_width(ordered[0], usual)
     first, last = int(ordered[0] // width), int(usual // width)
@@ -73,7 +79,7 @@ def _build_bins(ordered: list[float]) -> tuple[Bin, ...]:
 
 
 def _choose_width(low: float, high: float) -> int:
-    """Return the smallest round width with which not too many bins reach from ``low`` to ``high``."""
+    """Return the smallest round width that gives few enough bins."""
     return next(width for width in _round_widths() if high // width - low // width < MAX_BINS)
 
 

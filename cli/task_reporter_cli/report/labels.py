@@ -1,4 +1,4 @@
-"""The labels of a chart's axes: round numbers, and few enough dates to be read."""
+"""Labels of a chart's axes: round numbers, and few enough dates to read."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,10 @@ def axis_ticks(tallest: int) -> list[int]:
 
 
 def period_labels(over_time: Timeline) -> list[str]:
-    """Return a label for each period, empty where labels would be too many; the first names the year."""
+    """Return a label for each period, empty where there are too many.
+
+    The first names the year.
+    """
     named: list[str] = []
     for period in over_time.periods:
         label = _period_label(over_time.unit, period)
@@ -26,7 +29,7 @@ def period_labels(over_time: Timeline) -> list[str]:
 
 
 def thin_out(every: Sequence[str], most: int) -> list[str]:
-    """``every`` label in its place, but with some left empty where more than ``most`` are not."""
+    """Return ``every`` label, emptied regularly so that at most ``most`` remain."""
     filled = [place for place, label in enumerate(every) if label]
     kept = set(filled[:: -(-len(filled) // max(most, 1)) or 1])
     return [label if place in kept else "" for place, label in enumerate(every)]

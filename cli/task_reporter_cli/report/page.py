@@ -1,4 +1,6 @@
-"""The page itself: the summary put into the template, with the style and the script that its policy names by hash.
+"""The page: template, style and script, with the summary of the history.
+
+Its policy names style and script by their hash.
 
 EC2's text is anybody's text. It gets into the page through the template's escaping and in no other way, and should it
 ever get past that, the policy lets no other script run and nothing be fetched.
@@ -23,7 +25,7 @@ from task_reporter_cli.report.summary import Summary, summarise
 from task_reporter_cli.report.tasks import GROUPS, Task
 
 WIDE, NARROW, HALF = (1080, 250), (360, 210), (520, 230)
-"""Width and height of charts; the page shows the wide or the narrow one, as its own width is."""
+"""Width and height of wide and narrow charts; the page chooses by its width."""
 
 MAX_CHOICES = 50
 MAX_UNFILTERED = 10
@@ -44,7 +46,9 @@ class ReportInfo:
 
 
 def render_page(rows: Iterable[Mapping[str, Any]], info: ReportInfo) -> str:
-    """Return the page of ``rows``, newest first, as one HTML document without references to other files.
+    """Return the page of ``rows``, newest first, as one HTML document.
+
+    It refers to no other file.
 
     ``rows`` are read once. They may lack any attribute and have others; their times may be none.
     """
@@ -71,7 +75,7 @@ def render_page(rows: Iterable[Mapping[str, Any]], info: ReportInfo) -> str:
 
 
 def _draw_charts(summary: Summary) -> dict[str, Markup]:
-    """Of what happened over time, the charts by the class under which the style knows them."""
+    """Return the charts over time by their class in the style."""
     if not summary.timeline:
         return {}
     sizes = {"wide": WIDE, "narrow": NARROW}

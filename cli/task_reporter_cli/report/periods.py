@@ -20,7 +20,7 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Periods without a gap, the oldest first; one in which nothing ended has no counts."""
+    """Periods without a gap, the oldest first; empty ones have no counts."""
 
     unit: str
     periods: tuple[Period, ...]
@@ -33,7 +33,10 @@ class Timeline:
 
 
 def build_timeline(days: Mapping[date, Mapping[str, int]], today: date) -> Timeline:
-    """``days``, at least one, in periods from the first of them to ``today``, so that a recent silence is seen too."""
+    """Divide ``days``, at least one, into periods up to ``today``.
+
+    So a recent silence is visible too.
+    """
     first, last = min(days), max(today, *days)
     unit = _choose_unit(first, last)
     counts: dict[date, Counter[str]] = {start: Counter() for start in _period_starts(unit, first, last)}

@@ -1,4 +1,4 @@
-"""Statistics of all rows, which are read once; the tasks themselves are kept only where they are shown."""
+"""Statistics of all rows in one reading, which keeps only tasks for display."""
 
 import heapq
 from array import array
@@ -18,7 +18,10 @@ MAX_SLOWEST = 8
 
 @dataclass(slots=True)
 class Failure:
-    """One error code: how many tasks failed with it, and when last (stored form, None where no time is known)."""
+    """An error code, the number of its tasks, and the last time.
+
+    The time is in the stored form, or None.
+    """
 
     code: str
     count: int = 0
@@ -36,7 +39,7 @@ class Statistics:
     """Kind → how long its complete tasks took, in seconds."""
     failures: dict[str, Failure] = field(default_factory=dict)
     slowest: list[tuple[float, int, Task]] = field(default_factory=list)
-    """Heap of the slowest: seconds, a tie-breaker by which the earlier seen one stays, the task."""
+    """Heap of the slowest tasks: seconds, a tie-breaker for the earlier, the task."""
     listed: list[Task] = field(default_factory=list)
 
     def add(self, task: Task) -> None:
@@ -72,7 +75,10 @@ class Statistics:
 
 
 def collect_statistics(rows: Iterable[Mapping[str, Any]], until: str) -> Statistics:
-    """All of ``rows``, which are read once; times after ``until`` (stored form) count as unknown."""
+    """Return the statistics of ``rows``; times after ``until`` count as unknown.
+
+    The rows are read once; ``until`` is in the stored form.
+    """
     gathered = Statistics()
     for row in rows:
         task = parse_task(row, until)

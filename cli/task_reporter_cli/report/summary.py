@@ -14,10 +14,10 @@ from task_reporter_cli.report.statistics import Failure, Statistics, collect_sta
 from task_reporter_cli.report.tasks import RUNNING, Task
 
 MAX_CLOCK_SKEW = timedelta(days=1)
-"""How far ahead of us another clock may be; a time that lies further ahead is no time."""
+"""Largest clock difference; a time further in the future is invalid."""
 
 MIN_SAMPLE = 5
-"""Fewer than this are a list, not a statistic: no chart, no median and no rate is made of them."""
+"""Smallest number of tasks for a chart, a median or a rate."""
 
 MAX_KINDS, MAX_CODES = 4, 10
 
@@ -28,18 +28,21 @@ class Summary:
 
     total: int
     groups: Mapping[str, int]
-    """What a task counts as (``tasks.GROUPS``) → how many do."""
+    """Group (``tasks.GROUPS``) → number of its tasks."""
     success_rate: float | None
-    """The share, 0 to 1, of complete ones among those that are complete or failed; None where these are too few."""
+    """Share, 0 to 1, of complete among complete and failed tasks.
+
+    None where there are too few.
+    """
     timeline: Timeline | None
     undated: int
-    """How many ended at a time nobody knows."""
+    """Number of tasks that ended at an unknown time."""
     durations: tuple[Durations, ...]
     """The kinds with the most complete tasks first."""
     failures: tuple[Failure, ...]
     """The most frequent codes first."""
     omitted_codes: int
-    """How many codes there are besides those."""
+    """Number of further codes."""
     slowest: tuple[Task, ...]
     listed: tuple[Task, ...]
     """The newest first, not necessarily all."""

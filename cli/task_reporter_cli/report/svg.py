@@ -1,4 +1,4 @@
-"""A chart of pygal's, stripped to what the page needs: shapes, labels, native tooltips and class names.
+"""A chart of pygal's, stripped to shapes, labels, tooltips and classes.
 
 What goes is its own style and scripts, the boxes of the tooltips that its scripts would fill, and the figures these
 would read.
@@ -36,7 +36,7 @@ def _strip(element: ElementTree.Element) -> None:
 
 
 def _is_invisible(element: ElementTree.Element, parent: ElementTree.Element) -> bool:
-    """Tell whether an element shows nothing, such as a bar of no height or an empty label."""
+    """Tell whether an element is invisible, such as a bar of no height."""
     if element.tag in REMOVED_TAGS or element.get("class") in REMOVED_CLASSES:
         return True
     if element.tag == "title":

@@ -1,4 +1,4 @@
-"""A row of the history as a task of the page, whatever the row looks like.
+"""A row of the history as a task of the page.
 
 Other tools and later versions may have written it, and EC2's own text is anybody's: nothing here may fail on it.
 """
@@ -14,10 +14,10 @@ from task_reporter.times import normalize, parse
 
 RUNNING, OTHER = "running", "other"
 GROUPS = (*OUTCOMES, RUNNING, OTHER)
-"""What a task counts as: its outcome, that it has none yet, or that this version does not know its outcome."""
+"""Groups of tasks: each outcome, no outcome yet, or an unknown outcome."""
 
 EC2_LAUNCH = "2006-01-01T00:00:00.000Z"
-"""No task is older; a time before it is somebody's mistake and would stretch every chart."""
+"""Earliest valid time; an older one is wrong and would stretch every chart."""
 
 MAX_TEXT_BYTES = 300
 """The longest text of a row that the page repeats."""
@@ -25,7 +25,10 @@ MAX_TEXT_BYTES = 300
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One task of the page. Text may be empty; times are in the stored form, or None where unknown."""
+    """One task of the page.
+
+    Text may be empty; times are in the stored form, or None where unknown.
+    """
 
     task_id: str
     scope: str
@@ -42,7 +45,7 @@ class Task:
     updated_at: str | None
     finished_at: str | None
     seconds: float | None
-    """How long it took; None where that is unknown, or where it runs."""
+    """Duration in seconds; None where it is unknown, or the task runs."""
 
 
 def parse_task(row: Mapping[str, Any], until: str) -> Task:

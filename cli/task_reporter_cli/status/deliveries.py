@@ -29,7 +29,10 @@ def check_deliveries(cloudwatch: Any, topics: Mapping[str, str], queue: str, now
 
 
 def count_failures(cloudwatch: Any, topics: Mapping[str, str], now: datetime) -> dict[str, int]:
-    """Count failed deliveries of each of ``topics`` in the last 24 hours. Raises botocore's errors."""
+    """Count failed deliveries of each of ``topics`` in the last 24 hours.
+
+    Raises botocore's errors.
+    """
     ids = {f"m{number}": what for number, what in enumerate(topics)}
     queries = [{"Id": name, "MetricStat": _failure_metric(topics[what])} for name, what in ids.items()]
     counts = dict.fromkeys(topics, 0)

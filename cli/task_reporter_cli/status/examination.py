@@ -24,7 +24,10 @@ SCHEDULE, STREAM_MAPPING = "RecorderFunctionPollInGroup", "NotifierFunctionHisto
 OLDER_SCHEDULE = "RecorderFunctionPoll"
 """The schedule of a stack that has no schedule group of its own."""
 SCHEDULE_GROUP, ALARM_TOPIC = "PollScheduleGroup", "AlarmTopic"
-"""Logical ids. Older stacks have no schedule group of their own, and do not name the topic in an output."""
+"""Logical ids.
+
+Older stacks have no schedule group of their own, and do not name the topic in an output.
+"""
 ALARM = "AWS::CloudWatch::Alarm"
 REMOVED_STATUSES = {"DELETE_COMPLETE", "DELETE_SKIPPED"}
 DELETED_CODES = {"ResourceNotFoundException", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
@@ -34,7 +37,7 @@ RESOURCE_NAMES = {"GetSchedule": "schedule", "GetEventSourceMapping": "stream ma
 
 
 class Resources(NamedTuple):
-    """The resources of a stack: logical id → physical id, and the names of its alarms."""
+    """Resources of a stack by logical id, and the names of its alarms."""
 
     physical: Mapping[str, str]
     alarms: list[str]
@@ -46,14 +49,17 @@ def examine(target: Target, now: datetime) -> list[Finding]:
 
 
 def run_checks(checks: Mapping[str, Check]) -> list[Finding]:
-    """Run ``checks`` in parallel. A check that fails becomes a finding and does not affect the others."""
+    """Run ``checks`` in parallel; one that fails becomes a finding."""
     with ThreadPoolExecutor(len(checks)) as pool:
         results = pool.map(lambda check: _run_check(*check), checks.items())
     return [finding for findings in results for finding in findings]
 
 
 def build_checks(target: Target, now: datetime) -> dict[str, Check]:
-    """Map each part to the look at it. Clients are made here: making them side by side is not safe."""
+    """Map each part to its check.
+
+    Clients are made here, because making them in parallel is not safe.
+    """
     stack = target.needs_stack()
     clients = {name: target.account.client(name) for name in ("scheduler", "lambda", "sns", "sqs", "cloudwatch")}
     with ThreadPoolExecutor(1) as pool:  # an error waits in the future for each look that needs the resources

@@ -19,5 +19,5 @@ class Finding:
 
 
 def make_finding(is_well: bool, part: str, text: str, todo: str = "") -> Finding:
-    """Make a finding that is well or wrong; only a wrong one says what to do."""
+    """Make a good or a bad finding; only a bad one has a remedy."""
     return Finding(part, WELL, text) if is_well else Finding(part, WRONG, text, todo)

@@ -1,4 +1,4 @@
-"""Findings in the history: polls and their gaps, running tasks, lost tasks, tasks that are not announced."""
+"""Findings in the history: polls, gaps, and running, lost and unannounced tasks."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
@@ -29,7 +29,7 @@ def heartbeat_keys(scope: str, parameters: Mapping[str, str]) -> dict[str, Key]:
 
 
 def check_polls(history: HistoryTable, beats: Mapping[str, Key], silent: timedelta, now: datetime) -> Iterator[Finding]:
-    """Two findings for each kind: the last poll that went well, and the last gap that was too long.
+    """Return two findings for each kind: last good poll, last long gap.
 
     One more where the layer has no bytecode. ``beats`` maps the kinds to the keys of their heartbeats. Raises
     HistoryError and botocore's errors.
@@ -73,7 +73,7 @@ def _check_gap(kind: str, beat: Row, now: datetime) -> Finding:
 
 
 def _check_bytecode(beats: Iterable[Row]) -> Iterator[Finding]:
-    """Report that the layer has no bytecode, which costs time at each start and is no fault."""
+    """Report a layer without bytecode, which slows starts and is no fault."""
     latest = max(beats, key=lambda beat: str(beat.get("polled_at", "")), default={})
     if runtime := latest.get("without_bytecode"):
         text = f"no bytecode for {runtime}, so a cold start takes about twice as long"
@@ -82,7 +82,10 @@ def _check_bytecode(beats: Iterable[Row]) -> Iterator[Finding]:
 
 
 def _describe_coverage(beat: Row) -> Iterator[str]:
-    """Return sentences about EC2's list from the heartbeat. Only numbers count: another program may have written it."""
+    """Return sentences about EC2's list from the heartbeat.
+
+    Values that are not numbers are ignored: another program may have written them.
+    """
     unkeepable, gap, listed = (beat.get(name) for name in ("unkeepable", "longest_gap_seconds", "listed_for_seconds"))
     if isinstance(unkeepable, int) and unkeepable > 0:
         yield f"{unkeepable} more can't be kept, for EC2 gave no usable id"
@@ -147,7 +150,7 @@ def _explain_waiting(history: HistoryTable, audience: Callable[[], Audience], be
 
 
 def _had_no_subscriber(history: HistoryTable, beats: Iterable[Key]) -> bool:
-    """Tell whether the last poll found that rows waited because nobody had confirmed a subscription."""
+    """Tell whether rows waited for a confirmed subscription at the last poll."""
     return any("unheard_since" in row for row in history.read(beats).values())
 
 

@@ -1,4 +1,4 @@
-"""The numbers of the stack's parameters: how long the reporter may take, how long it keeps rows."""
+"""Numbers of the stack's parameters: time limits, and how long rows are kept."""
 
 import re
 from collections.abc import Mapping
@@ -11,14 +11,17 @@ DEFAULT_SILENT_AFTER, DEFAULT_REDRIVE_AFTER = 15, 10
 
 
 def max_silence(parameters: Mapping[str, str]) -> timedelta:
-    """Return the longest time since the last poll: that of the stack's alarm, at least two rounds of the schedule."""
+    """Return the longest acceptable time since the last poll.
+
+    It is the period of the stack's alarm, and at least two rounds of the schedule.
+    """
     minutes = timedelta(minutes=_read_number(parameters, "SilentAfterMinutes", DEFAULT_SILENT_AFTER))
     rate = RATE.fullmatch(parameters.get("PollSchedule", ""))
     return max(minutes, 2 * int(rate[1]) * UNITS[rate[2]]) if rate else minutes
 
 
 def max_announcement_delay(parameters: Mapping[str, str]) -> timedelta:
-    """Return the longest time that a row may await its notification: two rounds of redriving."""
+    """Return the longest time to await notification: two rounds of redriving."""
     return 2 * timedelta(minutes=max(_read_number(parameters, "RedriveAfterMinutes", DEFAULT_REDRIVE_AFTER), 1))
 
 

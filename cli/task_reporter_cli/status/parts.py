@@ -1,4 +1,7 @@
-"""The stack's parts, each asked through its own service's client. All of these raise botocore's errors."""
+"""Parts of the stack, each checked through its own service.
+
+All of the functions raise botocore's errors.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -7,9 +10,14 @@ from task_reporter_cli.history.stack import Stack
 from task_reporter_cli.status.findings import WELL, WRONG, Finding, make_finding
 
 BROKEN_SUFFIXES = ("FAILED", "DELETE_IN_PROGRESS", "DELETE_COMPLETE")
-"""The end of the status of a stack that does not work as a whole; after a rolled back update the old one works."""
+"""Ends of the statuses of broken stacks.
+
+After a rolled back update the old stack works.
+"""
 PROBLEM_PREFIX = "PROBLEM"
-"""The beginning of a mapping's last result where it failed; it is absent, "OK" or "No records processed" otherwise.
+"""Beginning of a mapping's last result where it failed.
+
+It is absent, "OK" or "No records processed" otherwise.
 
 The mapping itself stays enabled: https://docs.aws.amazon.com/lambda/latest/api/API_GetEventSourceMapping.html
 """
@@ -25,7 +33,10 @@ def check_stack(described: Stack) -> Finding:
 
 
 def check_schedule(scheduler: Any, name: str, group: str | None) -> Finding:
-    """Look at the schedule that starts polls; ``group`` is its schedule group, None in older stacks."""
+    """Check the schedule that starts polls.
+
+    ``group`` is its schedule group, None in older stacks.
+    """
     found = scheduler.get_schedule(Name=name, **({"GroupName": group} if group else {}))
     text = f"{found['State'].lower()}, {found['ScheduleExpression']}"
     return make_finding(found["State"] == "ENABLED", "schedule", text, "nobody asks EC2: enable it, or deploy again")
@@ -61,7 +72,7 @@ def check_dead_letters(sqs: Any, url: str) -> Finding:
 
 
 def check_alarms(cloudwatch: Any, names: Sequence[str]) -> Finding:
-    """Look at the alarms of the stack: those that ring, are deleted, or are muted."""
+    """Check the alarms of the stack: any in alarm, deleted, or muted."""
     if not names:
         return Finding("alarms", WELL, "the stack has none")
     problems = list(_find_alarm_problems(names, list(_describe_alarms(cloudwatch, names))))
@@ -77,7 +88,7 @@ def _describe_alarms(cloudwatch: Any, names: Sequence[str]) -> Iterator[dict[str
 
 
 def _find_alarm_problems(names: Sequence[str], alarms: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str]]:
-    """Yield a text and a step for each problem of the ``alarms``, which should be those of ``names``."""
+    """Yield text and step for each problem of ``alarms``, expected by ``names``."""
     if ringing := [alarm for alarm in alarms if alarm["StateValue"] == "ALARM"]:
         step = " ".join(str(alarm.get("AlarmDescription", "")) for alarm in ringing)
         yield f"{_format_ratio(ringing, names)} ring: {_join_names(ringing)}", step

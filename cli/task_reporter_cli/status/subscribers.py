@@ -1,4 +1,4 @@
-"""Findings about those who should be told: the subscribers of the notices, and of the alarms."""
+"""Findings about the subscribers of the notices, and of the alarms."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -26,7 +26,10 @@ def check_notice_subscribers(sns: Any, topic: str, parameters: Mapping[str, str]
 
 
 def check_alarm_subscribers(sns: Any, topic: str | None, parameters: Mapping[str, str]) -> Finding:
-    """Look at the subscribers of the topic of alarms; None where the stack names none. Raises botocore's errors."""
+    """Check the subscribers of the alarms' topic; None where the stack has none.
+
+    Raises botocore's errors.
+    """
     if topic is None:
         return Finding(ALARMS, WELL, "not looked at: the stack does not name its alarm topic; deploy this version")
     address = parameters.get("AlarmEmail", "")
@@ -56,7 +59,10 @@ def judge_alarm_audience(audience: Audience) -> Finding:
 
 
 def _judge_address(part: str, audience: Audience, what: str) -> Finding:
-    """Where somebody has confirmed: the state of the stack's own address, which is told ``what``."""
+    """Return the state of the stack's own address, where others are confirmed.
+
+    ``what`` names the messages.
+    """
     counts, address = _format_counts(audience), audience.address
     if address and audience.address_state == PENDING:
         return Finding(part, WRONG, f"{counts}; {address} has not confirmed and misses {what}", audience.remedy)

@@ -1,4 +1,6 @@
-"""The table as DynamoDB has it, against what the stack asks for. All of these raise botocore's errors.
+"""Findings about the table in DynamoDB, compared with the template.
+
+All of the functions raise botocore's errors.
 
 CloudFormation does not look whether somebody changed it, and a table that was restored lacks most of it:
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/PointInTimeRecovery_Howitworks.html
@@ -16,7 +18,7 @@ LOCKED_STATUS = "INACCESSIBLE_ENCRYPTION_CREDENTIALS"
 ARCHIVED_AFTER = timedelta(days=7)
 """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_SSEDescription.html"""
 NEW_IMAGE_VIEWS = {"NEW_IMAGE", "NEW_AND_OLD_IMAGES"}
-"""The views of a stream that show the notifier's mapping whether a row awaits its notification."""
+"""Stream views that contain the attribute by which the mapping filters."""
 EXPIRY_ATTRIBUTE = "expires_at"
 
 Description = Mapping[str, Any]
@@ -25,7 +27,10 @@ Problem = tuple[str, str]
 
 
 def check_table(dynamodb: Any, name: str, key: str) -> Iterator[Finding]:
-    """Look at the table and its encryption; ``key`` is the stack's key ARN, empty for AWS's own key."""
+    """Check the table and its encryption.
+
+    ``key`` is the stack's key ARN, empty for AWS's own key.
+    """
     described = dynamodb.describe_table(TableName=name)["Table"]
     yield judge_table(described)
     yield judge_encryption(described, key)
@@ -72,7 +77,10 @@ def _find_protection_problems(described: Description) -> Iterator[Problem]:
 
 
 def judge_encryption(described: Description, key: str) -> Finding:
-    """Look at the key of the table; ``key`` is the stack's key ARN, empty for AWS's own key."""
+    """Check the key of the table.
+
+    ``key`` is the stack's key ARN, empty for AWS's own key.
+    """
     found = described.get("SSEDescription") or {}
     actual = found.get("KMSMasterKeyArn", "")
     if since := found.get("InaccessibleEncryptionDateTime"):

@@ -1,4 +1,4 @@
-"""Keeps what EC2 forgets: the long tasks that EC2 lists for a while, kept for good and told to people.
+"""Record EC2's long-running tasks for good, and announce how they end.
 
 The way of the data is one direction: EC2 → ``recorder`` → ``history`` → stream → ``notifier`` → SNS.
 What decides takes plain values and touches no network: ``kinds``, ``projection``, ``life``, ``notices``.

@@ -1,4 +1,4 @@
-"""The errors of this package, each with the data that a person needs to act."""
+"""Errors of this package, each with the data that a person needs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,11 +7,17 @@ from task_reporter.history.rows import Key
 
 
 class TaskReporterError(Exception):
-    """Base of the errors below. Its text contains ids, names and codes, never the payload of a task."""
+    """Base of the errors below.
+
+    Its text contains ids, names and codes, never the payload of a task.
+    """
 
 
 class SettingError(TaskReporterError):
-    """Settings of a function are missing or wrong. Each problem names a setting and says what it should be."""
+    """Settings of a function are missing or wrong.
+
+    Each problem names a setting and says what it should be.
+    """
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("; ".join(problems))
@@ -19,7 +25,10 @@ class SettingError(TaskReporterError):
 
 
 class MalformedAnswerError(TaskReporterError):
-    """An answer of AWS without the list that the operation promises. That is different from an empty list."""
+    """A response of AWS lacks the list that the operation promises.
+
+    That is different from an empty list.
+    """
 
     def __init__(self, operation: str, reason: str) -> None:
         super().__init__(f"{operation}: malformed answer, {reason}; nothing was changed")
@@ -52,7 +61,10 @@ class HistoryError(TaskReporterError):
 
 
 class PollError(TaskReporterError):
-    """A poll that did not do all that it should. It is raised after everything else is recorded."""
+    """A poll did not do all that it should.
+
+    It is raised after everything else is recorded.
+    """
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__(" | ".join(problems))
@@ -68,4 +80,7 @@ class IncompleteRowError(TaskReporterError):
 
 
 class NotAnnouncedError(TaskReporterError):
-    """SNS did not accept the notice of a task, or the mark is missing. The task still awaits its notification."""
+    """A task's notice was not accepted, or its mark was not written.
+
+    The task still awaits its notification.
+    """

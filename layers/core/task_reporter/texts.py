@@ -4,7 +4,7 @@ CUT = "…"
 
 
 def truncate_utf8(text: str, max_bytes: int) -> str:
-    """Return ``text`` in at most ``max_bytes`` bytes of UTF-8; a shortened text ends in ``…``."""
+    """Return ``text`` in at most ``max_bytes`` of UTF-8, shortened with ``…``."""
     encoded = text.encode(errors="replace")
     if len(encoded) <= max_bytes:
         return encoded.decode()

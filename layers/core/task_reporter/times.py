@@ -1,4 +1,4 @@
-"""Times as the history stores them: UTC text of fixed width, so that sorting the text sorts the times."""
+"""Times in stored form: UTC text of fixed width, which sorts by time."""
 
 from datetime import UTC, datetime
 
@@ -14,7 +14,7 @@ def to_text(time: datetime) -> str:
 
 
 def parse(text: str) -> datetime:
-    """Parse an ISO 8601 time. A time without an offset is UTC, as EC2's times are.
+    """Parse an ISO 8601 time; one without an offset is UTC, as EC2's.
 
     Raises ValueError or OverflowError where ``text`` is no time.
     """
@@ -23,7 +23,7 @@ def parse(text: str) -> datetime:
 
 
 def normalize(text: str) -> str | None:
-    """Convert a time to the stored form; None where ``text`` is no time, which must not cost the task."""
+    """Convert a time to the stored form, or return None where ``text`` is none."""
     try:
         return to_text(parse(text))
     except (ValueError, OverflowError):
@@ -31,7 +31,10 @@ def normalize(text: str) -> str | None:
 
 
 def seconds_since(text: str, now: datetime) -> int | None:
-    """Return the whole seconds from a time to ``now``, negative for a future time; None where it is no time."""
+    """Return the whole seconds from a time to ``now``, negative for the future.
+
+    None where the text is no time.
+    """
     try:
         return int((now - parse(text)).total_seconds())
     except (ValueError, OverflowError):

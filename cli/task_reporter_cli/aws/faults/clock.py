@@ -15,12 +15,15 @@ TOLERANCE = timedelta(minutes=4)
 SIGNATURE_TIMES = re.compile(
     r"Signature (?:expired|not yet current): (?P<here>\d{8}T\d{6}Z) is .*?\((?P<there>\d{8}T\d{6}Z) [-+] \d+ min"
 )
-"""Both times in a refusal: that of the signature, and in brackets that of the service."""
+"""Both times in a refusal: the signature's, and in brackets the service's."""
 CLOCK_COMPLAINT = re.compile(r"signature expired|signature not yet current|too large.*(?:time|clock)", re.IGNORECASE)
 
 
 def explain_clock(error: ClientError, now: datetime) -> str | None:
-    """Say by how much this machine's clock is wrong; None where ``error`` gives no reason to think so."""
+    """Return by how much this machine's clock is wrong, or None.
+
+    None where ``error`` gives no reason to think so.
+    """
     text = str(error.response["Error"].get("Message", ""))
     there = _parse_date(error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}))
     ahead = now - there if there else _signature_offset(text)

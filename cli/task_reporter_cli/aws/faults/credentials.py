@@ -1,4 +1,4 @@
-"""Credentials that can't be had, each explained by the source that should have given them."""
+"""Missing credentials, each explained by the source that should have given them."""
 
 import os
 import shlex
@@ -49,7 +49,10 @@ def _explain_missing(profile: str) -> str:
 
 
 def describe_ignored_sources(may_read: Callable[[str], bool] = lambda path: os.access(path, os.R_OK)) -> str:
-    """Name what botocore passes over in silence: files of profiles that can't be read, and half of a key; else ''."""
+    """Return the problems that botocore ignores silently, or ''.
+
+    They are unreadable files of profiles, and half of a key.
+    """
     found = []
     if os.environ.get("AWS_SECRET_ACCESS_KEY") and not os.environ.get("AWS_ACCESS_KEY_ID"):
         found.append("AWS_SECRET_ACCESS_KEY is set, AWS_ACCESS_KEY_ID is not")

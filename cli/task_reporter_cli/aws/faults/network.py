@@ -15,7 +15,7 @@ PASSWORD = re.compile(r"//[^\s\"']*@")
 """User and password in a URL, also in one that is written wrong."""
 PROXY_VARIABLES = ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY")
 CA_VARIABLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
-"""In the order in which botocore looks at them; a profile's ca_bundle stands between the two."""
+"""Variables in botocore's order; a profile's ca_bundle comes between the two."""
 EXPIRED, NOT_YET_VALID, HOST_MISMATCH = 10, 9, 62
 """https://docs.openssl.org/master/man3/X509_STORE_CTX_get_error/"""
 

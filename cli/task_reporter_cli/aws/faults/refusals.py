@@ -1,4 +1,4 @@
-"""Refusals of AWS: expired, unknown and denied credentials, a wrong clock, and answers that are not AWS's."""
+"""Refusals of AWS: bad credentials, a wrong clock, responses of others."""
 
 from datetime import datetime
 
@@ -23,7 +23,10 @@ CLOCK_SKEW = {"RequestInTheFuture", "RequestTimeTooSkewed"}
 SIGNATURE_CODES = EXPIRED | UNKNOWN_CREDENTIALS | CLOCK_SKEW
 """Codes with which a service answers a signature of another time, too."""
 MAX_TEXT = 400
-"""Characters of AWS's own text; EC2 adds an encoded message of a thousand to what it denies."""
+"""Characters of AWS's own text.
+
+EC2 adds an encoded message of a thousand characters to what it denies.
+"""
 WRONG_CODE, WRONG_DEVICE = "invalid MFA one time pass code", "unable to validate MFA code"
 """STS's words. https://repost.aws/knowledge-center/authenticate-mfa-cli"""
 
@@ -53,7 +56,7 @@ def explain_refusal(error: ClientError, now: datetime) -> str:
 
 
 def _explain_sign_in(operation: str, code: str, text: str) -> str | None:
-    """Explain a refusal of the request for credentials, which says nothing about what a command needs."""
+    """Explain a refused request for credentials; it says nothing about the command's permissions."""
     match operation:
         case "AssumeRole" if WRONG_CODE in text:
             return "the MFA code is wrong or was used before; each code works once, so wait for the next one"

@@ -28,7 +28,7 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html"""
 BUSY_ROWS = {"Throttled", "UnprocessedKeys"}
 """HistoryError's codes for rows that DynamoDB had no capacity for."""
 INTERRUPTED_HANDSHAKE = (ssl.SSLEOFError, ssl.SSLZeroReturnError, builtins.ConnectionError, TimeoutError)
-"""A TLS handshake that did not come to an end, rather than one that found something wrong."""
+"""A TLS handshake that did not end, rather than one that failed."""
 METADATA_SOURCES = {"container-role", "iam-role"}
 """botocore's names for sources of credentials that answer over a network of their own."""
 
@@ -63,7 +63,10 @@ def is_transient(error: BaseException | None) -> bool:
 
 
 def find_tls_error(error: aws.SSLError | aws.ProxyConnectionError) -> BaseException | None:
-    """Give the error of the TLS handshake, or of reading the trusted authorities, that botocore wrapped; else None."""
+    """Return the wrapped TLS error, or None.
+
+    It comes from the handshake, or from reading the trusted authorities.
+    """
     found: Any = error.kwargs.get("error")
     found = getattr(found, "original_error", found)
     while isinstance(found, BaseException) and not isinstance(found, OSError | ValueError):
@@ -72,14 +75,17 @@ def find_tls_error(error: aws.SSLError | aws.ProxyConnectionError) -> BaseExcept
 
 
 def find_proxy_refusal(error: aws.ProxyConnectionError) -> str:
-    """Give status and reason with which a proxy refused to connect (``407 Proxy Authentication Required``), or ''."""
+    """Return status and reason of a proxy's refusal to connect, or ''.
+
+    For example ``407 Proxy Authentication Required``.
+    """
     original = getattr(error.kwargs.get("error"), "original_error", None)
     refused = re.fullmatch(r"Tunnel connection failed: (.+)", str(original))
     return refused[1] if refused else ""
 
 
 def find_status(text: str) -> int:
-    """Give the first number of three digits in ``text`` that can be an HTTP status of an error, 0 where none is."""
+    """Return the first number in ``text`` that can be an HTTP error, or 0."""
     found = re.search(r"\b[45]\d\d\b", text)
     return int(found[0]) if found else 0
 

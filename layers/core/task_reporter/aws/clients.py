@@ -38,7 +38,7 @@ def is_initialising(environment: Mapping[str, str]) -> bool:
 
 
 def prepare(clients: Iterable[Any]) -> None:
-    """Do, without a network, the work that would slow down the first requests of ``clients``."""
+    """Do the slow local work of the first requests of ``clients`` in advance."""
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     encrypted = (client for client in clients if client.meta.endpoint_url.startswith("https:"))
     tls.read_authorities({client._endpoint.http_session._verify for client in encrypted})

@@ -9,10 +9,13 @@ from botocore.parsers import ResponseParserError
 from task_reporter.errors import TaskReporterError
 
 REQUEST_ERRORS = (BotoCoreError, ClientError, ResponseParserError)
-"""The errors of a client: a service refuses, does not answer, or its answer can't be parsed."""
+"""Errors of a client: refused, not answered, or not parsed."""
 
 EXPECTED_ERRORS = (TaskReporterError, *REQUEST_ERRORS)
-"""Errors whose text says what went wrong. Any other error is a defect of this package."""
+"""Errors whose text says what went wrong.
+
+Any other error is a defect of this package.
+"""
 
 
 def describe(error: Exception) -> str:
@@ -28,7 +31,10 @@ def describe(error: Exception) -> str:
 
 
 def answer_is_missing(error: Exception) -> bool:
-    """Tell whether a request was sent and no complete answer came, so that the service may have carried it out."""
+    """Tell whether a service may have carried out a request despite this error.
+
+    The request was sent, and no complete response came.
+    """
     return isinstance(error, HTTPClientError | ResponseParserError)
 
 

@@ -20,7 +20,9 @@ from task_reporter.kinds.kind import Kind
 from task_reporter.runtime.deadline import NO_DEADLINE, Deadline
 
 PARSE_ERRORS = (ResponseParserError, ValueError, TypeError, AttributeError, LookupError, RecursionError)
-"""The errors that botocore raises for a body that it can't parse: its own, or whatever its code runs into.
+"""Errors that botocore raises for a body that it can't parse.
+
+Some are its own, others come from whatever its code runs into.
 
 For a field that can't be decoded it raises ValueError, for an error response without a code AttributeError.
 """
@@ -57,7 +59,7 @@ def _pages(client: Any, operation: str) -> Iterator[Mapping[str, Any]]:
 
 
 def reject_malformed_lists(**event: Any) -> None:
-    """Raise ResponseParserError where a list of the operation occurs twice in the body, or is no list.
+    """Raise ResponseParserError for a list that occurs twice, or is no list.
 
     A list that is not there at all is absent from botocore's result too, and is noticed there.
     """
@@ -72,7 +74,10 @@ def reject_malformed_lists(**event: Any) -> None:
 
 
 def _parsed(body: bytes) -> Element | None:
-    """Parse the body as botocore does; None where it is no XML, for which botocore raises its own error."""
+    """Parse the body as botocore does.
+
+    None where the body is not XML; botocore raises its own error for that.
+    """
     try:
         return ElementTree.fromstring(body, ElementTree.XMLParser(encoding="utf-8"))  # nosec B314 # see the import
     except ElementTree.ParseError:

@@ -1,4 +1,7 @@
-"""Time limits of each kind of request, so that a function never starts what it cannot finish."""
+"""Time limits of each kind of request.
+
+A function checks them, so that it never starts what it cannot finish.
+"""
 
 from typing import NamedTuple
 

@@ -41,7 +41,9 @@ def count_subscribers(sns: Any, topic: str) -> Subscribers:
 
 
 def must_wait(subscribers: Subscribers, email_subscription: bool) -> bool:
-    """Tell whether notices must wait, because SNS accepts messages without a confirmed subscription and drops them.
+    """Tell whether notices must wait for a confirmed subscription.
+
+    SNS accepts messages to a topic without one, and drops them.
 
     ``email_subscription`` tells whether the stack made a subscription. SNS deletes it after 48 hours without a
     confirmation, so the absence of pending subscriptions does not prove that nobody is meant to be told.

@@ -15,7 +15,7 @@ from typing import Any
 from botocore.httpsession import URLLib3Session, create_urllib3_context, get_cert_path
 
 Verify = str | bool | None
-"""The authorities that a client trusts, as botocore has it: a file, botocore's own (True), or all (False)."""
+"""The trusted authorities, as in botocore: a file, botocore's own (True), or all (False)."""
 contexts: dict[Verify, SSLContext] = {}
 """The contexts so far, one for all clients that trust the same authorities."""
 PROTOCOLS = ["http/1.1"]
@@ -39,7 +39,9 @@ def read_authorities(verifying: Iterable[Verify]) -> None:
 
 
 def _context(verify: Verify) -> SSLContext:
-    """Make a context as botocore does, except that two calls of urllib3's for each connection have an effect only once.
+    """Make a context as botocore does, but with each setting applied only once.
+
+    urllib3 makes two further calls for each connection, which are slow and change nothing the second time.
 
     Threads must not set the protocols while others connect: https://github.com/python/cpython/issues/141012
     """

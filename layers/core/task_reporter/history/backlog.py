@@ -50,7 +50,9 @@ def start_reading_backlog(
 def query_awaiting(
     history: HistoryTable, scope: str | None, awaiting: str, deadline: Deadline = NO_DEADLINE
 ) -> list[Row]:
-    """Return the rows of ``scope``, or of every scope, that are ``awaiting`` their outcome or notification.
+    """Return the rows that are ``awaiting`` their outcome or their notification.
+
+    Without a ``scope`` these are the rows of all scopes.
 
     An index is eventually consistent: a row that was written a moment ago may be missing or old. Raises OutOfTimeError,
     MalformedAnswerError and botocore's errors.

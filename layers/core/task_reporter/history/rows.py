@@ -1,4 +1,4 @@
-"""Rows of the history as plain dicts, and the forms in which DynamoDB takes them.
+"""Rows of the history as plain dicts, and their forms in DynamoDB.
 
 The attributes are a public interface: people query the table with their own tools.
 """
@@ -17,13 +17,19 @@ COMMON_ATTRIBUTES = (
     "scope", "kind", "task_id", "state", "outcome", "resource_id", "progress", "started_at", "updated_at",
     "first_seen_at", "finished_at", "bucket", "prefix", "error_code", "error_message",
 )  # fmt: skip
-"""The attributes of every kind that a notice contains. A kind adds its own; all others stay in the table."""
+"""Attributes of every kind that a notice contains.
+
+A kind adds its own; all others stay in the table.
+"""
 
 TEST_ATTRIBUTE = "test"
-"""Marks a row that stands for no task. ``task-reporter test`` writes such a row, and removes it afterwards."""
+"""Marks a row that stands for no task.
+
+``task-reporter test`` writes such a row, and removes it afterwards.
+"""
 
 POLL_PREFIX = "poll#"
-"""The ids of the reporter's own rows begin with this prefix, and no task id may."""
+"""Prefix of the ids of the reporter's own rows; no task has it."""
 
 
 class Key(NamedTuple):
@@ -45,7 +51,7 @@ def redrives_of(row: Mapping[str, Value]) -> int:
 
 
 def account_and_region(row: Mapping[str, Value]) -> tuple[str, str]:
-    """Return the account id and the region in which the task of ``row`` ran: the two parts of its scope."""
+    """Return the account id and the region of ``row``: its scope's two parts."""
     account, _, region = str(row["scope"]).partition("/")
     return account, region
 
@@ -61,7 +67,10 @@ def to_key(key: Key) -> dict[str, dict[str, str]]:
 
 
 def from_item(item: Mapping[str, Mapping[str, Any]]) -> Row:
-    """Convert an item of DynamoDB to a row. Attributes of types that this version never writes are left out."""
+    """Convert an item of DynamoDB to a row.
+
+    Attributes of types that this version never writes are left out.
+    """
     row: Row = {}
     for name, typed in item.items():
         if "S" in typed:

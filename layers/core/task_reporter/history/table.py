@@ -1,4 +1,4 @@
-"""The history table in DynamoDB: reads and conditional writes, in the largest batches and in parallel.
+"""The history table in DynamoDB: batched, parallel reads and conditional writes.
 
 A transaction is the only batch whose writes can have conditions. Where one of its writes fails, the others are sent
 again without that one. A transaction costs double, so a single write is sent without:
@@ -27,7 +27,7 @@ WRITES_PER_TRANSACTION = 100
 MAX_THREADS = 8
 MAX_ATTEMPTS = 16
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
-"""Seconds. Shorter than the margin of a deadline, so that no pause reaches into the function's timeout."""
+"""Seconds; shorter than a deadline's margin, so no pause exceeds the function's timeout."""
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 NO_REASON = "None"
@@ -44,7 +44,7 @@ SINGLE_WRITE_CODES = {
     "TransactionConflictException": "TransactionConflict",
     "TransactionInProgressException": "TransactionConflict",
 }
-"""Error code of a whole request → the code that a transaction gives for one of its writes.
+"""Error code of a whole request → code of one write in a transaction.
 
 DynamoDB throttles, and finds conflicts in, single writes and transactions. Only a single write fails by its condition.
 """
@@ -129,7 +129,10 @@ class HistoryTable:
         return result
 
     def _find_applied(self, writes: Sequence[Write], deadline: Deadline) -> list[Write]:
-        """Return those of ``writes`` that were applied although their response was lost, by reading their rows."""
+        """Return those ``writes`` whose response was lost but which were applied.
+
+        Their rows are read to find out.
+        """
         try:
             rows = self.read([write.key for write in writes], deadline)
         except EXPECTED_ERRORS:
@@ -150,7 +153,7 @@ class HistoryTable:
     def _retry(
         self, items: Sequence[Item], batch_size: int, attempt: Callable[[Sequence[Item]], list[Item]]
     ) -> list[Item]:
-        """Attempt ``items`` in batches, and again those that an attempt returns; return what is left at the end."""
+        """Attempt ``items`` in batches, retry those returned, and return the rest."""
         left = list(items)
         for attempts in range(MAX_ATTEMPTS):
             if not left:
@@ -172,13 +175,19 @@ class HistoryTable:
 
 
 def _pause_before(attempt: int) -> float:
-    """Return the seconds before an attempt: longer each time, and random, so that two writers don't collide again."""
+    """Return the seconds before an attempt: longer each time, and random.
+
+    The randomness keeps two writers from colliding again.
+    """
     longest: float = min(FIRST_PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE)
     return random.uniform(longest / 2, longest)  # nosec B311 # spreads retries, keeps no secret
 
 
 def _reasons(error: Exception, writes: Sequence[Write]) -> list[str] | None:
-    """Return one code for each of ``writes`` that says why it was not applied; None where the whole request failed."""
+    """Return for each of ``writes`` a code that says why it failed.
+
+    None where the whole request failed.
+    """
     if not isinstance(error, ClientError):
         return None
     if reasons := error.response.get("CancellationReasons"):
@@ -190,7 +199,9 @@ def _reasons(error: Exception, writes: Sequence[Write]) -> list[str] | None:
 
 
 def _is_own_retry(writes: Sequence[Write], error: Exception) -> bool:
-    """Tell whether a condition failed only because botocore sent a write again that had been applied.
+    """Tell whether a condition failed because the same write had been applied.
+
+    botocore sends a write again when its response is lost.
 
     A transaction is idempotent by its token; a single write has no token.
     """
@@ -206,7 +217,7 @@ def _may_have_been_applied(error: Exception) -> bool:
 
 
 def _is_invalid(error: Exception) -> bool:
-    """Tell whether DynamoDB refused a whole request because a write is not valid, or because it is too large.
+    """Tell whether DynamoDB refused a request as invalid or too large.
 
     Above 4 MB DynamoDB says so. A body above 16 MB, which text beyond ASCII soon makes, is not even read (413).
     """
@@ -218,7 +229,10 @@ def _batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
 
 
 def _in_parallel(work: Callable[[Sequence[Item]], Left], batches: Sequence[Sequence[Item]]) -> list[Left]:
-    """Run ``work`` on every batch, in threads if there are several. Raises the first error after all have ended."""
+    """Run ``work`` on every batch, in threads if there are several.
+
+    Raises the first error after all have ended.
+    """
     if len(batches) == 1:
         return [work(batches[0])]
     with ThreadPoolExecutor(MAX_THREADS) as pool:

@@ -1,4 +1,4 @@
-"""Writes to the history, each with its condition, and the requests that DynamoDB takes for them."""
+"""Conditional writes to the history, and the requests that DynamoDB takes for them."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +20,10 @@ class Insert:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Attributes to set and remove. The condition: the row exists, and has all ``expected`` attributes."""
+    """Attributes to set and remove.
+
+    The condition: the row exists, and has all ``expected`` attributes.
+    """
 
     key: Key
     set: Row

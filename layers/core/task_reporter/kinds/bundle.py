@@ -1,4 +1,4 @@
-"""Bundle tasks, which store an instance's root volume in S3 as the source of an AMI.
+"""Bundle tasks, which store an instance's root volume in S3 for an AMI.
 
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_BundleTask.html
 """
@@ -17,7 +17,7 @@ EXAMPLE: Row = {"bucket": "example-bucket", "prefix": "test", "image_location": 
 
 
 def next_steps(row: Row) -> Iterator[NextStep]:
-    """Register the AMI of a complete bundle; look for the manifest of a lost one."""
+    """Return commands that register a bundle's AMI, or find a lost bundle's manifest."""
     if "image_location" not in row:
         return
     location = str(row["image_location"])

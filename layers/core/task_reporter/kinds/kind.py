@@ -11,21 +11,24 @@ OUTCOMES = (COMPLETE, FAILED, CANCELLED, LOST)
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """A command of the aws CLI that a person can run after a task has ended."""
+    """A command of the aws CLI to run after a task has ended."""
 
     name: str
-    """One word. The notice of a complete task has the command as ``<name>_command``, for machines."""
+    """One word, which names the command in notices: ``<name>_command``."""
     text: str
     """The sentence that introduces the command."""
     heading: str
     """The same in the heading of a digest: ``with the command that …``."""
     arguments: tuple[str, ...]
-    """Words after ``aws``, not quoted: service, operation, options. The region is added where they are quoted."""
+    """Words after ``aws``, not quoted: service, operation, options.
+
+    The region is added where the words are quoted.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """The parts of a request that makes an AMI from the result of a task."""
+    """Parameters of a request that makes an AMI from a task's result."""
 
     parameters: Mapping[str, str]
     """Parameters of RegisterImage, besides the name."""
@@ -61,19 +64,22 @@ class Kind:
     cancelled_code: str | None = None
     """The error code that distinguishes a cancelled task from a failed one."""
     cancelling_state: str | None = None
-    """The state of a task that is being cancelled. EC2 never leaves it for a running state."""
+    """State of a task that is being cancelled; no running state follows it."""
     attributes: Mapping[str, str] = field(default_factory=dict)
     """The attributes of this kind alone → their labels for people."""
     result: str | None = None
     """The attribute that says where the result of a complete task is."""
     place_label: str = "Destination"
-    """The label of bucket and prefix in the notice of a failed or cancelled task."""
+    """Label of bucket and prefix in notices of failed and cancelled tasks."""
     next_steps: Callable[[Row], Iterable[NextStep]] = no_next_steps
     """Returns the commands that help with an ended row, the most useful one first."""
     registration: Callable[[Row], Registration | None] = no_registration
-    """Returns how to make an AMI from a complete row, or None where that is impossible."""
+    """Returns how to make an AMI from a complete row, or None."""
     examples: Mapping[str, Row] = field(default_factory=dict)
-    """Each outcome → attributes of a made-up row, for test notices: a state, a place, an error."""
+    """Outcome → attributes of an example row for test notices.
+
+    They are a state, a place and an error.
+    """
 
     @property
     def public_attributes(self) -> tuple[str, ...]:

@@ -14,6 +14,6 @@ FIRST_OWN_ATTRIBUTES = tuple(BUNDLE.attributes)
 
 
 def kind_of(row: Mapping[str, Any]) -> Kind:
-    """Return the kind of ``row``; where this version does not know it, a kind about which nothing is known."""
+    """Return the kind of ``row``, or a general kind where it is unknown."""
     name = str(row.get("kind", "unknown"))
     return KINDS.get(name) or Kind(name=name, operation="", projection="", endings={})

@@ -1,4 +1,4 @@
-"""Announce the rows that await notification, and mark each once SNS has accepted its notice.
+"""Announce rows that await notification, and mark each after SNS accepts it.
 
 A stream record only says which row to look at. The notice is about the row as it is in the history at that moment, so a
 record that is delivered twice, late or out of order changes nothing.
@@ -23,7 +23,7 @@ from task_reporter.runtime.metrics import COUNT, Metric
 from task_reporter.times import now, to_text
 
 MARK_SECONDS = 2 * USE_TABLE.max_seconds
-"""The time that marking can take: one write, and one read where the response to the write is lost."""
+"""Time to mark a row: one write, and one read after a lost response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,10 @@ class AnnounceResult:
     waiting: list[Key] = field(default_factory=list)
     """Tasks that wait until somebody has confirmed a subscription."""
     problems: dict[Key, str] = field(default_factory=dict)
-    """Tasks whose notice could not be composed, and the reason. They were announced in the minimal form."""
+    """Tasks announced in the minimal form, with the reason: their notice couldn't be composed."""
 
     def metrics(self) -> Iterator[Metric]:
-        """Count messages that SNS accepted, the tasks in them, and tasks that were not announced or not marked."""
+        """Count accepted messages, their tasks, and tasks not announced or not marked."""
         yield Metric("NoticesPublished", COUNT, len(self.notices))
         yield Metric("TasksAnnounced", COUNT, sum(len(notice.rows) for notice in self.notices))
         yield Metric("TasksNotAnnounced", COUNT, len(self.failed) + len(self.unmarked))
@@ -70,7 +70,7 @@ def announce(
     clock: Callable[[], datetime] = now,
     must_wait: Callable[[], bool] = lambda: False,
 ) -> AnnounceResult:
-    """Announce those of ``keys`` whose rows await notification, and mark each row after its notice.
+    """Announce those ``keys`` whose rows await notification, and mark each row.
 
     ``must_wait`` tells whether SNS would drop the notices because nobody has confirmed a subscription. It is called
     only where there is something to announce. Raises HistoryError, OutOfTimeError and botocore's errors where the rows
@@ -121,7 +121,10 @@ def _publish_and_mark(
 
 
 def _compose(rows: Sequence[Row], digest_above: int, result: AnnounceResult) -> list[Notice]:
-    """Compose the notices for ``rows``. A row that makes composing fail gets the minimal notice."""
+    """Compose the notices for ``rows``.
+
+    A row that makes composing fail gets the minimal notice.
+    """
     try:
         return compose_notices(rows, digest_above)
     except Exception as error:
@@ -134,7 +137,7 @@ def _compose(rows: Sequence[Row], digest_above: int, result: AnnounceResult) -> 
 
 
 def _marks(rows: Sequence[Row], policy: NotificationPolicy, announced_at: datetime) -> list[Update]:
-    """Return the marks, each on the condition that the row still awaits notification of the same outcome.
+    """Return the marks, conditional on the row still awaiting notification of its outcome.
 
     A lost task that was corrected meanwhile does not meet the condition, and its correction is announced next.
     """

@@ -1,4 +1,7 @@
-"""From rows to notices: one notice for each task, or digests for many. Nothing here talks to a service."""
+"""Compose notices from rows: one for each task, or digests for many.
+
+Nothing here talks to a service.
+"""
 
 from collections.abc import Iterable
 from itertools import groupby
@@ -10,7 +13,7 @@ from task_reporter.notifying.task_notice import task_notice
 
 
 def compose_notices(rows: Iterable[Row], digest_above: int) -> list[Notice]:
-    """Compose one notice for each row, or digests where a scope has more than ``digest_above`` rows.
+    """Compose one notice per row, or digests above ``digest_above`` rows per scope.
 
     A test always gets a notice of its own, so that nobody takes a real task for a part of the test.
     """

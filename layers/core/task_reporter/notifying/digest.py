@@ -21,7 +21,7 @@ from task_reporter.notifying.task_notice import task_notice
 from task_reporter.texts import truncate_utf8
 
 MAX_ERROR_BYTES = 500
-"""The size of an error text in a digest. The history has the whole text."""
+"""Size of an error text in a digest; the history has all of it."""
 WORST_FIRST = (FAILED, LOST, CANCELLED, COMPLETE)
 
 

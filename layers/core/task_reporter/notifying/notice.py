@@ -69,7 +69,7 @@ def minimal_notice(notice: Notice) -> Notice:
 
 
 def format_subject(start: str, middle: str, end: str) -> str:
-    """Return a subject that SNS accepts: one line of printable ASCII, fewer than 100 characters.
+    """Return a subject for SNS: printable ASCII, one line, under 100 characters.
 
     The start and the end matter most, so a long ``middle`` is shortened first.
     """
@@ -88,7 +88,7 @@ def task_name(row: Row) -> str:
 
 
 def task_data(row: Row) -> dict[str, Any]:
-    """Return the data about one task for machines: its public attributes, and commands for its result."""
+    """Return a task's data for machines: public attributes, and commands for its result."""
     account, region = account_and_region(row)
     data: dict[str, Any] = {"account": account, "region": region}
     data |= {name: row[name] for name in kind_of(row).public_attributes if name in row}

@@ -1,4 +1,7 @@
-"""Commands that a person can paste into a shell as they stand, whatever EC2 put into the values."""
+"""Next steps as commands that a person can paste into a shell.
+
+They are safe to paste, whatever EC2 put into the values.
+"""
 
 import shlex
 from collections.abc import Iterator
@@ -9,13 +12,13 @@ from task_reporter.kinds.table import kind_of
 
 
 def next_commands(row: Row) -> Iterator[tuple[NextStep, str]]:
-    """Yield each next step of an ended row with its command, quoted for a shell."""
+    """Yield each next step of an ended row with its shell command."""
     for step in kind_of(row).next_steps(row):
         yield step, aws_command(step, row)
 
 
 def aws_command(step: NextStep, row: Row) -> str:
-    """Return the command of ``step`` in the region where the task ran, quoted for a shell."""
+    """Return ``step`` as a shell command in the region of the task."""
     service, operation, *options = step.arguments
     _, region = account_and_region(row)
     return shlex.join(["aws", service, operation, "--region", region, *options])

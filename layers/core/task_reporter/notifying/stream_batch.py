@@ -1,4 +1,4 @@
-"""Batches of the table's stream: the rows that they are about, and the response that Lambda expects."""
+"""Batches of the table's stream: their rows, and the response to Lambda."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -11,7 +11,9 @@ Failures = Mapping[Key, Exception]
 
 
 def record_key(record: Record) -> Key:
-    """Return the key of the row that a stream record is about. Raises UnreadableRecordError where it has none.
+    """Return the row's key of a stream record.
+
+    Raises UnreadableRecordError where the record has none.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_StreamRecord.html
     """

@@ -29,7 +29,10 @@ VERDICTS = {
 TEST_NOTE = "This is a test: there is no such task. A real notice looks like what follows."
 LOST_NOTE = "It may have ended well or not. If EC2 lists it again as ended, another notice will say so."
 MIN_ERROR_BYTES = 500
-"""Error texts are not shortened below this size; what else makes a notice too large stays too large."""
+"""Smallest size of a shortened error text.
+
+A notice that is still too large has other causes.
+"""
 
 
 def task_notice(row: Row) -> Notice:
@@ -94,7 +97,7 @@ def _where_in_history(row: Row) -> str | None:
 
 
 def _facts(row: Row) -> Iterator[tuple[str, str | None]]:
-    """Yield label and value of each line; a line without a value is left out."""
+    """Yield label and value of each line that has a value."""
     account, region = account_and_region(row)
     kind, outcome = kind_of(row), row["outcome"]
     yield "Account", account

@@ -26,7 +26,7 @@ class Topic:
         self._arn = arn
 
     def publish(self, notice: Notice, before_request: Callable[[], None] = lambda: None) -> Notice:
-        """Publish ``notice``, or its minimal form where SNS refuses it as invalid; return what SNS accepted.
+        """Publish ``notice``, or its minimal form where SNS refuses it; return that one.
 
         ``before_request`` is called before each request, and may raise where the time is short. Raises botocore's
         errors where SNS accepted neither form, or where its response is missing.

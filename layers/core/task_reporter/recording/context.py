@@ -1,4 +1,4 @@
-"""The context of one poll: its scope, its time, and the limits that the stack's parameters set."""
+"""The context of one poll: its scope, its time and its limits."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,10 +13,10 @@ class PollContext:
     retention_days: int = 0
     """0 keeps rows for ever."""
     lost_after: timedelta = timedelta(minutes=15)
-    """The time that a running task is missing from good answers until it is lost."""
+    """Time that a running task is missing from good answers until it is lost."""
     redrive_after: timedelta = timedelta(minutes=10)
-    """The time that a row awaits its notification until it is redriven, and between two redrives."""
+    """Time until a row awaiting notification is redriven, and between two redrives."""
     silent_after: timedelta = timedelta(minutes=15)
     """The longest acceptable time between two good polls."""
     without_bytecode: str | None = None
-    """The runtime that had to compile this package when it started, because the layer has no bytecode for it."""
+    """Runtime that compiled this package at start, for lack of bytecode in the layer."""

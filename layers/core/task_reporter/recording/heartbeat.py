@@ -1,4 +1,6 @@
-"""The heartbeats: one row for each kind, which proves that EC2 was asked, and shows for how long it was not.
+"""Heartbeats: one row for each kind, proof of when EC2 was asked.
+
+It also shows how long EC2 was not asked.
 
 They have the scope of the tasks, an id that no task has, and no index key.
 """
@@ -15,17 +17,20 @@ from task_reporter.recording.context import PollContext
 from task_reporter.times import seconds_since, to_text
 
 MAX_LISTING_SECONDS = 60 * 24 * 3600
-"""An end further in the past comes from a wrong clock: EC2's longest documented listing is 31 days."""
+"""Longest listing time that EC2 documents; an earlier end has a wrong clock.
+
+It is 31 days.
+"""
 
 MAX_FINGERPRINTS = 100
-"""Keeps the heartbeat below 1 KB, which is one write unit, however many tasks can't be stored."""
+"""Keeps the heartbeat below 1 KB, one write unit, with any number of tasks."""
 
 TEMPORARY_ATTRIBUTES = ("unkeepable", "unkeepable_logged", "unheard_since", "without_bytecode")
 """Attributes that a heartbeat has only as long as their reason lasts."""
 
 
 def runtime_without_bytecode(docstring: str | None = __doc__) -> str | None:
-    """Return the name of the runtime where it had to compile this module, else None.
+    """Return the name of the runtime where it had to compile this module.
 
     The layer's bytecode has no docstrings, so a docstring proves that the source was compiled.
     """
@@ -45,7 +50,9 @@ def heartbeat_write(
     unkeepable: Sequence[str] = (),
     unheard: bool = False,
 ) -> Write | None:
-    """Return the write after a good answer that lists ``tasks``, or None where a later poll was faster.
+    """Return the write after a good answer, or None after a faster later poll.
+
+    ``tasks`` are those that the answer lists.
 
     ``before`` is the heartbeat so far, ``unkeepable`` has a sentence for each listed task that can't be stored, and
     ``unheard`` tells that notices wait for a subscriber. The attributes are:
@@ -102,19 +109,22 @@ def _fingerprint(sentence: str) -> str:
 
 
 def _is_of_a_later_poll(before: Row, poll: PollContext) -> bool:
-    """Tell whether ``before`` is of a later poll. A time far in the future is of a wrong clock, and is replaced."""
+    """Tell whether ``before`` is of a later poll.
+
+    A time far in the future comes from a wrong clock, and is replaced.
+    """
     polled_at = str(before.get("polled_at", ""))
     seconds = seconds_since(polled_at, poll.now)
     return seconds is not None and polled_at > to_text(poll.now) and -seconds <= poll.silent_after.total_seconds()
 
 
 def gap_seconds(before: Row, now: datetime) -> int:
-    """Return the seconds since the last good poll; 0 where that is unknown, or where clocks disagree."""
+    """Return the seconds since the last good poll, 0 if unknown or negative."""
     return max(seconds_since(str(before.get("polled_at", "")), now) or 0, 0)
 
 
 def blind_seconds(before: Row | None, poll: PollContext) -> int:
-    """Return the seconds of a gap in which a task could have come and gone unseen, or 0.
+    """Return the seconds of a gap that can hide a whole task, or 0.
 
     A task that ended in a gap is still listed after it, if EC2 lists ended tasks for longer than the gap. That time is
     only known from observation. So a gap counts where it is longer than the observed time and ``poll.silent_after``.
@@ -125,7 +135,7 @@ def blind_seconds(before: Row | None, poll: PollContext) -> int:
 
 
 def listing_ages(kind: Kind, tasks: Iterable[Row], now: datetime) -> Iterator[int]:
-    """Yield, for each ended one of ``tasks``, the seconds since its end at which EC2 still lists it."""
+    """Yield for each ended task the seconds since its end."""
     for task in tasks:
         if task["state"] in kind.endings:
             age = seconds_since(str(task.get("finished_at", task.get("updated_at", ""))), now)

@@ -16,7 +16,7 @@ from task_reporter.times import seconds_since
 
 
 def ended_task_metrics(written: Iterable[Write], now: datetime) -> Iterator[Metric]:
-    """Count the ended tasks in ``written`` by outcome, and give each one's delay from its end to its row.
+    """Count ended tasks in ``written`` by outcome, each with its delay until recorded.
 
     A metric costs for each hour in which it has a value, so zeros are left out.
     """
@@ -29,7 +29,7 @@ def ended_task_metrics(written: Iterable[Write], now: datetime) -> Iterator[Metr
 
 
 def poll_metrics(result: PollResult, poll: PollContext) -> Iterator[Metric]:
-    """Give the metrics of one poll, and of the rows that awaited their notification when it began.
+    """Emit the metrics of one poll, and of rows that awaited notification before it.
 
     ``GoodPolls`` is 1 where every kind was listed and recorded completely. ``OldestWaiting`` is the age of the oldest
     of the ``RowsWaiting``. ``RowsOverdue`` wait in spite of redriving; it is 0 while rows wait for a subscriber.

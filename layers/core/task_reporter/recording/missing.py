@@ -13,7 +13,7 @@ from task_reporter.recording.transitions import end_attributes, outcome_of, unch
 from task_reporter.times import normalize, parse, to_text
 
 MAX_POLL_DURATION = timedelta(minutes=15)
-"""The longest run of a Lambda function. A row that is further in the future was written by a wrong clock."""
+"""Longest run of a Lambda function; a later row has a wrong clock."""
 
 
 def write_for_unlisted(kind: Kind, row: Row, poll: PollContext) -> Update | None:
@@ -32,7 +32,10 @@ def write_for_unlisted(kind: Kind, row: Row, poll: PollContext) -> Update | None
 
 
 def _is_newer(row: Row, poll: PollContext) -> bool:
-    """Tell whether a concurrent poll inserted the row after this poll began, whose answer may not have the task."""
+    """Tell whether a concurrent poll inserted the row after this poll began.
+
+    This poll's answer may then not have the task.
+    """
     return to_text(poll.now) < str(row["first_seen_at"]) <= to_text(poll.now + MAX_POLL_DURATION)
 
 

@@ -1,4 +1,4 @@
-"""One poll of one kind: list its tasks, find what is new, and update the history."""
+"""Poll one kind: list its tasks, find what is new, update the history."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ from task_reporter.runtime.deadline import NO_DEADLINE, Deadline
 OnWritten = Callable[[Sequence[Write]], None]
 
 MAX_ROUNDS = 4
-"""How often a poll decides again about ended tasks that other writers keep changing."""
+"""Number of times to decide again about ended tasks that other writers change."""
 
 
 @dataclass(slots=True)
@@ -50,7 +50,10 @@ class KindResult:
         self.problems.append(f"{self.kind}: {reason}")
 
     def decide(self, decisions: Iterable[tuple[Key, Callable[[], Write | None]]]) -> list[Write]:
-        """Make ``decisions`` and return their writes. A decision that fails is a problem of its own row alone."""
+        """Make ``decisions`` and return their writes.
+
+        A decision that fails is a problem of its own row alone.
+        """
         writes: list[Write | None] = []
         for key, decision in decisions:
             try:
@@ -86,7 +89,7 @@ def poll_kind(
     deadline: Deadline = NO_DEADLINE,
     on_written: OnWritten = lambda written: None,
 ) -> KindResult:
-    """Record the tasks of ``kind`` that EC2 lists, and the fate of those ``running`` rows that it no longer lists.
+    """Record the tasks that EC2 lists, and missing or lost ``running`` rows.
 
     ``running`` is iterated only after EC2 and the history have answered. ``on_written`` receives writes as soon as they
     are made. A poll that finds nothing new writes nothing. Writes that the history refuses are among the ``problems``.
@@ -134,7 +137,9 @@ class _KindWriter:
         return applied.overtaken
 
     def decide_again(self, tasks: Mapping[Key, Row], rows: Mapping[Key, Row], overtaken: Sequence[Write]) -> None:
-        """Decide again about ended tasks whose writes were overtaken: the concurrent writer may have used older data.
+        """Decide again about ended tasks whose writes were overtaken.
+
+        The concurrent writer may have used older data.
 
         EC2 may no longer list such a task when the next poll asks. All other tasks wait for the next poll, because this
         poll's answer about a running task may be older than the row is now. A row that is unchanged since it was read

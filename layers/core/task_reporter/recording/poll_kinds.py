@@ -1,4 +1,4 @@
-"""One poll of every kind, with the heartbeats and the redriving that belong to it."""
+"""Poll every kind, write the heartbeats, and redrive rows."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -37,7 +37,7 @@ class PollResult:
     redriven: int = 0
     """Rows that were redriven."""
     blind_seconds: int = 0
-    """The longest gap before this poll in which a task could have come and gone unseen."""
+    """Longest gap before this poll that could hide a whole task."""
     audience: Audience = field(default_factory=Audience)
     """The subscribers of the topic."""
     problems: list[str] = field(default_factory=list)
@@ -49,11 +49,14 @@ class PollResult:
 
     @property
     def still_waiting(self) -> bool:
-        """Tell whether notices wait for a subscriber now. Where SNS does not answer, the heartbeats decide."""
+        """Tell whether notices wait for a subscriber, by SNS or by the heartbeats.
+
+        The heartbeats decide where SNS does not answer.
+        """
         return self.audience.must_wait or (self.audience.confirmed is None and self.waited)
 
     def attempt(self, name: str, work: Callable[[], Result]) -> Result | None:
-        """Return the result of ``work``; None where it fails, and then the error is among the problems."""
+        """Return the result of ``work``, or None and an added problem."""
         try:
             return work()
         except Exception as error:  # no failure may cost anything else that this poll does
@@ -61,7 +64,10 @@ class PollResult:
             return None
 
     def summary(self) -> dict[str, Any]:
-        """Return the numbers of the poll by kind. Raises PollError where there are problems, so that Lambda sees it."""
+        """Return the poll's numbers by kind.
+
+        Raises PollError where there are problems, so that Lambda sees the failure.
+        """
         if self.problems:
             raise PollError(self.problems)
         return {result.kind: result.summary() for result in self.done}
@@ -78,7 +84,9 @@ def poll_kinds(
     audience: Callable[[], Audience] = Audience,
     on_written: OnWritten = lambda written: None,
 ) -> PollResult:
-    """Poll every kind, and call ``report`` with each result; a kind that fails costs the others nothing.
+    """Poll every kind, and call ``report`` with each result.
+
+    A kind that fails does not affect the others.
 
     The backlog is read in ``pool`` while EC2 is asked. ``audience`` returns the subscribers of the topic.
     ``on_written`` receives the writes of tasks as soon as they are made.
@@ -115,7 +123,9 @@ def poll_kinds(
 
 
 def _is_unheard(before: Row | None, audience: Audience, backlog: Callable[[], Backlog], poll: PollContext) -> bool:
-    """Tell whether a heartbeat must say that notices wait for a subscriber; ``before`` is the heartbeat so far.
+    """Tell whether a heartbeat must say that notices wait for a subscriber.
+
+    ``before`` is the heartbeat so far.
 
     The heartbeat says so until somebody has confirmed a subscription, and until one poll can redrive all waiting rows.
     """
@@ -136,7 +146,9 @@ def _redrive(result: PollResult, writes: Sequence[Update], history: HistoryTable
 def _write_heartbeat(
     kind: Kind, result: KindResult, history: HistoryTable, poll: PollContext, deadline: Deadline, unheard: bool
 ) -> int:
-    """Write the heartbeat after a good poll. Return the seconds of the gap that ended with it, if that was too long.
+    """Write the heartbeat after a good poll.
+
+    Return the seconds of the gap that ended with it, if that was too long.
 
     A concurrent poll that was faster has written the heartbeat already.
     """

@@ -1,4 +1,4 @@
-"""From an answer of EC2's to clean tasks: the JMESPath projection, then each value in the form that is stored."""
+"""Clean tasks from EC2's answers: the projection, then each value in stored form."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -17,7 +17,7 @@ from task_reporter.kinds.kind import Kind
 from task_reporter.texts import truncate_utf8
 
 UNKNOWN_STATE = "unknown"
-"""The state of a task for which EC2 gave none, because every row has a state."""
+"""State of a task for which EC2 gave none; every row has one."""
 
 # DynamoDB refuses a sort key above 1,024 bytes, a partition key (of an index too) above 2,048, and an item
 # above 400 KB: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
@@ -38,7 +38,10 @@ class ProjectedTasks:
     """The resources of the tasks without an id; None stands for an unknown resource."""
 
     def may_hold(self, row: Row) -> bool:
-        """Tell whether one of the tasks without an id may be the task of ``row``: a task never changes its resource."""
+        """Tell whether a task without an id may be that of ``row``.
+
+        A task never changes its resource.
+        """
         if "resource_id" not in row:
             return bool(self.resources_without_id)
         return not self.resources_without_id.isdisjoint({row["resource_id"], None})
@@ -96,7 +99,7 @@ def _compiled(expression: str) -> ParsedResult:
 
 
 def _clean(raw: Mapping[str, Any]) -> Row:
-    """Return the values of ``raw`` as they are stored, without those that are empty or not valid."""
+    """Return the values of ``raw`` as stored, without empty and invalid ones."""
     cleaned = ((name, _CLEANERS.get(name, _text)(name, value)) for name, value in raw.items())
     return {"state": UNKNOWN_STATE} | {name: value for name, value in cleaned if value is not None}
 
@@ -108,7 +111,7 @@ def _text(name: str, value: object) -> str | None:
 
 
 def _word(name: str, value: object) -> str | None:
-    """Clean a value that is compared with others, so that blanks around it have no meaning."""
+    """Clean a value that is compared with others: blanks around it are removed."""
     text = _text(name, value)
     return text.strip() if text else None
 
@@ -118,7 +121,7 @@ def _time(_name: str, value: object) -> str | None:
 
 
 def _percent(_name: str, value: object) -> int | None:
-    """Convert progress, which EC2 writes as text such as ``20%``; anything but 0 to 100 is not valid."""
+    """Convert progress, such as ``20%``, to a number from 0 to 100."""
     try:
         percent = float(str(value).strip().removesuffix("%"))
     except ValueError:
@@ -138,7 +141,10 @@ _CLEANERS: dict[str, Callable[[str, object], Value | None]] = {
 
 
 def _unkeepable(kind: Kind, task: Row) -> str | None:
-    """Return the reason why ``task`` can't be a row, or None. A row needs nothing but its key."""
+    """Return the reason why ``task`` can't be a row, or None.
+
+    A row needs nothing but its key.
+    """
     task_id = str(task.get("task_id", ""))
     if not task_id:
         about = task.get("resource_id", "an unknown resource")
@@ -151,5 +157,8 @@ def _unkeepable(kind: Kind, task: Row) -> str | None:
 
 
 def _recency(kind: Kind, task: Row) -> tuple[bool, bool, str]:
-    """Return the sort key for copies of one task: an ended copy is the latest, then one with a code, then by time."""
+    """Return the sort key for copies of one task, the best copy last.
+
+    An ended copy is better than a running one, one with an error code better than one without, then the later better.
+    """
     return task["state"] in kind.endings, "error_code" in task, str(task.get("updated_at", ""))

@@ -15,10 +15,10 @@ DELIVERY_TIME = timedelta(minutes=10)
 """The time that polls, streams and batches add to two redrives."""
 
 ENOUGH_REDRIVES = 2
-"""A row that awaits its notification after so many redrives is a sign that something is broken."""
+"""Redrives after which a row that still waits is a sign of trouble."""
 
 MAX_ROWS_PER_POLL = 500
-"""Redrives of one poll, so that a topic that was gone for a week is not flooded at once."""
+"""Redrives in one poll, so that a restored topic is not flooded."""
 
 
 def redrive_writes(waiting: Iterable[Row], poll: PollContext, released: bool = False) -> list[Update]:
@@ -32,13 +32,13 @@ def redrive_writes(waiting: Iterable[Row], poll: PollContext, released: bool = F
 
 
 def due(waiting: Iterable[Row], poll: PollContext, released: bool) -> list[Row]:
-    """Return those of ``waiting`` that have waited, and whose last redrive was, long enough ago."""
+    """Return those of ``waiting`` that are due for a redrive."""
     names = ("redriven_at",) if released else ("awaiting_since", "redriven_at")
     return [row for row in waiting if all(_has_passed(row.get(name), poll.now, poll.redrive_after) for name in names)]
 
 
 def overdue(waiting: Iterable[Row], poll: PollContext) -> int:
-    """Count those of ``waiting`` that still wait after two redrives and the time that these take."""
+    """Count those of ``waiting`` that still wait after two redrives and their time."""
     limit = 2 * poll.redrive_after + DELIVERY_TIME
     late = (row for row in waiting if _has_passed(row.get("awaiting_since"), poll.now, limit))
     return sum(redrives_of(row) >= ENOUGH_REDRIVES for row in late)

@@ -1,4 +1,4 @@
-"""The transitions of a row: from what EC2 lists and what the history holds to the one write that follows, if any.
+"""Transitions of a row: from listed task and stored row to one write.
 
 Nothing here talks to a service. Every update carries as its condition what was read, so two concurrent polls, or an
 interrupted poll and its repetition, can't undo each other's writes.
@@ -14,20 +14,26 @@ from task_reporter.recording.projection import UNKNOWN_STATE
 from task_reporter.times import normalize, parse, to_text
 
 LATE_CODE_LIMIT = timedelta(minutes=3)
-"""The time that a failed task waits for its error code, which EC2 adds up to some two minutes late."""
+"""Time that a failed task waits for its error code.
+
+EC2 adds the code up to some two minutes late.
+"""
 
 MAX_CLOCK_SKEW = timedelta(hours=1)
-"""A time of EC2's further in the future than this says nothing about how long a task has waited."""
+"""Largest clock difference at which a time still measures how long a task waited."""
 
 MAX_FUTURE = timedelta(days=366)
-"""Timestamps further in the future than this are ignored: such a row would lead every list for ever."""
+"""Ignore timestamps further in the future than this.
+
+A row with one would stay first in every list.
+"""
 
 LOST_ATTRIBUTES = ("notified_at", "expires_at", "missing_since", "redriven_at", "redrives")
-"""The attributes that a row has because its task was lost, or because that was announced."""
+"""Attributes of a row whose task was lost, or announced as lost."""
 
 
 def next_write(kind: Kind, task: Row, row: Row | None, poll: PollContext) -> Write | None:
-    """Return the write that updates the history to ``task`` as EC2 lists it, or None where nothing is new."""
+    """Return the write for ``task`` as EC2 lists it, or None without news."""
     task = _without_absurd_times(task, poll)
     if row is None:
         return _insert(kind, task, poll)
@@ -44,7 +50,10 @@ def _without_absurd_times(task: Row, poll: PollContext) -> Row:
 
 
 def outcome_of(kind: Kind, task: Row, before: Row, now: datetime) -> str | None:
-    """Return how ``task`` ended, or None while that is open. ``before`` is its row so far, or empty."""
+    """Return the outcome of ``task``, or None while it is open.
+
+    ``before`` is its row so far, or empty.
+    """
     ending = kind.endings.get(str(task["state"]))
     if ending != FAILED or kind.cancelled_code is None:
         return ending
@@ -89,7 +98,7 @@ def _advance(kind: Kind, task: Row, row: Row, poll: PollContext) -> Update | Non
 
 
 def _news(kind: Kind, task: Row, row: Row, poll: PollContext) -> Row:
-    """Return the attributes of ``task`` that the row does not hold yet, and its end where it has ended."""
+    """Return the new attributes of ``task``, and its end where it has ended."""
     now = to_text(poll.now)
     news = {name: value for name, value in task.items() if row.get(name) != value}
     if task["state"] == UNKNOWN_STATE:
@@ -108,7 +117,7 @@ def unchanged_since_read(row: Row) -> dict[str, Value | None]:
 
 
 def _is_stale(kind: Kind, task: Row, row: Row) -> bool:
-    """Tell whether ``task`` comes from a replica of EC2's that is older than the row.
+    """Tell whether ``task`` comes from a replica older than the row.
 
     No state leads back from an end, nor from cancelling; and whether cancelling was seen decides the outcome.
     """
@@ -119,7 +128,9 @@ def _is_stale(kind: Kind, task: Row, row: Row) -> bool:
 
 
 def _correction(kind: Kind, task: Row, row: Row, poll: PollContext) -> Update | None:
-    """Correct a lost task once EC2 lists it as ended; a second notice announces the real outcome.
+    """Correct a lost task once EC2 lists it as ended.
+
+    A second notice announces the real outcome.
 
     A failure whose error code may still come awaits its outcome again. It must not stay lost meanwhile: where the next
     answer lacks the task, nothing would settle the row.
@@ -140,7 +151,7 @@ def _correction(kind: Kind, task: Row, row: Row, poll: PollContext) -> Update | 
 
 
 def _late_error(task: Row, row: Row) -> Update | None:
-    """Add an error text that came after the outcome was recorded, without a second notice."""
+    """Add an error text that came after the outcome, without a second notice."""
     late: Row = {name: task[name] for name in ("error_code", "error_message") if name in task and name not in row}
     if not late:
         return None
@@ -159,7 +170,10 @@ def end_attributes(outcome: str, task: Row, now: str) -> Row:
 
 
 def _ended_before_retention(row: Row, poll: PollContext) -> bool:
-    """Tell whether ``row`` would expire at once: EC2 still lists it, so each poll would record and announce it anew."""
+    """Tell whether ``row`` would expire while EC2 still lists its task.
+
+    Each poll would then record and announce it anew.
+    """
     if not poll.retention_days:
         return False
     return parse(str(row["finished_at"])) < poll.now - timedelta(days=poll.retention_days)

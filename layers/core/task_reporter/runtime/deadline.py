@@ -14,15 +14,18 @@ class Deadline:
     """The timeout of the running function."""
 
     remaining_ms: Callable[[], int]
-    """Returns the milliseconds until the platform ends the function, such as a method of the Lambda context."""
+    """Returns the milliseconds that are left, like a method of the Lambda context."""
 
     def check(self, doing: str, seconds: int) -> None:
-        """Raise OutOfTimeError unless a step that takes up to ``seconds`` can end in time; ``doing`` names the step."""
+        """Raise OutOfTimeError unless a step of up to ``seconds`` can end in time.
+
+        ``doing`` names the step.
+        """
         if self.remaining_ms() < (seconds + MARGIN_SECONDS) * 1000:
             raise OutOfTimeError(doing)
 
     def after_first_try(self) -> "Deadline":
-        """Return this deadline without its first check, for a step that must be tried in any case."""
+        """Return this deadline without its first check, for a step that must be tried."""
         waived = iter([2**31])
         return Deadline(lambda: next(waived, None) or self.remaining_ms())
 

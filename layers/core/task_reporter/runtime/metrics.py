@@ -32,5 +32,8 @@ def emit(metrics: Iterable[Metric]) -> None:
 
 @cache
 def _log() -> Metrics:
-    """Powertools' metrics. Their one dimension is the stack, which the template names: each further one would cost."""
+    """Return Powertools' metrics with the stack as their one dimension.
+
+    Each further dimension would cost money.
+    """
     return Metrics(namespace=NAMESPACE)

@@ -50,7 +50,10 @@ class NotifierSettings(FunctionSettings):
 
 
 def recorder_settings(environment: Mapping[str, str]) -> RecorderSettings:
-    """Read the recorder's settings. Raises SettingError, which names each setting that is missing or wrong."""
+    """Read the recorder's settings.
+
+    Raises SettingError, which names each setting that is missing or wrong.
+    """
     reader = _Reader(environment)
     return reader.checked(
         RecorderSettings(
@@ -68,7 +71,10 @@ def recorder_settings(environment: Mapping[str, str]) -> RecorderSettings:
 
 
 def notifier_settings(environment: Mapping[str, str]) -> NotifierSettings:
-    """Read the notifier's settings. Raises SettingError, which names each setting that is missing or wrong."""
+    """Read the notifier's settings.
+
+    Raises SettingError, which names each setting that is missing or wrong.
+    """
     reader = _Reader(environment)
     return reader.checked(
         NotifierSettings(
@@ -90,7 +96,7 @@ MIN_RETENTION_DAYS, MAX_RETENTION_DAYS = 90, 99_999
 
 
 class _Reader:
-    """Reads settings, and collects what is wrong with them so that all of it is reported at once."""
+    """Reads settings, and collects all that is wrong with them."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
