@@ -1,4 +1,4 @@
-"""What the project costs, measured beside what one would use or build in its place: ``make bench``.
+"""Benchmarks: the project beside the usual alternative, run by ``make bench``.
 
 Each bench is a module with a function ``measure``, named in ``__main__.BENCHES``. It takes a ``Bench`` and gives
 ``Figure`` after ``Figure``. What is ours and what is theirs are measured in turns, in one run: an absolute figure says

@@ -33,7 +33,10 @@ RESULTS = ROOT / ".local" / "bench.json"
 
 
 def main(arguments: list[str]) -> int:
-    """0 where everything could be measured, whatever the figures say: another machine's would say something else."""
+    """Return 0 if everything could be measured, whatever the figures are.
+
+    They depend on the machine.
+    """
     parser = _parser()
     asked = parser.parse_args(arguments)
     if unknown := set(asked.benches) - set(BENCHES):
@@ -68,7 +71,7 @@ def _measured(asked: argparse.Namespace, screen: Screen, told: dict[str, str]) -
 
 
 def _only_this_machine() -> None:
-    """From here on nothing points at an AWS account of somebody's, nor leads to this machine by a proxy."""
+    """Remove everything that points at an AWS account or a proxy."""
     ours = isolated_environment() | {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
     os.environ.clear()
     os.environ.update(ours)

@@ -1,4 +1,4 @@
-"""What a bench gets to work with."""
+"""The equipment of a benchmark."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,5 +24,5 @@ class Bench:
 
     @property
     def few(self) -> int:
-        """How often what takes minutes is measured."""
+        """Return the number of repetitions of a measurement that takes minutes."""
         return max(1, self.pairs // 15)

@@ -1,4 +1,4 @@
-"""Capturing many new tasks that stand in one answer of EC2's, over a wire as long as a region's."""
+"""Capture of many new tasks in one answer, with a region's network delay."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,12 +18,14 @@ SIZES = 3000, 10_000
 """Tasks. Each is measured once: the other side takes minutes."""
 FUNCTION_MB = 256
 WARM_UPS = 3, 300
-"""How often ours captures the smaller number first, and how many tasks theirs captures: the engine is slower while it
-is new, the more so on one processor."""
+"""Captures before measuring: how often for ours, how many tasks for theirs.
+
+A new engine is slower, the more so on one processor.
+"""
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
-    """Raises StepError."""
+    """Yield the figures; raises StepError."""
     ours, theirs = both(bench)
     often, few = WARM_UPS
     with bench.screen.step("warm-up", f"{often} times {min(SIZES):,} new tasks"):
@@ -39,7 +41,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
 
 
 def _capture(bench: Bench, side: Side, size: int) -> Run:
-    """A poll that is told of so many tasks, into a table that is empty."""
+    """Poll an answer with so many tasks into an empty table."""
     event, client = bench.folder / "schedule.json", bench.place.engine.client()
     event.write_text("[{}]")
     table = make_table(client, StreamSpecification={"StreamEnabled": False}).name
@@ -51,7 +53,7 @@ def _capture(bench: Bench, side: Side, size: int) -> Run:
 
 
 def _must_hold(client: Any, table: str, size: int) -> None:
-    """What was not recorded was not measured."""
+    """Check that all tasks were recorded."""
     pages = client.get_paginator("scan").paginate(TableName=table, Select="COUNT")
     held = sum(page["Count"] for page in pages)
     assert held in (size, size + 1), f"{held} rows of {size}"  # ours has its heartbeat there too

@@ -1,4 +1,4 @@
-"""Runs a program and writes, as JSON, how long it took and how much memory it held at most.
+"""Run a program and write its time and peak memory as JSON.
 
 A process of its own, and a small one: what a program's parent held when it started it counts as the program's own peak,
 and a large parent takes long to fork. Standard library only, so that it stays small.

@@ -1,4 +1,4 @@
-"""Cold starts: from the start of a process to a function's first answer, its memory, and what it ships.
+"""Cold starts: time to a function's first answer, memory, and package size.
 
 Both sides are what `sam build` leaves, run by the same interpreter against the same AWS on this machine. Neither may
 write bytecode, as in Lambda.
@@ -29,7 +29,7 @@ MOST = 1000
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
-    """Raises StepError."""
+    """Yield the figures; raises StepError."""
     ours, theirs = both(bench)
     with canned_ec2(told("complete")) as ec2, local_cloud(bench.folder, ec2.url) as cloud:
         topic = cloud.client("sns").create_topic(Name="bench")["TopicArn"]
@@ -46,7 +46,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
 def _starts(
     function: str, events: Iterator[Path], sides: tuple[Side, Side], shell: Shell, pairs: int
 ) -> Iterator[Figure]:
-    """The cold start and the memory of one function on both sides."""
+    """Yield the cold start and the memory of one function on both sides."""
     logical = f"{function.capitalize()}Function"
 
     def start(side: Side) -> Run:

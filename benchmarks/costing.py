@@ -1,4 +1,4 @@
-"""What a month of polls costs, and what each task: measured requests, units, seconds and bytes at published prices."""
+"""Costs of a month of polls, and of a task, at published prices."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -29,14 +29,14 @@ STATES = ("pending", "waiting-for-shutdown", "bundling", "storing", "complete")
 
 @dataclass(frozen=True, slots=True)
 class Polling:
-    """One side's poll that finds nothing new: what it takes, what it asks of DynamoDB, what it logs."""
+    """One side's poll without news: its time, its DynamoDB requests, its log."""
 
     life: Life
     asked: Reading
     logged: float
 
     def month(self, megabytes: int, cold: bool) -> float:
-        """Cents for all of its polls, each in a function that has to start, or in one that is warm."""
+        """Return the cents for all polls, with cold or with warm functions."""
         seconds = self.life.cold(megabytes) if cold else self.life.warm(megabytes)
         requests = self.asked.units * prices.READ_UNIT + self.asked.write_units * prices.WRITE_UNIT
         logs = (self.logged + prices.LAMBDA_S_OWN_LINES) * prices.LOGGED_BYTE
@@ -44,7 +44,7 @@ class Polling:
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
-    """Raises StepError."""
+    """Yield the figures; raises StepError."""
     sides, chosen = both(bench), int(template()["Globals"]["Function"]["MemorySize"])
     bench.facts["prices"] = prices.OF
     here = bench.place
@@ -80,7 +80,10 @@ def _life(steps: list[Step]) -> Life:
 
 
 def _task(here: Place, side: Side, megabytes: int) -> float:
-    """Dollars for all that happens because of one task: its row's writes, and its notice by a function that starts."""
+    """Return the dollars for one task: its row's writes, and its notice.
+
+    The notice is sent by a function that starts for it.
+    """
     with ExitStack() as stack:
         between = stack.enter_context(meter(here.engine.endpoint))
         answers = [told(state) for state in STATES]

@@ -1,4 +1,4 @@
-"""EC2's answers with many tasks, and the rows of a history that knows them already."""
+"""EC2's answers with many tasks, and rows that match them."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -32,7 +32,7 @@ def _task(number: int) -> dict[str, Any]:
 
 
 def known(count: int) -> Iterator[Row]:
-    """The rows of the tasks that ``listed`` lists, after somebody was told of them: a poll finds nothing new."""
+    """Return the announced rows of the tasks in ``listed``, without news for a poll."""
     for number in range(count):
         task = _task(number)
         bucket, prefix = task["Storage"]["S3"]["Bucket"], task["Storage"]["S3"]["Prefix"]

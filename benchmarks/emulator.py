@@ -37,14 +37,14 @@ PATIENCE = 30
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Milliseconds: how long the function initialised, and how long its first caller waited in all."""
+    """Milliseconds: initialisation, and the whole time of the first invocation."""
 
     initialised: float
     answered: float
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
-    """Raises StepError."""
+    """Yield the figures; raises StepError."""
     ours, theirs = both(bench)
     here = bench.place
     for function in ("recorder", "notifier"):
@@ -56,7 +56,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
 
 
 def _asked(function: str) -> tuple[str, dict[str, Any]]:
-    """The function's name, and the event that it gets."""
+    """Return the function's name, and the event that it gets."""
     event = {} if function == "recorder" else batch(list(map(waiting, known(1))))
     return f"{function.capitalize()}Function", event
 
@@ -83,7 +83,10 @@ def _first_answer(side: Side, function: str, event: dict[str, Any], shell: Shell
 
 
 def _invoke(port: int, event: dict[str, Any], log: Path) -> float:
-    """Seconds until the function answered. The emulator begins to listen a moment after it was started."""
+    """Return the seconds until the function answered.
+
+    The emulator begins to listen a moment after its start.
+    """
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         connection, begun = HTTPConnection("127.0.0.1", port, timeout=PATIENCE), time.perf_counter()
@@ -103,7 +106,7 @@ def _invoke(port: int, event: dict[str, Any], log: Path) -> float:
 
 
 def _emulator() -> Path:
-    """The SAM CLI brings it along."""
+    """Return the SAM CLI brings it along."""
     machine = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
     return _in_environment("sam", f"samcli/local/rapid/aws-lambda-rie-{machine}")
 

@@ -18,7 +18,10 @@ from tests.integration.dynamodb_local import UnavailableError, dynamodb_local
 from tests.integration.engines import CREDENTIALS, DYNAMODB_LOCAL, LOCAL_AWS, Engine, make_table
 
 LASTING = ("-Xmx1g", "-XX:+UseSerialGC", "-XX:-UsePerfData")
-"""Java's options for a process that writes a hundred thousand rows: it is worth compiling well."""
+"""Java's options for a process that writes a hundred thousand rows.
+
+Compiling it well is worth the time.
+"""
 BATCH = 25
 """As many rows as DynamoDB writes at once."""
 WRITERS = 2
@@ -36,7 +39,9 @@ def engine(folder: Path) -> Iterator[Engine]:
 
 
 def on_one_processor() -> Sequence[str]:
-    """What keeps a program to one processor, where the machine has it.
+    """Return the command that keeps a program to one processor.
+
+    Empty where the machine has no such command.
 
     DynamoDB Local hands each row from thread to thread several times. From one processor of a virtual machine to
     another that takes so long that the engine is half as quick, and both sides are measured waiting for it.
@@ -46,7 +51,7 @@ def on_one_processor() -> Sequence[str]:
 
 
 def surroundings(engine: Engine) -> dict[str, str]:
-    """What a program needs to talk to ``engine``."""
+    """Return the environment that leads a program to ``engine``."""
     return {
         "AWS_ENDPOINT_URL": engine.endpoint,
         "AWS_REGION": REGION,
@@ -59,7 +64,7 @@ def surroundings(engine: Engine) -> dict[str, str]:
 
 
 def filled(engine: Engine, rows: Iterable[Row]) -> str:
-    """The name of a table as the template defines it, with ``rows`` in it.
+    """Return the name of a new table from the template, with ``rows``.
 
     Its stream is off: what is written here nobody reads from there, and the engine would keep all of it twice.
     """
@@ -77,7 +82,7 @@ def fill(engine: Engine, table: str, rows: Iterable[Row]) -> None:
 
 
 def _quick_client(engine: Engine) -> Any:
-    """A client that does not check what we built ourselves."""
+    """Return a client that does not check what we built ourselves."""
     config = Config(parameter_validation=False, proxies={}, read_timeout=60)
     options: dict[str, Any] = {"region_name": REGION, "endpoint_url": engine.endpoint, **CREDENTIALS}
     return Session().create_client("dynamodb", config=config, **options)

@@ -1,4 +1,4 @@
-"""Measuring two things in turns, and what the measurements say: medians, the ratio of the pairs, its spread."""
+"""Paired measurements, taken in turns: medians, ratios, and their spread."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 def in_turns(ours: Callable[[], T], theirs: Callable[[], T], pairs: int, warm_ups: int = 1) -> list[tuple[T, T]]:
-    """What both gave, ``pairs`` times, each pair measured at nearly the same moment.
+    """Return ``pairs`` of measurements, each pair taken at nearly the same moment.
 
     Who comes first changes from pair to pair, so that neither always finds what the other has warmed. The first
     ``warm_ups`` pairs fill the caches and don't count.
@@ -43,7 +43,7 @@ class Figure:
 
     @property
     def ratios(self) -> list[float]:
-        """Ours divided by theirs, pair by pair: whatever slowed both of a pair falls out."""
+        """Ratios of ours to theirs by pair, free of what slowed both."""
         return [ours / theirs for ours, theirs in zip(self.ours, self.theirs, strict=True)] if self.theirs else []
 
     @property
@@ -53,7 +53,7 @@ class Figure:
 
     @property
     def spread(self) -> tuple[float, ...]:
-        """The quartiles of the ratios, between which half of the pairs lie; nothing where there is but one."""
+        """Quartiles of the ratios; empty where there is only one."""
         if len(self.ratios) < 2:
             return ()
         low, _, high = quantiles(self.ratios, method="inclusive")
@@ -61,7 +61,7 @@ class Figure:
 
     @property
     def is_met(self) -> bool | None:
-        """Whether it is what we want; None where we only want to know."""
+        """Tell if the figure is as wanted; None where nothing is wanted."""
         wanted = ((self.ratio, self.at_most), (median(self.ours), self.limit))
         met = [value <= most for value, most in wanted if value is not None and most is not None]
         return all(met) if met else None
@@ -93,11 +93,11 @@ def figure(
     at_most: float | None = None,
     limit: float | None = None,
 ) -> Figure:
-    """The figure that ``value`` takes from each measurement of ``pairs``."""
+    """Return the figure that ``value`` takes from each measurement of ``pairs``."""
     ours, theirs = zip(*pairs, strict=True)
     return Figure(name, unit, tuple(map(value, ours)), tuple(map(value, theirs)), against, at_most, limit)
 
 
 def alone(name: str, unit: str, ours: Sequence[float], limit: float | None = None) -> Figure:
-    """The figure of something that only we were asked for."""
+    """Return the figure of something that only we were asked for."""
     return Figure(name, unit, tuple(ours), (), "", limit=limit)

@@ -1,4 +1,4 @@
-"""A wire that is longer than this machine: a proxy that lets everything arrive some milliseconds later."""
+"""A longer network: a proxy that delays everything by some milliseconds."""
 
 import asyncio
 import threading
@@ -8,13 +8,13 @@ from ssl import SSLContext
 from urllib.parse import urlsplit
 
 LAG = 0.005
-"""Seconds that a request takes longer: about what lies between a function and a service in its own region."""
+"""Seconds of added delay: about one round trip within a region."""
 CHUNK = 1 << 16
 
 
 @contextmanager
 def lagging(endpoint: str, seconds: float = LAG, tls: SSLContext | None = None) -> Iterator[str]:
-    """The address of a wire to ``endpoint`` on which each request takes ``seconds`` longer, while the context lasts.
+    """Yield the address of a proxy to ``endpoint`` that adds ``seconds`` to requests.
 
     With ``tls`` the wire is encrypted on our side.
     """
@@ -49,7 +49,7 @@ async def _end(server: asyncio.Server, writers: Iterable[asyncio.StreamWriter]) 
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float) -> None:
-    """Write what is read, each piece ``seconds`` after it came; many pieces can be under way at once."""
+    """Copy each piece ``seconds`` after it came; many can be under way."""
     loop = asyncio.get_running_loop()
     with suppress(ConnectionError):
         while chunk := await reader.read(CHUNK):

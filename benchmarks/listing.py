@@ -1,4 +1,4 @@
-"""The command line against the aws CLI: the newest tasks of a long history, and all of it as a file."""
+"""The command line beside the aws CLI: newest tasks, and a whole export."""
 
 import json
 from collections.abc import Iterator
@@ -23,7 +23,10 @@ SHOWN = 50
 FASTER = 0.6
 """The share of the aws CLI's time that a list may take."""
 PART = 4
-"""Of how many parts of the history one is exported: the engine takes a minute for 100,000 rows."""
+"""Number of parts of the history, of which one is exported.
+
+The engine takes a minute for 100,000 rows.
+"""
 STEADY = 1.1
 """An export of twice the rows may hold so much more memory."""
 
@@ -43,7 +46,7 @@ class Sides:
         return (OURS, "list", "--table", self.table, *options)
 
     def query(self, *options: str) -> tuple[str, ...]:
-        """The same with the aws CLI."""
+        """Return the same with the aws CLI."""
         return (AWS, *NEWEST, "--table-name", self.table, *options)
 
     def in_turns(self, ours: tuple[str, ...], theirs: tuple[str, ...], pairs: int, warm_ups: int = 1) -> Pairs:
@@ -52,7 +55,7 @@ class Sides:
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
-    """Raises StepError."""
+    """Yield the figures; raises StepError."""
     with bench.screen.step("install", "the command line as a wheel, beside the aws CLI"):
         install(bench.folder)
     running = bench.place.engine
@@ -75,7 +78,7 @@ def _tell_versions(bench: Bench, shell: Shell) -> None:
 
 
 def _must_agree(sides: Sides) -> None:
-    """Both must give the same tasks in the same order, or they were not asked the same."""
+    """Check that both give the same tasks in the same order."""
     ours = json.loads(sides.shell.said(*sides.list("--limit", str(SHOWN), "--output", "json")))
     theirs = json.loads(sides.shell.said(*sides.query(*_page(SHOWN))))["Items"]
     if [row["task_id"] for row in ours] != [item["task_id"]["S"] for item in theirs]:
@@ -83,12 +86,15 @@ def _must_agree(sides: Sides) -> None:
 
 
 def _page(count: int) -> tuple[str, ...]:
-    """So many, and no more read than that: without a page size the aws CLI reads a megabyte and shows its beginning."""
+    """Return the options for so many rows, and no more read than that.
+
+    Without a page size the aws CLI reads a megabyte and shows its beginning.
+    """
     return ("--max-items", str(count), "--page-size", str(count))
 
 
 def _list(sides: Sides, pairs: int) -> Iterator[Figure]:
-    """The list of a person who looks in: the whole program, from start to exit."""
+    """Measure a person's short list: the whole program, from start to exit."""
     asked, against = sides.query(*_page(SHOWN)), "aws dynamodb query, one page"
     for output in ("table", "json"):
         ours = sides.list("--limit", str(SHOWN), "--output", output)
@@ -99,7 +105,7 @@ def _list(sides: Sides, pairs: int) -> Iterator[Figure]:
 
 
 def _read(sides: Sides, endpoint: str) -> Iterator[Figure]:
-    """What one list makes DynamoDB read. That does not vary, so once is enough."""
+    """Count the rows that DynamoDB reads for one list, which never varies."""
     ours = _metered(sides, endpoint, sides.list("--limit", str(SHOWN)))
     for theirs, against, at_most in (
         (sides.query(*_page(SHOWN)), "aws dynamodb query, one page", 1.0),
@@ -118,7 +124,10 @@ def _metered(sides: Sides, endpoint: str, command: tuple[str, ...]) -> Reading:
 
 
 def _export(sides: Sides, rows: int, pairs: int) -> Iterator[Figure]:
-    """Many rows as a file. Most of the time is the engine's, so the programs' own is told beside it."""
+    """Measure an export of many rows, and the programs' own time in it.
+
+    Most of the time is the engine's.
+    """
     ours, against = sides.list("--limit", str(rows), "--output", "csv"), "aws dynamodb query"
     measured = sides.in_turns(ours, sides.query("--max-items", str(rows)), pairs, warm_ups=0)
     name = f"export of {rows:,} rows"

@@ -1,4 +1,4 @@
-"""A meter between a program and DynamoDB: what the program asked of it, and what is charged for that."""
+"""A proxy to DynamoDB that counts requests and consumed capacity."""
 
 import json
 import threading
@@ -20,7 +20,7 @@ WRITES = {"PutItem", "UpdateItem", "TransactWriteItems"}
 
 @dataclass(slots=True)
 class Reading:
-    """What went through so far.
+    """Totals so far.
 
     ``rows`` that were read; ``units`` and ``write_units`` that are charged for reads and writes; ``requests``; the
     ``tasks`` whose rows were written, each as often as it was.
@@ -46,14 +46,14 @@ class Reading:
 
 
 def _written(asked: dict[str, Any]) -> Iterator[str]:
-    """The ids in a request that writes."""
+    """Yield the ids in a request that writes."""
     for action in asked.get("TransactItems", [{"": asked}]):
         for request in action.values():
             yield request.get("Item", request.get("Key"))["task_id"]["S"]
 
 
 class Meter:
-    """An endpoint that passes everything on to ``engine``, and asks it to say what was consumed."""
+    """An endpoint that forwards to ``engine``, and asks for the consumed capacity."""
 
     def __init__(self, engine: str) -> None:
         self.engine = urlsplit(engine).netloc
@@ -62,7 +62,7 @@ class Meter:
         self._lock = threading.Lock()
 
     def answer(self, headers: Mapping[str, str], body: bytes) -> Answer:
-        """The engine's answer to one request; several may come at the same time."""
+        """Return the engine's answer to one request; several may come at the same time."""
         asked = json.loads(body)
         connection = HTTPConnection(self.engine, timeout=PATIENCE)
         passed_on = {name: headers[name] for name in PASSED_ON if name in headers}
@@ -77,7 +77,7 @@ class Meter:
 
 @contextmanager
 def meter(engine: str) -> Iterator[Meter]:
-    """A meter before ``engine``, running while the context lasts."""
+    """Yield a meter before ``engine``, running while the context lasts."""
     metering = Meter(engine)
     with http_server(metering.answer) as metering.endpoint:
         yield metering

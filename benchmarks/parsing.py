@@ -1,4 +1,4 @@
-"""Making rows of EC2's answer, beside the time that its XML takes to be read at all."""
+"""Making rows from EC2's answer, beside parsing its XML alone."""
 
 from collections.abc import Iterator
 from time import perf_counter
@@ -22,7 +22,7 @@ PAIRS = 5
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
-    """From the body that came to checked, projected tasks; the body is handed over without a network."""
+    """Return projected tasks from a body that is handed over without a network."""
     body, client = listed(TASKS), clients.client("ec2", region_name=REGION, **CREDENTIALS)
     clients.prepare([client])
     client.meta.events.register("before-send.ec2", lambda request, **_: AWSResponse(request.url, 200, {}, _Raw(body)))

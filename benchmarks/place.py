@@ -1,4 +1,7 @@
-"""Where both sides run: an engine, a topic, an EC2 with canned answers, each at the end of a wire of its own."""
+"""The services of both sides: an engine, a topic, a canned EC2.
+
+Each is at the end of a network of its own.
+"""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -32,7 +35,7 @@ class Place:
     _histories: dict[int, str] = field(default_factory=dict)
 
     def history(self, size: int) -> str:
-        """A table with ``size`` rows of a busy account, all of tasks that ended; made once, for all who ask for it."""
+        """Return a table with ``size`` rows of ended tasks, made once for all."""
         if size not in self._histories:
             self._histories[size] = filled(self.engine, islice(rows(size + RUNNING), RUNNING, None))
         return self._histories[size]
@@ -41,7 +44,9 @@ class Place:
     def shell(
         self, table: str, *answers: Answer, lag: float = LAG, dynamodb: str | None = None, tls: bool = False
     ) -> Iterator[Shell]:
-        """Functions run here as if each service were ``lag`` seconds away, and with ``tls`` as they talk to AWS.
+        """Run functions as if each service were ``lag`` seconds away.
+
+        With ``tls`` they use TLS, as with AWS.
 
         EC2 gives ``answers``, DynamoDB is at ``dynamodb`` if that is not the engine itself.
         """
@@ -61,7 +66,10 @@ class Place:
 
 
 def _encryption(folder: Path) -> tuple[SSLContext, Mapping[str, str]]:
-    """What a service proves itself with, and what makes a client believe it: one authority beside all usual ones."""
+    """Make a service's certificate, and a file of trusted authorities with its own.
+
+    The file has all usual authorities too.
+    """
     authority, context = trustme.CA(), SSLContext(PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     bundle = folder / "authorities.pem"
@@ -71,14 +79,14 @@ def _encryption(folder: Path) -> tuple[SSLContext, Mapping[str, str]]:
 
 @contextmanager
 def place(folder: Path) -> Iterator[Place]:
-    """An engine and a topic, while the context lasts. Raises StepError."""
+    """Yield an engine and a topic, while the context lasts. Raises StepError."""
     with local_cloud(folder, NO_EC2) as cloud, engine(folder) as running:
         topic = cloud.client("sns").create_topic(Name="bench")["TopicArn"]
         yield Place(running, cloud.endpoint, topic, folder)
 
 
 def variables(table: str, topic: str) -> Mapping[str, str]:
-    """The functions' environment: what the template gives them, and what Lambda does."""
+    """Return the functions' environment: what the template gives them, and what Lambda does."""
     return {
         "HISTORY_TABLE": table,
         "TOPIC_ARN": topic,

@@ -1,4 +1,4 @@
-"""A poll that finds nothing new, as nearly every one: what it asks and takes, whatever the history holds."""
+"""Polls without news, as nearly every poll is: requests and time."""
 
 from collections.abc import Iterator
 from statistics import median
@@ -24,11 +24,11 @@ WARM = 5
 FAR = 0.05
 """Seconds that a request takes longer where round trips are counted."""
 ROUND_TRIPS = 3.4
-"""EC2's answer and two more, one after the other, and what the function itself takes."""
+"""Seconds: EC2's answer and two more in sequence, and the function's own time."""
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
-    """Raises StepError."""
+    """Yield the figures; raises StepError."""
     ours, theirs = both(bench)
     here = bench.place
     with bench.screen.step("polls", f"{SMALL:,} rows in the history"):
@@ -45,7 +45,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
 
 
 def _few(here: Place, sides: tuple[Side, Side], table: str, small: Reading) -> Iterator[Figure]:
-    """What nearly every poll is like."""
+    """Measure the usual poll."""
     ours, theirs = sides
     name, empty = f"nothing new, {FEW} listed", filled(here.engine, [])
     times = in_turns(lambda: _seconds(here, ours, table, FEW), lambda: _seconds(here, theirs, empty, FEW), PAIRS, 0)
@@ -60,7 +60,7 @@ def _few(here: Place, sides: tuple[Side, Side], table: str, small: Reading) -> I
 
 
 def _many(here: Place, sides: tuple[Side, Side]) -> Iterator[Figure]:
-    """What a list is like that somebody's pipeline filled."""
+    """Measure a poll of a list that a pipeline filled."""
     ours, theirs = sides
     for count in (MANY, ALL):
         name, table = f"nothing new, {count:,} listed", _history(here, SMALL, count)
@@ -76,27 +76,33 @@ def _many(here: Place, sides: tuple[Side, Side]) -> Iterator[Figure]:
 
 
 def _history(here: Place, size: int, count: int) -> str:
-    """A table with ``size`` rows of tasks that EC2 forgot beside ``count`` that it still lists."""
+    """Return a table with ``size`` forgotten tasks and ``count`` listed ones."""
     table = here.history(size)
     fill(here.engine, table, known(count))
     return table
 
 
 def _seconds(here: Place, side: Side, table: str, count: int, polls: int = WARM, lag: float = LAG) -> float:
-    """The median of some polls in one process, after the first one, which begins the connections."""
+    """Return the median time of later polls in one process.
+
+    The first one opens the connections.
+    """
     with here.shell(table, Answer(listed(count)), lag=lag) as shell:
         steps = life(side, FUNCTION, [{}] * (1 + polls), shell)
     return median(step.seconds for step in steps[2:])
 
 
 def _round_trips(here: Place, side: Side, table: str) -> float:
-    """How many requests of a poll wait for one another: how much longer it takes where each takes so much longer."""
+    """Return the number of a poll's requests that wait for one another.
+
+    The added time, divided by the added delay of each request.
+    """
     near, far = (_seconds(here, side, table, FEW, lag=lag) for lag in (0.0, FAR))
     return (far - near) / FAR
 
 
 def _asked(here: Place, side: Side, table: str, count: int) -> Reading:
-    """What one poll asks of DynamoDB once it knows all that there is."""
+    """Count the DynamoDB requests of a poll without news."""
     with meter(here.engine.endpoint) as between:
         with here.shell(table, Answer(listed(count)), lag=0.0, dynamodb=between.endpoint) as shell:
             life(side, FUNCTION, [{}], shell)

@@ -1,4 +1,4 @@
-"""Whole programs, run as a person runs them: from start to exit, installed from wheels, compiled to bytecode."""
+"""Whole programs from start to exit, installed from wheels, compiled to bytecode."""
 
 import json
 import shutil
@@ -33,19 +33,27 @@ class Shell:
     folder: Path
 
     def run(self, *command: str) -> Run:
-        """Run it to its end. Raises StepError, which shows what it said to standard error."""
+        """Run it to its end.
+
+        Raises StepError, which shows its standard error.
+        """
         child = [sys.executable, "-I", "-S", str(CHILD), str(self.folder), *command]
         run_step(" ".join(command), child, self.environment, self.folder, self.folder / "programs.log")
         return Run(**json.loads((self.folder / "measured.json").read_text()))
 
     def said(self, *command: str) -> str:
-        """What it prints to standard output. Raises StepError."""
+        """Return its standard output.
+
+        Raises StepError.
+        """
         self.run(*command)
         return (self.folder / "output").read_text()
 
 
 def install(scratch: Path) -> None:
-    """Put the project, as its code stands, into the environment ``bench-cli``: built to a wheel, installed by pip.
+    """Install the project's present code into the environment ``bench-cli``.
+
+    pip builds a wheel and installs it.
 
     Built from a copy, because setuptools leaves files where it builds. Raises StepError.
     """
@@ -74,7 +82,7 @@ def _pip(scratch: Path, *arguments: str) -> None:
 
 
 def _must_be_compiled(environment: str) -> None:
-    """A program that has to compile itself first, and may not keep that, would lose by that alone."""
+    """Raise StepError for an environment without bytecode, whose compiling would be measured."""
     (packages,) = environment_folder(environment).glob("lib/python*/site-packages")
     compiled = {path.name.split(".")[0] for path in packages.rglob("__pycache__/*.pyc")}
     missing = [path for path in packages.rglob("*.py") if path.stem not in compiled]

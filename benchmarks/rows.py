@@ -1,4 +1,4 @@
-"""Rows such as a busy account's history holds: the same ones each time, spread over a year."""
+"""Rows of a busy account's year, the same ones each time."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ NEWEST = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SPAN = timedelta(days=365)
 SCOPE = "123456789012/eu-west-1"
 RUNNING = 20
-"""How many of the newest tasks have not ended."""
+"""Number of the newest tasks that have not ended."""
 SHARES = {COMPLETE: 86, FAILED: 7, CANCELLED: 5, LOST: 2}
 ERRORS: dict[str, Row] = {
     FAILED: {
@@ -35,7 +35,7 @@ def rows(count: int) -> Iterator[Row]:
 
 
 def _begun(chance: Random, changed: datetime) -> Row:
-    """What is known of every task."""
+    """Return the attributes that every task has."""
     began = changed - timedelta(seconds=chance.randint(300, 7200))
     bucket, prefix = "acme-bundles", f"host-{chance.randrange(INSTANCES)}/{began:%Y-%m-%d-%H%M%S}"
     return {

@@ -15,7 +15,10 @@ MARKS = {True: (" ✓", "green"), False: (" ✗", "red"), None: ("", "")}
 
 
 def show(figures: Iterable[Figure], facts: Mapping[str, str]) -> None:
-    """The figures, and what they depend on. A log is read at its own width."""
+    """Print the figures, and the machine that they depend on.
+
+    A log has a width of its own.
+    """
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=LOG_WIDTH)
@@ -25,7 +28,7 @@ def show(figures: Iterable[Figure], facts: Mapping[str, str]) -> None:
 
 
 def table(figures: Iterable[Figure]) -> Table:
-    """One figure a line, medians of both sides, and the ratio that they are to be read with."""
+    """Print a figure per line: both medians, the ratio, the wanted ratio."""
     shown = Table(box=None, header_style="dim", pad_edge=False)
     shown.add_column("median of", overflow="fold")
     shown.add_column("against", overflow="fold")

@@ -1,10 +1,16 @@
-"""Serves a function through Lambda's own runtime interface, with nothing on the path but the artefacts and that."""
+"""Serve a function through Lambda's own runtime interface.
+
+Only the artefacts and that interface are on the path.
+"""
 
 import sys
 
 
 def main(task: str, library: str, runtime: str) -> None:
-    """Serve the function in ``task`` with the layer in ``library``; ``runtime`` is where awslambdaric is installed."""
+    """Serve the function in ``task`` with the layer in ``library``.
+
+    ``runtime`` is where awslambdaric is installed.
+    """
     sys.dont_write_bytecode = True
     sys.path[:1] = [task, library, runtime]
     from awslambdaric.__main__ import main as serve

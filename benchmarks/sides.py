@@ -1,4 +1,7 @@
-"""The two sides: the project, and a reporter as a tutorial builds it, both as `sam build` leaves them."""
+"""The two sides: the project, and a reporter as a tutorial builds it.
+
+Both are as `sam build` leaves them.
+"""
 
 import json
 import sys
@@ -19,19 +22,22 @@ AGAINST = "what a tutorial builds"
 
 
 def interpreter() -> str:
-    """A bare Python, outside of every environment."""
+    """Return a bare Python, outside of every environment."""
     return str(Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}")
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two: its built template's folder, and the name of its layer there."""
+    """One side: its built template's folder, and its layer's name there."""
 
     folder: Path
     layer: str
 
     def command(self, function: str, events: Path) -> tuple[str, ...]:
-        """A life of ``function`` with the ``events`` in a file, in an interpreter with nothing but the artefacts."""
+        """Return a run of ``function`` with the ``events`` in a file.
+
+        Its interpreter has nothing but the artefacts.
+        """
         artefacts = (self.folder / function, self.folder / self.layer / "python", events)
         return (interpreter(), "-I", "-S", "-B", str(START), *map(str, artefacts))
 
@@ -61,19 +67,22 @@ class Step:
 
 
 def life(side: Side, function: str, events: Sequence[Any], shell: Shell) -> list[Step]:
-    """The steps of one life of ``function``: its start, and its answer to each of ``events``. Raises StepError."""
+    """Return the steps of one run of ``function``: start and each answer.
+
+    Raises StepError.
+    """
     file = shell.folder / "events.json"
     file.write_text(json.dumps(events))
     return [Step(**step) for step in json.loads(shell.said(*side.command(function, file)).splitlines()[-1])]
 
 
 def said(shell: Shell) -> str:
-    """What the last life of a function printed: its log, and its metrics."""
+    """Return the log and metrics that the last run of a function printed."""
     return (shell.folder / "output").read_text().strip().rpartition("\n")[0]
 
 
 def both(bench: Bench) -> tuple[Side, Side]:
-    """The project's, and the other one; built once for all benches. Raises StepError."""
+    """Return the project's, and the other one; built once for all benches. Raises StepError."""
     if not (bench.folder / "theirs").exists():
         with bench.screen.step("sam build", "the project, and what a tutorial builds"):
             _build(bench.folder / "ours", ROOT / "template.yaml")

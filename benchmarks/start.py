@@ -1,4 +1,4 @@
-"""One life of a function: from the start of its process to its last answer.
+"""One run of a function: from its process's start to its last answer.
 
 Run as Lambda would: the function's folder and the layer's on the path, nothing of this project beside them, and no
 bytecode written, because both are mounted read-only. What each step took goes to standard output as its last line.
@@ -21,7 +21,9 @@ CONTEXT = SimpleNamespace(
 
 
 def main(task: str, library: str, events: str) -> None:
-    """Start the function in ``task`` with the layer in ``library``; send it each event of the JSON list in ``events``.
+    """Start the function in ``task``, and send it each event of a file.
+
+    ``library`` is the layer, ``events`` a file with a JSON list.
 
     The first step is the start of the function, each other one an answer.
     """
@@ -48,7 +50,7 @@ def taken() -> tuple[float, float]:
 
 
 def spent(begun: tuple[float, float]) -> dict[str, float]:
-    """The seconds since ``begun``."""
+    """Return the seconds since ``begun``."""
     return dict(zip(("seconds", "cpu"), (now - then for now, then in zip(taken(), begun, strict=True)), strict=True))
 
 

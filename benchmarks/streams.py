@@ -1,4 +1,4 @@
-"""What the table's stream brings the notifier."""
+"""Events of the table's stream for the notifier."""
 
 from collections.abc import Sequence
 from typing import Any

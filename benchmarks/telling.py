@@ -1,4 +1,4 @@
-"""What the notifier takes to tell a task, one by one and in digests."""
+"""The notifier's time per task, announced one by one or in digests."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -13,14 +13,16 @@ from benchmarks.sides import AGAINST, Side, both, life
 from benchmarks.streams import batch, waiting
 
 BATCHES = {"one by one": (5, 3), "in digests": (100, 1)}
-"""Records that come together: as many as are still told one by one, and as many as one transaction marks. And how
-often that is measured."""
+"""Records of one batch, and the number of measurements.
+
+The most that are still announced one by one, and the most that one transaction marks.
+"""
 COUNT = 10
 """Batches that are timed, after the first one, which begins the connections."""
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
-    """Raises StepError."""
+    """Yield the figures; raises StepError."""
     ours, theirs = both(bench)
     here = bench.place
     for how, (size, pairs) in BATCHES.items():
@@ -32,7 +34,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
 
 
 def _seconds(here: Place, side: Side, size: int) -> float:
-    """What it takes to tell one of many tasks."""
+    """Measure the announcement of one of many tasks."""
     told = [waiting(row) for row in known((1 + COUNT) * size)]
     table = filled(here.engine, told)
     events = [batch(told[start : start + size]) for start in range(0, len(told), size)]

@@ -92,7 +92,10 @@ def _ministack_settings(port: int, temporary: Path) -> dict[str, str]:
 
 
 def _wait_until_healthy(endpoint: str, is_running: Callable[[], bool], log: Path) -> None:
-    """Wait for the health check. Raises StepError with the end of the log if it does not succeed."""
+    """Wait for the health check.
+
+    Raises StepError with the end of the log if it does not succeed.
+    """
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     for _ in range(START_TIMEOUT * 10):
         try:

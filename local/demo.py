@@ -20,7 +20,7 @@ from local.screen import Screen, run_with_screen
 EMAIL = "you@example.com"
 SPEED = 200
 LISTED_FOR = 20
-"""Minutes, before SPEED divides them. EC2 does not document how long it lists a finished task."""
+"""Minutes before SPEED divides them; EC2 documents no listing time of finished tasks."""
 STEP = timedelta(seconds=1)
 """The local EC2's clock advances by this after each poll.
 
@@ -75,7 +75,10 @@ def start_tasks(screen: Screen, deployment: Deployment) -> dict[str, str]:
 
 
 def start_task(ec2: Any, instance: str, bucket: str, prefix: str) -> str:
-    """Start a bundle task and return its id. Its upload policy is a secret that the project must not store."""
+    """Start a bundle task and return its id.
+
+    Its upload policy is a secret that the project must not store.
+    """
     s3 = {
         "Bucket": bucket,
         "Prefix": prefix,

@@ -38,14 +38,23 @@ UV_EQUIVALENTS = {
     "proxy": "ALL_PROXY",
     "no-index": "UV_OFFLINE",
 }
-"""Setting of pip → variable that means the same to uv, which does not read pip's configuration."""
+"""Setting of pip → variable of the same meaning for uv.
+
+uv does not read pip's configuration.
+"""
 BASE_INTERPRETER = str(getattr(sys, "_base_executable", None) or sys.executable)
-"""The interpreter outside of any environment. That of an active .venv would be deleted while it runs."""
+"""The interpreter outside of any environment.
+
+An active .venv's interpreter would be deleted while it runs.
+"""
 NAMES = ("project", "sam", "aws", "check", "bench", "bench-cli", "bench-lambda")
 
 
 class EnvironmentSetupError(Exception):
-    """An environment could not be made. The text contains the command, its output and advice."""
+    """An environment could not be made.
+
+    The text contains the command, its output and advice.
+    """
 
 
 def environment_folder(name: str) -> Path:
@@ -143,7 +152,10 @@ def _install_uv(python: str) -> Path:
 
 
 def _make_environment(name: str, python: str, uv: Path) -> None:
-    """Make the environment ``name``. That of the project contains the project itself in editable form."""
+    """Make the environment ``name``.
+
+    That of the project contains the project itself in editable form.
+    """
     project = ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
     _install(environment_folder(name), python, uv, [_requirements(name), *([project] if name == "project" else [])])
     _mark_ready(name)

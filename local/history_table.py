@@ -29,7 +29,10 @@ def template_properties(template: Mapping[str, Any], parameters: Mapping[str, st
 
 
 def read_properties(dynamodb: Any, table: str) -> Properties:
-    """Read the properties of ``table``. Raises DeploymentError if it does not exist or is not ACTIVE."""
+    """Read the properties of ``table``.
+
+    Raises DeploymentError if it does not exist or is not ACTIVE.
+    """
     try:
         description = dynamodb.describe_table(TableName=table)["Table"]
     except dynamodb.exceptions.ResourceNotFoundException:

@@ -16,7 +16,7 @@ REASONS = {
     "ROLLBACK_FAILED": "its first deployment failed, and so did the rollback",
     "DELETE_FAILED": "its deletion failed",
 }
-"""Status of a stack that can only be deleted → the cause of that status."""
+"""Status of a stack that can only be deleted → its cause."""
 
 
 def delete_failed_stack(cloudformation: Any, dynamodb: Any, name: str, confirm: Callable[[str], bool]) -> None:

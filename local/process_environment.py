@@ -20,12 +20,15 @@ PASSED_VARIABLES = re.compile(
     r"|PIP_\w+|UV_\w+"  # local/environments.py reads only package sources from these
     r"|TERM|NO_COLOR|CI"
 )
-"""Names of the variables that reach the local AWS, the demo, the tests and the build."""
+"""Variables that reach the local AWS, the demo, the tests and the build."""
 REMOVED_VARIABLES = re.compile(
     r"PYTHON\w*|__PYVENV_LAUNCHER__|VIRTUAL_ENV\w*|CONDA_\w+|SAM_(?!CLI_TELEMETRY)\w+|(GNU)?MAKE\w+|MFLAGS"
     r"|LC_\w+|LANG(UAGE)?"
 )
-"""Names of the variables that do not reach a deployment. All others do: a credential provider may need any of them."""
+"""Variables that do not reach a deployment.
+
+All others do: a credential provider may need any of them.
+"""
 
 UTF8 = {"PYTHONUTF8": "1", "LC_CTYPE": "UTF-8" if sys.platform == "darwin" else "C.UTF-8"}
 """Variables that make Python, Java and others use UTF-8, also in file names."""
@@ -34,7 +37,7 @@ LOCAL_SAM = {
     "SAM_CLI_TELEMETRY": "0",
     "__SAM_CLI_APP_DIR": str(Path(__file__).resolve().parent.parent / ".local" / "sam"),
 }
-"""Variables that stop the SAM CLI from sending telemetry, and from writing into the user's home folder."""
+"""Variables that stop the SAM CLI's telemetry and its writes to home folders."""
 
 NO_ACCOUNT = {
     "AWS_CONFIG_FILE": os.devnull,

@@ -11,15 +11,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 FIRST_PORT, PORT_COUNT = 10_000, 22_000
-"""The range of `find_free_port`. It ends below the ports that systems give to outgoing connections.
+"""Range of `find_free_port`, below the ports of outgoing connections.
 
-Those start at 32768 on Linux and at 49152 on macOS."""
+Those start at 32768 on Linux and at 49152 on macOS.
+"""
 TERMINATION_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """The signals with which a person or a system ends a program."""
 
 
 class StepError(Exception):
-    """A step of the local stack failed. The text contains the end of its output."""
+    """A step of the local stack failed.
+
+    The text contains the end of its output.
+    """
 
     def __init__(self, step: str, output: str) -> None:
         super().__init__(f"{step} failed:\n{output.strip()[-3000:]}")

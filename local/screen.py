@@ -55,7 +55,7 @@ class Screen:
         self._console.print(Columns([left, right], padding=(0, 4)))
 
     def show_mail(self, mail: Mail) -> None:
-        """Show an email. Its text has no frame, so that a long command in it can be copied."""
+        """Show an email without a frame, so that commands can be copied."""
         headers = (("From     ", "EC2 task reporter"), ("To       ", mail.to), ("Subject  ", mail.subject))
         self._console.print(Rule(Text("✉  email", "bold cyan"), align="left", style="cyan"))
         for label, value in headers:
@@ -99,7 +99,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 def _make_console() -> Console:
-    """Make a console. A log has no width of its own, so it gets a fixed one."""
+    """Make a console; one for a log has a fixed width."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=LOG_WIDTH)
 

@@ -12,13 +12,16 @@ from task_reporter_cli.output.lines import to_one_line
 HISTORY_TABLE = "HistoryTable"
 """The logical id of the history table in the template."""
 REMOVED_STATUSES = ("DELETE_COMPLETE", "DELETE_SKIPPED", "IMPORT_FAILED", "IMPORT_ROLLBACK_COMPLETE")
-"""Statuses of resources that CloudFormation lists although they do not belong to the stack any more."""
+"""Statuses of resources that CloudFormation lists after they left the stack."""
 WAITER_CONFIG = {"Delay": 2, "MaxAttempts": 1800}
 """Settings of botocore's waiters: one request every two seconds, for at most one hour."""
 
 
 class DeploymentError(Exception):
-    """A stack or a table prevents a deployment. The text contains the reason and the next step."""
+    """A stack or a table prevents a deployment.
+
+    The text contains the reason and the next step.
+    """
 
 
 def print_error(text: str) -> None:

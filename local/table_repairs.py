@@ -36,7 +36,10 @@ class Repair:
 
 
 def plan_repairs(expected: Properties, actual: Properties) -> list[Repair]:
-    """Return the repairs for all differences. The one that DynamoDB refuses most often comes last."""
+    """Return the repairs for all differences.
+
+    The one that DynamoDB refuses most often comes last.
+    """
     plans: Mapping[str, Callable[[Any, Any], Repair]] = {
         "DeletionProtectionEnabled": _plan_deletion_protection,
         "BillingMode": _plan_billing_mode,
@@ -71,7 +74,10 @@ def repair_table(dynamodb: Any, table: str, expected: Properties, actual: Proper
 
 
 def _is_equal(expected: Any, actual: Any) -> bool:
-    """Compare two values. If a setting is expected to be off, its other properties do not matter."""
+    """Compare two values.
+
+    If a setting is expected to be off, its other properties do not matter.
+    """
     is_off = isinstance(expected, dict) and expected.get("Enabled") is False
     return actual.get("Enabled") is False if is_off else bool(expected == actual)
 
@@ -91,7 +97,10 @@ def _plan_recovery(expected: Properties, _: Any) -> Repair:
 
 
 def _plan_stream(expected: Properties, actual: Properties) -> Repair:
-    """Turn the stream on. A stream with another view type must be turned off first."""
+    """Turn the stream on.
+
+    A stream with another view type must be turned off first.
+    """
     off = ("update_table", {"StreamSpecification": {"StreamEnabled": False}})
     on = ("update_table", {"StreamSpecification": {"StreamEnabled": True, **expected}})
     change = f", was {actual['StreamViewType']}" if actual else ""
@@ -99,7 +108,10 @@ def _plan_stream(expected: Properties, actual: Properties) -> Repair:
 
 
 def _plan_expiry(expected: Properties, actual: Properties) -> Repair:
-    """Turn time to live on or off. Turning it off requires the name of its present attribute."""
+    """Turn time to live on or off.
+
+    Turning it off requires the name of its present attribute.
+    """
     attribute = expected["AttributeName"] if expected["Enabled"] else actual["AttributeName"]
     arguments = {"TimeToLiveSpecification": {"Enabled": expected["Enabled"], "AttributeName": attribute}}
     return Repair(f"expiry by {attribute} {_on_or_off(expected['Enabled'])}", (("update_time_to_live", arguments),))

@@ -33,7 +33,7 @@ UNUSABLE_STATUSES = (
     *("REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"),
     *("IMPORT_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_FAILED"),
 )
-"""Statuses of a stack after an import or a first deployment that did not succeed."""
+"""Statuses of a stack after a failed import or a failed first deployment."""
 
 
 def take_over(cloudformation: Any, dynamodb: Any, table: str, stack: str, parameters: Mapping[str, str]) -> None:

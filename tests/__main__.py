@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
 
 
 def prepared(environ: Mapping[str, str], user_id: int) -> Iterator[str]:
-    """Get what tests use besides Python; yield a sentence about each part that must be left out.
+    """Install what tests need besides Python; yield each part left out.
 
     Raises InstallationError where CI should have it and does not.
     """
@@ -61,7 +61,7 @@ def prepared(environ: Mapping[str, str], user_id: int) -> Iterator[str]:
 
 
 def finish(what: str, running: "subprocess.Popen[bytes]") -> int:
-    """Wait for tests that ran beside others; their last line, and where they failed all that they said."""
+    """Wait for parallel tests; return their last line, and output after failures."""
     said, _ = running.communicate()
     text = said.decode(errors="replace").strip()
     if running.returncode:
@@ -71,7 +71,7 @@ def finish(what: str, running: "subprocess.Popen[bytes]") -> int:
 
 
 def begun() -> Iterator[tuple[tuple[int, int], "subprocess.Popen[bytes]"]]:
-    """The unit tests, running on each of the other versions for which an environment can be made."""
+    """Start the unit tests on each further version of Python here."""
     for version, python in found().items():
         try:
             yield version, start(version, python)
@@ -80,7 +80,7 @@ def begun() -> Iterator[tuple[tuple[int, int], "subprocess.Popen[bytes]"]]:
 
 
 def found() -> dict[tuple[int, int], str]:
-    """The other supported versions on this machine, each with an interpreter."""
+    """Return the other supported versions on this machine, each with an interpreter."""
     pairs = (
         (version, interpreters.find(f"python{version[0]}.{version[1]}")) for version in SUPPORTED if version != OWN
     )
@@ -88,7 +88,7 @@ def found() -> dict[tuple[int, int], str]:
 
 
 def start(version: tuple[int, int], python: str) -> "subprocess.Popen[bytes]":
-    """Begin the unit tests on ``python``, in an environment of its own with the project's pins."""
+    """Start the unit tests on ``python``, in a new environment with the pins."""
     inside = make_test_environment(ROOT / f".venv-{version[0]}.{version[1]}", python)
     options = ["-q", "-p", "no:cacheprovider", "--hypothesis-profile", "further"]
     return pytest(inside, ["tests/unit", "--ignore=tests/unit/template", *options], **CAPTURED)

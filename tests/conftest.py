@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Settings and fixtures of all tests."""
 
 import os
 import signal
@@ -34,5 +34,5 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_report_header() -> str:
-    """The interpreter, because several are tested."""
+    """Return the interpreter, because several are tested."""
     return f"the package runs on Python {sys.version.split()[0]}"

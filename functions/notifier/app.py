@@ -67,7 +67,10 @@ def select_own_scope(keys: Sequence[Key]) -> list[Key]:
 
 
 def notices_must_wait() -> bool:
-    """Tell whether nobody would receive a notice now. If SNS does not answer, notices are sent."""
+    """Tell whether nobody would receive a notice now.
+
+    If SNS does not answer, notices are sent.
+    """
     audience = find_audience(client("sns"), settings().topic, settings().email_subscription)
     if audience.problem:
         logger.warning("subscribers were not counted", reason=audience.problem)

@@ -26,7 +26,7 @@ from task_reporter.runtime.settings import RecorderSettings, recorder_settings
 logger = Logger(service="recorder", use_rfc3339=True)  # Lambda finds the level only in lines with this time format
 
 SERVICES = ("ec2", "dynamodb", "sns")
-"""The services that the recorder calls. From SNS it needs only the number of subscribers."""
+"""Services that the recorder calls; SNS only for the number of subscribers."""
 
 
 @cache
@@ -65,7 +65,10 @@ def count_subscribers(sns: Any) -> Audience:
 
 
 def log_result(result: KindResult) -> None:
-    """Log the numbers of a poll and the ids of ended tasks. Log each task that cannot be stored only once."""
+    """Log a poll's numbers and the ids of ended tasks.
+
+    Log each task that cannot be stored only once.
+    """
     logger.info("polled", kind=result.kind, **result.summary(), tasks=result.ended)
     for sentence in not_yet_logged(result.unkeepable, result.heartbeat):
         logger.warning("a task can't be kept", kind=result.kind, reason=sentence)
@@ -73,7 +76,10 @@ def log_result(result: KindResult) -> None:
 
 @logger.inject_lambda_context
 def handler(_event: Any, context: Any) -> dict[str, Any]:
-    """Poll every kind once and return the numbers of the poll. The event is ignored, so it may be ``{}``."""
+    """Poll every kind once and return the numbers of the poll.
+
+    The event is ignored, so it may be ``{}``.
+    """
     poll = make_context(times.now(), settings())
     deadline = Deadline(context.get_remaining_time_in_millis)
     # Before the threads start, because botocore's client factory is not thread-safe.

@@ -74,7 +74,10 @@ class _Handler(BaseHTTPRequestHandler):
         """Log nothing, because a query string may contain a policy's signature."""
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Send EC2's error for a request that is not valid HTTP. The standard library calls this too."""
+        """Send EC2's error for a request that is not valid HTTP.
+
+        The standard library calls this too.
+        """
         self.close_connection = True  # the start of the next request is unknown
         error = Ec2Error("InvalidRequest", message or "The request is not valid", code)
         self._send(error.status, format_error(error, str(uuid.uuid4())))

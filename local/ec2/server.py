@@ -59,7 +59,10 @@ class Ec2Server:
         return f"http://{HOST}:{self._listener.server_address[1]}"
 
     def start(self) -> None:
-        """Start listening. Raises OSError if the port is in use, RuntimeError if the server listens already."""
+        """Start listening.
+
+        Raises OSError if the port is in use, RuntimeError if the server listens already.
+        """
         if self._listener is not None:
             raise RuntimeError("the local EC2 is already listening")
         self._listener = Listener(self._port, self.respond)

@@ -114,7 +114,10 @@ def plan(campaign: Campaign, examples: int, first_seed: int) -> list[Portion]:
 
 
 def run(campaign: Campaign, portions: list[Portion], minutes: float) -> Iterator[Portion]:
-    """Yield each portion when it is done. After ``minutes`` none is begun, and then it has no counts."""
+    """Yield each portion when it is done.
+
+    After ``minutes`` no portion is started; such portions have no counts.
+    """
     until = time.monotonic() + 60 * minutes
     work = [(campaign, portion, until) for portion in portions]
     with multiprocessing.get_context("spawn").Pool(min(os.cpu_count() or 1, len(work) or 1), ignore_signals) as pool:
@@ -143,7 +146,10 @@ def make_parser(campaign: Campaign) -> argparse.ArgumentParser:
 
 
 def main(campaign: Campaign, arguments: Any) -> int:
-    """Run ``campaign`` as the parsed ``arguments`` say; return the exit status, 1 after a failure."""
+    """Run ``campaign`` with the parsed ``arguments``; return the exit status.
+
+    It is 1 after a failure.
+    """
     if arguments.family:
         campaign = replace(campaign, shares={arguments.family: 1})
     return run_with_screen(lambda screen: _run_all(campaign, arguments, screen))

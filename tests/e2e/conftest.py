@@ -1,4 +1,4 @@
-"""The deployed stack: the template as it stands, its functions talking to an EC2 that says what a test wants."""
+"""The deployed stack: the unchanged template, with an EC2 that tests control."""
 
 import base64
 from collections.abc import Iterator
@@ -14,12 +14,15 @@ from tests.support.canned_ec2 import Answer, CannedEc2, canned_ec2
 
 READER = "impatient@example.com"
 PATIENT = {"PollSchedule": "rate(12 hours)", "SilentAfterMinutes": "1440", "LostAfterMinutes": "1440"}
-"""Of stacks that tests poll: no schedule polls between, and the time between two tests means nothing."""
+"""Parameters of stacks that tests poll: no schedule, no waiting times."""
 SECRETS = ("AKIAE2EACCESSKEY", "ZTJlLXVwbG9hZC1wb2xpY3k=", "e2e-upload-signature")
 
 
 class StagedEc2:
-    """EC2 as a test wants it. ``tasks`` are what it lists; ``says`` puts a whole answer in their place."""
+    """EC2 as a test wants it.
+
+    ``tasks`` are what it lists; ``says`` puts a whole answer in their place.
+    """
 
     def __init__(self, canned: CannedEc2) -> None:
         self.url = canned.url
@@ -62,13 +65,13 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def deployment(cloud: Cloud, template: Path) -> Deployment:
-    """The stack that most tests share; they keep apart by the ids of their tasks."""
+    """Return the stack that most tests share; each has its own task ids."""
     return deploy(cloud, template, {"NotificationEmail": "e2e@example.com", **PATIENT})
 
 
 @pytest.fixture(scope="session")
 def impatient(cloud: Cloud, template: Path, ec2: StagedEc2) -> Deployment:
-    """A stack that waits for nothing before it calls a task lost, or sends one again."""
+    """Return a stack that loses and redrives without waiting."""
     at_once = {"RedriveAfterMinutes": "0", "LostAfterMinutes": "0"}
     ec2.lists()
     return deploy(cloud, template, {"NotificationEmail": READER, **PATIENT, **at_once}, "impatient")
@@ -76,7 +79,7 @@ def impatient(cloud: Cloud, template: Path, ec2: StagedEc2) -> Deployment:
 
 @pytest.fixture
 def fresh(deployment: Deployment, ec2: StagedEc2) -> Iterator[Deployment]:
-    """The shared stack, its inbox read and EC2's list empty."""
+    """Yield the shared stack, its inbox read and EC2's list empty."""
     ec2.lists()
     deployment.cloud.inbox.new()
     yield deployment

@@ -24,14 +24,14 @@ TASK_REPORTER = Path(sys.executable).with_name("task-reporter")
 
 
 def run(deployment: Deployment, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """The program, run on the deployed stack."""
+    """Return the program, run on the deployed stack."""
     environment = isolated_environment() | deployment.cloud.environment | {"TASK_REPORTER_STACK": deployment.stack}
     command = [str(TASK_REPORTER), *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
 def parts(deployment: Deployment) -> dict[str, tuple[str, str]]:
-    """What `status` says: part → level and text. Its exit status agrees."""
+    """Return `status` by part: level and text; check its exit status."""
     done = run(deployment, "status", "--output", "json")
     told = json.loads(done.stdout)
     assert done.returncode == (0 if told["well"] else 1)
@@ -70,7 +70,7 @@ def test_all_is_well_after_a_good_poll(fresh: Deployment) -> None:
 
 
 def test_a_layer_without_bytecode_is_told_of(cloud: Cloud, ec2: StagedEc2, tmp_path: Path) -> None:
-    """By `sam build`, among all that it shows, and by `status`, which is well all the same."""
+    """A layer without bytecode is mentioned by `sam build` and by `status`."""
     template = build(tmp_path, "python3.99")
     assert "\nWARNING: no python3.99 was found, so the layer ships without bytecode: " in (
         tmp_path / "build.log"
@@ -116,7 +116,7 @@ def the_stream_disabled(deployment: Deployment) -> Iterator[None]:
 
 
 def make_it_wait(deployment: Deployment, row: dict[str, str]) -> None:
-    """As the row would stand had SNS stayed away for longer than the stream retries."""
+    """Put the row as it is after a long outage of SNS."""
     deployment.cloud.client("dynamodb").update_item(
         TableName=deployment.outputs["HistoryTableName"],
         Key={name: {"S": row[name]} for name in ("scope", "task_id")},
@@ -155,7 +155,10 @@ def test_another_stack_has_no_history_of_ours(fresh: Deployment) -> None:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fresh environment into which `pip install .[cli]` went, from a copy: building leaves files behind."""
+    """Return a fresh environment after `pip install .[cli]` from a copy.
+
+    Building leaves files behind.
+    """
     folder = tmp_path_factory.mktemp("installed")
     files = subprocess.run(
         ["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True

@@ -1,4 +1,4 @@
-"""The demo as a person runs it, to its end and interrupted; whatever happens, nothing is left running."""
+"""The demo, to its end and interrupted; no process is left running."""
 
 import os
 import shutil
@@ -28,7 +28,10 @@ DEMO = [sys.executable, "-m", "local.demo"]
 
 
 class Run:
-    """One run of the demo, which keeps its temporary files in ``folder``; so does every process that it starts."""
+    """One run of the demo, with its temporary files in ``folder``.
+
+    Every process that it starts has them there too.
+    """
 
     def __init__(self, folder: Path, command: Sequence[str] = DEMO, place: Path = ROOT, **exports: str) -> None:
         self.folder, self._log = folder, folder / "demo.log"
@@ -41,7 +44,7 @@ class Run:
         return self._log.read_text()
 
     def left_running(self) -> list[str]:
-        """The command lines of the processes whose temporary files are there."""
+        """Return the command lines of the processes whose temporary files are there."""
         found = []
         for process in Path("/proc").glob("[0-9]*"):
             try:
@@ -70,7 +73,7 @@ def kept(run: Run) -> Iterator[Run]:
 
 @pytest.fixture
 def fresh(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """``make demo`` in a fresh copy of the project, in a folder and in a shell that break what is not prepared."""
+    """Run ``make demo`` in a fresh copy, with a hostile folder and shell."""
     copy = tmp_path_factory.mktemp("copy") / "Größe & 'mit' Blanks"
     made = shutil.ignore_patterns(".git", ".venv*", ".aws-sam", ".local", ".*_cache", ".hypothesis", "__pycache__")
     shutil.copytree(ROOT, copy, ignore=made)
@@ -78,7 +81,7 @@ def fresh(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield run
 
 
-def test_a_fresh_copy_tells_the_whole_story_in_any_shell_and_ends_by_itself(fresh: Run) -> None:
+def test_a_fresh_copy_runs_the_whole_demo_in_any_shell(fresh: Run) -> None:
     run = fresh
     assert run.process.wait() == 0, run.said
     for part in (

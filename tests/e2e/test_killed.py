@@ -1,4 +1,7 @@
-"""Functions that are killed while they work: nothing stays missing, wrong or untold. `make killed` does more."""
+"""Functions killed while they work leave nothing missing, wrong or unannounced.
+
+`make killed` does more.
+"""
 
 import time
 from itertools import count

@@ -21,7 +21,7 @@ STARTED = to_text(now() - timedelta(days=5, minutes=35, seconds=10))
 
 
 def task(task_id: str, state: str, **more: Any) -> dict[str, Any]:
-    """A bundle task as EC2 lists it."""
+    """Return a bundle task as EC2 lists it."""
     times = {"StartTime": STARTED, "UpdateTime": ENDED}
     return {"InstanceId": f"i-{task_id}", "BundleId": task_id, "State": state, **times, **more}
 
@@ -35,7 +35,7 @@ def row_of(deployment: Deployment, task_id: str) -> dict[str, Any] | None:
 
 
 def told_row(deployment: Deployment, task_id: str) -> dict[str, Any]:
-    """The row of a task once it has been announced."""
+    """Return the row of a task once it has been announced."""
 
     def row() -> dict[str, Any] | None:
         found = row_of(deployment, task_id)
@@ -84,7 +84,7 @@ def test_failed_and_cancelled_are_told_apart(fresh: Deployment, ec2: StagedEc2) 
     assert " cancelled " in mails["bun-e2e-stops"].subject
 
 
-def test_a_failure_that_leaves_the_list_before_its_code_comes_is_told(fresh: Deployment, ec2: StagedEc2) -> None:
+def test_a_vanished_failure_without_a_code_is_announced(fresh: Deployment, ec2: StagedEc2) -> None:
     ec2.lists(task("bun-e2e-gone", "failed", UpdateTime=to_text(now() + timedelta(minutes=50))))
     assert poll(fresh)["ended"] == {}
     ec2.lists()

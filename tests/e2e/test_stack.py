@@ -1,4 +1,4 @@
-"""The stack as such: bad parameters, a customer key, update, deletion, and the table that stays."""
+"""The stack itself: parameters, a customer key, update, deletion, retained table."""
 
 import json
 import os
@@ -43,7 +43,7 @@ def test_a_bad_parameter_is_refused_with_a_sentence(
     assert sentence in str(failed.value)
 
 
-def test_two_stacks_live_side_by_side_and_an_update_keeps_the_history(
+def test_two_stacks_coexist_and_an_update_keeps_the_history(
     cloud: Cloud, template: Path, deployment: Deployment, ec2: StagedEc2
 ) -> None:
     ec2.lists(task("bun-e2e-update", "complete"))
@@ -72,7 +72,10 @@ def test_two_stacks_live_side_by_side_and_an_update_keeps_the_history(
 
 
 def encrypted_with(cloud: Cloud, stack: str) -> dict[str, str | None]:
-    """The keys of what the local AWS can tell of; of table and topic the template's own tests tell."""
+    """Return the local AWS shows these uses of the key.
+
+    The template's tests cover table and topic.
+    """
     resources = cloud.client("cloudformation").describe_stack_resources(StackName=stack)["StackResources"]
     names = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
     queue = names["DeadLetterQueue"]
@@ -82,7 +85,7 @@ def encrypted_with(cloud: Cloud, stack: str) -> dict[str, str | None]:
     return keys | {"DeadLetterQueue": told.get("Attributes", {}).get("KmsMasterKeyId")}
 
 
-def test_the_table_outlives_its_stack_and_a_new_one_takes_it_over(
+def test_a_new_stack_takes_over_the_retained_table(
     cloud: Cloud, template: Path, ec2: StagedEc2, capsys: pytest.CaptureFixture[str]
 ) -> None:
     parameters = {"NotificationEmail": "heir@example.com", "PollSchedule": "rate(12 hours)"}
@@ -139,7 +142,9 @@ def leave_an_unfinished_import(cloud: Cloud, table: str, stack: str) -> None:
 
 
 def make(cloud: Cloud, *arguments: str, **exported: str) -> "subprocess.CompletedProcess[str]":
-    """Run make in the account ``cloud``, from a shell that exports what people export, without a terminal.
+    """Run make in the account ``cloud``, without a terminal.
+
+    The shell exports what people export.
 
     The interpreter is this one: for another, make would make the environments anew in which this runs.
     """
@@ -156,7 +161,7 @@ def make(cloud: Cloud, *arguments: str, **exported: str) -> "subprocess.Complete
     )
 
 
-def test_a_deployment_goes_to_the_region_and_with_the_values_that_were_given(cloud: Cloud, tmp_path: Path) -> None:
+def test_a_deployment_has_the_given_region_and_parameters(cloud: Cloud, tmp_path: Path) -> None:
     (tmp_path / "config").write_text("[default]\nregion = us-west-2\n")
     config = {"AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_DEFAULT_REGION": "us-west-1"}
     email = """o'brien+"$HOME"@example.com"""
@@ -214,7 +219,10 @@ def test_a_failed_first_deployment_is_cleared_away(
 
 
 def fail_a_first_deployment(cloud: Cloud, stack: str) -> None:
-    """Make a stack that rolls back after it made its table: it waits in vain for a signal."""
+    """Make a stack that rolls back after its table was made.
+
+    It waits in vain for a signal.
+    """
     template = takeover.import_template(load_template())
     template["Resources"]["Handle"] = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
     template["Resources"]["Signal"] = {

@@ -1,4 +1,4 @@
-"""What goes wrong around a deployed stack, and how it comes right again: told by `status` and by the inbox."""
+"""Faults around a deployed stack and their recovery, by `status` and inbox."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +19,10 @@ from tests.support.waiting import eventually
 
 @pytest.fixture
 def story(impatient: Deployment, ec2: StagedEc2) -> Iterator[Deployment]:
-    """The stack of the stories, well, its inbox read and EC2's list empty; well again after each."""
+    """Return the stack of the stories in good state, before and after each.
+
+    Its inbox is read, and EC2's list is empty.
+    """
     ec2.lists()
     impatient.cloud.inbox.new()
     yield impatient
@@ -29,7 +32,7 @@ def story(impatient: Deployment, ec2: StagedEc2) -> Iterator[Deployment]:
 
 
 def subjects(deployment: Deployment, task_id: str) -> list[str]:
-    """The subjects of the new emails about a task; there is one at least, before long."""
+    """Return the subjects of the new emails about a task, at least one."""
     return eventually(lambda: [mail.subject for mail in deployment.cloud.inbox.new() if task_id in mail.subject])
 
 
@@ -104,7 +107,7 @@ def test_a_topic_that_answers_late_is_sent_each_notice_once(story: Deployment, e
 
 @contextmanager
 def setting(deployment: Deployment, function: str = "RecorderFunctionName", **changes: str | None) -> Iterator[None]:
-    """A function's environment with ``changes``; None takes a variable away."""
+    """Yield a function's environment with ``changes``; None takes a variable away."""
     functions, name = deployment.cloud.client("lambda"), deployment.outputs[function]
     variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     changed = {key: value for key, value in {**variables, **changes}.items() if value is not None}
@@ -131,7 +134,7 @@ def test_a_recorder_that_is_broken(story: Deployment) -> None:
 
 
 def a_season_passes(deployment: Deployment) -> None:
-    """As the heartbeat would stand by then: EC2 was never seen to list a task for so long."""
+    """Put the last poll 90 days into the past."""
     change_heartbeat(deployment, "SET polled_at = :then", {":then": {"S": to_text(now() - timedelta(days=90))}})
 
 
@@ -180,7 +183,7 @@ def test_a_task_that_vanishes_and_comes_back_finished(story: Deployment, ec2: St
 
 
 def broken(deployment: Deployment, ec2: StagedEc2, when: str) -> None:
-    """Polls that EC2 answers with what is no list: a page of a proxy's, and text where the list should be."""
+    """EC2 answers polls with no list: a proxy's page, or text."""
     text = told("empty").body.replace(
         b"<bundleInstanceTasksSet/>", b"<bundleInstanceTasksSet>x</bundleInstanceTasksSet>"
     )

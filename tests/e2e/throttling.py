@@ -1,4 +1,4 @@
-"""A service that throttles or is slow: a proxy in front of the local AWS that does as a test wants.
+"""A throttled or slow service: a proxy before the local AWS.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
 """
@@ -42,7 +42,7 @@ class Throttled:
         self._lock = Lock()
 
     def answer(self, headers: Mapping[str, str], body: bytes) -> Answer:
-        """What the client gets: a refusal, or what the engine says."""
+        """Return the client's response: a refusal, or the engine's."""
         with self._lock:
             refused = self.refuses(next(self._numbers))
         if refused:
@@ -60,7 +60,7 @@ class Throttled:
 
 @contextmanager
 def throttled(endpoint: str) -> Iterator[Throttled]:
-    """A proxy in front of ``endpoint``, for as long as the context lasts."""
+    """Yield a proxy in front of ``endpoint``, for as long as the context lasts."""
     proxy = Throttled(endpoint)
     with http_server(proxy.answer) as proxy.url:
         yield proxy

@@ -1,4 +1,4 @@
-"""The engines, started once for all tests and gone afterwards; a fresh table for each test."""
+"""Engines for all tests, and a fresh table for each test."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +12,10 @@ from tests.integration.engines import DYNAMODB_LOCAL, ENGINES, LOCAL_AWS, Engine
 
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    """The local AWS: DynamoDB, SNS, SQS and email. Its functions, which no test here deploys, would find no EC2."""
+    """Return the local AWS: DynamoDB, SNS, SQS and email, without an EC2.
+
+    No test here deploys functions.
+    """
     folder = tmp_path_factory.mktemp("cloud")
     with local_cloud(folder, "http://127.0.0.1:9") as cloud:
         yield cloud
@@ -38,7 +41,7 @@ def aws_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> Any:
-    """A client of each engine in turn."""
+    """Return a client of each engine in turn."""
     return request.getfixturevalue({LOCAL_AWS: "local_aws", DYNAMODB_LOCAL: "aws_own"}[request.param])
 
 
@@ -51,5 +54,5 @@ def table(engine: Any) -> Iterator[Table]:
 
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """botocore repeats a failed request at once, not after a random pause of up to twenty seconds."""
+    """Let botocore repeat a failed request at once, without a random pause."""
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda self, context: 0)

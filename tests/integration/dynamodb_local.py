@@ -1,4 +1,4 @@
-"""AWS's own DynamoDB Local: fetched with Maven once, then started on loopback for as long as it is wanted."""
+"""AWS's DynamoDB Local, fetched with Maven once, then started on loopback."""
 
 import hashlib
 import re
@@ -31,7 +31,9 @@ class UnavailableError(Exception):
 
 @contextmanager
 def dynamodb_local(folder: Path, java_options: Sequence[str] = QUICK, wrapper: Sequence[str] = ()) -> Iterator[str]:
-    """The endpoint of a DynamoDB Local that keeps all in memory, started by ``wrapper`` if there is one.
+    """Yield the endpoint of a DynamoDB Local that keeps all in memory.
+
+    ``wrapper`` starts it, if there is one.
 
     Raises UnavailableError, StepError.
     """
@@ -50,7 +52,9 @@ def dynamodb_local(folder: Path, java_options: Sequence[str] = QUICK, wrapper: S
 
 
 def fetched(folder: Path, cache: Path = CACHE) -> Path:
-    """DynamoDB Local's libraries, fetched where ``cache`` does not have the pinned ones yet; the log in ``folder``.
+    """Return DynamoDB Local's libraries; fetch pinned ones that ``cache`` lacks.
+
+    The log is in ``folder``.
 
     Raises UnavailableError.
     """
@@ -101,7 +105,7 @@ def _remedy() -> str:
 
 
 def answers(endpoint: str) -> bool:
-    """Whether something speaks HTTP there; what it says to a request without an operation does not matter."""
+    """Tell if something speaks HTTP there, whatever its response is."""
     try:
         urllib.request.urlopen(endpoint, timeout=WAIT_SECONDS).close()
     except urllib.error.HTTPError as error:

@@ -1,4 +1,4 @@
-"""DynamoDB engines as the tests use them, and tables in them that are the template's own."""
+"""DynamoDB engines for tests, and tables made from the template."""
 
 import uuid
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ class Engine:
     endpoint: str
 
     def client(self, service: str = "dynamodb") -> Any:
-        """A client as the functions make it, but for its time limits."""
+        """Return a client as the functions make it, but for its time limits."""
         patience = unhurried(clients.TIMEOUT_AND_ATTEMPTS.get(service, USE_TABLE))
         return clients.client(service, patience, region_name=REGION, endpoint_url=self.endpoint, **CREDENTIALS)
 
@@ -49,7 +49,7 @@ class Table:
         return {str(row["task_id"]): row for row in rows if not str(row["task_id"]).startswith(POLL_PREFIX)}
 
     def ask(self, index: str, newest_first: bool = False, **key: str) -> list[str]:
-        """The task ids under one key of an index, in its order."""
+        """Return the task ids under one key of an index, in its order."""
         ((name, value),) = key.items()
         answer = self.client.query(
             TableName=self.name,
@@ -63,7 +63,7 @@ class Table:
 
 
 def make_table(client: Any, **instead: Any) -> Table:
-    """A table as the template defines it, but for what ``instead`` says."""
+    """Return a table as the template defines it, but for what ``instead`` says."""
     name = f"history-{uuid.uuid4().hex[:12]}"
     client.create_table(TableName=name, **table_properties() | instead)
     client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": WAIT_SECONDS})

@@ -1,4 +1,4 @@
-"""Faults put between a botocore client and its engine, each in the shape in which AWS answers it."""
+"""Faults between a botocore client and its engine, in AWS's form."""
 
 import json
 import threading
@@ -21,7 +21,7 @@ def let_through(_request: AWSPreparedRequest) -> Answer:
 
 
 def refused(code: str, status: int = 400, **members: Any) -> Fault:
-    """An error of DynamoDB's.
+    """Return an error of DynamoDB's.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html
     """
@@ -30,7 +30,7 @@ def refused(code: str, status: int = 400, **members: Any) -> Fault:
 
 
 def cancelled(reason: Callable[[int], str]) -> Fault:
-    """A cancelled transaction whose action number n was refused for ``reason(n)``; ``None`` is no reason.
+    """Return a cancelled transaction; ``reason(n)`` is that of action n, or None.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
     """
@@ -44,7 +44,10 @@ def cancelled(reason: Callable[[int], str]) -> Fault:
 
 
 def alone_at_the_engine() -> Fault:
-    """Requests go to the engine one after the other: DynamoDB Local refuses large ones that wait long for others."""
+    """Send requests to the engine one after the other.
+
+    DynamoDB Local refuses large ones that wait long for others.
+    """
     transport, lock = URLLib3Session(), threading.Lock()
 
     def send(request: AWSPreparedRequest) -> Answer:
@@ -55,7 +58,7 @@ def alone_at_the_engine() -> Fault:
 
 
 def lost_answer(request: AWSPreparedRequest) -> Answer:
-    """The engine does the work, and its answer never arrives."""
+    """Return the engine does the work, and its answer never arrives."""
     transport = URLLib3Session()
     try:
         transport.send(request)
@@ -65,13 +68,13 @@ def lost_answer(request: AWSPreparedRequest) -> Answer:
 
 
 def answered(status: int, body: Mapping[str, Any]) -> Fault:
-    """An answer that the engine did not give."""
+    """Return an answer that the engine did not give."""
     return lambda request: _answer(request, status, json.dumps(body).encode())
 
 
 @contextmanager
 def between(client: Any, operation: str, faults: Sequence[Fault]) -> Iterator[list[dict[str, Any]]]:
-    """Answer ``client``'s next requests for ``operation`` with ``faults``, one each; gives all that it sends."""
+    """Answer ``client``'s next requests for ``operation`` with ``faults``; return all requests."""
     waiting, sent, lock = list(faults), [], threading.Lock()
 
     def before_send(request: AWSPreparedRequest, **_: Any) -> Answer:

@@ -56,7 +56,7 @@ def at(minute: int) -> str:
 
 
 def row(task_id: str, outcome: str | None = "complete", **more: Any) -> Row:
-    """A task; None leaves an attribute out."""
+    """Return a task; None leaves an attribute out."""
     ended = {"outcome": outcome, "finished_at": NOON} if outcome else {}
     always = {"scope": SCOPE, "task_id": task_id, "kind": "bundle", "state": "complete" if outcome else "storing"}
     made = always | {"updated_at": NOON, "first_seen_at": NOON} | ended | more
@@ -68,7 +68,10 @@ on_one = pytest.mark.parametrize("engine", [LOCAL_AWS], indirect=True)
 
 
 class Run:
-    """The command line on one table. ``hooks`` are called on events of its clients: event → handler."""
+    """The command line on one table.
+
+    ``hooks`` are called on events of its clients: event → handler.
+    """
 
     def __init__(self, table: Table) -> None:
         self.table = table
@@ -86,13 +89,13 @@ class Run:
         return made
 
     def ids(self, *arguments: str) -> list[str]:
-        """The ids that ``list`` prints."""
+        """Return the ids that ``list`` prints."""
         said = self("list", "--output", "json", *arguments)
         assert said.status == 0, said.err
         return [row["task_id"] for row in json.loads(said.out)]
 
     def scanned(self) -> list[int]:
-        """How many rows each of the next queries reads."""
+        """Return a list that receives the number of rows of each query."""
         counts: list[int] = []
         self.hooks["after-call.dynamodb.Query"] = lambda parsed, **_: counts.append(parsed["ScannedCount"])
         return counts
@@ -107,7 +110,10 @@ def run_on(table: Table, monkeypatch: pytest.MonkeyPatch, **endpoints: str) -> I
 
 @pytest.fixture
 def cli(table: Table, ec2: Ec2Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """The command line on a fresh table, beside a local EC2 in which a bundle is made, and forgotten, in no time."""
+    """Return the command line on a fresh table, beside a fast local EC2.
+
+    Its bundles end and are forgotten at once.
+    """
     yield from run_on(table, monkeypatch, ec2=ec2.url)
 
 
@@ -123,7 +129,7 @@ MADE: dict[str, Table] = {}
 
 @pytest.fixture
 def stocked(engine: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """The command line on a table of a few hundred rows, which nobody changes."""
+    """Yield the command line on a table of a few hundred constant rows."""
     endpoint = engine.meta.endpoint_url
     if endpoint not in MADE:
         MADE[endpoint] = make_table(engine)
@@ -146,7 +152,7 @@ STOCK = list(stock(240))
 
 
 def expected(limit: int | None = None, since: str = "", until: str = "~", **wanted: Sequence[str]) -> list[str]:
-    """The ids that ``list`` should print, found the plain way."""
+    """Return the ids that ``list`` should print, found the plain way."""
     found = [
         row
         for row in STOCK
@@ -216,7 +222,7 @@ def test_no_more_is_read_than_is_shown(stocked: Run, limit: int) -> None:
     assert sum(scanned) == limit
 
 
-def test_a_table_for_people_reads_its_fifty_rows_and_says_how_to_see_more(stocked: Run) -> None:
+def test_a_table_for_people_reads_fifty_rows_and_names_the_rest(stocked: Run) -> None:
     scanned = stocked.scanned()
     said = stocked("list")
     assert sum(scanned) == 50
@@ -250,7 +256,7 @@ def test_csv_is_the_whole_of_the_stored_rows(stocked: Run) -> None:
     assert read == {row["task_id"]: row for row in STOCK}
 
 
-def test_an_empty_history_is_said_to_people_and_shown_to_programs(cli: Run) -> None:
+def test_an_empty_history_is_explained_to_people_only(cli: Run) -> None:
     assert cli("list").err.startswith(f"The history of table {cli.table.name} is empty: nothing was recorded yet; ")
     assert cli("list", "--outcome", "lost").err.startswith(f"No such task in the history of table {cli.table.name}; ")
     assert cli("list", "--output", "json") == Said(0, "[]\n", "")
@@ -283,7 +289,7 @@ LATER_PLAIN = {
 
 @pytest.fixture
 def later(cli: Run) -> Run:
-    """A table with a row that a later version wrote."""
+    """Return a table with a row that a later version wrote."""
     cli.table.client.put_item(TableName=cli.table.name, Item=LATER)
     return cli
 
@@ -332,7 +338,7 @@ def test_the_same_id_in_two_scopes_is_told_apart(cli: Run) -> None:
     assert found == [SCOPE, OTHER]
 
 
-def test_a_task_for_people_ends_with_commands_that_lead_back_to_it(cli: Run) -> None:
+def test_a_task_for_people_ends_with_commands_about_it(cli: Run) -> None:
     cli.table.history.apply([Insert(row("bun-1", image_location="b/p.manifest.xml", awaiting="notification"))])
     said = cli("show", f"{SCOPE}/bun-1")
     assert said.out.startswith("bundle task bun-1\n\n  State            complete\n")
@@ -502,7 +508,10 @@ DENIED = Answer(
 
 @contextmanager
 def in_a_stack(cli: Run, sns: Answer, **parameters: str) -> Iterator[Callable[..., Said]]:
-    """The command line on the stack of ``cli``'s table; SNS answers ``sns`` about its topic, and denies its list."""
+    """Return the command line on the stack of ``cli``'s table.
+
+    SNS answers ``sns`` about its topic, and denies its list.
+    """
     with (
         canned_ec2(stack(cli.table.name, **parameters)) as cloudformation,
         canned_ec2(sns, DENIED) as topics,
@@ -514,7 +523,7 @@ def in_a_stack(cli: Run, sns: Answer, **parameters: str) -> Iterator[Callable[..
 
 
 def tells(cli: Run) -> Callable[..., None]:
-    """A hook after an insert: as the notifier does, it marks what awaits its notification."""
+    """Return a hook that marks inserted rows, as the notifier does."""
 
     def mark(**_: Any) -> None:
         for task_id, row in cli.table.rows().items():
@@ -656,7 +665,7 @@ NUMBERS = count(1)
 
 @pytest.fixture
 def bundled(cli: Run, aws_ec2: Any) -> Row:
-    """A bundle that EC2 finished and forgot, and its row."""
+    """Return a bundle that EC2 finished and forgot, and its row."""
     return bundle(cli, aws_ec2, f"win-{next(NUMBERS)}")
 
 
@@ -669,7 +678,7 @@ def bundle(cli: Run, ec2: Any, prefix: str) -> Row:
 
 
 def images(ec2: Any, made: Row) -> list[str]:
-    """The ids of the AMIs that were made of a bundle."""
+    """Return the ids of the AMIs that were made of a bundle."""
     found = ec2.describe_images(Owners=["self"])["Images"]
     return [image["ImageId"] for image in found if image["ImageLocation"] == made["image_location"]]
 
@@ -905,7 +914,7 @@ def test_a_table_that_is_no_history_is_named(cli: Run, another: str, command: tu
 
 @pytest.fixture
 def another(table: Table) -> Iterator[str]:
-    """A table that is somebody else's."""
+    """Yield a table that is somebody else's."""
     name = f"{table.name}-other"
     key = {"AttributeName": "id"}
     table.client.create_table(
@@ -923,7 +932,7 @@ def another(table: Table) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def many() -> Iterator[dict[str, str]]:
-    """The environment of a history of 1,500 rows, all of them in one answer."""
+    """Yield the environment of a history of 1,500 rows, read in one page."""
     items = [{name: {"S": str(value)} for name, value in STOCK[number % len(STOCK)].items()} for number in range(1500)]
     answer = {"Items": items, "Count": 1500, "ScannedCount": 1500, "Table": {"ItemCount": 1500}}
     with canned_ec2(Answer(json.dumps(answer).encode())) as aws:
@@ -992,7 +1001,7 @@ def test_what_is_waited_for_is_no_markup(many: dict[str, str]) -> None:
     assert "MarkupError" not in said.err
 
 
-def test_a_program_of_its_own_says_its_version_and_fails_in_one_line() -> None:
+def test_a_separate_program_has_a_version_and_one_line_errors() -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+\n", run_program("--version").out)
     said = run_program("list", "--table", "t")
     assert (said.status, said.out) == (1, "")

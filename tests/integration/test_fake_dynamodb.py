@@ -48,7 +48,7 @@ def to_write(scope: str, kind: str, task_id: str, new: Any, expected: Any = (), 
 
 
 def send(client: Any, table: str, writes: list[Write]) -> Any:
-    """What the answer to ``writes`` is: nothing, or what of the error the history looks at."""
+    """Return the response to ``writes``: nothing, or the error's relevant parts."""
     try:
         if len(writes) > 1:
             client.transact_write_items(TransactItems=[transaction_item(table, write) for write in writes])
@@ -66,7 +66,7 @@ def send(client: Any, table: str, writes: list[Write]) -> Any:
 
 
 def indexed(client: Any, table: str, scope: str) -> dict[str, Any]:
-    """The rows of ``scope`` in each index, as lists of what sorts them."""
+    """Return the rows of ``scope`` in each index, as lists of what sorts them."""
     found = {}
     for index, (partition, sort) in index_keys().items():
         for value in ("bundle", "outcome", "notification", "complete", "i-0"):

@@ -1,4 +1,4 @@
-"""The history on engines that nobody here wrote: what DynamoDB itself makes of each read and each write."""
+"""The history on real engines: each read and each write."""
 
 import random
 import threading
@@ -62,7 +62,7 @@ def ids(writes: Sequence[Insert | Update]) -> list[str]:
 
 
 def tries(table: Table) -> int:
-    """How often the client sends a request before it gives up."""
+    """Return the number of times that the client sends a request."""
     return int(table.client.meta.config.retries["total_max_attempts"])
 
 
@@ -72,7 +72,7 @@ def at(minute: int) -> str:
 
 @pytest.fixture
 def kept(table: Table) -> Table:
-    """A table that holds one running task, bun-0."""
+    """Return a table that holds one running task, bun-0."""
     table.history.apply([insert("bun-0", state="storing", progress=40)])
     return table
 
@@ -211,7 +211,7 @@ def test_an_update_is_made_where_its_conditions_hold(kept: Table, expected: Any)
 
 
 @pytest.mark.parametrize("expected", NOT_MET.values(), ids=NOT_MET)
-def test_an_update_is_overtaken_where_one_condition_does_not_hold(kept: Table, expected: Any) -> None:
+def test_an_update_with_one_failed_condition_is_overtaken(kept: Table, expected: Any) -> None:
     before = kept.rows()
     update = Update(key("bun-0"), {"state": "complete"}, expected)
     assert kept.history.apply([update]).overtaken == [update]
@@ -237,7 +237,7 @@ def test_an_update_may_only_remove(kept: Table, expected: Any) -> None:
     assert kept.rows()["bun-0"] == row("bun-0", state="storing")
 
 
-def test_the_expected_value_may_be_the_one_that_is_replaced_or_removed(kept: Table) -> None:
+def test_an_expected_value_may_be_replaced_or_removed(kept: Table) -> None:
     update = Update(key("bun-0"), {"state": "storing"}, {"state": "storing", "progress": 40}, ("progress",))
     assert kept.history.apply([update]).written == [update]
     assert kept.rows()["bun-0"] == row("bun-0", state="storing")
@@ -276,7 +276,7 @@ def test_one_write_that_meets_a_transaction_is_repeated(kept: Table, operation: 
 @pytest.mark.parametrize(
     "code", ["ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded"]
 )
-def test_one_write_that_is_throttled_for_good_is_named_and_others_are_written(
+def test_one_write_throttled_for_good_is_named_others_written(
     table: Table, code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also when botocore has given up, as it does sooner where much is throttled."""
@@ -290,18 +290,18 @@ def test_one_write_that_is_throttled_for_good_is_named_and_others_are_written(
 @pytest.mark.usefixtures("no_waiting")
 @pytest.mark.parametrize("fault", [*READ_FAULTS.values()], ids=[*READ_FAULTS])
 @each_alone
-def test_one_write_that_fails_for_a_while_is_repeated_and_counts_as_ours(
+def test_one_write_that_fails_briefly_is_repeated_and_ours(
     kept: Table, operation: str, write: Insert | Update, fault: Fault
 ) -> None:
-    """Also where the engine made it and its answer was lost: then the row is what the write makes of it."""
+    """The engine applied it and its response was lost: the row shows that."""
     with between(kept.client, operation, [fault, fault]):
         applied = kept.history.apply([write])
     assert (applied.written, applied.overtaken, kept.pauses) == ([write], [], [])
 
 
 @pytest.mark.usefixtures("no_waiting")
-def test_one_write_that_is_repeated_after_somebody_elses_is_overtaken(kept: Table) -> None:
-    """Its answer broke off because it was not made, and in between another was quicker."""
+def test_one_write_repeated_after_another_writer_is_overtaken(kept: Table) -> None:
+    """The response broke off before it was applied; another writer was faster."""
     ours, theirs = (Update(key("bun-0"), {"state": state}, {"state": "storing"}) for state in ("complete", "failed"))
 
     def meanwhile(request: Any) -> Any:
@@ -335,7 +335,7 @@ def test_one_write_that_is_refused_is_named(kept: Table, operation: str, write: 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException"])
 @each_alone
-def test_one_write_that_no_repetition_helps_is_named_with_the_cause(
+def test_one_write_that_always_fails_is_named_with_its_cause(
     kept: Table, operation: str, write: Insert | Update, code: str
 ) -> None:
     with between(kept.client, operation, [refused(code)]) as sent, pytest.raises(HistoryError, match=code) as raised:
@@ -429,7 +429,7 @@ def test_writes_that_are_too_large_together_are_written(table: Table) -> None:
 
 
 def test_writes_that_are_too_large_for_one_request_are_written(table: Table) -> None:
-    """A body holds 16 MB at most, and JSON makes six bytes of one ``ß``."""
+    """A body holds 16 MB, and JSON makes six bytes of one ``ß``."""
     writes = inserts(100, error_message="ß" * 30 * KB)
     assert ids(table.history.apply(writes).written) == ids(writes)
     assert len(table.rows()) == 100
@@ -536,8 +536,8 @@ WRITE_FAULTS = READ_FAULTS | {"still at it": refused("TransactionInProgressExcep
 
 @pytest.mark.usefixtures("no_waiting")
 @pytest.mark.parametrize("fault", WRITE_FAULTS.values(), ids=WRITE_FAULTS)
-def test_a_write_that_fails_for_a_while_is_repeated_and_counts_as_ours(table: Table, fault: Fault) -> None:
-    """Also where the engine made it and its answer was lost: the token tells it that it is the same transaction."""
+def test_a_transaction_that_fails_briefly_is_repeated_and_ours(table: Table, fault: Fault) -> None:
+    """The engine applied it and its response was lost: the token shows that."""
     with between(table.client, "TransactWriteItems", [fault, fault]) as sent:
         applied = table.history.apply(inserts(3))
     assert (ids(applied.written), applied.overtaken) == (ids(inserts(3)), [])
@@ -578,7 +578,7 @@ def test_what_no_repetition_helps_is_named_with_the_cause(table: Table, code: st
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "ProvisionedThroughputExceededException"])
 @pytest.mark.usefixtures("no_waiting")
-def test_a_throttled_transaction_is_tried_again_by_the_history_too(table: Table, code: str) -> None:
+def test_a_throttled_transaction_is_retried_by_the_history(table: Table, code: str) -> None:
     """Like a single write: after what botocore tries itself."""
     with between(table.client, "TransactWriteItems", [refused(code)] * (tries(table) + 1)):
         applied = table.history.apply(inserts(3))
@@ -670,7 +670,7 @@ def test_by_awaiting_holds_unfinished_business_only(busy: Table) -> None:
 
 
 @pytest.mark.parametrize("index", ["by-kind", "by-outcome", "by-resource", "by-awaiting"])
-def test_every_index_holds_all_that_the_row_does_and_no_row_of_the_pollers(busy: Table, index: str) -> None:
+def test_every_index_has_whole_rows_and_no_heartbeats(busy: Table, index: str) -> None:
     items = busy.client.scan(TableName=busy.name, IndexName=index)["Items"]
     assert items
     assert all(item in busy.client.scan(TableName=busy.name)["Items"] for item in items)

@@ -1,4 +1,4 @@
-"""From EC2's list to what subscribers get, over a real table and a real topic; only Lambda is not in between."""
+"""From EC2's list to subscribers, over a real table and topic, without Lambda."""
 
 import base64
 import json
@@ -76,7 +76,7 @@ class Pipeline:
         self.queue = self.subscribed()
 
     def subscribed(self, **policy: list[str]) -> str:
-        """The URL of a new queue that gets what ``policy`` lets through; without one, all."""
+        """Return the URL of a new queue behind the filter ``policy``, if any."""
         url = self.sqs.create_queue(QueueName=f"heard-{uuid.uuid4().hex[:12]}")["QueueUrl"]
         arn = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         self._subscribe("sqs", arn, policy)
@@ -91,7 +91,7 @@ class Pipeline:
         self.sns.subscribe(TopicArn=self.topic, Protocol=protocol, Endpoint=endpoint, Attributes=attributes)
 
     def bundle(self, instance: str = INSTANCE, bucket: str = "north", **more: str) -> None:
-        """Start a bundle task; ``more`` of the S3 storage as EC2's query protocol names it."""
+        """Start a bundle task; ``more`` are parameters in EC2's query protocol."""
         storage = {f"Storage.S3.{name}": value for name, value in {"Bucket": bucket, "Prefix": "win", **more}.items()}
         status, body = self.ec2.respond(urlencode({"Action": "BundleInstance", "InstanceId": instance} | storage))
         assert status == 200, body
@@ -109,7 +109,7 @@ class Pipeline:
         return announce(keys, self.table.history, topic, NotificationPolicy(DIGEST_ABOVE), clock=self.clock)
 
     def heard(self, queue: str = "") -> list[dict[str, Any]]:
-        """The messages in a queue, as SNS wraps them; they are gone from it afterwards."""
+        """Receive and delete the messages in a queue, as SNS wraps them."""
         url, heard = queue or self.queue, []
         while messages := self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
@@ -132,7 +132,7 @@ def pipeline(cloud: Cloud, local_aws: Any) -> Iterator[Pipeline]:
 
 
 def outcomes(messages: Sequence[dict[str, Any]]) -> list[str]:
-    """The outcome of each task that ``messages`` tell of."""
+    """Return the outcome of each task that ``messages`` tell of."""
     told = [delivered_detail(message) for message in messages]
     return sorted(task["outcome"] for data in told for task in data.get("tasks", [data]))
 
@@ -265,7 +265,7 @@ def test_subscribers_get_what_their_filters_let_through(pipeline: Pipeline) -> N
     assert " failed " in mails["sad@example.com"]
 
 
-def test_a_digest_gets_through_a_filter_that_one_of_its_tasks_meets(pipeline: Pipeline) -> None:
+def test_a_digest_passes_a_filter_that_one_task_matches(pipeline: Pipeline) -> None:
     failures, ones, lost = (
         pipeline.subscribed(outcome=["failed"]),
         pipeline.subscribed(resource_id=[INSTANCE]),
@@ -284,8 +284,8 @@ def test_a_digest_gets_through_a_filter_that_one_of_its_tasks_meets(pipeline: Pi
     assert [len(pipeline.heard(queue)) for queue in (failures, ones, lost)] == [1, 1, 0]
 
 
-def test_the_local_sns_sends_no_attributes_with_a_structured_message(pipeline: Pipeline) -> None:
-    """As AWS documents: such a message would pass no filter. Else the local stack hides that nobody is told."""
+def test_local_sns_drops_attributes_of_structured_messages(pipeline: Pipeline) -> None:
+    """AWS documents that such a message passes no filter; the local stack differs."""
     filtered = pipeline.subscribed(outcome=["complete"])
     attributes = {"outcome": {"DataType": "String", "StringValue": "complete"}}
     for structured in ({"MessageStructure": "json"}, {}):
@@ -299,7 +299,7 @@ def test_the_local_sns_sends_no_attributes_with_a_structured_message(pipeline: P
 # Many
 
 
-def test_six_hundred_tasks_that_ended_together_are_told_in_a_few_digests(pipeline: Pipeline) -> None:
+def test_600_simultaneous_ends_become_a_few_digests(pipeline: Pipeline) -> None:
     pipeline.mailed("ops@example.com")
     for number in range(600):
         pipeline.bundle(f"i-{number:017x}", bucket="no-such-bucket" if number % 3 == 0 else "north")
@@ -343,7 +343,7 @@ def test_a_notice_that_sns_did_not_take_is_told_later(pipeline: Pipeline) -> Non
     assert outcomes(pipeline.heard()) == ["complete"]
 
 
-def test_a_notice_whose_mark_did_not_follow_is_told_again_and_never_lost(pipeline: Pipeline) -> None:
+def test_a_notice_without_its_mark_is_repeated_and_never_lost(pipeline: Pipeline) -> None:
     pipeline.bundle()
     pipeline.clock.forward(50)
     pipeline.poll()
@@ -355,8 +355,8 @@ def test_a_notice_whose_mark_did_not_follow_is_told_again_and_never_lost(pipelin
     assert "awaiting" not in pipeline.only_row()
 
 
-def test_a_correction_that_comes_while_the_loss_is_told_is_told_next(pipeline: Pipeline) -> None:
-    """The mark is for what was told, not for what the row says by then."""
+def test_a_correction_during_the_loss_notice_is_announced_next(pipeline: Pipeline) -> None:
+    """The mark is for the announced outcome, not for the row's later one."""
     key, now = Key(SCOPE, "bun-0"), "2026-11-23T12:00:00.000Z"
     times = {"updated_at": now, "first_seen_at": now, "finished_at": now, "awaiting_since": now}
     always = {"scope": SCOPE, "task_id": "bun-0", "kind": "bundle", "awaiting": "notification"}

@@ -1,4 +1,4 @@
-"""The report in a real browser: it filters and sorts at once, follows the reader's colours, and fetches nothing."""
+"""The report in a real browser: filters, sorting, colours, no network."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ LAID_OUT = """return Array.from(document.querySelectorAll("#tasks tbody th"))
 
 
 def a_year_of_tasks(count):
-    """Rows as a year of bundling leaves them, the newest first; the newest three still run."""
+    """Return rows of a year of bundling, newest first; three still run."""
     chance = random.Random(2026)
     moments = sorted((MADE - timedelta(seconds=chance.randrange(365 * 86400)) for _ in range(count)), reverse=True)
     return [a_task(chance, at, runs=place < 3) for place, at in enumerate(moments)]
@@ -69,7 +69,7 @@ def window(tmp_path_factory):
 
 @pytest.fixture
 def fresh(window, address):
-    """The page as it is when it was just opened."""
+    """Return the page as it is when it was just opened."""
     emulate(window)
     window.get(address)
     return window
@@ -77,7 +77,7 @@ def fresh(window, address):
 
 @pytest.fixture
 def opened(window, address):
-    """The page without a filter, newest first: opened before, because that takes a second, or now."""
+    """Return the page without a filter, newest first, opened once."""
     emulate(window)
     if window.current_url != address:
         window.get(address)

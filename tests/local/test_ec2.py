@@ -396,7 +396,7 @@ Reply = tuple[int, str]
 
 @pytest.fixture
 def plain(server: Ec2Server) -> Iterator[Callable[..., Reply]]:
-    """Sends requests over one kept-alive connection, as long as the server keeps it."""
+    """Send requests over one connection while the server keeps it alive."""
     connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=WAIT_SECONDS)
 
     def send(method: str, path: str, body: str = "", **headers: str) -> Reply:

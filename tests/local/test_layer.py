@@ -68,7 +68,7 @@ def layer(layers: list[Path]) -> Path:
 
 @pytest.fixture(scope="session")
 def library(layer: Path) -> Path:
-    """The folder that Lambda adds to sys.path."""
+    """Return the folder that Lambda adds to sys.path."""
     return layer / "python"
 
 
@@ -171,7 +171,7 @@ def test_the_package_knows_whether_it_came_with_bytecode(library: Path, tmp_path
 
 
 def builder() -> Any:
-    """The script as a module."""
+    """Return the script as a module."""
     spec = importlib.util.spec_from_file_location("build_of_the_layer", BUILD)
     assert spec
     assert spec.loader
@@ -202,7 +202,7 @@ def test_every_called_operation_is_in_its_model(library: Path, service: str) -> 
 
 
 def load_models(service: str, data: Path) -> tuple[ServiceModel, ServiceModel]:
-    """A service's model in the layer and in botocore."""
+    """Return a service's model in the layer and in botocore."""
     trimmed = Loader(extra_search_paths=[str(data)], include_default_search_paths=False)
     return tuple(
         ServiceModel(loader.load_service_model(service, "service-2"), service) for loader in (trimmed, Loader())

@@ -71,7 +71,7 @@ def expected(**parameters: str) -> Mapping[str, Any]:
 
 
 def index(name: str, **changes: Any) -> list[dict[str, Any]]:
-    """The indexes of the template; those called ``name`` with ``changes``."""
+    """Return the indexes of the template; those called ``name`` with ``changes``."""
     indexes = table_properties()["GlobalSecondaryIndexes"]
     return [other | changes if other["IndexName"] == name else other for other in indexes]
 
@@ -421,7 +421,10 @@ def test_a_refused_import_leaves_no_stack() -> None:
 
 
 def test_a_table_is_repaired_before_it_is_imported() -> None:
-    """CloudFormation reads the ARN of the stream when it imports the table. A refused repair leaves no stack."""
+    """CloudFormation reads the stream's ARN when it imports the table.
+
+    A refused repair leaves no stack.
+    """
     dynamodb_script = reading(expiry={"TimeToLiveStatus": "DISABLED"})
     dynamodb_script.refuses("update_time_to_live", "ValidationException", "Modified multiple times.")
     with (

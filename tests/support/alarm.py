@@ -1,4 +1,4 @@
-"""How CloudWatch evaluates a metric alarm.
+"""CloudWatch's evaluation of a metric alarm.
 
 A test hands over the very properties that stand in the template, and the data points that the metric got.
 
@@ -58,17 +58,17 @@ class Alarm:
         self._check()
 
     def _check(self) -> None:
-        """Page cloudwatch_limits: a day at most, a week for periods of an hour and more."""
+        """Limit the range to a day, a week for long periods (page cloudwatch_limits)."""
         longest = 7 * DAY if self.period >= 3600 else DAY
         if self.period % 60 or not 1 <= self.enough <= self.evaluated or self.period * self.evaluated > longest:
             raise ValueError("CloudWatch refuses such an alarm")
 
     def put(self, at: float, value: float) -> None:
-        """A data point, at a time in seconds."""
+        """Return a data point, at a time in seconds."""
         insort(self._points, (at, value))
 
     def rings(self, at: float) -> bool:
-        """Tell if the alarm is in the state ALARM after its evaluation at a time; there is one each minute.
+        """Tell if the alarm is in ALARM after its evaluation at a minute.
 
         An alarm that ignores missing data keeps the state of the evaluation before, where data are too few to decide.
         Its first state is INSUFFICIENT_DATA.
@@ -82,7 +82,7 @@ class Alarm:
         return self._decide(end) or False
 
     def _decide(self, end: float) -> bool | None:
-        """The state of ALARM by the data alone, None where it stays as it is.
+        """Return True or False for ALARM by the data, None for no change.
 
         Page alarm-evaluation: periods end with the minute of the evaluation, so they slide. Page
         alarms-and-missing-data: where there are as many real data points as are to be evaluated, the latest count, from

@@ -26,7 +26,7 @@ QUIET = (
 
 
 def lacking() -> str | None:
-    """Name the programs that are not here, and the command that brings them; None where all are."""
+    """Return the missing programs and the command that installs them, or None."""
     missing = [name for name, path in (("chromium", _found(BROWSERS)), (DRIVER, _found([DRIVER]))) if path is None]
     if not missing:
         return None
@@ -40,7 +40,7 @@ def _found(names: Iterable[str]) -> str | None:
 
 @contextmanager
 def browser(folder: Path) -> Iterator[Chrome]:
-    """A browser that knows nothing yet; what it remembers is in ``folder``."""
+    """Yield a browser that knows nothing yet; what it remembers is in ``folder``."""
     options = ChromeOptions()
     options.binary_location = str(_found(BROWSERS))
     for argument in (*QUIET, f"--user-data-dir={folder}"):
@@ -54,7 +54,7 @@ def browser(folder: Path) -> Iterator[Chrome]:
 
 
 def fetched(driver: Chrome) -> list[str]:
-    """The addresses that pages asked for since this was last asked, answered or not."""
+    """Return the addresses requested by pages since the last call."""
     messages: list[dict[str, Any]] = [
         json.loads(entry["message"])["message"] for entry in driver.get_log("performance")
     ]
@@ -63,12 +63,12 @@ def fetched(driver: Chrome) -> list[str]:
 
 
 def complaints(driver: Chrome) -> list[str]:
-    """What the console says since this was last asked, such as what the page's policy has forbidden."""
+    """Return the console's messages since the last call, such as policy violations."""
     return [entry["message"] for entry in driver.get_log("browser")]
 
 
 def emulate(driver: Chrome, *, scheme: str = "light", width: int = 1280) -> None:
-    """As if the reader's system preferred ``light`` or ``dark``, and the window were so many pixels wide."""
+    """Emulate a ``light`` or ``dark`` system, and a window's width in pixels."""
     preference = {"name": "prefers-color-scheme", "value": scheme}
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [preference]})
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}

@@ -1,4 +1,4 @@
-"""An EC2 that gives canned answers, for botocore's real client: the files of ``events/ec2``, byte for byte.
+"""An EC2 for botocore's real client, with the answers of ``events/ec2``.
 
     with canned_ec2(told("throttled"), told("empty")) as ec2:
         ec2.client().describe_bundle_tasks()
@@ -37,21 +37,24 @@ class Answer:
 
 
 def told(name: str) -> Answer:
-    """What stands in the file ``name`` of ``events/ec2``, with the status that EC2 gives it."""
+    """Return the answer in the file ``name`` of ``events/ec2``, with its status."""
     [path] = EVENTS.glob(f"{name}.*")
     return Answer(path.read_bytes(), STATUS.get(name, 200))
 
 
 @dataclass(slots=True)
 class CannedEc2:
-    """A running server. The last of ``answers`` is repeated; ``requests`` are the parameters of each request."""
+    """A running server.
+
+    The last of ``answers`` is repeated; ``requests`` are the parameters of each request.
+    """
 
     url: str
     answers: list[Answer]
     requests: list[dict[str, str]] = field(default_factory=list)
 
     def client(self) -> Any:
-        """The client that the recorder uses, pointed at this server, but for its time limits."""
+        """Return the recorder's client for this server, without its time limits."""
         return clients.client(
             "ec2",
             unhurried(LIST_TASKS),
@@ -62,7 +65,7 @@ class CannedEc2:
         )
 
     def answer(self, _headers: Mapping[str, str], body: bytes) -> http_server.Answer:
-        """The next answer, for a request with ``body``."""
+        """Return the next answer, for a request with ``body``."""
         self.requests.append(dict(parse_qsl(body.decode())))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return answer.status, {"Content-Type": "text/xml;charset=UTF-8"}, answer.body

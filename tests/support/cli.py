@@ -1,4 +1,4 @@
-"""The command line as the tests run it: in this process, or as a program of its own."""
+"""The command line in this process, or as a separate program."""
 
 import io
 import os
@@ -26,7 +26,7 @@ REGION = "eu-west-1"
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a run of the command line left behind."""
+    """Result of a run of the command line."""
 
     status: int | str | None
     out: str
@@ -57,7 +57,7 @@ def run(*arguments: str, out: type[io.StringIO] = io.StringIO, err: type[io.Stri
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment of a program of its own: this one's, which leads to nobody's AWS account."""
+    """Return a separate program's environment, which leads to no AWS account."""
     return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ROOT / "layers/core", ROOT / "cli"))), **more}
 
 
@@ -69,7 +69,7 @@ def somewhere(**endpoints: str) -> dict[str, str]:
 
 
 def program(*arguments: str) -> list[str]:
-    """The command line as a program of its own."""
+    """Return the command line as a program of its own."""
     return [sys.executable, "-m", "task_reporter_cli", *arguments]
 
 
@@ -87,7 +87,10 @@ def run_program(*arguments: str, **more: str) -> Said:
 
 
 def on_terminal(*arguments: str, out: bool = True, err: bool = True, **more: str) -> Said:
-    """A program of its own whose output, whose errors, or both, are a terminal. What is both is in ``out``."""
+    """Run a separate program with a terminal as output, error output, or both.
+
+    If both are the terminal, ``out`` has both.
+    """
     master, slave = pty.openpty()
     env = environment(**{"TERM": "xterm-256color", "COLUMNS": "200", "NO_COLOR": "", **more})
     with TemporaryFile() as file:
@@ -102,7 +105,10 @@ def on_terminal(*arguments: str, out: bool = True, err: bool = True, **more: str
 
 
 def _from_terminal(master: int) -> Iterator[bytes]:
-    """What is written to a terminal until nobody has it open any more, which Linux tells as an error."""
+    """Read a terminal until all writers have closed it.
+
+    Linux reports that as an error.
+    """
     with suppress(OSError):
         while read := os.read(master, 65536):
             yield read
@@ -110,7 +116,10 @@ def _from_terminal(master: int) -> Iterator[bytes]:
 
 @contextmanager
 def in_environment(values: Mapping[str, str]) -> Iterator[None]:
-    """This process's environment is ``values`` and nothing else of AWS's; models of AWS are parsed once."""
+    """Set ``values`` as this process's only variables of AWS.
+
+    Service models are parsed once.
+    """
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(("AWS_", "TASK_REPORTER"))]:
             patch.delenv(name)
@@ -121,14 +130,14 @@ def in_environment(values: Mapping[str, str]) -> Iterator[None]:
 
 
 def session(**options: Any) -> botocore.session.Session:
-    """A session whose models are those of all other sessions here."""
+    """Return a session whose models are those of all other sessions here."""
     made = botocore.session.Session(**options)
     made.register_component("data_loader", _loader())
     return made
 
 
 def shared_session(profile: str | None = None) -> botocore.session.Session:
-    """One session for all runs with the same account: making one takes longer than most runs."""
+    """Return one session for all runs with the same account, to save time."""
     said = {name: value for name, value in os.environ.items() if name.startswith("AWS_") and "ENDPOINT" not in name}
     return _session(profile, tuple(sorted(said.items())))
 

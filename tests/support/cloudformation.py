@@ -1,4 +1,4 @@
-"""How CloudFormation resolves the template for given parameters, in a given partition.
+"""CloudFormation's resolution of the template for given parameters and partition.
 
 Covers the functions and resource types that the template uses, and refuses all others.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
@@ -57,7 +57,7 @@ class Stack:
         }
 
     def properties(self, logical_id: str) -> dict[str, Any]:
-        """The properties of a resource as CloudFormation hands them to its service."""
+        """Return the properties of a resource as CloudFormation hands them to its service."""
         resolved = self.resolve(template()["Resources"][logical_id]["Properties"])
         assert isinstance(resolved, dict)
         return resolved
@@ -73,7 +73,7 @@ class Stack:
         return holds
 
     def ref(self, logical_id: str) -> Any:
-        """The value of ``Ref``: an ARN for topics, a URL for queues, else a name."""
+        """Return the value of ``Ref``: a topic's ARN, a queue's URL, else a name."""
         if logical_id in self.pseudo:
             return self.pseudo[logical_id]
         if logical_id in self.parameters:

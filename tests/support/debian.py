@@ -1,4 +1,7 @@
-"""Debian packages with programs that tests use. CI installs them; elsewhere the owner of the machine decides."""
+"""Debian packages with programs that tests use.
+
+CI installs them; elsewhere the owner of the machine decides.
+"""
 
 import os
 import platform
@@ -12,7 +15,7 @@ class InstallationError(Exception):
 
 
 def may_install(environ: Mapping[str, str], user_id: int) -> bool:
-    """Whether this is a CI run, by a user who can install packages."""
+    """Tell whether this is CI, with a user who can install packages."""
     return bool(environ.get("CI")) and user_id == 0 and shutil.which("apt-get") is not None
 
 
@@ -38,7 +41,10 @@ def install(packages: Sequence[str], environ: Mapping[str, str]) -> None:
 
 
 def remedy(debian: Sequence[str], ubuntu: Sequence[str]) -> str:
-    """Return the command that brings the packages, by the names of this system; nothing where it has no apt-get."""
+    """Return this system's command that installs the packages, or ''.
+
+    It is empty without apt-get.
+    """
     if shutil.which("apt-get") is None:
         return ""
     packages = ubuntu if _system() == "ubuntu" else debian

@@ -1,4 +1,4 @@
-"""The notifier as it is deployed: its handler, by its path, between a stream and the edges of the table and of SNS."""
+"""The notifier's deployed handler, between a stream and fakes of its services."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ENVIRONMENT = {
 
 @dataclass
 class Context:
-    """What Lambda tells a function about itself."""
+    """Lambda's context of a function."""
 
     function_name: str = "notifier"
     memory_limit_in_mb: int = 256
@@ -66,7 +66,7 @@ class Deployed:
 
 @contextmanager
 def deployed(table: Table, sns: FakeSns, patch: pytest.MonkeyPatch | None = None) -> Iterator[Deployed]:
-    """The function with the template's defaults; nothing of it stays behind.
+    """Yield the function with the template's defaults; nothing of it stays behind.
 
     A test that patches further gives its own ``patch``: of two, the one undone last would bring the other's back.
     """

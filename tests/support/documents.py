@@ -18,12 +18,12 @@ OF_THE_CLI = {"query", "output", "max-items", "region", "cli-binary-format", "no
 
 
 def blocks(document: Path, language: str) -> list[str]:
-    """The fenced blocks of ``document`` in ``language``."""
+    """Return the fenced blocks of ``document`` in ``language``."""
     return re.findall(rf"^```{language}\n(.*?)^```$", document.read_text(), re.DOTALL | re.MULTILINE)
 
 
 def commands(document: Path) -> list[list[str]]:
-    """The aws commands of ``document``, in blocks and indented lines, each as its words."""
+    """Return the aws commands in blocks and indented lines, each as words."""
     indented = re.findall(r"^    (aws .*)$", document.read_text(), re.MULTILINE)
     joined = "\n".join([*blocks(document, "sh"), *indented]).replace("\\\n", " ")
     lines = (re.sub(r"^\w+=\$\((.*)\)$", r"\1", line) for line in joined.splitlines())
@@ -31,7 +31,7 @@ def commands(document: Path) -> list[list[str]]:
 
 
 def options(words: list[str]) -> Iterator[tuple[str, str | None]]:
-    """The options of a command: name and value, None where it has none."""
+    """Yield the options of a command: name and value, None where it has none."""
     rest = words[3:]
     while rest:
         word = rest.pop(0)
@@ -40,7 +40,7 @@ def options(words: list[str]) -> Iterator[tuple[str, str | None]]:
 
 
 def members(service: str, operation: str) -> dict[str, str]:
-    """The options that an operation has of its own, as the aws CLI spells them: option → member of botocore's model."""
+    """Return an operation's own options: option of the aws CLI → botocore's member."""
     model = Session().get_service_model(service)
     names = {xform_name(name, "-"): name for name in model.operation_names}
     shape = model.operation_model(names[operation]).input_shape
@@ -48,7 +48,10 @@ def members(service: str, operation: str) -> dict[str, str]:
 
 
 def request(words: list[str], known: dict[str, str]) -> dict[str, Any]:
-    """What a command asks of its service: the parameters of the call. ``known`` are values for its shell variables."""
+    """Return the parameters of a command's API call.
+
+    ``known`` are values for its shell variables.
+    """
     service, operation = words[1:3]
     named = members(service, operation)
     asked: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""The one fake of DynamoDB: the history's table in memory, with its indexes and its stream.
+"""The only fake of DynamoDB: the table with its indexes and stream.
 
 It takes what this project sends and refuses the rest with ValueError. What DynamoDB would refuse, it refuses as
 DynamoDB does; ``tests/integration/test_fake_dynamodb.py`` compares its answers with DynamoDB Local's.
@@ -66,7 +66,7 @@ class Table(HistoryTable):
             self.put(row)
 
     def put(self, row: Row) -> Record:
-        """Write a row unconditionally, as another program would; there is a record even where nothing changes."""
+        """Write a row unconditionally; there is a record even without a change."""
         return self._store(key_of(row), dict(row))
 
     def change(self, key: Key, **changes: Value | None) -> Record:
@@ -78,11 +78,11 @@ class Table(HistoryTable):
         return self._store(key, None)
 
     def awaiting(self, scope: str, state: str) -> list[Row]:
-        """The rows of ``scope`` that are awaiting their outcome or notification."""
+        """Return the rows of ``scope`` that are awaiting their outcome or notification."""
         return query_awaiting(self, scope, state)
 
     def untold(self) -> set[str]:
-        """The tasks that await notification."""
+        """Return the tasks that await notification."""
         return {key.task_id for key, row in self.rows.items() if row.get("awaiting") == "notification"}
 
     def allows(self, write: Write) -> bool:
@@ -93,7 +93,7 @@ class Table(HistoryTable):
         return row is not None and all(row.get(name) == value for name, value in write.expected.items())
 
     def result_of(self, write: Write) -> Row:
-        """The row after ``write``."""
+        """Return the row after ``write``."""
         if isinstance(write, Insert):
             return dict(write.row)
         row = self.rows.get(write.key, {}) | write.set
@@ -163,7 +163,10 @@ class DynamoDb:
         }
 
     def query(self, **request: Any) -> dict[str, Any]:
-        """Answer one page of one index. As in DynamoDB, a limit counts rows before the filter."""
+        """Answer one page of one index.
+
+        As in DynamoDB, a limit counts rows before the filter.
+        """
         self._begin("query", request)
         rows = self._indexed(request)
         start = request.get("ExclusiveStartKey", {}).get("position", 0)
@@ -175,7 +178,7 @@ class DynamoDb:
         return answer | ({"LastEvaluatedKey": {"position": end}} if len(page) == end - start else {})
 
     def _indexed(self, request: Mapping[str, Any]) -> list[Row]:
-        """The rows of the index that the key condition selects, in the order of the index."""
+        """Return the rows that the key condition selects, in the index's order."""
         found = QUERY.fullmatch(request["KeyConditionExpression"])
         if not found:
             raise ValueError(request["KeyConditionExpression"])
@@ -221,7 +224,10 @@ class DynamoDb:
         return {}
 
     def _write_one(self, operation: str, verb: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Apply one write. Where its condition fails, the error has the row if the request asks for it."""
+        """Apply one write.
+
+        Where its condition fails, the error has the row if the request asks for it.
+        """
         self._begin(operation, request)
         write = parse({verb: request})
         with self.table.lock:
@@ -250,7 +256,7 @@ class DynamoDb:
 
 
 def refusal(code: str, operation: str = "AnOperation", status: int = 400, **members: Any) -> ClientError:
-    """The error that botocore raises where DynamoDB answers ``code``."""
+    """Return the error that botocore raises where DynamoDB answers ``code``."""
     response: Any = {"Error": {"Code": code, "Message": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
     return ClientError(response | members, operation)
 
@@ -275,7 +281,7 @@ def _passes(row: Row, request: Mapping[str, Any]) -> bool:
 
 
 def parse(action: Mapping[str, Any]) -> Write:
-    """The write that ``action``, one of a transaction, asks for.
+    """Return the write that ``action``, one of a transaction, asks for.
 
     Raises ValueError for one without its condition, and for empty text, which the history does not have.
     """

@@ -1,4 +1,4 @@
-"""Lambda's filter patterns, as far as the template uses them: names, and lists of exact values.
+"""Lambda's filter patterns, as the template uses them: names and exact values.
 
 https://docs.aws.amazon.com/lambda/latest/dg/with-ddb-filtering.html
 """
@@ -10,7 +10,10 @@ Pattern = dict[str, Any]
 
 
 def parse_pattern(text: str) -> Pattern:
-    """Parse a pattern. Raises ValueError for one that Lambda or this model does not know."""
+    """Parse a pattern.
+
+    Raises ValueError for a pattern that Lambda or this model does not know.
+    """
     pattern: Pattern = json.loads(text)
     _check(pattern)
     if pattern.keys() - {"dynamodb"}:
@@ -29,7 +32,7 @@ def _check(node: Any) -> None:
 
 
 def matches(pattern: Pattern, node: Any) -> bool:
-    """Tell whether every name of the pattern matches; names that it does not mention are ignored."""
+    """Tell whether every name of the pattern matches; others are ignored."""
     return all(
         matches(rules, _member(node, name)) if isinstance(rules, dict) else _member(node, name) in rules
         for name, rules in pattern.items()

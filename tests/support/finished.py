@@ -1,4 +1,4 @@
-"""Rows of finished tasks for the tests of what tells people: readable ones, and as ugly as EC2 may make them."""
+"""Rows of finished tasks, readable or ugly, for tests of announcing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SCOPE = "123456789012/us-east-2"
 
 
 def row(number: int = 1, outcome: str = "complete", **changes: Any) -> Row:
-    """A finished bundle task that awaits notification; None leaves an attribute out."""
+    """Return a finished bundle task that awaits notification; None leaves an attribute out."""
     task_id = f"bun-{number:08x}"
     state = {"complete": "complete", "lost": "storing"}.get(outcome, "failed")
     ordinary = {
@@ -53,11 +53,11 @@ def cases() -> dict[str, list[Row]]:
 UGLY = st.sampled_from(
     ["'", '"', "\\", "\n", "\x00", "\x1b[2J", "\x7f", "é", "漢", "😀", "\u2028", "$(x)", "`x`", " ", "a"]
 )
-"""What costs most bytes in JSON, breaks a shell or breaks a line."""
+"""Characters that are long in JSON, break a shell or break a line."""
 
 
 def texts(most: int) -> st.SearchStrategy[str]:
-    """Text of 1 to ``most`` bytes as EC2 might send it; long texts repeat themselves."""
+    """Return text of 1 to ``most`` bytes; long texts repeat themselves."""
     pieces = st.one_of(st.text(min_size=1, max_size=40), st.lists(UGLY, min_size=1, max_size=8).map("".join))
     fills = st.sampled_from([0, 0, 0.1, 1])
     return st.builds(
@@ -66,7 +66,7 @@ def texts(most: int) -> st.SearchStrategy[str]:
 
 
 def ugly_rows(outcomes: tuple[str, ...] = ("complete", "failed", "cancelled", "lost")) -> st.SearchStrategy[Row]:
-    """Rows with every text as long and as ugly as the recorder would keep it."""
+    """Return rows with the longest and ugliest texts that the recorder keeps."""
     longest = {
         name: MAX_BYTES.get(name, MAX_OTHER_BYTES) for name in ("state", "resource_id", "error_code", "error_message")
     }

@@ -1,4 +1,4 @@
-"""The two functions as the template deploys them: their handlers, by their paths, and the recorder's environment."""
+"""The deployed handlers of both functions, and the recorder's environment."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RECORDER = {
 
 
 def load(function: str) -> ModuleType:
-    """Import the handler's module anew, as a cold start does: nothing that another one kept is left."""
+    """Import the handler's module anew, as a cold start does."""
     metrics._log.cache_clear()
     spec = spec_from_file_location(f"{function}_app", ROOT / "functions" / function / "app.py")
     assert spec

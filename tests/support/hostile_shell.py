@@ -1,4 +1,7 @@
-"""A shell that exports what people export for other programs, each value one that breaks whatever reads it."""
+"""A shell that exports hostile values for other programs.
+
+Each value breaks the program that reads it.
+"""
 
 EXPORTS = {
     "PIP_USER": "1",

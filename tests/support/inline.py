@@ -9,7 +9,7 @@ class InlineExecutor(Executor):
     """Run each call at once, in the calling thread."""
 
     def submit(self, work: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
-        """Return a future that holds the result already, or the error, which is raised where the result is read."""
+        """Return a future with the result, or with the error."""
         done: Future[Any] = Future()
         try:
             done.set_result(work(*arguments, **named))

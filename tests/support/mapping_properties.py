@@ -17,7 +17,10 @@ RANGES = {
     "MaximumRetryAttempts": (0, 10_000),
     "MaximumRecordAgeInSeconds": (60, 86_400),
 }
-"""Numbers. Lambda also knows -1 for the last two, without end, with which one bad record blocks a shard for a day."""
+"""Limits of numbers.
+
+Lambda also knows -1 for the last two, without end, with which one bad record blocks a shard for a day.
+"""
 REQUIRED = {
     "StartingPosition": "TRIM_HORIZON",
     "BisectBatchOnFunctionError": True,
@@ -39,7 +42,10 @@ class Settings:
 
     @classmethod
     def read(cls, properties: Mapping[str, Any]) -> Settings:
-        """Read the properties. Raises ValueError for what Lambda refuses, and for what is not modelled."""
+        """Read the properties.
+
+        Raises ValueError for what Lambda refuses, and for what is not modelled.
+        """
         if unknown := sorted(properties.keys() - RANGES.keys() - REQUIRED.keys() - ABOUT_OTHERS - {"FilterCriteria"}):
             raise ValueError(f"not modelled: {', '.join(unknown)}")
         for name, value in REQUIRED.items():

@@ -1,4 +1,4 @@
-"""How IAM decides by policy statements.
+"""IAM's decisions by policy statements.
 
 Pages of https://docs.aws.amazon.com/IAM/latest/UserGuide/:
   reference_policies_evaluation-logic                     an explicit deny wins; without an allow it is denied

@@ -1,4 +1,4 @@
-"""A client of botocore's that answers what a test has written down, call by call, and refuses every other call.
+"""A botocore client with scripted answers, which refuses every other call.
 
 Each call and each answer is checked against botocore's model of the service.
 """
@@ -14,7 +14,7 @@ SESSION = Session()
 
 
 class Script:
-    """The answers of one service. Leaving the context fails where an answer was not asked for."""
+    """Answers of one service; the context fails if one was not requested."""
 
     def __init__(self, service: str) -> None:
         self.client: Any = SESSION.create_client(
@@ -23,7 +23,7 @@ class Script:
         self._stubber = Stubber(self.client)
 
     def answers(self, method: str, answer: dict[str, Any] | None = None, **asked: Any) -> "Script":
-        """Answer the next call, which must be ``method`` with the arguments ``asked``, where there are any."""
+        """Answer the next call, which must be ``method``, with ``asked`` if given."""
         self._stubber.add_response(method, answer or {}, asked or None)
         return self
 

@@ -1,4 +1,4 @@
-"""Servers on this machine that answer as AWS does, as a proxy does, or as something broken does."""
+"""Servers on this machine that behave like AWS, a proxy, or something broken."""
 
 import re
 import socket
@@ -11,12 +11,14 @@ from email.utils import format_datetime
 from threading import Thread
 
 Behaviour = Callable[[socket.socket], object]
-"""Handles one connection, after its first request, or whatever else was said first, has come."""
+"""Handles one connection after its first bytes or request."""
 
 
 @contextmanager
 def server(*behaviours: Behaviour, context: ssl.SSLContext | None = None) -> Iterator[int]:
-    """A port that handles each connection with the next of ``behaviours``, the last of them for ever.
+    """Yield a port that handles each connection with the next of ``behaviours``.
+
+    The last one is repeated.
 
     ``context`` makes it speak TLS.
     """
@@ -50,7 +52,7 @@ def _handle(connection: socket.socket, behaviour: Behaviour, context: ssl.SSLCon
 
 
 def _read_request(talking: socket.socket) -> None:
-    """Read a request with its body, or the first bytes of what is no HTTP."""
+    """Read a request with its body, or the first bytes without HTTP."""
     head, _, body = talking.recv(65536).partition(b"\r\n\r\n")
     length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
     left = int(length[1]) - len(body) if length else 0
@@ -64,7 +66,10 @@ def says(*data: bytes) -> Behaviour:
 
 
 def answers(status: str, body: bytes = b"", at: datetime | None = None) -> Behaviour:
-    """Answer in HTTP, with ``status`` such as ``200 OK``; ``at`` is the time by the server's clock."""
+    """Answer in HTTP, with ``status`` such as ``200 OK``.
+
+    ``at`` is the time by the server's clock.
+    """
     date = format_datetime(at or datetime.now(UTC), usegmt=True)
     head = f"HTTP/1.1 {status}\r\nDate: {date}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     return says(head.encode(), body)

@@ -1,4 +1,4 @@
-"""SNS at its very edge: a client that refuses what SNS refuses, and fails when it is told to.
+"""A fake client of SNS with its limits, and with faults on demand.
 
 https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 https://docs.aws.amazon.com/sns/latest/api/API_MessageAttributeValue.html
@@ -59,7 +59,7 @@ class FakeSns:
         return {"Attributes": {"SubscriptionsConfirmed": confirmed, "SubscriptionsPending": pending}}
 
     def close(self) -> None:
-        """Connections are closed; the next request makes a new one."""
+        """Close the connections; the next request makes a new one."""
 
     @property
     def told(self) -> list[tuple[str, str]]:
@@ -68,7 +68,7 @@ class FakeSns:
 
 
 def refusal(code: str, message: str = "no") -> ClientError:
-    """The error that botocore raises where SNS answers ``code``."""
+    """Return the error that botocore raises where SNS answers ``code``."""
     return ClientError({"Error": {"Code": code, "Message": message}}, "Publish")
 
 
@@ -79,7 +79,7 @@ def told_in(request: Request) -> list[tuple[str, str]]:
 
 
 def detail(request: Request) -> Any:
-    """The JSON for machines, as a subscriber gets it.
+    """Return the JSON for machines, as a subscriber gets it.
 
     "Message attributes are sent only when the message structure is String, not JSON."
     https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
@@ -88,22 +88,22 @@ def detail(request: Request) -> Any:
 
 
 def delivered_detail(message: Mapping[str, Any]) -> Any:
-    """The JSON for machines in ``message``, as a queue that is subscribed gets it."""
+    """Return the JSON for machines in ``message``, as a subscribed queue receives it."""
     return json.loads(message["MessageAttributes"]["detail"]["Value"])
 
 
 def delivered_attributes(request: Request) -> Mapping[str, Any]:
-    """The attributes that reach subscribers and their filter policies."""
+    """Return the attributes that reach subscribers and their filter policies."""
     return {} if request.get("MessageStructure") == "json" else request.get("MessageAttributes", {})
 
 
 def is_plain(request: Request) -> bool:
-    """Whether the notice is in its plainest form."""
+    """Tell whether the notice is in its minimal form."""
     return bool(detail(request)["type"] == "plain")
 
 
 def size(request: Request) -> int:
-    """What SNS counts: the message, and of each attribute name, type and value."""
+    """Return the bytes that SNS counts: message, attribute names, types and values."""
     attributes = request["MessageAttributes"].items()
     counted = [name + typed["DataType"] + typed["StringValue"] for name, typed in attributes]
     return sum(len(text.encode()) for text in [request["Message"], *counted])

@@ -66,7 +66,7 @@ class _Batch:
 
 @dataclass(frozen=True)
 class _Answer:
-    """The result of one invocation: how many leading records it settled, and whether the function failed."""
+    """Result of one invocation: settled leading records, and the function's failure."""
 
     settled: int
     function_error: str | None = None
@@ -101,7 +101,10 @@ class StreamMapping:
         self._previous_end = -math.inf
 
     def feed(self, records: Iterable[Record]) -> None:
-        """Add records at the end of the shard. Filters apply before batching, and are joined with OR."""
+        """Add records at the end of the shard.
+
+        Filters apply before batching, and are joined with OR.
+        """
         for record in records:
             number = int(sequence_of(record))
             if number <= self._last:
@@ -113,7 +116,7 @@ class StreamMapping:
                 self.filtered.append(sequence_of(record))
 
     def run(self) -> None:
-        """Serve until the shard is empty or waits, for a retry or for its batching window."""
+        """Serve until the shard is empty or waits, for a retry or a window."""
         while (batch := self._due_batch()) is not None:
             self._serve(batch)
 
@@ -128,7 +131,7 @@ class StreamMapping:
 
     @property
     def waits_until(self) -> float | None:
-        """The time at which there is something to do again; None if the shard is empty."""
+        """Time of the next work; None if the shard is empty."""
         if self._batches:
             return self._batches[0].due
         return self._window_end() if self._waiting else None

@@ -1,4 +1,4 @@
-"""Records of a DynamoDB stream as Lambda hands them over (page with-ddb of the Lambda guide)."""
+"""Records of a DynamoDB stream in Lambda's form (page with-ddb)."""
 
 import base64
 import json
@@ -23,7 +23,9 @@ def stream_record(
     old_image: Mapping[str, Any] | None = None,
     view: str = "NEW_IMAGE",
 ) -> Record:
-    """One record as Lambda delivers it (page with-ddb); values are DynamoDB-typed, binary as base64 text.
+    """Return one record in Lambda's form (page with-ddb).
+
+    Values are DynamoDB-typed, binary as base64 text.
 
     Seen: the creation time is a number of whole seconds, and SizeBytes counts the keys and the images.
     """

@@ -10,7 +10,7 @@ from local.deployment import Deployment
 
 @contextmanager
 def subscribed(deployment: Deployment, name: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """Subscribe a queue while the context lasts; each call takes out the messages that came since, in their order."""
+    """Subscribe a queue; yield a function that removes and returns new messages."""
     sqs, sns = deployment.cloud.client("sqs"), deployment.cloud.client("sns")
     queue = sqs.create_queue(QueueName=name)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]

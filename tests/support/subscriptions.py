@@ -1,4 +1,4 @@
-"""The subscriptions of an SNS topic, as the two operations that look at them answer.
+"""The subscriptions of an SNS topic in the responses of two operations.
 
 https://docs.aws.amazon.com/sns/latest/api/API_GetTopicAttributes.html
 https://docs.aws.amazon.com/sns/latest/api/API_ListSubscriptionsByTopic.html
@@ -15,7 +15,7 @@ A_PAGE = 100
 
 
 class Subscriptions:
-    """A client for one topic whose email subscriptions are ``emails``: address, and ``PENDING`` where unconfirmed.
+    """A client of one topic with email subscriptions: address, and ``PENDING`` where unconfirmed.
 
     ``others`` are confirmed subscriptions of queues. ``denied`` are the codes of operations that may not be called.
     """

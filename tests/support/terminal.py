@@ -1,4 +1,4 @@
-"""A program of its own that a person sits before: its terminal is no stream of this process."""
+"""A separate program with a person at its terminal."""
 
 import os
 import pty
@@ -20,7 +20,7 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 
 def typed(keys: str, *arguments: str, piped: bool = False, **more: str) -> tuple[Said, str]:
-    """The command line with ``arguments``, whose first question on its terminal is answered with ``keys``.
+    """Run the command line on a terminal, and answer its question with ``keys``.
 
     Gives what it left behind, and the question. Neither of its outputs is the terminal, nor, if ``piped``, its input.
     """

@@ -1,4 +1,4 @@
-"""Wait for conditions. A limit ends a hopeless wait only: no machine is so slow or so busy that it ends another."""
+"""Wait for conditions; a time limit ends only hopeless waits."""
 
 import time
 from collections.abc import Callable
@@ -7,7 +7,10 @@ from typing import Any
 from task_reporter.aws.request_limits import RequestLimits
 
 WAIT_SECONDS = 300
-"""For one condition. A condition that takes longer than ten seconds on an idle machine needs a test of its own."""
+"""Seconds for one condition.
+
+A condition that takes longer than ten seconds on an idle machine needs a test of its own.
+"""
 
 TEST_SECONDS = 1800
 """For one test with its fixtures, which may install, build and deploy."""
@@ -24,5 +27,5 @@ def eventually(condition: Callable[[], Any]) -> Any:
 
 
 def unhurried(patience: RequestLimits) -> RequestLimits:
-    """Keep the number of attempts only: a request that was given up and sent again would spoil what tests count."""
+    """Disable time-outs but keep the number of attempts, which tests count."""
     return patience._replace(connect=WAIT_SECONDS, read=WAIT_SECONDS)

@@ -36,7 +36,7 @@ def test_the_sides_take_turns_at_being_first() -> None:
     assert pairs == [(("ours", 3), ("theirs", 2)), (("ours", 4), ("theirs", 5)), (("ours", 7), ("theirs", 6))]
 
 
-def test_the_ratio_is_of_pairs_so_that_a_slow_moment_counts_for_neither() -> None:
+def test_the_ratio_of_pairs_is_free_of_slow_moments() -> None:
     told = of([1, 20, 3], [2, 40, 6])
     assert told.ratio == 0.5
     assert told.spread == (0.5, 0.5)

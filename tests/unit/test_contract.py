@@ -1,4 +1,6 @@
-"""The public interface, in golden files: rows, notices, metrics, the command line's output, the template.
+"""The public interface in golden files.
+
+They hold rows, notices, metrics, the command line's output and the template.
 
 RENEW_CONTRACT=1 writes the files anew. A difference that the contract does not allow is a fault, not a new file.
 """
@@ -36,7 +38,7 @@ STORIES = {
     "found again": ["storing", "empty", "empty", "empty", "empty", "complete"],
     "unkeepable": ["without-id"],
 }
-"""Story → EC2's answers to polls that are five minutes apart, by their names in ``events/ec2``."""
+"""Story → EC2's answers to polls five minutes apart, by file name."""
 
 
 def check(name: str, value: Any) -> None:
@@ -66,7 +68,7 @@ class Polled(Table):
 
 @contextmanager
 def played(story: str) -> Iterator[Polled]:
-    """Polls of the recorder's handler, as EC2 answers in ``story``."""
+    """Poll with the recorder's handler; EC2 answers as in ``story``."""
     table = Polled()
     with pytest.MonkeyPatch.context() as patch, canned_ec2(told("empty")) as ec2:
         services = {"ec2": ec2.client(), "dynamodb": DynamoDb(table), "sns": FakeSns()}
@@ -97,7 +99,7 @@ def test_metrics_of_the_recorder(story: str, capsys: pytest.CaptureFixture[str])
 
 
 def embedded(output: str) -> list[dict[str, Any]]:
-    """The metrics in ``output``, without the time at which each was written."""
+    """Return the metrics in ``output``, without the time at which each was written."""
     found = [json.loads(line) for line in output.splitlines() if '"_aws"' in line]
     for one in found:
         del one["_aws"]["Timestamp"]
@@ -122,7 +124,7 @@ def test_notices(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def readable(request: dict[str, Any]) -> dict[str, Any]:
-    """A Publish with its text as lines, and its detail parsed."""
+    """Return a Publish with its text as lines, and its detail parsed."""
     attributes = dict(request["MessageAttributes"])
     detail = json.loads(attributes.pop("detail")["StringValue"])
     return {**request, "Message": request["Message"].splitlines(), "MessageAttributes": attributes, "detail": detail}

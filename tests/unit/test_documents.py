@@ -1,4 +1,4 @@
-"""What the documents say is so: commands, parameters, attributes, emails, links."""
+"""Documents against the code: commands, parameters, attributes, emails, links."""
 
 import json
 import re
@@ -24,7 +24,7 @@ from tests.support.documents import DOCUMENTS, FLAGS, OF_THE_CLI, ROOT, blocks, 
 from tests.support.template import template
 
 SHARED = ("history/table.py", "aws/subscribers.py", "history/backlog.py")
-"""What the command line uses of the package to talk to AWS."""
+"""Parts of the package that the command line uses to talk to AWS."""
 README = ROOT / "README.md"
 EMAILS = ROOT / "tests" / "unit" / "cases" / "emails"
 AWS_COMMANDS = [(document, words) for document in DOCUMENTS for words in commands(document)]
@@ -145,7 +145,7 @@ def test_the_columns_are_those_of_the_csv() -> None:
     assert columns.strip().split(",") == [*COLUMNS, OTHER_COLUMN]
 
 
-def test_the_permissions_are_those_of_the_calls_that_the_command_line_makes() -> None:
+def test_the_documented_permissions_are_those_of_the_calls() -> None:
     text = (ROOT / "docs" / "command-line.md").read_text()
     explained = set(re.findall(r"`([a-z0-9]+:[A-Z]\w+)`", text)) - {"kms:Decrypt"}
     services = {permission.split(":")[0] for permission in explained}

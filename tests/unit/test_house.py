@@ -1,9 +1,10 @@
-"""The rules of the house: which part of the package may import which, and where the words of one kind may occur."""
+"""Rules of the house: imports of the package, and words of one kind."""
 
 import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -25,7 +26,7 @@ DECIDES = {
 """Modules that decide, and talk to no service."""
 WORDS_OF_ONE_KIND = re.compile(r"\b(bundles?|manifests?|image_location|BundleTask\w*)\b", re.IGNORECASE)
 HOME_OF_KINDS = ("layers/core/task_reporter/kinds/", "local/ec2/", "local/demo.py", "local/serve.py")
-"""Descriptions of kinds, the local EC2, and the two programs that start tasks in it."""
+"""Descriptions of kinds, the local EC2, and its two users."""
 
 
 @cache
@@ -43,7 +44,10 @@ def imports(name: str) -> frozenset[str]:
 
 @cache
 def reached(name: str) -> frozenset[str]:
-    """Everything that ``name`` imports, directly or not. Raises RecursionError where modules import in a circle."""
+    """Return all direct and indirect imports of ``name``.
+
+    Raises RecursionError where modules import in a circle.
+    """
     direct = imports(name)
     return direct.union(*(reached(inner) for inner in direct & MODULES.keys()))
 
@@ -94,7 +98,7 @@ LOADED = {
         "task_reporter.notifying.stream_batch", "task_reporter.notifying.task_notice", "task_reporter.notifying.topic",
     },
 }  # fmt: skip
-"""Function → the modules of the package that it loads. Each costs time at every cold start."""
+"""Function → the modules that it loads, each of which slows cold starts."""
 LOAD = """
 import runpy, sys
 runpy.run_path(sys.argv[1])
@@ -124,3 +128,32 @@ def test_words_of_one_kind_occur_only_where_kinds_are_described() -> None:
         for word in WORDS_OF_ONE_KIND.finditer(Path(ROOT / path).read_text(encoding="utf-8"))
     }
     assert not found
+
+
+QUESTION = re.compile(r"(What|Who|Whether|How)\b")
+MAX_WORDS, MAX_TEST_NAME = 14, 60
+
+
+def descriptions(tree: ast.AST) -> Iterator[str]:
+    """Yield the first line of each docstring and each description of a name."""
+    for node in ast.walk(tree):
+        body = getattr(node, "body", [])
+        if not isinstance(body, list):
+            continue
+        for before, statement in zip([node, *body], body, strict=False):
+            match before, statement:
+                case (
+                    ast.Module() | ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Assign()
+                    | ast.AnnAssign(), ast.Expr(ast.Constant(str(text))),
+                ):  # fmt: skip
+                    yield text.splitlines()[0]
+
+
+@pytest.mark.parametrize("folder", ["layers", "functions", "cli", "local", "benchmarks", "tests"])
+def test_descriptions_and_test_names_are_short(folder: str) -> None:
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / folder).rglob("*.py")]
+    first_lines = [line for tree in trees for line in descriptions(tree)]
+    names = [node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    assert first_lines
+    assert not [line for line in first_lines if len(line.split()) > MAX_WORDS or QUESTION.match(line)]
+    assert not [name for name in names if name.startswith("test_") and len(name) > MAX_TEST_NAME]

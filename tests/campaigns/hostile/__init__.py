@@ -1,4 +1,4 @@
-"""Hostile input at random: answers of EC2, batches of the stream, rows of the history.
+"""Random hostile input: answers of EC2, stream batches, rows of the history.
 
     python -m tests.campaigns.hostile --cases 100000 --seed 7
 

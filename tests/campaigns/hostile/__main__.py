@@ -1,4 +1,4 @@
-"""``make fuzz``: hostile input for everything that reads any; exit status 1 where an invariant is violated."""
+"""``make fuzz``: hostile input for all readers; exit status 1 after a violation."""
 
 import sys
 

@@ -1,4 +1,7 @@
-"""EC2's answers: valid ones, for steps to spoil. Each lists a good task that must come through whatever they do."""
+"""Valid answers of EC2 to spoil, each with a good task.
+
+The good task must be recorded, whatever is done to the others.
+"""
 
 from dataclasses import dataclass, field
 from random import Random
@@ -54,7 +57,7 @@ class Answer:
 
 
 def valid(rng: Random) -> Answer:
-    """An answer as EC2 gives it, and what the history knows of its tasks."""
+    """Return an answer as EC2 gives it, and the history's rows for it."""
     root = Element("DescribeBundleTasksResponse")
     SubElement(root, "requestId").text = "fuzz"
     tasks = SubElement(root, LIST)
@@ -69,7 +72,7 @@ def valid(rng: Random) -> Answer:
 
 
 def item(task_id: str, state: str, rng: Random) -> Element:
-    """A task as EC2 lists it, with the secrets that it repeats."""
+    """Return a task as EC2 lists it, with the secrets that it repeats."""
     made = Element("item")
     told = {"instanceId": f"i-{task_id}", "bundleId": task_id, "state": state}
     told |= {"startTime": "2026-11-23T11:00:00.000Z", "updateTime": "2026-11-23T11:50:00.000Z"}
@@ -87,7 +90,7 @@ def item(task_id: str, state: str, rng: Random) -> Element:
 
 
 def known_row(task_id: str, rng: Random) -> Row:
-    """What the history may know of a task: it ran, was missing, lost, or has ended."""
+    """Return a possible row of a task: running, missing, lost, or ended."""
     row: Row = {"scope": SCOPE, "task_id": task_id, "kind": "bundle", "state": rng.choice(STATES[:5])}
     row |= {"first_seen_at": "2026-11-23T11:00:00.000Z", "updated_at": "2026-11-23T11:20:00.000Z"}
     row |= {"awaiting": "outcome", "awaiting_since": "2026-11-23T11:00:00.000Z"}
@@ -102,7 +105,7 @@ def known_row(task_id: str, rng: Random) -> Row:
 
 
 def to_bytes(answer: Answer, rng: Random) -> bytes:
-    """The body of ``answer``."""
+    """Return the body of ``answer``."""
     body = answer.prolog + ElementTree.tostring(answer.root, encoding="utf-8").removeprefix(
         b"<?xml version='1.0' encoding='utf-8'?>\n"
     )

@@ -1,4 +1,4 @@
-"""Steps that concern an answer as such: some only change how it is written, others leave no answer."""
+"""Steps that rewrite an answer without effect, or leave no answer."""
 
 from collections.abc import Callable
 from copy import deepcopy

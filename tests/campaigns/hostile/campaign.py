@@ -1,4 +1,4 @@
-"""The campaign of hostile input: three families, each a module that builds an example and checks it."""
+"""The campaign of hostile input: three families with builders and checks."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -14,7 +14,7 @@ FAMILIES = {"ec2-answers": ec2_answers, "stream-events": stream_events, "history
 
 
 def make_test(family: str, counts: Counter[str], how: settings) -> Callable[[], object]:
-    """A test of one family. Hypothesis draws and shrinks what the family takes from its random numbers."""
+    """Return a test of one family, whose random numbers hypothesis draws and shrinks."""
     module = FAMILIES[family]
 
     @how

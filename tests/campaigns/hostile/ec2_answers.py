@@ -1,4 +1,4 @@
-"""EC2's answers through botocore's real client into the history: what the recorder does with each poll."""
+"""EC2's answers through botocore's real client and the recorder into the history."""
 
 import traceback
 from collections import Counter
@@ -34,7 +34,7 @@ REFUSED = 300
 
 
 def build(rng: Random) -> tuple[Answer, bytes]:
-    """A valid answer that some steps have spoilt, and its body."""
+    """Return a valid answer that some steps have spoilt, and its body."""
     answer = valid(rng)
     for _ in range(rng.choice(STEPS)):
         step = rng.choices((spoil_a_task, rewrite, break_), (7, 1, 2))[0]
@@ -79,7 +79,7 @@ def check(material: tuple[Answer, bytes]) -> Counter[str]:
 
 
 def _may_be_nameless(row: Row, said: str) -> bool:
-    """Whether ``said`` names a task without an id that may be the one of ``row``."""
+    """Tell whether the output names a task without id that may be ``row``'s."""
     if "resource_id" not in row:
         return "without an id" in said
     return "without an id (for an unknown resource)" in said or f"without an id (for {row['resource_id']})" in said
@@ -94,7 +94,7 @@ def _check_history(answer: Answer, table: Table) -> None:
 
 @cache
 def _alone(item: bytes, known: tuple[tuple[str, Any], ...]) -> Row:
-    """What becomes of the good task where it is the only one."""
+    """Return the row of the good task where it is the only one."""
     table = Table(*([dict(known)] if known else []))
     poll(table, b"<r><%s>%s</%s></r>" % (LIST.encode(), item, LIST.encode()), 200)
     return table.rows[Key(SCOPE, GOOD)]
@@ -110,7 +110,10 @@ def poll(table: Table, body: bytes, status: int) -> KindResult:
 
 @cache
 def _client() -> SimpleNamespace:
-    """The recorder's client, its answers put in where the network would be; it waits for nothing."""
+    """Return the recorder's client with answers in place of the network.
+
+    It never pauses.
+    """
     botocore.endpoint.time = SimpleNamespace(sleep=lambda seconds: None)
     keys = {"aws_access_key_id": "fuzz", "aws_secret_access_key": "fuzz"}
     ec2 = clients.client("ec2", endpoint_url="http://127.0.0.1:9", region_name="us-east-2", **keys)

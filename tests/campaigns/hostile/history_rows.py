@@ -1,4 +1,4 @@
-"""Rows that somebody else wrote, read by those who read rows: the notifier, and the command line."""
+"""Rows that others wrote, through the notifier and the command line."""
 
 import csv
 import io
@@ -32,12 +32,12 @@ PAGE = ReportInfo("history", "us-east-2", None, NOW)
 
 @dataclass(slots=True)
 class Rows:
-    """The rows as they are stored, and what was done to them. The last is as it should be."""
+    """Stored rows and the steps that spoilt them; the last row is good."""
 
     items: list[Item]
     names: list[str]
     is_drawn: bool
-    """Whether the table in colour and the page are looked at too, which take longest."""
+    """True if the coloured table and the page are checked too, which is slow."""
 
 
 def build(rng: Random) -> Rows:
@@ -49,7 +49,7 @@ def build(rng: Random) -> Rows:
 
 
 def show(made: Rows) -> str:
-    """The attributes that were spoilt, and the rows."""
+    """Return the attributes that were spoilt, and the rows."""
     return f"{', '.join(made.names)}\n{str(made.items)[:6000]}"
 
 
@@ -101,7 +101,7 @@ def check_one(plain: dict[str, Any]) -> None:
 
 
 def check_notifier(made: Rows) -> Counter[str]:
-    """One delivery of all rows: those that have an outcome are told, whatever their neighbours hold."""
+    """Deliver all rows once: rows with an outcome are announced, whatever their neighbours contain."""
     table, sns, figures = Table(), FakeSns(), io.StringIO()
     records = [table.put(from_item(one)) for one in made.items]
     with deployed(table, sns) as notifier, redirect_stdout(figures):
@@ -119,7 +119,7 @@ def check_notifier(made: Rows) -> Counter[str]:
 
 
 def notifier_reads(notifier: Any, items: list[Item]) -> None:
-    """The table gives its rows as they are stored, with all types that DynamoDB knows."""
+    """Return a client whose rows have all types that DynamoDB knows."""
     stored = {one["task_id"]["S"]: one for one in items}
     dynamodb: DynamoDb = notifier.app.client("dynamodb")
 

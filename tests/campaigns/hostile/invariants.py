@@ -1,9 +1,9 @@
-"""What all families of hostile input have in common."""
+"""Common parts of all families of hostile input."""
 
 from tests.campaigns.runner import ViolationError
 
 STEPS = (0, 1, 1, 1, 2, 2, 3, 4, 6, 10)
-"""How many steps spoil an example, each as likely as the others."""
+"""Numbers of steps that spoil an example, equally likely."""
 
 
 def hold(holds: bool, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Rows that somebody else wrote: whatever DynamoDB keeps in a table with these keys and indexes."""
+"""Rows that others wrote: anything that DynamoDB accepts in this table."""
 
 from collections.abc import Mapping
 from random import Random
@@ -35,7 +35,7 @@ NAMES = (
 
 
 def item(number: int, rng: Random) -> Item:
-    """A row that is as it should be, and awaits its notification."""
+    """Return a row that is as it should be, and awaits its notification."""
     outcome = rng.choice(("complete", "failed", "cancelled", "lost"))
     return {name: to_attribute(value) for name, value in row(number, outcome).items()}
 
@@ -55,7 +55,7 @@ def spoil(some: Item, rng: Random) -> str:
 
 
 def _key(name: str, rng: Random) -> str:
-    """What an index takes for its key: text that is not empty, and not long."""
+    """Tell whether an index takes the value as a key: short, non-empty text."""
     text = ugly.time(rng) if name.endswith("_at") else ugly.text(rng)
     longest = 1024 if name in SORT_KEYS else 2048
     return text.encode()[:longest].decode(errors="ignore") or "?"

@@ -7,7 +7,7 @@ from typing import Any
 from tests.campaigns.hostile import ugly
 
 Place = tuple[Any, Any]
-"""What holds it, and the name or position under which it stands there."""
+"""The container of a value, and its name or position there."""
 
 
 def some_place(data: Any, rng: Random) -> Place | None:

@@ -1,4 +1,7 @@
-"""Steps that spoil one task of an answer. None of them touches the good one, or puts a secret where text may stand."""
+"""Steps that spoil one task of an answer.
+
+None of them touches the good task, or puts a secret where text may stand.
+"""
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -76,13 +79,13 @@ def _text(_parent: Element, child: Element, rng: Random) -> None:
 
 
 def _structure(_parent: Element, child: Element, rng: Random) -> None:
-    """A structure, or what looks like a list, in place of text."""
+    """Return a structure, or what looks like a list, in place of text."""
     for _ in range(rng.randint(1, 3)):
         SubElement(child, rng.choice(("item", "value", *TAGS))).text = ugly.xml_text(rng)
 
 
 def _misplace(parent: Element, child: Element, rng: Random) -> None:
-    """A secret, moved or copied to where others stand, under its own name."""
+    """Return a secret, moved or copied to where others stand, under its own name."""
     name = rng.choice(list(SECRETS))
     secret = Element(name)
     secret.text = SECRETS[name]
@@ -125,7 +128,7 @@ def _progress(_answer: Answer, task: Element, rng: Random) -> None:
 
 
 def _again(answer: Answer, task: Element, rng: Random) -> None:
-    """The task once more, or the good one, as it stands."""
+    """Return the task once more, or the good one, as it stands."""
     one = answer.good if rng.random() < 0.3 else task
     if one is not None:
         answer.tasks.insert(rng.randint(0, len(answer.tasks)), deepcopy(one))

@@ -1,4 +1,4 @@
-"""Batches of the stream through the deployed notifier: what it does with records that are not what they should be."""
+"""Stream batches with malformed records through the deployed notifier."""
 
 import io
 import json
@@ -32,7 +32,7 @@ class Batch:
 
 
 def build(rng: Random) -> Batch:
-    """A batch about rows that await notification, and some that do not, that some steps have spoilt."""
+    """Return a spoilt batch about rows, some of which await notification."""
     rows = [row(number, rng.choice(("complete", "failed", "lost"))) for number in range(rng.randint(1, 8))]
     for one in rows:
         if rng.random() < 0.15:
@@ -68,7 +68,7 @@ def _spoil(batch: Batch, rng: Random) -> None:
 
 
 def show(batch: Batch) -> str:
-    """The steps and the event."""
+    """Return the steps and the event."""
     return f"{', '.join(batch.names)}\n{json.dumps(batch.event)[:6000]}"
 
 
@@ -97,7 +97,7 @@ def check(batch: Batch) -> Counter[str]:
 
 
 def readable(event: Json) -> list[Key]:
-    """The keys in those records that have one."""
+    """Return the keys in those records that have one."""
     records = event.get("Records") if isinstance(event, dict) else None
     found = []
     for record in records if isinstance(records, list) else []:
@@ -116,7 +116,10 @@ def _awaits(rows: list[Row], wanted_key: Key) -> bool:
 
 
 def _check_answer(answer: Json, event: Json) -> None:
-    """Lambda brings again from the first of the failed records on; a number that it does not know fails the batch."""
+    """Return the records that Lambda delivers again: from the first failed one on.
+
+    An unknown sequence number fails the whole batch.
+    """
     records = event["Records"]
     numbers = [record["dynamodb"].get("SequenceNumber") for record in records if _has_data(record)]
     failed = [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]

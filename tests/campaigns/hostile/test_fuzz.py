@@ -1,4 +1,7 @@
-"""Hostile examples, the same in each run, and proof that a defect would be found. ``make fuzz`` runs more."""
+"""Repeatable hostile examples, and proof that defects are found.
+
+``make fuzz`` runs more.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +31,16 @@ from tests.support.canned_ec2 import Answer, canned_ec2, no_pauses
 ANSWERS, BATCHES, ROWS = CAMPAIGN.shares
 EXAMPLES = {ANSWERS: 1500, BATCHES: 200, ROWS: 200}
 MAX_PORTIONS = 20
-"""Portions in which a defect must show itself. One is too few: some defects need rare input, and what Hypothesis draws
-depends on the modules that are imported, not on the seed alone."""
+"""Portions in which a defect must be found.
+
+One is too few: some defects need rare input, and Hypothesis's draws depend on the imported modules besides the seed.
+"""
 EXPECTED = {
     ANSWERS: ("answers refused", "rows kept", "rows missing", "tasks that can't be kept", "writes"),
     BATCHES: ("batches to come again", "tasks told"),
     ROWS: ("rows shown", "tasks told", "rows without an outcome"),
 }
-"""What the examples must lead to, or they would not be worth much."""
+"""Counts that must not be zero, or the examples would be worth little."""
 
 
 @pytest.mark.parametrize("family", EXAMPLES)
@@ -46,7 +51,7 @@ def test_hostile_input_costs_nobody_anything(family: str) -> None:
 
 
 def test_answers_over_http_are_read_alike(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sample goes the whole way, so that nothing hangs on how the others are put into the client."""
+    """A sample over HTTP shows that the client with injected answers behaves alike."""
     no_pauses(monkeypatch)
     counts: Counter[str] = Counter()
     with canned_ec2(Answer(b"")) as server:

@@ -22,7 +22,7 @@ HUGE = (9_000, 70_000, 140_000, 300_000)
 
 
 def text(rng: Random) -> str:
-    """Some text, most often short."""
+    """Return some text, most often short."""
     if rng.random() < 0.04:
         return rng.choice(("x", "é", "漢", "😀", "\n", "\\", '"', "<&>")) * rng.choice(HUGE)
     if rng.random() < 0.3:
@@ -36,10 +36,10 @@ def time(rng: Random) -> str:
 
 
 def xml_text(rng: Random) -> str:
-    """Some text that XML 1.0 can hold."""
+    """Return some text that XML 1.0 can hold."""
     return in_xml(text(rng))
 
 
 def in_xml(some: str) -> str:
-    """``some`` without what XML 1.0 can't hold."""
+    """Remove characters that XML 1.0 can't hold."""
     return FORBIDDEN.sub("", some)

@@ -1,4 +1,4 @@
-"""Functions that are killed while they work: on the deployed stack, at random moments, with SIGKILL.
+"""Functions of the deployed stack, killed with SIGKILL at random moments.
 
 python -m tests.campaigns.kills --rounds 25
 """

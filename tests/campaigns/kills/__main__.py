@@ -1,4 +1,7 @@
-"""``python -m tests.campaigns.kills``: rounds of killed functions. Exit status 1 for a missing or wrong task."""
+"""``python -m tests.campaigns.kills``: rounds of killed functions.
+
+Exit status 1 for a missing or wrong task.
+"""
 
 import argparse
 import sys

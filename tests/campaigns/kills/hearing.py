@@ -1,4 +1,4 @@
-"""What a machine hears that is subscribed to the topic."""
+"""Notices as a subscribed queue receives them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from tests.support.subscriber import subscribed
 
 @contextmanager
 def heard(deployment: Deployment, name: str) -> Iterator[Callable[[], Notices]]:
-    """Subscribe a queue while the context lasts; each call gives the notices that came since, in their order."""
+    """Subscribe a queue; yield a function that returns the new notices in order."""
     with subscribed(deployment, name) as received:
         yield lambda: [_tasks(message) for message in received()]
 

@@ -1,4 +1,4 @@
-"""What a round came to, and what of it must not be."""
+"""Results of a round, and violations in them."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ Notices = list[list[str]]
 
 @dataclass(slots=True)
 class Round:
-    """What one round came to. ``problems`` are what must not be."""
+    """Results of one round; ``problems`` are the violations."""
 
     number: int
     killed: Counter[str] = field(default_factory=Counter)
@@ -48,7 +48,7 @@ def judge(done: Round, rows: Mapping[str, Row], ended: Mapping[str, str], notice
 
 
 def interrupted_among(notices: Sequence[Sequence[str]]) -> int:
-    """How many notices have a task that a later one tells again."""
+    """Count the notices with a task that a later notice repeats."""
     later: set[str] = set()
     count = 0
     for notice in reversed(notices):

@@ -1,4 +1,4 @@
-"""One round: many tasks have ended, and while they are recorded and told, the functions are killed again and again."""
+"""One round: many tasks end, and the functions that process them are killed."""
 
 import os
 import threading
@@ -19,7 +19,7 @@ from tests.support.waiting import WAIT_SECONDS
 SCOPE = "000000000000/eu-west-1"
 TASKS = 400
 PAUSE = (0.05, 1.5)
-"""Seconds before a function is killed: a poll, and a batch of notices, take about half a second."""
+"""Seconds before a function is killed; a poll or a batch takes about half."""
 RECORDER = "Recorder"
 MARKING = 0.15
 """Seconds after a notice in which its tasks are most likely being marked."""
@@ -31,13 +31,13 @@ ENDINGS: dict[str, dict[str, Any]] = {
 
 
 def outcomes(number: int) -> dict[str, str]:
-    """The tasks of a round: id → how it ended."""
+    """Return the tasks of a round: id → how it ended."""
     kinds = list(ENDINGS)
     return {f"bun-killed-{number:03}-{task:03}": kinds[task % len(kinds)] for task in range(TASKS)}
 
 
 def listed(ended: dict[str, str]) -> list[dict[str, Any]]:
-    """The tasks as EC2 lists them."""
+    """Return the tasks as EC2 lists them."""
     times = {"StartTime": "2026-11-20T08:00:00.000Z", "UpdateTime": "2026-11-20T08:35:10.000Z"}
     return [
         {"BundleId": task, "InstanceId": f"i-{task}", **times, **ENDINGS[outcome]} for task, outcome in ended.items()
@@ -45,7 +45,9 @@ def listed(ended: dict[str, str]) -> list[dict[str, Any]]:
 
 
 def play(deployment: Deployment, number: int, rng: Random, kills: int, received: Callable[[], Notices]) -> Round:
-    """Record and tell what EC2 lists, which is ``listed(outcomes(number))``, while functions are killed; then heal.
+    """Record and announce what EC2 lists while functions are killed; then heal.
+
+    EC2 lists ``listed(outcomes(number))``.
 
     ``received`` gives what a subscriber got since it was asked last.
     """
@@ -61,7 +63,7 @@ def play(deployment: Deployment, number: int, rng: Random, kills: int, received:
 
 @contextmanager
 def _killing(deployment: Deployment, rng: Random, kills: int, killed: Counter[str]) -> Iterator[None]:
-    """While the context lasts, kill a function at random moments, a few times; some right after a notice."""
+    """Kill a function at some random moments, and right after some notices."""
     enough = threading.Event()
 
     def work() -> None:
@@ -86,7 +88,10 @@ def _killing(deployment: Deployment, rng: Random, kills: int, killed: Counter[st
 
 
 def _until_mail(deployment: Deployment, enough: threading.Event) -> None:
-    """Wait until SNS has taken a notice: no moment is worse for who sent it, for it is not marked yet."""
+    """Wait until SNS has accepted a notice, which is not marked yet.
+
+    No moment is worse for its sender.
+    """
     folder = deployment.cloud.inbox.folder / "new"
     before = len(os.listdir(folder))
     while len(os.listdir(folder)) == before and not enough.wait(0.005):
@@ -94,7 +99,7 @@ def _until_mail(deployment: Deployment, enough: threading.Event) -> None:
 
 
 def _poll(deployment: Deployment, done: Round) -> None:
-    """One poll. That of a function that is killed says so, and that is all it can do."""
+    """Poll once; a killed function reports an error, and that is accepted."""
     done.polls += 1
     done.broken_polls += deployment.poll()["error"] is not None
 

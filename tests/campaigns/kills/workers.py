@@ -1,4 +1,4 @@
-"""The processes in which the local AWS runs the functions, found by whose children they are."""
+"""Processes of the functions, found as children of the local AWS."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ def kill(cloud: Cloud, function: str) -> int:
 
 
 def _server(cloud: Cloud) -> int:
-    """The process of ``cloud``: it leads its group, and its arguments name the folder of this cloud's mail.
+    """Return the leading process of ``cloud``, found by its mail folder's path.
 
     A process that it has just forked has the same arguments until it runs its own program.
     """
@@ -44,14 +44,14 @@ def _children(parent: int) -> list[int]:
 
 
 def _parent(pid: int) -> int | None:
-    """The process that started it; None where it is gone, or dead already."""
+    """Return the process that started it; None where it is gone, or dead already."""
     # After the name, which may hold anything, come the state and the parent's id.
     state, parent, *_ = _read(pid, "stat").rpartition(b") ")[2].split() or (b"Z", b"")
     return None if state == b"Z" else int(parent)
 
 
 def _function(pid: int) -> str:
-    """The name of the function that it runs; empty where it runs none."""
+    """Return the name of the function that it runs; empty where it runs none."""
     variables = dict(pair.partition(b"=")[::2] for pair in _read(pid, "environ").split(b"\0"))
     return variables.get(b"AWS_LAMBDA_FUNCTION_NAME", b"").decode()
 
@@ -61,7 +61,7 @@ def _pids() -> Iterator[int]:
 
 
 def _read(pid: int, name: str) -> bytes:
-    """A file of a process; nothing where the process is gone."""
+    """Return a file of a process; nothing where the process is gone."""
     try:
         return (PROC / str(pid) / name).read_bytes()
     except OSError:

@@ -1,4 +1,4 @@
-"""``make soak``: many random histories, on all processors; exit status 1 where one violates an invariant."""
+"""``make soak``: random histories on all processors; exit status 1 after a violation."""
 
 import sys
 

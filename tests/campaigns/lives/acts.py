@@ -1,4 +1,4 @@
-"""What may happen to anybody at any time: to EC2's tasks, recorders, notifiers and clocks."""
+"""Events of a history: to EC2's tasks, recorders, notifiers and clocks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.campaigns.lives.world import ODD, World, advance
 
 
 class Acts(RuleBasedStateMachine):
-    """One history, one act after the other, in a ``world`` that somebody else begins and ends."""
+    """One history, event by event, in a ``world`` with another owner."""
 
     counts: ClassVar[Counter[str]]
     world: World
@@ -59,7 +59,7 @@ class Acts(RuleBasedStateMachine):
         self.world.poll(plan, lambda: self.another_poll(meanwhile))
 
     def another_poll(self, meanwhile: list[Any]) -> None:
-        """A second recorder, in the middle of somebody else's request; EC2's list has gone on."""
+        """Run a second recorder during a request of the first; EC2's list advances."""
         advance(self.world, seconds=1)
         self.world.live(meanwhile)
         self.world.poll()
@@ -100,7 +100,7 @@ class Acts(RuleBasedStateMachine):
         what=st.sampled_from(["ahead", "behind", "right", "an hour", "quarter of a day", "a day", "expiry", "expiry"])
     )
     def time_goes_its_way(self, what: str) -> None:
-        """The functions' clocks jump, or much time passes, or the stream's records become too old to be served."""
+        """Jump the functions' clocks, or pass much time, or expire the stream's records."""
         if what in CLOCKS:
             self.world.jump(CLOCKS[what])
             self.counts["clock jumps"] += 1

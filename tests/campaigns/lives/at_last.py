@@ -1,4 +1,7 @@
-"""The other extreme of what threads may do: each work is done when its result is asked for, and not before."""
+"""An executor that works only when a result is asked for.
+
+It is the opposite extreme of the executor that works at once.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The campaign of histories, and the hunt for defects that were put into the package."""
+"""The campaign of histories, and the hunt for injected defects."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ from tests.campaigns.runner import (
 MAX_HUNT = 5000
 """Histories in which a defect should show itself; in its scene it must."""
 UNSHRUNK = settings(HYPOTHESIS, phases=[Phase.generate])
-"""Nobody needs to know which steps lead to a defect that was made on purpose."""
+"""Settings without shrinking: the steps to an injected defect are not needed."""
 
 
 def make_test(_family: str, counts: Counter[str], how: settings) -> Callable[[], object]:
-    """The state machine as a test."""
+    """Return the state machine as a test."""
     return get_state_machine_test(machine(counts), settings=how)
 
 
 def machine(counts: Counter[str]) -> type[Histories]:
-    """The state machine, counting in ``counts``."""
+    """Return the state machine, counting in ``counts``."""
     Histories.counts = counts
     return Histories
 
@@ -47,12 +47,15 @@ CAMPAIGN = Campaign("lives", "histories", 10_000, {"histories": 1}, make_test)
 
 
 def play_scene(name: str) -> Failure | None:
-    """Play the scene of the defect ``name``, whether the package has the defect or not."""
+    """Play the scene of the defect ``name``, with or without the defect."""
     return find_failure(partial(SCENES[name].play, machine(Counter())))
 
 
 def hunt_all(screen: Screen, seed: int) -> None:
-    """Put each defect into the package in turn, and show what finds it. Raises CampaignError where nothing does."""
+    """Inject each defect in turn, and show which scene and history find it.
+
+    Raises CampaignError where nothing does.
+    """
     screen.say(f"{'defect':<54}{'its scene violates':<22}histories")
     missed = 0
     with multiprocessing.get_context("spawn").Pool(initializer=ignore_signals) as pool:
@@ -67,7 +70,7 @@ def hunt_all(screen: Screen, seed: int) -> None:
 
 
 def _hunt(work: tuple[str, int]) -> tuple[str | None, int | None]:
-    """The invariant that the scene violates, and the number of the first history that violates any."""
+    """Return the scene's violated invariant, and the first violating history's number."""
     name, seed = work
     with MUTATIONS[name]():
         scene = _invariant(play_scene(name))
@@ -76,5 +79,8 @@ def _hunt(work: tuple[str, int]) -> tuple[str | None, int | None]:
 
 
 def _invariant(failure: Failure | None) -> str | None:
-    """The short name of the invariant. An unforeseen error may be one of the campaign itself, so it has none."""
+    """Return the invariant's short name, None for an unforeseen error.
+
+    Such an error may be one of the campaign itself.
+    """
     return failure.invariant.partition(":")[0] if failure and failure.invariant != UNFORESEEN else None

@@ -1,4 +1,4 @@
-"""What the histories draw from."""
+"""Strategies of the histories."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class EdgeDynamoDb(DynamoDb):
         return self._edge.perform("DynamoDB", write, {SENT_AGAIN: write, **_failures(len(request["TransactItems"]))})
 
     def _twice(self, write: Callable[[], Any]) -> Any:
-        """The answer to a single write that botocore sends again, because the first answer was lost."""
+        """Return the response to a write that botocore repeats after a lost response."""
         write()
         watch, self.table.watch = self.table.watch, lambda change: None
         try:
@@ -55,7 +55,7 @@ class EdgeDynamoDb(DynamoDb):
 
 
 def _failures(count: int) -> dict[str, Reach]:
-    """Name → failure: how DynamoDB refuses ``count`` writes, for now, and for one of them for good."""
+    """Return DynamoDB's refusals of ``count`` writes: temporary, and permanent for one of them."""
     if count == 1:
         codes = {"conflict": "TransactionConflictException", FOR_GOOD: "ValidationException"}
         return {name: partial(_refuse, code) for name, code in codes.items()}

@@ -15,7 +15,7 @@ Listed = dict[str, dict[str, Any]]
 
 
 class Ec2:
-    """The client that the recorder asks. Whatever good answer a poll gets is kept in its ``answer``.
+    """The recorder's client; its ``answer`` is the last good answer of a poll.
 
     While it ``lags``, answers come from a replica that is behind what was told before.
     """
@@ -41,7 +41,7 @@ class Ec2:
         return self._edge.perform("EC2", lambda: self._answer(usual()), odd)
 
     def listed(self) -> Listed:
-        """What EC2 lists now."""
+        """Return the tasks that EC2 lists now."""
         shown = (task for task in self.tasks if not task.forgotten and not task.hidden)
         return {task.task_id: task.listed(self._clock()) for task in shown}
 

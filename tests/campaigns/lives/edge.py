@@ -1,4 +1,4 @@
-"""Between the package and what it talks to: requests are refused, answers are lost, and processes die, on command."""
+"""Faults between the package and its services: refusals, lost answers, killed processes."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ REFUSALS = {
 }
 SENT_AGAIN = "answer lost and sent again"
 UNCERTAIN = (KILLED_BEFORE, KILLED_AFTER, LOST_ANSWER, SENT_AGAIN, TIME_OUT)
-"""What leaves a process without knowledge of what it did."""
+"""Faults after which a process does not know its own effect."""
 ODD = ("odd 0", "odd 1", "odd 2", "odd 3", "odd 4")
-"""What only this service does; each numbers its own."""
+"""Faults of one service, numbered by service."""
 ACTIONS = (KILLED_BEFORE, KILLED_AFTER, LOST_ANSWER, MEANWHILE, MEANWHILE, TIME_OUT, UNREACHABLE, *REFUSALS, *ODD)
 
 FORESEEN = (TaskReporterError, BotoCoreError, ClientError)
-"""What a function may end with."""
+"""Errors with which a function may end."""
 Reach = Callable[[], Any]
 Plan = Mapping[int, str]
 """Number of a process's request → what happens to it."""
@@ -40,24 +40,27 @@ class Killed(BaseException):
 
 @dataclass
 class Process:
-    """One run of a function: what is planned for it, and how far it got. ``poll`` says what a poll was told."""
+    """One run of a function: its planned faults and its progress.
+
+    ``poll`` is the evidence of a poll.
+    """
 
     plan: Plan
     meanwhile: Callable[[], None] = lambda: None
     poll: Any = None
     requests: int = 0
     last_fault: int = 0
-    """The number of its requests, counted from 1, that was the last to go wrong."""
+    """Number of its last failed request, counted from 1."""
     refused: bool = False
-    """Whether a write of it was refused for good."""
+    """True if one of its writes was refused for good."""
     uncertain: bool = False
-    """Whether it may have done something without knowing it: an answer was lost."""
+    """True if a response was lost, so a write may be unnoticed."""
     endings: int = 0
-    """How many tasks it recorded as ended."""
+    """Number of tasks that it recorded as ended."""
     must_wait: bool | None = None
-    """What SNS told it of subscribers: whether notices must wait; None where it did not say."""
+    """SNS's answer about subscribers: True if notices must wait, None if none."""
     asked: bool = False
-    """Whether it asked for subscribers."""
+    """True if it asked for subscribers."""
 
 
 @dataclass
@@ -69,12 +72,15 @@ class Edge:
 
     @property
     def process(self) -> Process:
-        """The one that is running; the others wait for it in the middle of a request."""
+        """The running process; the others wait for it during a request."""
         return self.processes[-1]
 
     @contextmanager
     def running(self, process: Process) -> Iterator[Process]:
-        """``process`` runs; it may be while another waits. It stays where it was when what it did is a violation."""
+        """Run ``process``, possibly during another's request.
+
+        After a violation the process stays the current one.
+        """
         self.processes.append(process)
         try:
             yield process
@@ -86,7 +92,10 @@ class Edge:
         self.processes.pop()
 
     def perform(self, service: str, reach: Reach, odd: Mapping[str, Reach]) -> Any:
-        """A request to ``service`` as planned: ``reach`` is the service itself, ``odd`` are its own ways to fail."""
+        """Send a request to ``service`` with its planned fault.
+
+        ``reach`` is the service itself, ``odd`` are its own ways to fail.
+        """
         process = self.process
         action = process.plan.get(process.requests)
         process.requests += 1
@@ -117,6 +126,6 @@ def _fail(action: str, reach: Reach) -> Any:
 
 
 def refused(code: str, status: int = 400, **members: Any) -> ClientError:
-    """The error that botocore raises where a service answers ``code``."""
+    """Return the error that botocore raises where a service answers ``code``."""
     said: Any = {"Error": {"Code": code, "Message": code}, "ResponseMetadata": {"HTTPStatusCode": status}, **members}
     return ClientError(said, "Request")

@@ -1,4 +1,4 @@
-"""What is remembered of each poll and of each notice."""
+"""Evidence of each poll and of each notice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Pair = tuple[str, str]
 
 @dataclass
 class Asked:
-    """One poll: what it was told, when it began and ended in the order of all things, and whether it went well."""
+    """One poll: its answer, its first and last event, its success."""
 
     poll: PollContext
     began: int
@@ -26,7 +26,7 @@ class Asked:
 
 @dataclass
 class Told:
-    """The last notice of one outcome that SNS took: by which process, at which of its requests."""
+    """The last accepted notice of one outcome: its process and its request."""
 
     process: Process
     at: int
@@ -35,5 +35,5 @@ class Told:
 
     @property
     def excused(self) -> bool:
-        """Whether something happened, with this notice or after it, that kept the mark from following."""
+        """Tell whether a fault with or after this notice prevented the mark."""
         return self.process.last_fault >= self.at

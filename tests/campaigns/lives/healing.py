@@ -1,4 +1,4 @@
-"""The end of a history: all faults are over, time passes, and what the reporter owes has to come."""
+"""The end of a history: no more faults, time passes, everything becomes due."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from tests.campaigns.runner import ViolationError
 
 ROUNDS = 12
 SOON, LATER = 8, 26
-"""After so many rounds of twenty minutes, the others are that many hours apart: clocks may have made times up."""
+"""Rounds of twenty minutes before rounds of hours; clocks may have been wrong."""
 
 
 ONLY_WHILE_IT_WAITS = {"redriven_at", "redrives"}
 
 
 def heal(world: World) -> None:
-    """Poll and deliver until a poll finds nothing to do. Raises ViolationError where that never comes."""
+    """Poll and deliver until a poll finds nothing to do.
+
+    Raises ViolationError where that never comes.
+    """
     world.calm()
     for number in range(ROUNDS):
         advance(world, minutes=20) if number < SOON else advance(world, hours=LATER)

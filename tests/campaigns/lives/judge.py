@@ -1,4 +1,4 @@
-"""Watches every write and every notice of one history, and knows what each poll was told."""
+"""The judge of one history, who sees every write, notice and answer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ from tests.support.dynamodb import Change
 
 @dataclass
 class Judge:
-    """``tasks`` finds EC2's truth; ``polls`` are all so far; ``clock_was_set`` excuses times that go back."""
+    """``tasks`` is the truth, ``polls`` are all polls so far.
+
+    ``clock_was_set`` excuses times that go back.
+    """
 
     edge: Edge
     tasks: Callable[[], dict[str, BundleTask]]
@@ -39,17 +42,17 @@ class Judge:
     order: count[int] = field(default_factory=count)
 
     def begin(self, poll: PollContext) -> Asked:
-        """A poll begins."""
+        """Return a poll begins."""
         self.polls.append(Asked(poll, next(self.order)))
         return self.polls[-1]
 
     def end(self, asked: Asked, good: bool) -> None:
-        """A poll ended, maybe killed; ``good`` is what it says of itself."""
+        """Return a poll ended, maybe killed; ``good`` is what it says of itself."""
         asked.ended, asked.good = next(self.order), good
         hold(HEARTBEAT, asked.answer is not None or not good, "a poll without a good answer calls itself good")
 
     def counted(self, process: Process, count: int) -> None:
-        """A poll ended and counted so many ends that it recorded."""
+        """Return a poll ended and counted so many ends that it recorded."""
         is_right = process.uncertain or count == process.endings
         hold(TOLD, is_right, f"a poll recorded {process.endings} ends, and counted {count}")
 
@@ -65,7 +68,7 @@ class Judge:
         self.keep(lambda: self._taken(pairs))
 
     def keep(self, judgement: Callable[[], None]) -> None:
-        """Keep a violation, because the function under test takes it for a failure of the service."""
+        """Keep a violation, which the function under test takes for a service's failure."""
         try:
             judgement()
         except ViolationError as violation:
@@ -86,7 +89,7 @@ class Judge:
     # Writes
 
     def watch(self, change: Change) -> None:
-        """A write was made, by somebody else where no function runs."""
+        """Return a write was made, by somebody else where no function runs."""
         if self.edge.processes:
             self.keep(lambda: self._watch(change))
 
@@ -125,7 +128,7 @@ class Judge:
             hold(HEARTBEAT, told >= str(change.before["polled_at"]), f"it goes back to {told}")
 
     def _is_behind(self, scope: str, task_id: str, listed: dict[str, Any]) -> bool:
-        """Whether a task is listed as ended and its row says that it runs."""
+        """Tell whether a task is listed as ended while its row is running."""
         row = self.rows[Key(scope, task_id)]
         return listed["State"] in BUNDLE.endings and "outcome" not in row and row["state"] not in BUNDLE.endings
 
@@ -147,7 +150,10 @@ class Judge:
             hold(KEPT, outcome == task.outcome, f"{task} is recorded as {outcome}")
 
     def _took_for_failed(self, task: BundleTask, change: Change) -> None:
-        """EC2's code is all that tells it from a failure, where nobody saw it being cancelled."""
+        """Tell whether only EC2's code distinguishes the cancelled task from a failed one.
+
+        That is so where no poll saw its cancellation.
+        """
         before, now = change.before or {}, self.edge.process.poll.poll.now
         listed = self.edge.process.poll.answer.get(task.task_id, {})
         seen = task.task_id in self.was_cancelling or "error_code" in before or "BundleTaskError" in listed
@@ -157,7 +163,10 @@ class Judge:
         hold(KEPT, waited >= LATE_CODE_LIMIT, f"{task} is recorded as failed after {waited}, and its code came later")
 
     def _lost(self, task: BundleTask) -> None:
-        """Two good answers, far enough apart, did not list it, and no poll recorded it between them."""
+        """Tell whether two good answers, far enough apart, did not list a task.
+
+        No poll recorded it between them.
+        """
         now: Asked = self.edge.process.poll
         hold(SETTLED, now.answer is not None and task.task_id not in now.answer, f"{task} is lost, and it is listed")
         hold(SETTLED, any(self._missed(task, first, now) for first in self.polls), f"{task} is lost too soon")

@@ -1,4 +1,4 @@
-"""The histories themselves: their beginning, acts in any order, and the judgement at the end."""
+"""The histories: a beginning, events in any order, and a judgement."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ from tests.support.dynamodb import MAX_KEYS
 from tests.support.inline import INLINE
 
 WRITE = 4
-"""The request of a poll that writes tasks: before it come two queries, EC2's list and one read."""
+"""Number of a poll's request that writes tasks.
+
+Two queries, EC2's list and one read come before it.
+"""
 LIST = (0, 2)
-"""The request for EC2's list, where the queries come late and where they do not."""
+"""Number of the request for EC2's list, with late and with early queries."""
 NO_LISTS = ODD[:3]
 AFTERWARDS = 4
-"""No request of a notifier's: what is to happen before it happens when the notifier has ended."""
+"""Number after all requests of a notifier: the event comes when it has ended."""
 
 
 class Histories(Acts):
@@ -52,7 +55,7 @@ class Histories(Acts):
     def end_badly(
         self, minutes: float, polled: Plan, told: Plan, moves: list[Any], meanwhile: list[Any], end: str
     ) -> None:
-        """Tasks go on and end; a recorder and a notifier fare badly with it, a second recorder is on its way."""
+        """Change tasks while a recorder and a notifier fail, beside a second recorder."""
         self.world.live(moves)
         self.poll_badly(minutes, polled, [])
         self.all_live(end, LATEST_CODE)
@@ -68,7 +71,9 @@ class Histories(Acts):
 
     @rule(at=st.integers(3, 6))
     def overtaken_from_behind(self, at: int) -> None:
-        """One recorder sees a task end; before its request ``at`` another, told from behind, takes it for running.
+        """End a task for one recorder; another one sees it running.
+
+        The other one's stale answer comes before request ``at`` of the first.
 
         EC2 forgets it then.
         """
@@ -105,7 +110,7 @@ class Histories(Acts):
 
     @rule(at=st.integers(2, 5))
     def told_while_sent_again(self, at: int) -> None:
-        """Tasks are told after a poll has read that they still wait, and before it sends them again."""
+        """Announce tasks after a poll read them as waiting, before it redrives them."""
         self.all_live("complete", 0)
         self.poll(5)
         advance(self.world, minutes=11)
@@ -132,7 +137,10 @@ class Histories(Acts):
 
     @rule(at=st.sampled_from([*range(AFTERWARDS), *[AFTERWARDS] * 3]), end=st.sampled_from(SEEN_ENDINGS))
     def lost_and_found(self, at: int, end: str) -> None:
-        """Running tasks vanish for long, and come back as ended while people are told that they are lost, or then."""
+        """Hide running tasks for long, then list them as ended.
+
+        That happens during or after the notice that they are lost.
+        """
         self.start(1, True, [])
         self.poll(1)
         self.world.live([(number, "hide", 0) for number in range(TASKS)])
@@ -161,7 +169,7 @@ class Histories(Acts):
 
     @rule(long=st.sampled_from([16, 30]))
     def missing_twice(self, long: int) -> None:
-        """A running task is missing, listed again for long, and missing once more."""
+        """Return a running task is missing, listed again for long, and missing once more."""
         self.start(1, True, [])
         self.poll(1)
         for move, wait in (("hide", 1), ("show", long), ("hide", 1)):
@@ -170,7 +178,7 @@ class Histories(Acts):
 
     @rule(which=st.integers(2, 3))
     def some_vanish(self, which: int) -> None:
-        """Some tasks vanish, others run on beside them."""
+        """Return some tasks vanish, others run on beside them."""
         self.start(2, True, [])
         self.poll(1)
         self.world.live([(number, "hide", 0) for number in range(1, TASKS, which)])
@@ -185,11 +193,11 @@ class Histories(Acts):
 
     @invariant()
     def count(self) -> None:
-        """Called after each step."""
+        """Raise the judge's violation, after each step."""
         self.counts["steps"] += 1
 
     def teardown(self) -> None:
-        """What follows a history that went wrong says nothing more."""
+        """Skip the end of a history that has already failed."""
         world = self.__dict__.get("world")
         if world is None or world.stuck:
             return

@@ -1,4 +1,7 @@
-"""Defects that the histories must find: each replaces one function, value or client for as long as it is applied."""
+"""Defects that the histories must find.
+
+Each replaces one function, value or client while it is applied.
+"""
 
 from __future__ import annotations
 

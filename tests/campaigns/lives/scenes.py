@@ -1,4 +1,4 @@
-"""For each defect one history that shows it, whatever the seed: a few acts in their order."""
+"""One short history for each defect that shows it with any seed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def all_tasks(move: str) -> Act:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """``acts`` of a history with one task; ``page`` is the most that an answer of DynamoDB's holds."""
+    """``acts`` on one task; ``page`` is the size of DynamoDB's pages."""
 
     acts: tuple[Act, ...]
     digest_above: int = 5

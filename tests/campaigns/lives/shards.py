@@ -1,4 +1,7 @@
-"""The table's stream: two shards, each task's records in one of them, each served as Lambda serves it."""
+"""The table's stream in two shards, each served as Lambda serves it.
+
+All records of one task are in the same shard.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ PATTERNS = [parse_pattern(one["Pattern"]) for one in PROPERTIES["FilterCriteria"
 
 
 class Shards:
-    """What ``records`` get is fed to the shards as it comes; ``function`` is the notifier."""
+    """The shards of the stream ``records``; ``function`` is the notifier."""
 
     def __init__(self, records: list[Record], function: Callable[[dict[str, Any]], Any], clock: FakeClock) -> None:
         self._records, self._function, self._clock = records, function, clock
@@ -43,34 +46,34 @@ class Shards:
                 self._raise_unforeseen()
 
     def lose(self) -> int:
-        """All that was not served yet is lost for good: it became too old. How many records that were."""
+        """Drop all unserved records as too old; return their number."""
         before = self._fed
         self._fed = len(self._records)
         self._make()
         return self._fed - before
 
     def again(self, *batches: Sequence[Record]) -> None:
-        """The function gets ``batches`` again, in whatever order; what comes of it nobody waits for."""
+        """Deliver ``batches`` again in any order, and ignore the results."""
         for records in batches:
             with suppress(*EXPECTED):
                 self._function(json.loads(json.dumps({"Records": records})))
 
     @property
     def served(self) -> list[Record]:
-        """What the notifier was brought, or could have been."""
+        """Return the batches that were or could have been delivered."""
         return [record for record in self._records[: self._fed] if _passes(record)]
 
     def _make(self) -> None:
         self._mappings = [StreamMapping(PROPERTIES, self._guarded, self._clock) for _ in range(COUNT)]
 
     def feed(self) -> None:
-        """What the table's stream got since is in the shards."""
+        """Move the new records of the table's stream into the shards."""
         fresh, self._fed = self._records[self._fed :], len(self._records)
         for record in fresh:
             self._mappings[_shard(record)].feed([record])
 
     def _guarded(self, event: dict[str, Any]) -> Any:
-        """Lambda makes nothing of an error, so what nobody foresaw is kept, to be raised where it is seen."""
+        """Keep an unforeseen error, which Lambda would only retry, to raise it later."""
         try:
             return self._function(event)
         except EXPECTED:

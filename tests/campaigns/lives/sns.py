@@ -12,11 +12,11 @@ from tests.campaigns.lives.violation import TOLD, hold
 from tests.support.sns import FakeSns, Request, is_plain, told_in
 
 INVALID, BROKEN = "InvalidParameter", "InternalError"
-"""How SNS refuses full notices with a certain task in them, for ever; and everything, while it is down."""
+"""SNS's permanent refusal of full notices with a certain task, and its outages."""
 
 
 class Sns:
-    """The client that the notifier publishes with; ``judge`` is told of each notice that SNS took.
+    """The notifier's client; ``judge`` receives each accepted notice.
 
     ``poisoned`` are tasks whose full notice SNS does not take, each with the error that it answers. ``subscribed`` says
     how many subscriptions are confirmed and pending.
@@ -45,7 +45,7 @@ class Sns:
 
     @property
     def must_wait(self) -> bool:
-        """Whether a notice would go to nobody who wants it."""
+        """Tell whether a notice would reach no subscriber."""
         return must_wait(Subscribers(*self.subscribed), self.email_subscription)
 
     def get_topic_attributes(self, **request: Any) -> Any:

@@ -1,4 +1,4 @@
-"""EC2's bundle tasks and what becomes of them: the truth that the history has to find out."""
+"""EC2's bundle tasks and their states: the truth behind the history."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class BundleTask:
     hidden: bool = False
 
     def move(self, move: str, now: float, late: int) -> None:
-        """What happens to it next; what can't happen does not."""
+        """Apply the next event to the task, unless it is impossible."""
         if move in ("hide", "show"):
             self.hidden = move == "hide"
         elif move == "forget":
@@ -74,7 +74,7 @@ class BundleTask:
             self.code_at = now + (0 if move == "fail" else late)
 
     def listed(self, now: float) -> dict[str, Any]:
-        """It as botocore's parser hands it over."""
+        """Return the task as botocore's parser returns it."""
         told: dict[str, Any] = {"BundleId": self.task_id, "InstanceId": f"i-{self.task_id[4:]}", "State": self.state}
         told["Storage"] = {"S3": {"Bucket": "north", "Prefix": self.task_id, **SECRETS}}
         if self.timed:

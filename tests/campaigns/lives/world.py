@@ -1,4 +1,7 @@
-"""One history: EC2, pollers, the table, its stream, notifiers and SNS, on one clock that the pollers may misread."""
+"""The world of one history: all services and functions on one clock.
+
+Recorders may misread the clock.
+"""
 
 from __future__ import annotations
 
@@ -46,9 +49,9 @@ ODD: tuple[Row, ...] = (
     {},
     {"first_seen_at": 12, "missing_since": 7},
 )
-"""What rows say that somebody else wrote."""
+"""Texts in rows that another program wrote."""
 Move = tuple[int, str, int]
-"""Which task, what happens to it, and after how many seconds EC2 tells its error code."""
+"""A task, its event, and the seconds until EC2 gives its error code."""
 
 
 class World:
@@ -86,13 +89,13 @@ class World:
 
     @property
     def stuck(self) -> bool:
-        """Whether a process ended in a way that nobody foresaw."""
+        """Tell whether a process ended with an unforeseen error."""
         return bool(self.edge.processes)
 
     # What happens outside
 
     def start(self, count: int, timed: bool, moves: Sequence[tuple[str, int]] = ()) -> None:
-        """New tasks, to which something may have happened already."""
+        """Start new tasks, some of which have already changed."""
         for _ in range(count):
             task_id = f"bun-{len(self.ec2.tasks):08x}"
             self.ec2.tasks.append(BundleTask(task_id, self.clock.now, self.clock.now, timed))
@@ -106,14 +109,14 @@ class World:
                 self.ec2.tasks[which % len(self.ec2.tasks)].move(move, self.clock.now, late)
 
     def jump(self, seconds: float) -> None:
-        """The functions' clocks are that much ahead from now on."""
+        """Return the functions' clocks are that much ahead from now on."""
         self.judge.clock_was_set |= seconds != self.skew
         self.skew = seconds
 
     # What the functions do
 
     def poll(self, plan: Plan | None = None, meanwhile: Callable[[], None] = lambda: None) -> PollResult | None:
-        """The recorder runs once; None where it was killed."""
+        """Return the recorder runs once; None where it was killed."""
         asked = self.judge.begin(PollContext(self.scope, self.now))
         self.counts["polls"] += 1
         process, written = Process(plan or {}, meanwhile, asked), list[Write]()
@@ -137,7 +140,7 @@ class World:
         return None
 
     def _audience(self) -> Audience:
-        """What SNS tells a poll; that its answer may fail is played in the notifier."""
+        """Return SNS's answer to a poll; the notifier's part covers its failures."""
         self.edge.process.must_wait = self.sns.must_wait
         return Audience(self.sns.subscribed[0], self.sns.must_wait)
 
@@ -146,7 +149,10 @@ class World:
             raise self.judge.violation
 
     def odd(self, number: int) -> None:
-        """Somebody else writes a row that says too little: of no task, or of a new one that EC2 lists without times."""
+        """Write an incomplete row as another program.
+
+        It is of no task, or of a new one that EC2 lists without times.
+        """
         row = {"scope": self.scope, "task_id": f"odd-{number}", "kind": "bundle", "awaiting": "outcome", **ODD[number]}
         if "state" in row:
             self.start(1, timed=False, moves=[("complete", 0)])
@@ -162,7 +168,7 @@ class World:
     def deliver(
         self, plan: Plan | None = None, meanwhile: Callable[[], None] = lambda: None, first: int = 0, down: bool = False
     ) -> None:
-        """Lambda serves the stream as far as it goes now; the notifier's first run goes as planned."""
+        """Serve the stream as far as possible; the notifier's first run has faults."""
         self.sns.down, self._next = down, Process(plan or {}, meanwhile)
         self.shards.feed()
         self.clock.advance(WINDOW)
@@ -170,7 +176,7 @@ class World:
         self.sns.down = False
 
     def replay(self, *batches: Sequence[Record], plan: Plan | None = None) -> None:
-        """The notifier gets ``batches`` once more, whoever brings them."""
+        """Return the notifier gets ``batches`` once more, whoever brings them."""
         self._next = Process(plan or {})
         self.shards.again(*batches)
 
@@ -233,5 +239,5 @@ def advance(world: World, **time: float) -> None:
 
 
 def _logged(error: Exception) -> str:
-    """What Lambda logs of an error that a function raises."""
+    """Return Lambda's log text of an error that a function raises."""
     return "".join(traceback.format_exception(error))

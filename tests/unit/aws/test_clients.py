@@ -1,4 +1,4 @@
-"""What is done for all clients at once."""
+"""Preparation of all clients at once."""
 
 import gc
 
@@ -9,12 +9,12 @@ from task_reporter.aws import clients
 from tests.support.canned_ec2 import Answer, canned_ec2
 
 PYTHONS_OWN = (700, 10, 10)
-"""What Python 3.11 and 3.12 start with; a test that ran before, in the same process, may have prepared clients."""
+"""The default thresholds of Python 3.11 and 3.12; another test may change them."""
 
 
 @pytest.fixture
 def searches():
-    """One entry for each time that Python looked for unreachable objects, as often as it does unless told."""
+    """Return a list with an entry for each garbage collection."""
     seen, thresholds = [], gc.get_threshold()
     gc.set_threshold(*PYTHONS_OWN)
 
@@ -28,7 +28,7 @@ def searches():
     gc.set_threshold(*thresholds)
 
 
-def test_a_large_answer_is_not_looked_through_for_garbage_while_it_is_parsed(searches):
+def test_parsing_a_large_answer_starts_no_garbage_collection(searches):
     with canned_ec2(Answer(listed(5000))) as ec2:
         client = ec2.client()
         searches.clear()

@@ -1,4 +1,4 @@
-"""What EC2 lists, asked by botocore's real client of a server with canned answers."""
+"""EC2's lists through botocore's real client, with canned answers."""
 
 import socket
 import traceback
@@ -117,7 +117,7 @@ def test_what_is_no_xml_is_malformed_and_not_quoted(answer, pauses):
 
 
 def test_what_can_not_be_decoded_is_malformed_and_not_quoted():
-    """Such as an upload policy that is no base64, for a parser that decodes it."""
+    """An example is an upload policy that is not base64."""
 
     def describe_bundle_tasks():
         raise ValueError("SECRET is no base64")

@@ -1,4 +1,4 @@
-"""Answers of EC2's whose list is none, which botocore's own parser takes for an empty one, or for other tasks."""
+"""EC2's answers with malformed lists, which botocore accepts."""
 
 import pytest
 
@@ -20,7 +20,7 @@ SCOPE = "123456789012/us-east-2"
 
 
 def answer(lists: str) -> Answer:
-    """An answer that holds ``lists``."""
+    """Return an answer that holds ``lists``."""
     name = "DescribeBundleTasksResponse"
     return Answer(f'<{name} xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">{lists}</{name}>'.encode())
 
@@ -90,7 +90,7 @@ def test_a_refusal_that_says_nothing_is_malformed(body: str, monkeypatch: pytest
 
 
 def a_poll(table: Table, one: Answer, minute: int) -> list[str]:
-    """What one poll says is wrong, or can't be kept."""
+    """Return the problems and the tasks that can't be kept of one poll."""
     history = HistoryTable(DynamoDb(table), "history")
     poll = PollContext(SCOPE, parse(f"2026-11-23T12:{minute:02}:00Z"))
     with canned_ec2(one) as ec2:
@@ -110,7 +110,7 @@ def test_what_runs_is_not_lost_because_of_it(lists: str) -> None:
 
 
 BUNDLES = {"a": "i-0a1b2c3d4e5f60718", "b": "i-0f9e8d7c6b5a40312", "c": None}
-"""Three running bundle tasks' ids, short, and the instances that EC2 said they are of."""
+"""Short ids of three running bundle tasks, and their instances."""
 
 
 def running(name: str, instance: str | None) -> str:
@@ -120,7 +120,10 @@ def running(name: str, instance: str | None) -> str:
 
 
 def missing_beside(*nameless: str | None) -> set[str]:
-    """Which of ``BUNDLES`` are missing when EC2 twice lists only tasks without an id, of these instances."""
+    """Return those of ``BUNDLES`` missing after two lists of nameless tasks.
+
+    The nameless tasks are of the given instances.
+    """
     table = Table()
     a_poll(table, answer(LIST.format("".join(running(*bundle) for bundle in BUNDLES.items()))), 0)
     for minute in (5, 9):
@@ -144,7 +147,7 @@ def test_what_has_no_id_may_be_any_of_its_instance(nameless: tuple[str | None, .
     assert missing_beside(*nameless) == missing
 
 
-def test_a_task_without_an_id_that_stays_keeps_nobody_else_from_being_lost() -> None:
+def test_a_lasting_nameless_task_does_not_prevent_losses() -> None:
     table = Table()
     a_poll(table, answer(LIST.format(running("a", BUNDLES["a"]) + running("b", BUNDLES["b"]))), 0)
     for minute in (5, 25, 45):

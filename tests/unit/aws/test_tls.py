@@ -1,4 +1,4 @@
-"""The one TLS context: its authorities are read once, and are still what a connection is judged by."""
+"""The shared TLS context: authorities read once, connections still verified."""
 
 import gc
 import ssl
@@ -16,7 +16,7 @@ from tests.support.waiting import WAIT_SECONDS
 
 @pytest.fixture(autouse=True)
 def anew():
-    """What one process keeps is kept for one test."""
+    """Give each test a process's caches of its own."""
     thresholds = gc.get_threshold()
     tls.contexts.clear()
     yield
@@ -35,7 +35,7 @@ def authority(tmp_path, monkeypatch):
 
 @pytest.fixture
 def served():
-    """Makes servers of a DynamoDB without tables, which prove themselves by an authority to have a name."""
+    """Make TLS servers of an empty DynamoDB, certified by a given authority."""
     with ExitStack() as stack:
 
         def serve(authority, name="127.0.0.1"):
@@ -59,7 +59,7 @@ def client(url, service="dynamodb"):
 
 @pytest.fixture
 def reads(monkeypatch):
-    """The files of authorities that OpenSSL was made to read."""
+    """Return the files of authorities that OpenSSL was made to read."""
     files, load = [], ssl.SSLContext.load_verify_locations
 
     def count(self, cafile=None, *more):
@@ -70,7 +70,7 @@ def reads(monkeypatch):
     return files
 
 
-def test_authorities_are_read_once_for_all_connections_of_all_clients(authority, reads, served):
+def test_authorities_are_read_once_for_all_clients(authority, reads, served):
     server = served(authority)
     for _ in range(2):
         one = client(server)
@@ -87,7 +87,7 @@ def test_what_was_read_in_advance_is_not_read_again(authority, reads, served):
 
 
 def test_only_who_is_trusted_is_read(authority, reads, monkeypatch, tmp_path, served):
-    """botocore looks at this variable too, and a home that is written as ~ is urllib3's to find."""
+    """botocore reads this variable too; urllib3 expands a home written as ~."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("AWS_CA_BUNDLE")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "~/trusted.pem")
@@ -98,7 +98,7 @@ def test_only_who_is_trusted_is_read(authority, reads, monkeypatch, tmp_path, se
     assert [len(made.get_ca_certs()) for made in tls.contexts.values()] == [1]
 
 
-def test_a_file_that_is_not_there_is_the_first_connection_s_to_say(authority, monkeypatch, served):
+def test_a_missing_authorities_file_fails_the_first_connection(authority, monkeypatch, served):
     monkeypatch.setenv("AWS_CA_BUNDLE", "/nowhere/authorities.pem")
     one = client(served(authority))
     clients.prepare([one])

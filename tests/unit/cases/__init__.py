@@ -1,4 +1,4 @@
-"""Cases as data: JSON files beside this one, and how a test gets at them."""
+"""Cases as data: JSON files, and their loader."""
 
 import json
 from pathlib import Path
@@ -6,5 +6,5 @@ from typing import Any
 
 
 def cases(name: str) -> dict[str, Any]:
-    """What stands in ``<name>.json``."""
+    """Return the cases in ``<name>.json``."""
     return json.loads((Path(__file__).parent / f"{name}.json").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Credentials of every kind: shared with the aws CLI where they can be, and in one line what is wrong where not."""
+"""Credentials of every kind: shared with the aws CLI, or explained in one line."""
 
 import json
 import os
@@ -102,7 +102,7 @@ FROM_PROFILE = {
 
 @pytest.fixture
 def error_with(tmp_path: Path) -> Callable[..., str]:
-    """What is line of a list with a configuration and an environment; never a secret, never a trace."""
+    """Return a list's error line, without a secret or a traceback."""
 
     def list_with(config: str = "", credentials: str = "", profile: str | None = "x", **more: str) -> str:
         given = {"AWS_CONFIG_FILE": config, "AWS_SHARED_CREDENTIALS_FILE": credentials}
@@ -244,7 +244,7 @@ def write(path: Path, text: str) -> None:
 
 
 def at_home(target: Path, config: str) -> dict[str, str]:
-    """The environment of a person whose configuration stands where AWS tools look for it."""
+    """Return the environment of a person whose configuration is in the usual place."""
     write(target / ".aws/config", config)
     return SOMEWHERE | {"HOME": str(target), "AWS_CONFIG_FILE": str(target / ".aws/config")}
 
@@ -296,7 +296,7 @@ main(sys.argv[1:])
 
 
 def watched(code: str, target: Path, config: str) -> str:
-    """What a list with ``config`` leaves on standard error when ``code`` runs it."""
+    """Return the error output of a list with ``config``, run by ``code``."""
     command = [sys.executable, "-c", code, *LIST, "--profile", "x"]
     there = environment(**at_home(target, config))
     return subprocess.run(command, env=there, capture_output=True, text=True, check=False).stderr
@@ -348,7 +348,7 @@ def ops(target: Path, dynamodb: CannedEc2, sts: CannedEc2) -> dict[str, str]:
 
 
 def cached(target: Path) -> Path:
-    """The one session in the aws CLI's cache."""
+    """Return the one session in the aws CLI's cache."""
     [file] = (target / ".aws/cli/cache").iterdir()
     return file
 
@@ -362,7 +362,7 @@ def test_a_code_is_asked_for_once_on_the_terminal(tmp_path: Path, dynamodb: Cann
 
 
 def test_a_session_is_kept_as_the_aws_cli_keeps_it(tmp_path: Path, dynamodb: CannedEc2) -> None:
-    """Name and form are botocore's, whose cache the aws CLI uses; only the owner may read it."""
+    """Name and form are botocore's, for the aws CLI; only the owner reads it."""
     with canned_ec2(assumed()) as sts:
         typed("123456\n", *OF_OPS, **ops(tmp_path, dynamodb, sts))
     arguments = json.dumps({"RoleArn": ROLE, "SerialNumber": DEVICE}, sort_keys=True)

@@ -30,14 +30,14 @@ NOBODY = 65534
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """An empty folder in which the tests run, so that names in it are short."""
+    """Return an empty current folder, so that names in it are short."""
     (tmp_path / "here").mkdir()
     return tmp_path / "here"
 
 
 @pytest.fixture
 def unprivileged() -> Iterator[Path]:
-    """A folder of somebody whose permissions count: root may write everything."""
+    """Yield a folder of somebody whose permissions count: root may write everything."""
     with tempfile.TemporaryDirectory() as name, as_nobody(Path(name)):
         yield Path(name)
         os.chmod(name, 0o700)
@@ -63,7 +63,7 @@ def write(path: Path | str, text: str = NEW) -> None:
 
 
 def refusal(path: Path | str) -> str:
-    """What is said of a path that can't be written; nothing may have been begun."""
+    """Return the error for an unwritable path; nothing may have been written."""
     with pytest.raises(OutputError) as refused:
         open_writer(str(path))
     return str(refused.value)
@@ -331,7 +331,7 @@ def test_other_names_that_can_not_be_are_refused(folder: Path) -> None:
 
 @contextmanager
 def reading(read: Callable[[], bytes]) -> Iterator[list[bytes]]:
-    """What ``read`` gives in a thread of its own; it is there after the context."""
+    """Yield a list that receives the result of ``read``, from a thread."""
     found: list[bytes] = []
     thread = Thread(target=lambda: found.append(read()), daemon=True)
     thread.start()
@@ -387,7 +387,7 @@ def test_a_socket_that_is_open_gets_the_page() -> None:
 
 
 def device(folder: Path, name: str) -> Path:
-    """A device that root can lose: a test that fails must not cost a machine its /dev/null."""
+    """Make a device that root can lose, instead of the machine's /dev/null."""
     there = Path("/dev") / name
     if os.geteuid():
         return there

@@ -1,4 +1,4 @@
-"""The command line itself: its commands, its options, what it says when something is wrong, what it imports."""
+"""The command line itself: commands, options, errors, imports."""
 
 import os
 import re
@@ -49,7 +49,7 @@ def homes_seen(monkeypatch: pytest.MonkeyPatch) -> list[Target]:
 
 
 def raising(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> Said:
-    """What is said where a command ends with ``error``."""
+    """Return the output of a command that ends with ``error``."""
 
     @click.command("show")
     def command() -> None:
@@ -121,7 +121,7 @@ def test_examples_are_understood(name: str) -> None:
 
 
 def test_no_command_is_not_ready_that_is_there() -> None:
-    """Who writes a command takes it off the list."""
+    """A new command must be removed from the list."""
     missing = {name for name in COMMANDS if not find_spec(f"task_reporter_cli.commands.{name}_")}
     assert missing <= NOT_YET
 
@@ -389,7 +389,7 @@ def test_a_completion_script_is_one_that_bash_understands() -> None:
 
 
 def completed(*typed: str) -> list[str]:
-    """What bash would offer after ``typed``; the last of them is not finished."""
+    """Return bash's completions of ``typed``, whose last word is not finished."""
     *arguments, incomplete = typed
     shell = ShellComplete(cli, {}, "task-reporter", completion_.VARIABLE)
     return [item.value for item in shell.get_completions(list(arguments), incomplete)]
@@ -436,7 +436,7 @@ MAIN = "from task_reporter_cli.main import main\nmain(sys.argv[1:])\n"
 
 
 def imported(code: str, *arguments: str, **env: str) -> tuple[set[str], list[str]]:
-    """Modules, and service models, that ``code`` has loaded when it ends; it must end well."""
+    """Return the modules and service models that ``code`` loads; it must succeed."""
     command = [sys.executable, "-c", WATCHED + code, *arguments]
     done = subprocess.run(command, env=environment(**env), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

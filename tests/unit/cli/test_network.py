@@ -1,4 +1,4 @@
-"""Faults between this machine and AWS, made by real servers, in one line that names what to check."""
+"""Network faults from real servers, each explained in one line."""
 
 import ssl
 from collections.abc import Iterator, Mapping
@@ -69,11 +69,11 @@ class Place:
         self._trusted = trusted
 
     def serve(self, behaviour: Behaviour, context: ssl.SSLContext | None = None) -> int:
-        """A port that goes on to behave so until the test ends."""
+        """Return a port that goes on to behave so until the test ends."""
         return self._stack.enter_context(server(behaviour, context=context))
 
     def says(self, url: str, passes: bool, **environment: str) -> str:
-        """What is line of a request to ``url``; that must hold no secret."""
+        """Return the error line of a request to ``url``, without a secret."""
         given = somewhere(dynamodb=url) | {"AWS_CA_BUNDLE": str(self._trusted.file)} | environment
         with in_environment({name: value for name, value in given.items() if value}):
             client = Account(region=REGION).client("dynamodb")

@@ -64,14 +64,14 @@ def test_no_rows_are_an_empty_array() -> None:
     assert written(write_json) == "[]\n"
 
 
-def test_attributes_come_in_one_order_those_of_later_versions_last() -> None:
+def test_attributes_of_later_versions_come_last() -> None:
     shuffled = dict(sorted((row() | LATER | {"zeta": 1}).items(), reverse=True))
     names = list(json.loads(written(write_json, shuffled))[0])
     assert names == [name for name in COLUMNS if name in shuffled] + ["a_list", "flag", "size", "zeta"]
     assert order_attributes(shuffled) == shuffled
 
 
-def test_letters_stay_letters_and_what_a_terminal_obeys_is_escaped() -> None:
+def test_letters_are_kept_and_control_characters_escaped() -> None:
     text = written(write_json, row(error_message=f"é漢😀{OBEYED}"))
     assert "é漢😀" in text
     assert all(char.isprintable() or char == "\n" for char in text)
@@ -171,7 +171,7 @@ def test_a_wider_cell_after_those_that_were_measured_is_not_cut() -> None:
     assert ("X" * 100 in line, "i-" + "0" * 100 in line) == (True, True)
 
 
-def test_plain_columns_go_on_streaming_after_those_that_were_measured() -> None:
+def test_plain_columns_stream_after_the_measured_rows() -> None:
     out = io.StringIO()
     rows = (row(number) for number in range(MEASURED_ROWS + 50))
 
@@ -288,7 +288,7 @@ def test_everything_about_a_task_is_told() -> None:
     }
 
 
-def test_attributes_of_a_later_version_are_told_under_their_own_names() -> None:
+def test_attributes_of_a_later_version_keep_their_names() -> None:
     said = told(row() | LATER | {"zero": 0, "told_at": "2026-11-23T12:00:00.000Z"})
     assert (said["a_list"], said["flag"], said["zero"]) == ("[1, {'b': None}]", "False", "0")
     assert said["told_at"] == "2026-11-23 12:00:00 UTC, 3 hours ago"

@@ -1,4 +1,4 @@
-"""Questions to the history: which index answers, and that no more of it is read than is shown."""
+"""Queries of the history: the right index, and no more read than shown."""
 
 from collections.abc import Callable
 from itertools import islice
@@ -120,7 +120,7 @@ def test_a_page_is_read_when_its_first_row_is_wanted() -> None:
     assert len(index.requests) == 1
 
 
-def test_without_a_limit_pages_are_as_large_as_dynamodb_makes_them() -> None:
+def test_pages_without_a_limit_have_dynamodb_s_size() -> None:
     index = DynamoDb(Table(*many(10)))
     list(QueryResults(index, "history", TaskQuery()))
     assert "Limit" not in index.requests[0]
@@ -135,7 +135,7 @@ def test_each_part_of_a_merged_answer_reads_its_share() -> None:
     assert index.read < 50
 
 
-def test_a_part_that_alone_has_what_is_wanted_reads_on_but_no_further_than_that() -> None:
+def test_a_partition_with_all_matches_is_read_no_further() -> None:
     index = DynamoDb(Table(*many(200)))
     answer = QueryResults(index, "history", TaskQuery(outcomes=OUTCOMES, limit=40))
     assert ids(answer) == newest(list(index.table.rows.values()), 40)
@@ -224,7 +224,10 @@ ROWS = st.lists(
 
 
 def wanted(rows: list[Row], question: TaskQuery) -> list[Row]:
-    """What a question means, plainly. Without kinds, those that this version knows, unless something else is named."""
+    """Return the rows that a query selects, found by a plain filter.
+
+    Without kinds, those that this version knows, unless something else is named.
+    """
     kinds = question.kinds or (() if question.outcomes or question.resource else tuple(KINDS))
     since, until = question.since or "", question.until or "~"
     return [
@@ -280,7 +283,7 @@ class Refusing:
     get_item = describe_table = query
 
 
-def test_who_may_not_ask_how_many_there_are_waits_without_knowing() -> None:
+def test_progress_without_permission_to_count_has_no_total() -> None:
     assert QueryResults(Refusing("AccessDeniedException", "no"), "history", TaskQuery(limit=5)).estimate() == 5
 
 

@@ -1,4 +1,4 @@
-"""The report's page: complete in itself, proof against hostile text, and right for none, one and very many tasks."""
+"""The report's page: self-contained, safe with hostile text, for any number of tasks."""
 
 import re
 import sys
@@ -25,7 +25,7 @@ SVG_NAMES = "http://www.w3.org/2000/svg"
 
 
 class Read(HTMLParser):
-    """What a browser would see of a page: its tags, their attributes, and the text below each kind of tag."""
+    """A page's tags, their attributes, and the text below each tag."""
 
     def __init__(self, html):
         super().__init__(convert_charrefs=True)
@@ -67,7 +67,7 @@ def test_no_task_since_then_says_since_when():
     assert html.count("since 2026-11-18 00:00:00 UTC") == 2
 
 
-def test_one_task_is_told_without_charts_rates_or_anything_to_search():
+def test_one_task_is_shown_without_charts_rates_or_search():
     html = render_page([ended(resource_id="i-1")], ABOUT)
     read = Read(html)
     assert "1 task in us-east-2" in html
@@ -169,7 +169,7 @@ def hash_of(html, tag):
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
-def test_attributes_kinds_and_outcomes_of_a_later_version_are_shown_as_they_are():
+def test_values_of_a_later_version_are_shown_unchanged():
     rows = [ended("paused", kind="import", state="resting", later={"a": [1]}), ended(None, state="dreaming")]
     read = Read(render_page(rows, ABOUT))
     assert {"import", "dreaming"} <= set(read.texts["td"])
@@ -182,7 +182,7 @@ def test_a_length_is_sorted_by_its_seconds():
     assert "data-n" not in body_of(render_page([ended(finished_at=None)], ABOUT))
 
 
-def test_what_has_no_usable_end_is_said_to_be_missing_in_the_chart():
+def test_tasks_without_a_usable_end_are_named_below_the_chart():
     html = render_page([*many(9), ended(finished_at="?", updated_at="?")], ABOUT)
     assert "1 task with no usable time of ending is not drawn" in html
 

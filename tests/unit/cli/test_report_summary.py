@@ -1,4 +1,4 @@
-"""The report's numbers: of rows of every kind, also of those that somebody else wrote."""
+"""The report's numbers, from any rows, also those that others wrote."""
 
 from datetime import date, timedelta
 from itertools import pairwise
@@ -31,7 +31,7 @@ SECONDS = st.lists(st.floats(0, 20 * 366 * 86400), min_size=1)
 
 
 def ended(outcome="complete", at="2026-11-22T12:00:00.000Z", took=60, **others):
-    """A row of a task that took so many seconds."""
+    """Return a row of a task that took so many seconds."""
     start = to_text(parse(at) - timedelta(seconds=took))
     times = {"started_at": start, "updated_at": at, "finished_at": at}
     return {"task_id": "bun-1", "kind": "bundle", "outcome": outcome} | times | others
@@ -52,13 +52,13 @@ def test_rows_about_the_reporter_itself_are_no_tasks():
     assert summarise([{"task_id": "poll#bundle"}, {"task_id": "bun-1"}], MADE_AT).total == 1
 
 
-def test_success_is_told_of_those_that_could_fail_and_only_where_they_are_enough():
+def test_the_success_rate_needs_enough_complete_or_failed_tasks():
     rows = [ended()] * 3 + [ended("failed")] + [ended("cancelled"), ended("lost"), ended("paused"), {}] * 9
     assert summarise(rows, MADE_AT).success_rate is None
     assert summarise([*rows, ended()], MADE_AT).success_rate == 0.8
 
 
-def test_failures_are_grouped_by_code_with_the_last_time_they_were_seen():
+def test_failures_are_grouped_by_code_with_their_last_time():
     rows = [
         ended("failed", "2026-11-20T00:00:00.000Z", error_code="A"),
         ended("failed", "2026-11-21T00:00:00.000Z", error_code="A"),
@@ -71,7 +71,7 @@ def test_failures_are_grouped_by_code_with_the_last_time_they_were_seen():
     assert told == [("A", 3, "2026-11-21T00:00:00.000Z"), ("", 1, None)]
 
 
-def test_of_very_many_codes_the_most_frequent_are_told_and_the_others_counted():
+def test_only_the_most_frequent_codes_are_shown():
     rows = [ended("failed", error_code=f"C{number % 40:02}") for number in range(41)]
     summary = summarise(rows, MADE_AT)
     assert [failure.code for failure in summary.failures] == [f"C{number:02}" for number in range(MAX_CODES)]
@@ -79,7 +79,7 @@ def test_of_very_many_codes_the_most_frequent_are_told_and_the_others_counted():
     assert summary.omitted_codes == 40 - MAX_CODES
 
 
-def test_the_slowest_are_told_slowest_first_whatever_became_of_them():
+def test_the_slowest_tasks_of_any_outcome_come_first():
     lengths = [5, 900, 30, 700, 1, 800, 20, 600, 10, 500, 40, 900]
     rows = [ended("failed", took=took, task_id=f"bun-{place}") for place, took in enumerate(lengths)]
     slowest = summarise(rows, MADE_AT).slowest
@@ -235,7 +235,7 @@ def test_a_time_in_another_form_is_read():
     assert task(updated_at=EC2_LAUNCH).updated_at == EC2_LAUNCH
 
 
-def test_an_end_before_the_start_and_a_task_that_runs_have_no_length():
+def test_running_and_backward_tasks_have_no_duration():
     assert task(outcome="lost", started_at=MADE_AT, finished_at="2026-11-22").seconds is None
     assert task(started_at="2026-11-22", finished_at=MADE_AT).seconds is None
 

@@ -1,4 +1,4 @@
-"""Findings of `status`: each look on the answers of its service, and all of them side by side."""
+"""Findings of `status`: each check alone, and all in parallel."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MINUTES = timedelta(minutes=1)
 
 
 def answers(**operations: Any) -> Any:
-    """A client whose operations answer so, or raise so."""
+    """Return a client whose operations answer so, or raise so."""
 
     def operation(said: Any) -> Any:
         def call(**_: Any) -> Any:
@@ -140,7 +140,7 @@ def test_tasks_that_can_not_be_kept_are_counted_and_no_error() -> None:
     assert polls(beat(unkeepable=0))[0].text == "3 minutes ago, 7 listed"
 
 
-def test_a_gap_in_which_a_task_could_have_come_and_gone_is_wrong_for_a_day() -> None:
+def test_a_blind_gap_is_wrong_for_a_day() -> None:
     _, gap = polls(beat(blind_from="2026-11-23T06:00:00.000Z", blind_until="2026-11-23T09:30:00.000Z"))
     assert gap.level == WRONG
     assert gap.text == (
@@ -329,7 +329,7 @@ def alarm(name: str, state: str = "OK", **more: Any) -> dict[str, Any]:
 
 
 class CloudWatch:
-    """The alarms of an account; like the real one it takes 100 names a request."""
+    """An account's alarms; like AWS it takes 100 names a request."""
 
     def __init__(self, *alarms: dict[str, Any]) -> None:
         self.alarms = alarms
@@ -383,7 +383,7 @@ ERRORS = {
 
 
 @pytest.mark.parametrize(("error", "says"), ERRORS.values(), ids=ERRORS)
-def test_a_part_that_can_not_be_looked_at_is_unknown_and_costs_the_others_nothing(
+def test_a_part_that_can_not_be_checked_is_unknown_alone(
     error: Exception, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails() -> Finding:
@@ -454,7 +454,10 @@ def test_the_stacks_resources_and_alarms_page_by_page() -> None:
 
 
 class Cloud:
-    """The clients of an account in which one stack is well: service → client, but for what ``instead`` says."""
+    """Clients of an account with a good stack, changed by ``instead``.
+
+    It maps service to client.
+    """
 
     def __init__(self, **instead: Any) -> None:
         resources = [
@@ -497,7 +500,7 @@ OUTPUTS = {"HistoryTableName": "history", "NotificationTopicArn": TOPIC, "DeadLe
 def found_by(
     cloud: Cloud, outputs: Mapping[str, str] = OUTPUTS, rows: Sequence[Row] = (beat(),), **parameters: str
 ) -> dict[str, Finding]:
-    """The findings of all looks together, by part."""
+    """Return the findings of all looks together, by part."""
     dynamodb = OneTable(Table(*({"scope": SCOPE, **row} for row in rows)))
     stack = Stack("mine", ARN, "CREATE_COMPLETE", outputs, parameters)
     target = SimpleNamespace(

@@ -1,4 +1,4 @@
-"""The table as DynamoDB has it, against what the stack asks for: state, stream, protection, key, expiry."""
+"""The table in DynamoDB compared with the template: state, stream, protection, key, expiry."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +18,7 @@ STREAM = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
 
 
 def described(**more: Any) -> dict[str, Any]:
-    """A table as the template makes it, but for ``more``; None takes something away."""
+    """Return the template's table, changed by ``more``; None removes a property."""
     usual = {"TableName": NAME, "TableStatus": "ACTIVE", "DeletionProtectionEnabled": True}
     made = usual | {"StreamSpecification": STREAM} | more
     return {name: value for name, value in made.items() if value is not None}

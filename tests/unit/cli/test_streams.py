@@ -1,4 +1,4 @@
-"""The two standard streams: as terminals, pipes and files; closed, full, or with another encoding."""
+"""Standard streams: terminals, pipes and files; closed, full, or oddly encoded."""
 
 import csv
 import io
@@ -61,14 +61,14 @@ DENIED = Answer(json.dumps({"__type": "AccessDeniedException", "message": f"no {
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[dict[str, str]]:
-    """The environment of a stack of which nothing but CloudFormation may be looked at."""
+    """Yield the environment of a stack in which only CloudFormation may be called."""
     with canned_ec2(STACK) as cloudformation, canned_ec2(FORBIDDEN) as sns, canned_ec2(DENIED) as others:
         yield somewhere(cloudformation=cloudformation.url, sns=sns.url) | {"AWS_ENDPOINT_URL": others.url}
 
 
 @pytest.fixture(scope="module")
 def ordinary() -> Iterator[dict[str, str]]:
-    """The environment of a history of three ordinary tasks."""
+    """Yield the environment of a history of three ordinary tasks."""
     with canned_ec2(dynamodb(row(1), row(2, "failed"), row(3, "lost"))) as aws:
         yield somewhere(dynamodb=aws.url)
 
@@ -83,7 +83,7 @@ HOSTILE = row(
 
 @pytest.fixture(scope="module")
 def hostile() -> Iterator[dict[str, str]]:
-    """The environment of a history whose texts are hostile."""
+    """Yield the environment of a history whose texts are hostile."""
     with canned_ec2(dynamodb(HOSTILE)) as aws:
         yield somewhere(dynamodb=aws.url)
 
@@ -98,7 +98,7 @@ COMMANDS = (
 
 
 def unobeyed(said: Said) -> bool:
-    """Whether nothing was written but lines of text, their styles, and progress."""
+    """Tell whether only lines of text, styles and progress were written."""
     text = MOVES.sub("", STYLE.sub("", said.out + said.err))
     return text.replace("\n", "").isprintable()
 
@@ -151,7 +151,7 @@ PLACES = {"list": ("ordinary", "list"), "show": ("ordinary", "show", "x"), "stat
 
 @pytest.fixture(params=PLACES.values(), ids=PLACES)
 def coloured(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, ...]]:
-    """A command that has colours, in an environment that has no wishes."""
+    """Yield a command that has colours, in an environment that has no wishes."""
     place, *command = request.param
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)
@@ -300,7 +300,7 @@ def test_programs_get_an_empty_answer_and_people_a_word(output: str, begins: str
 
 
 @pytest.mark.usefixtures("empty")
-def test_a_page_of_an_empty_history_is_written_and_said_to_be_one(tmp_path: Path) -> None:
+def test_the_page_of_an_empty_history_is_announced_as_empty(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     said = run("report", *ASK, "--out", str(page))
     assert (said.status, said.out) == (0, "")

@@ -1,4 +1,7 @@
-"""The kinds against botocore's service model: of a misspelt field JMESPath makes null, and says nothing."""
+"""The kinds against botocore's service model, which finds misspelt fields.
+
+JMESPath turns a misspelt field silently into null.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -28,7 +31,7 @@ def operation(name: str) -> OperationModel:
 
 
 def shape_of(node: dict, shape: Shape, read: list[Shape]) -> Shape | None:
-    """The shape that a JMESPath ``node`` selects from ``shape``; every leaf on the way is added to ``read``.
+    """Return the shape that a JMESPath ``node`` selects; collect read leaves.
 
     Raises KeyError for a field that the shape does not have.
     """
@@ -60,14 +63,14 @@ def shape_of(node: dict, shape: Shape, read: list[Shape]) -> Shape | None:
 
 
 def fields(expression: str, output: Shape) -> list[Shape]:
-    """The model's shapes of the values that ``expression`` reads."""
+    """Return the model's shapes of the values that ``expression`` reads."""
     read: list[Shape] = []
     shape_of(jmespath.compile(expression).parsed, output, read)
     return read
 
 
 def attributes(expression: str) -> Iterator[str]:
-    """The names of the attributes that ``expression`` makes."""
+    """Return the names of the attributes that ``expression`` makes."""
     pairs = jmespath.compile(expression).parsed["children"][1]
     return (pair["value"] for pair in pairs["children"])
 

@@ -1,4 +1,4 @@
-"""A kind is one object: a kind that only this test knows goes from EC2's answer to an email and to ``show``."""
+"""A kind of this test alone, from EC2's answer to email and ``show``."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -53,7 +53,10 @@ def known(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def row_after(*states: str | None) -> Row:
-    """The row after polls five minutes apart, in which EC2 lists the task in these states, or not at all."""
+    """Return the row after polls that list the task in these states.
+
+    The polls are five minutes apart; None lists no task.
+    """
     table = Table()
     answers = [Answer(ANSWER.format("" if state is None else ITEM.format(state)).encode()) for state in states]
     with canned_ec2(*answers) as ec2:

@@ -124,7 +124,7 @@ def test_a_row_that_is_gone_is_left_alone() -> None:
     assert sns.requests == []
 
 
-def test_a_row_without_an_outcome_fails_and_its_neighbours_do_not() -> None:
+def test_a_row_without_an_outcome_fails_alone() -> None:
     table, sns = table_of(3), FakeSns()
     table.change(key(1), outcome=None)
     announced = tell(table, sns, keys(3))
@@ -200,7 +200,7 @@ MARK_FAILS = {
 
 @pytest.mark.parametrize("case", MARK_FAILS)
 def test_mark_fails_after_publish(case: str) -> None:
-    """The notice is out, so no retry is in a hurry: it waits for redriving."""
+    """The notice is sent, so the row waits for redriving without a retry."""
     table, sns = table_of(3), FakeSns()
     table.before = fail_once(1, MARK_FAILS[case])
     first = tell(table, sns, keys(3))
@@ -223,8 +223,8 @@ MISSING = [
 
 
 @pytest.mark.parametrize("error", MISSING, ids=lambda error: type(error).__name__)
-def test_an_answer_that_is_late_lost_or_garbled_waits_for_redriving(error: Exception) -> None:
-    """SNS may have accepted the notice: a retry within seconds would make many emails of one."""
+def test_a_late_lost_or_garbled_answer_waits_for_redriving(error: Exception) -> None:
+    """SNS may have accepted the notice, so a quick retry would repeat emails."""
     table, sns = table_of(3), FakeSns()
     sns.error = about(1, error)
     announced = tell(table, sns, keys(3))
@@ -233,7 +233,7 @@ def test_an_answer_that_is_late_lost_or_garbled_waits_for_redriving(error: Excep
 
 
 def test_some_marks_of_a_digest_fail() -> None:
-    """The history says which rows it could not write; the others are marked and told no more."""
+    """The history names the rows that it could not write; others are marked."""
     table, sns = table_of(7), FakeSns()
 
     class Partly(Table):
@@ -250,7 +250,7 @@ def test_some_marks_of_a_digest_fail() -> None:
 
 
 def fail_once(number: int, error: Exception) -> Any:
-    """The first mark of one task fails."""
+    """Return the first mark of one task fails."""
     left = [error]
 
     def before(writes: Sequence[Write]) -> None:
@@ -271,7 +271,7 @@ def test_reading_fails() -> None:
     assert sns.requests == []
 
 
-def test_a_mistake_of_ours_at_publishing_is_told_and_costs_the_others_nothing() -> None:
+def test_a_defect_in_publishing_is_reported_for_its_row_alone() -> None:
     table, sns = table_of(3), FakeSns()
     sns.error = about(1, ZeroDivisionError("a payload"))
     announced = tell(table, sns, keys(3))
@@ -317,7 +317,7 @@ def test_what_is_refused_as_invalid_is_told_plainly(failure: Any, redrives: int 
 @pytest.mark.parametrize("failure", PASSING, ids=str)
 @pytest.mark.parametrize("redrives", [None, 5, 1000])
 def test_no_other_failure_makes_a_notice_plain(failure: Any, redrives: int | None) -> None:
-    """However often it was redriven: a lost answer or throttling says nothing against the full notice."""
+    """A lost answer or throttling says nothing against the full notice."""
     table, sns = Table(stubborn(redrives=redrives)), FakeSns()
     sns.error = unless_plain(failure, 1)
     announced = tell(table, sns, [key(1)])
@@ -387,7 +387,7 @@ def test_after_a_long_outage_all_come_in_digests() -> None:
 # Nobody listens
 
 
-def test_while_nobody_has_confirmed_rows_wait_and_nothing_is_sent() -> None:
+def test_nothing_is_sent_without_a_confirmed_subscriber() -> None:
     table, sns = table_of(3), FakeSns()
     announced = tell(table, sns, keys(3), must_wait=lambda: True)
     assert announced == AnnounceResult(waiting=keys(3))
@@ -396,7 +396,7 @@ def test_while_nobody_has_confirmed_rows_wait_and_nothing_is_sent() -> None:
     assert told_numbers(sns) == [0, 1, 2]
 
 
-def test_who_listens_is_asked_only_where_there_is_something_to_tell() -> None:
+def test_subscribers_are_looked_up_only_for_rows_to_announce() -> None:
     def asked() -> bool:
         raise AssertionError("nothing waits")
 
@@ -470,7 +470,7 @@ NEEDED = (PUBLISH.max_seconds + 2 * USE_TABLE.max_seconds + MARGIN_SECONDS) * 10
 
 @pytest.mark.parametrize("left", [NEEDED, NEEDED + 5999, NEEDED + 6000])
 def test_a_notice_goes_out_only_while_it_can_be_marked_in_time(left: int) -> None:
-    """What is published is marked also when little time is left; what is not is reported."""
+    """Published notices are marked with little time left; others are reported."""
     table, sns, clock = table_of(5), FakeSns(), Clock(left)
     sns.error = lambda request: clock.spend(3000)
     announced = tell(table, sns, keys(5), deadline=Deadline(lambda: clock.left))
@@ -491,7 +491,7 @@ def test_the_plainest_form_too_needs_time_for_its_mark() -> None:
 
 
 class SlowTable(DynamoDb):
-    """A DynamoDB whose every answer takes as long as it may; marks fail with ``error``."""
+    """A DynamoDB with the slowest permitted answers; marks fail with ``error``."""
 
     def __init__(self, table: Table, clock: Clock, error: Exception) -> None:
         super().__init__(table)
@@ -557,10 +557,10 @@ def test_no_time_at_all() -> None:
     st.sets(st.integers(0, 7)),
     st.integers(1, 8),
 )
-def test_replayed_duplicated_and_reordered_records_tell_nothing_twice(
+def test_replayed_and_reordered_records_repeat_no_notice(
     batches: list[list[int]], failing: set[int], unmarkable: set[int], digest_above: int
 ) -> None:
-    """Batches of any tasks in any order, some of which can't be published and some not marked at first."""
+    """Any tasks in any order; some can't be published, some not marked at first."""
     table, sns = table_of(8), FakeSns()
     outage = list(failing)
     sns.error = lambda request: "InternalError" if set(outage) & set(numbers_in(request)) else None

@@ -43,7 +43,7 @@ runpy.run_path({str(APP)!r}, run_name="app")
 
 
 @pytest.mark.parametrize("function", ["recorder", "notifier"])
-def test_while_lambda_initialises_clients_are_made_and_nothing_is_asked(function: str) -> None:
+def test_initialisation_makes_clients_and_sends_no_request(function: str) -> None:
     """Region and credentials are Lambda's own; of the template's settings nothing is needed yet."""
     program = f"""
 import runpy, socket, sys
@@ -157,7 +157,7 @@ def test_the_log_holds_ids_and_outcomes_and_nothing_of_a_task(
 
 
 class OneScope(Table):
-    """The table as the role reaches it: one key of another scope gets the whole read denied."""
+    """The table as the role reaches it: another scope's key is denied."""
 
     def read(self, keys: Iterable[Key], *rest: Any) -> dict[Key, Row]:
         wanted = list(keys)
@@ -166,7 +166,7 @@ class OneScope(Table):
         return super().read(wanted, *rest)
 
 
-def test_records_of_another_scope_are_dropped_before_anything_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_records_of_another_scope_are_dropped_before_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     with deployed(OneScope(), FakeSns(), monkeypatch) as notifier:
         told = [row(1), row(2, scope="123456789012/eu-central-1"), row(3, scope="anything at all")]
         assert notifier.batch(*map(notifier.table.put, told)) == {"batchItemFailures": []}

@@ -1,4 +1,4 @@
-"""What people and machines are told: the emails letter by letter, and what holds whatever EC2 sends."""
+"""Notices for people and machines: golden emails, and invariants for any row."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_lines_for_people_are_short(name: str) -> None:
 
 
 def bodies(told: Notice) -> tuple[Any, str]:
-    """The JSON for machines, parsed, and the text for people, as subscribers get them."""
+    """Return the parsed JSON for machines, and the text for people."""
     return json.loads(told.message_attributes["detail"]["StringValue"]), told.text
 
 
@@ -130,7 +130,7 @@ def test_every_completed_bundle_has_its_command_in_both_bodies(together: bool) -
     assert all(f"  {command}\n" in said for command in commands)
 
 
-def test_a_failed_task_has_its_code_and_message_in_full_in_both_bodies() -> None:
+def test_a_failed_task_has_code_and_message_in_both_bodies() -> None:
     message = 'first line\n\n  "second" line\\\n' + "long " * 2000 + "end"
     told = task_notice(row(1, "failed", error_code="Client.S3Error", error_message=message))
     data, text = bodies(told)
@@ -150,7 +150,7 @@ def test_a_lost_task_says_where_to_look() -> None:
 
 
 @pytest.mark.parametrize("outcome", sorted({*OUTCOMES} - {"lost"}))
-def test_what_was_missing_for_a_while_and_ended_after_all_is_not_told_as_missing(outcome: str) -> None:
+def test_an_ended_task_is_not_announced_as_missing(outcome: str) -> None:
     assert "Missing" not in task_notice(row(1, outcome, missing_since="2026-11-23T11:45:00.000Z")).text
 
 
@@ -288,7 +288,7 @@ def test_subject_tells_outcome_task_and_place_whatever_the_id(task_id: str, outc
     assert subject.endswith(f" {outcome} (123456789012/{region})")
 
 
-def test_subject_of_a_digest_with_large_numbers_still_tells_the_place() -> None:
+def test_a_digest_subject_with_large_numbers_keeps_the_scope() -> None:
     rows = [row(n, OUTCOMES[n % 4], scope="123456789012/ap-southeast-1", error_message="x" * 500) for n in range(1200)]
     subjects = [told.subject for told in compose_notices(rows, 5)]
     assert len(subjects) > 4
@@ -348,7 +348,7 @@ def test_two_thousand_tasks(error: str | None) -> None:
 
 
 @pytest.mark.parametrize(("beyond", "whole"), [(0, True), (1, False)])
-def test_an_error_is_told_in_full_up_to_the_last_byte_that_sns_takes(beyond: int, whole: bool) -> None:
+def test_an_error_text_is_whole_up_to_the_last_byte_of_sns(beyond: int, whole: bool) -> None:
     """Each letter of it stands once in either body."""
     short = task_notice(row(1, "failed", error_code="Client.S3Error", error_message="x")).size
     error = "x" * (1 + (LARGEST - short) // 2 + beyond)
@@ -369,7 +369,7 @@ def test_an_error_of_128_kb_is_told_as_far_as_sns_takes_it(char: str) -> None:
 
 
 HUGE = {**dict.fromkeys(("bucket", "prefix", "state", "error_code"), "\x01" * 8192), "image_location": "'" * 8192}
-"""What EC2 can hardly send, and the recorder would keep: more than SNS takes once it is quoted for JSON and a shell."""
+"""Texts that exceed SNS's limit once they are quoted for JSON and shells."""
 
 
 def test_what_is_too_large_without_its_error_is_told_plainly() -> None:

@@ -1,4 +1,4 @@
-"""The notifier behind its stream mapping, with the properties that stand in the template: nothing is lost."""
+"""The notifier behind its stream mapping, with the template's properties."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Stack:
         self._fed = 0
 
     def record(self, *rows: Row) -> None:
-        """What the recorder does."""
+        """Insert an ended row, as the recorder does."""
         for each in rows:
             self.table.put(each)
 
@@ -54,7 +54,7 @@ class Stack:
             self.mapping.drain()
 
     def redrive(self) -> None:
-        """What a later poll does: it touches the rows that still await notification."""
+        """Redrive the rows that still await notification, as a later poll does."""
         self.clock.advance(1200)
         waiting = self.table.awaiting(SCOPE, "notification")
         self.table.apply(redrive_writes(waiting, PollContext(SCOPE, datetime.fromtimestamp(self.clock(), UTC))))
@@ -93,7 +93,7 @@ def down_until(clock: FakeClock, seconds: float) -> Callable[[Request], str | No
 
 @pytest.mark.parametrize(("count", "notices"), [(1, 1), (5, 5), (6, 1), (600, 2), (2500, 10)])
 def test_what_ends_together_is_gathered(world: Stack, count: int, notices: int) -> None:
-    """600 at once are a few digests, far below the ten messages a second at which SNS suspends an email."""
+    """600 tasks become a few digests; SNS suspends emails above ten a second."""
     world.record(*(row(number, "failed" if number % 7 == 0 else "complete") for number in range(count)))
     world.flow()
     assert world.told == once(range(count))
@@ -217,7 +217,7 @@ def test_a_row_without_an_outcome_costs_its_neighbours_nothing(world: Stack, bad
 
 @pytest.mark.parametrize("bad", [0, 2, 4])
 @pytest.mark.parametrize("count", [5, 30], ids=["singly", "in a digest"])
-def test_a_row_that_can_not_be_composed_costs_its_neighbours_nothing(
+def test_a_row_that_breaks_composing_spares_its_neighbours(
     world: Stack, bad: int, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     break_composing(monkeypatch, bad)
@@ -230,10 +230,8 @@ def test_a_row_that_can_not_be_composed_costs_its_neighbours_nothing(
 @pytest.mark.parametrize("bad", [0, 2, 4])
 @pytest.mark.parametrize("count", [5, 30], ids=["singly", "in a digest"])
 @pytest.mark.parametrize("failure", ["InternalError", ZeroDivisionError("a bug")], ids=["SNS", "a defect of ours"])
-def test_a_row_that_breaks_publishing_costs_its_neighbours_nothing(
-    world: Stack, bad: int, count: int, failure: Any
-) -> None:
-    """It waits and is counted for as long as that goes on, and is then told in full."""
+def test_a_row_that_breaks_publishing_spares_its_neighbours(world: Stack, bad: int, count: int, failure: Any) -> None:
+    """It waits and is counted during the fault, and is then announced fully."""
     world.sns.error = unless_plain(failure, bad)
     world.record(*(row(number) for number in range(count)))
     world.flow()
@@ -250,8 +248,8 @@ def test_a_row_that_breaks_publishing_costs_its_neighbours_nothing(
 
 
 @pytest.mark.parametrize("missing", [ReadTimeoutError, ConnectionClosedError])
-def test_lost_answers_of_sns_make_one_email_and_one_more_at_each_redriving(world: Stack, missing: Any) -> None:
-    """SNS accepts each notice, and its answer is late or never comes, so no mark follows."""
+def test_lost_answers_of_sns_repeat_one_email_per_redrive(world: Stack, missing: Any) -> None:
+    """SNS accepts each notice, but its answer is lost, so no mark follows."""
     slow = {"at": True}
 
     def accept_and_time_out(request: Request) -> Exception | None:
@@ -271,7 +269,7 @@ def test_lost_answers_of_sns_make_one_email_and_one_more_at_each_redriving(world
 
 
 @pytest.mark.parametrize("subscribed", [(0, 1), (0, 3)])
-def test_rows_wait_for_a_confirmed_subscriber_and_use_up_no_retry(world: Stack, subscribed: tuple[int, int]) -> None:
+def test_rows_wait_for_a_subscriber_without_using_up_retries(world: Stack, subscribed: tuple[int, int]) -> None:
     world.sns.subscribed = subscribed
     world.record(*(row(number) for number in range(30)))
     world.flow()
@@ -286,7 +284,7 @@ UNANSWERED = [ReadTimeoutError(endpoint_url="x"), refusal("AuthorizationError"),
 
 @pytest.mark.parametrize("subscribed", [(1, 3), (0, 0), *UNANSWERED], ids=repr)
 def test_otherwise_notices_go_out(world: Stack, subscribed: Any) -> None:
-    """Also where SNS does not say, and where the stack has no email subscription and nobody else wants any."""
+    """The same without SNS's answer, and without any email subscription."""
     world.sns.subscribed = subscribed
     world.record(row(1))
     world.flow()
@@ -373,7 +371,7 @@ EVENTS = st.lists(
 def test_whatever_fails_nothing_is_lost(
     events: list[tuple[str, int, int]], publishing: list[str | None], marking: list[str | None]
 ) -> None:
-    """Tasks end, are lost and corrected while publishing and marking fail in any order; then all is well again."""
+    """Tasks end, are lost and corrected during faults; then everything recovers."""
     with stack() as world:
         unmarked: set[str] = set()
         world.sns.error = lambda request: _fault(publishing)

@@ -182,7 +182,7 @@ def test_the_error_names_at_most_three_reasons() -> None:
     st.lists(st.integers(0, 5), min_size=12, max_size=12),
 )
 def test_whatever_fails_is_reported_and_nothing_else(fates: list[str], which: list[int]) -> None:
-    """Tasks 0 to 5 are told and tasks 10 to 15 fail, in any mixture with records that can't be read."""
+    """Tasks 0 to 5 succeed, 10 to 15 fail, mixed with unreadable records."""
     numbers = [which[n] + (10 if fate == "fails" else 0) for n, fate in enumerate(fates)]
     made = records(*numbers)
     for record, fate in zip(made, fates, strict=True):

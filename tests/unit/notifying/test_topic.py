@@ -1,4 +1,4 @@
-"""What is sent to SNS, and what happens where SNS refuses it."""
+"""Messages to SNS, and SNS's refusals."""
 
 from __future__ import annotations
 

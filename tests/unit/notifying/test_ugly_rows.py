@@ -1,4 +1,4 @@
-"""Rows that somebody else wrote: nothing in them costs a row its notice, or its neighbours theirs."""
+"""Rows that others wrote cost no row its notice."""
 
 from __future__ import annotations
 
@@ -25,9 +25,7 @@ def test_what_is_no_time_has_no_length(time: str) -> None:
 @pytest.mark.parametrize("time", [*NO_TIMES[:2], 5])
 @pytest.mark.parametrize("name", ["started_at", "finished_at", "updated_at", "missing_since"])
 @pytest.mark.parametrize("digest_above", [1, 5])
-def test_a_row_with_such_a_time_has_its_full_notice_and_so_have_its_neighbours(
-    name: str, time: Any, digest_above: int
-) -> None:
+def test_a_row_with_an_ugly_time_has_a_full_notice(name: str, time: Any, digest_above: int) -> None:
     table, sns = Table(row(1, "lost", **{name: time}), row(2, **{name: time}), row(3)), FakeSns()
     announced = announce([key(1), key(2), key(3)], table, Topic(sns, TOPIC), NotificationPolicy(digest_above))
     assert announced.failed == {}

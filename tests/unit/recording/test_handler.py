@@ -31,7 +31,7 @@ SCHEDULE = json.loads((ROOT / "events" / "schedule.json").read_text())
 
 @pytest.fixture
 def app(monkeypatch):
-    """The handler's module, imported anew: what it keeps while warm is kept for one test."""
+    """Return the handler's module, imported anew for each test."""
     for name, value in RECORDER.items():
         monkeypatch.setenv(name, value)
     return load("recorder")
@@ -39,7 +39,7 @@ def app(monkeypatch):
 
 @pytest.fixture
 def log(app):
-    """What the handler logs."""
+    """Return the handler's log lines."""
     stream = io.StringIO()
     before = app.logger.registered_handler.setStream(stream)
     yield stream
@@ -47,7 +47,7 @@ def log(app):
 
 
 class Sns:
-    """A topic with two subscribers, of which one has confirmed; or one of which SNS refuses to tell."""
+    """A topic with one confirmed of two subscribers, or with SNS's refusal."""
 
     refusal = None
 
@@ -65,13 +65,13 @@ def table():
 
 @pytest.fixture
 def made():
-    """The services for which the handler has made a client."""
+    """Return the services for which the handler has made a client."""
     return []
 
 
 @pytest.fixture
 def ec2(monkeypatch, table, made):
-    """The canned EC2 and the table, where the handler looks for EC2 and DynamoDB."""
+    """Yield the canned EC2 and the table that the handler uses."""
     with canned_ec2(told("complete")) as ec2:
         by_service = {"ec2": ec2.client(), "dynamodb": DynamoDb(table), "sns": Sns()}
         monkeypatch.setattr(clients, "client", lambda service: made.append(service) or by_service[service])
@@ -122,7 +122,7 @@ def test_each_poll_is_told_to_cloudwatch_also_one_that_fails(app, ec2, log, monk
     assert (second["GoodPolls"], second["TasksListed"]) == ([0], [0])
 
 
-def test_what_is_recorded_is_counted_before_anything_else_is_done(app, ec2, log, table, monkeypatch, capsys):
+def test_recorded_tasks_are_counted_before_anything_else(app, ec2, log, table, monkeypatch, capsys):
     """A time-out that comes later must not swallow it."""
 
     class Killed(BaseException):
@@ -144,10 +144,8 @@ UNCOUNTED = [("NotFound", [0]), ("AuthorizationError", None)]
 
 
 @pytest.mark.parametrize(("code", "counted"), UNCOUNTED)
-def test_who_listens_is_counted_and_where_that_fails_the_poll_goes_on(
-    code, counted, app, ec2, log, monkeypatch, capsys
-):
-    """A topic that is gone has no subscribers; where SNS does not say, nothing is counted."""
+def test_subscribers_are_counted_and_a_failure_is_ignored(code, counted, app, ec2, log, monkeypatch, capsys):
+    """A deleted topic has no subscribers; without SNS's answer nothing is counted."""
     app.handler({}, CONTEXT)
     assert figures(capsys)["ConfirmedSubscribers"] == [1]
     monkeypatch.setattr(Sns, "refusal", code)
@@ -156,7 +154,7 @@ def test_who_listens_is_counted_and_where_that_fails_the_poll_goes_on(
     assert "subscribers were not counted" in [entry["message"] for entry in entries(log)]
 
 
-def test_log_lines_have_times_from_which_lambda_reads_their_level(app, ec2, log):
+def test_log_lines_have_times_and_levels_for_lambda(app, ec2, log):
     """https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html"""
     app.handler({}, CONTEXT)
     assert [datetime.fromisoformat(entry["timestamp"]).tzinfo is not None for entry in entries(log)] == [True]
@@ -213,7 +211,7 @@ def test_the_retention_is_the_templates(app, ec2, table, log, monkeypatch):
     assert tasks(table) == {}
 
 
-def test_settings_and_clients_are_kept_while_the_function_is_warm(app, ec2, log, made):
+def test_a_warm_function_keeps_its_settings_and_clients(app, ec2, log, made):
     app.handler({}, CONTEXT)
     settings = app.settings()
     app.handler({}, CONTEXT)

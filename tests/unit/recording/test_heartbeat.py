@@ -1,4 +1,4 @@
-"""The poller's own rows: when EC2 was asked, the longest gap, and how long EC2 was seen to list what ended."""
+"""The heartbeats: time of polls, longest gap, longest listing of ended tasks."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -61,7 +61,7 @@ def test_the_longest_gap_is_kept_with_its_end(longest, minutes, kept):
 
 
 @pytest.mark.parametrize(("minutes", "goes_back"), [(-1, False), (-15, False), (-16, True), (-600, True)])
-def test_it_does_not_go_back_behind_a_later_poll_but_a_clock_that_was_far_ahead_is_not_kept(minutes, goes_back):
+def test_a_later_heartbeat_stays_unless_far_in_the_future(minutes, goes_back):
     assert (after(minutes) is not None) == goes_back
 
 
@@ -100,9 +100,7 @@ def test_the_longest_listing_that_was_ever_seen_is_kept(known, kept):
     ("minutes", "listed_for", "blind"),
     [(15, None, 0), (16, None, 960), (60, 3600, 0), (61, 3600, 3660), (16, 600, 960), (-60, None, 0)],
 )
-def test_a_gap_is_blind_when_it_is_longer_than_ec2_was_seen_to_list_and_than_was_to_be_expected(
-    minutes, listed_for, blind
-):
+def test_a_gap_is_blind_beyond_listing_time_and_schedule(minutes, listed_for, blind):
     before = FIRST if listed_for is None else {**FIRST, "listed_for_seconds": listed_for}
     poll = PollContext(SCOPE, NOW + timedelta(minutes=minutes))
     assert blind_seconds(before, poll) == blind

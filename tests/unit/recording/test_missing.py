@@ -1,4 +1,7 @@
-"""What becomes of a task that EC2 lists no longer. Its whole lives, with others, are in ``cases/life.json``."""
+"""Tasks that EC2 does not list any more.
+
+``cases/life.json`` has their whole lives.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -47,7 +50,7 @@ def test_one_good_answer_without_it(case):
 
 @pytest.mark.parametrize("minutes", [0, 15])
 def test_one_answer_never_makes_it_lost(minutes):
-    """Not even where it is asked again at that moment, nor where two kinds of poll run at once."""
+    """The same for a second question at once, and for two kinds of poll."""
     table = Table(row_of({"row": {}}))
     for _ in range(3):
         write = write_for_unlisted(BUNDLE, table.rows[KEY], poll_at("12:00", minutes))
@@ -55,7 +58,7 @@ def test_one_answer_never_makes_it_lost(minutes):
     assert "outcome" not in table.rows[KEY]
 
 
-def test_a_lost_row_holds_what_was_known_and_when_it_was_declared():
+def test_a_lost_row_keeps_its_attributes_and_has_a_time():
     row = row_of({"row": {"progress": 80, "bucket": "b", "prefix": "p", "missing_since": "12:00"}})
     table = Table(row)
     table.apply([write_for_unlisted(BUNDLE, row, poll_at("12:20"))])
@@ -79,7 +82,7 @@ MEANWHILE = {
 
 
 def after(row, changes):
-    """A table on which somebody changed ``row``, or removed it."""
+    """Return a table on which somebody changed ``row``, or removed it."""
     if changes is None:
         return Table()
     return Table({name: value for name, value in (row | changes).items() if value is not None})
@@ -109,8 +112,8 @@ def test_a_failure_is_settled_only_while_it_is_what_was_read(changes):
     assert table.rows == before
 
 
-def test_a_task_that_is_listed_again_is_not_missing_whoever_was_first():
-    """The write that says so carries the condition on what was read, as every other."""
+def test_a_task_listed_again_is_not_missing_in_any_order():
+    """Its write has the condition on the row that was read."""
     row = row_of({"row": {"missing_since": "11:55"}})
     listed = {"task_id": KEY.task_id, "state": "storing", "updated_at": full("11:50")}
     write = next_write(BUNDLE, listed, row, poll_at("12:00"))
@@ -144,7 +147,7 @@ def table():
 
 
 def polls(table, *answers, minutes=15, every=5, dynamodb=DynamoDb):
-    """Polls of bundle tasks, some minutes apart, that EC2 answers so; what each poll did."""
+    """Poll such answers of EC2, minutes apart; return each poll's result."""
     history = HistoryTable(dynamodb(table), "history", pause=lambda seconds: None)
     with canned_ec2(*answers) as ec2:
         client = ec2.client()
@@ -160,7 +163,7 @@ def polls(table, *answers, minutes=15, every=5, dynamodb=DynamoDb):
         ]
 
 
-def test_a_task_that_vanishes_is_lost_when_it_has_been_missing_for_long_enough(table):
+def test_a_vanished_task_is_lost_after_the_limit(table):
     done = polls(table, LISTED, GONE, GONE, GONE, GONE, GONE)
     assert [[recorded.ended for recorded in poll.done] for poll in done] == [[{}]] * 4 + [
         [{"bun-2a4e041c": "lost"}], [{}]
@@ -182,7 +185,7 @@ def test_a_task_that_is_listed_again_is_not_missing(table):
     assert (again.done[0].ended, table.rows[TASK].get("outcome")) == ({}, None)
 
 
-def test_a_lost_task_that_is_listed_as_running_stays_lost_and_as_ended_is_corrected(table):
+def test_a_lost_task_is_corrected_only_when_listed_as_ended(table):
     done = polls(table, LISTED, GONE, GONE, LISTED, told("complete"), minutes=0)
     assert [poll.done[0].summary()["written"] for poll in done] == [1, 1, 1, 0, 1]
     row = table.rows[TASK]
@@ -207,13 +210,13 @@ def test_a_bad_answer_never_makes_a_task_missing_or_lost(name, table, monkeypatc
 
 
 @pytest.mark.parametrize("name", BAD[:3])
-def test_a_bad_answer_between_two_good_ones_is_none_and_counts_for_nothing(name, table):
+def test_a_bad_answer_between_good_ones_counts_for_nothing(name, table):
     polls(table, LISTED, GONE, told(name), told(name), minutes=0)
     assert table.rows[TASK]["missing_since"] == "2026-11-23T12:45:00.000Z"
     assert "outcome" not in table.rows[TASK]
 
 
-def test_where_the_history_does_not_say_what_runs_nothing_is_lost(table):
+def test_nothing_is_lost_without_the_running_rows(table):
     class Throttled(DynamoDb):
         def query(self, **_):
             raise ClientError({"Error": {"Code": "ThrottlingException"}}, "Query")

@@ -1,4 +1,4 @@
-"""One poll: a canned EC2 on one side, a table on the other, the real thing between them."""
+"""One poll: the real code between a canned EC2 and a table."""
 
 import re
 import traceback
@@ -66,7 +66,7 @@ def writes(dynamodb):
 
 
 def poll_all(ec2, history, *kinds, **options):
-    """What a poll did; raises PollError as the handler does."""
+    """Return a poll's result; raises PollError as the handler does."""
     polled = poll_kinds(kinds, ec2.client(), history, POLL, INLINE, **options)
     polled.summary()
     return polled.done
@@ -133,7 +133,7 @@ def test_an_empty_list_asks_only_for_the_heartbeat(dynamodb, history):
     assert dynamodb.calls == ["batch_get_item"]
 
 
-def test_a_poll_asks_what_it_must_know_once_however_many_kinds_there_are(dynamodb, history):
+def test_a_poll_reads_the_backlog_once_for_all_kinds(dynamodb, history):
     with canned_ec2(told("empty"), Answer(IMPORTED.body.replace(b"completed", b"active"))) as ec2:
         poll_all(ec2, history, BUNDLE, OTHER)
     before, after = dynamodb.calls[:2], dynamodb.calls[2:]
@@ -141,7 +141,7 @@ def test_a_poll_asks_what_it_must_know_once_however_many_kinds_there_are(dynamod
     assert after == ["batch_get_item", "put_item", "batch_get_item", *["put_item"] * 2]
 
 
-def test_where_that_can_not_be_read_what_ec2_lists_is_recorded_all_the_same(table):
+def test_listed_tasks_are_recorded_without_the_backlog(table):
     class Throttled(DynamoDb):
         def query(self, **asked):
             raise ClientError({"Error": {"Code": "ThrottlingException"}}, "query")
@@ -177,7 +177,7 @@ def test_a_bad_answer_leaves_the_last_heartbeat(name, table, history):
     assert (polled.good, len(polled.problems)) == ([], 1)
 
 
-def test_a_poll_that_was_overtaken_does_not_turn_the_heartbeat_back(table, history):
+def test_an_overtaken_poll_does_not_turn_the_heartbeat_back(table, history):
     with canned_ec2(told("bundling")) as ec2:
         poll_all(ec2, history, BUNDLE)
 
@@ -194,7 +194,7 @@ def test_a_poll_that_was_overtaken_does_not_turn_the_heartbeat_back(table, histo
 
 
 @pytest.mark.parametrize(("minutes", "outcome"), [(2, None), (3, "failed")])
-def test_a_failure_that_leaves_the_list_before_its_code_comes_is_settled_all_the_same(table, history, minutes, outcome):
+def test_a_vanished_failure_without_a_code_is_settled(table, history, minutes, outcome):
     failed = told("failed-without-error-yet")
     with canned_ec2(failed, told("empty")) as ec2:
         poll_kind(BUNDLE, ec2.client(), history, PollContext(SCOPE, datetime(2026, 11, 23, 12, 22, tzinfo=UTC)))
@@ -207,7 +207,7 @@ def test_a_failure_that_leaves_the_list_before_its_code_comes_is_settled_all_the
     assert row["awaiting"] == ("notification" if outcome else "outcome")
 
 
-def test_what_still_runs_and_is_not_listed_is_missing_and_else_left_alone(table, history):
+def test_an_unlisted_running_task_is_only_marked_missing(table, history):
     with canned_ec2(told("bundling"), told("complete"), told("empty")) as ec2:
         for _ in range(2):
             poll_kind(BUNDLE, ec2.client(), history, POLL)
@@ -233,7 +233,7 @@ def test_retention_reaches_the_rows(table, history):
     assert states(table) == {"bun-2a4e041c": ("bundling", None)}
 
 
-def test_a_poll_that_was_overtaken_changes_nothing_and_is_no_error(table, history):
+def test_an_overtaken_poll_changes_nothing_and_succeeds(table, history):
     class Slow(DynamoDb):
         """Answers reads as if they were asked before all writes."""
 
@@ -268,8 +268,8 @@ class Quicker(DynamoDb):
         return super().update_item(**request)
 
 
-def test_a_poll_that_was_overtaken_by_one_that_knew_less_has_its_say_all_the_same(table):
-    """The other one was told from behind that the task still runs; EC2 may have forgotten it when the next one asks."""
+def test_a_poll_overtaken_by_older_data_still_records(table):
+    """The other poll saw it running; EC2 may have forgotten it soon after."""
 
     def from_behind(table):
         with canned_ec2(told("bundling")) as ec2:
@@ -299,7 +299,7 @@ def test_a_poll_that_is_overtaken_for_ever_gives_up(table):
     assert writes(busier) == ["update_item"] * (1 + MAX_ROUNDS)
 
 
-def test_what_is_newer_is_not_overwritten_by_a_poll_that_it_overtook(table):
+def test_an_overtaken_poll_does_not_overwrite_newer_data(table):
     def newer(table):
         with canned_ec2(told("storing")) as ec2:
             poll_kind(BUNDLE, ec2.client(), HistoryTable(DynamoDb(table), "history"), POLL)
@@ -312,7 +312,7 @@ def test_what_is_newer_is_not_overwritten_by_a_poll_that_it_overtook(table):
     assert (recorded.written, recorded.refused) == ([], False)
 
 
-def test_an_ended_task_whose_row_is_gone_meanwhile_is_kept_all_the_same(table):
+def test_an_ended_task_whose_row_was_deleted_is_recorded(table):
     with canned_ec2(told("bundling"), told("complete")) as ec2:
         poll_kind(BUNDLE, ec2.client(), HistoryTable(DynamoDb(table), "history"), POLL)
         cleared = HistoryTable(Quicker(table, lambda table: table.rows.clear()), "history", pause=lambda seconds: None)
@@ -321,7 +321,7 @@ def test_an_ended_task_whose_row_is_gone_meanwhile_is_kept_all_the_same(table):
     assert recorded.ended == {"bun-2a4e041c": "complete"}
 
 
-def test_a_row_that_refuses_what_was_decided_about_it_is_no_good_poll(table):
+def test_a_row_that_refuses_every_write_fails_the_poll(table):
     """Somebody else wrote a type there that is not read."""
 
     class Odd(DynamoDb):
@@ -419,8 +419,8 @@ def test_a_poll_error_names_everything_that_went_wrong(table, history):
 
 
 @pytest.mark.parametrize("name", ["without-id", "reserved-id", "absurd-id"])
-def test_a_task_that_can_not_be_kept_fails_no_poll_and_is_counted(name, table, history):
-    """It would fail each poll for as long as EC2 lists it, and hide what else goes wrong."""
+def test_a_task_that_can_not_be_kept_is_counted_only(name, table, history):
+    """It would fail every poll while EC2 lists it, and hide other faults."""
     reported = []
     with canned_ec2(told(name)) as ec2:
         poll_all(ec2, history, BUNDLE, report=reported.append)
@@ -449,7 +449,7 @@ def test_each_task_that_can_not_be_kept_is_new_once(table, history):
 ODD = {"scope": SCOPE, "kind": "bundle", "state": "complete", "awaiting": "outcome"}
 
 
-def test_an_odd_row_whose_task_has_no_time_is_settled_like_any_other(table, history):
+def test_an_odd_row_of_a_task_without_times_is_settled(table, history):
     """It has no time, and EC2 tells none."""
     body = re.sub(rb"<(startTime|updateTime)>[^<]*</\1>", b"", told("complete").body)
     table.rows[Key(SCOPE, "bun-2a4e041c")] = {**ODD, "task_id": "bun-2a4e041c"}
@@ -541,7 +541,7 @@ REFUSALS = ["ThrottlingException", "ProvisionedThroughputExceededException", "Re
 
 
 @pytest.mark.parametrize("code", REFUSALS)
-def test_a_batch_that_is_throttled_is_tried_again_like_a_single_write(code):
+def test_a_throttled_batch_is_retried_like_a_single_write(code):
     table = Table(*map(running, range(150)))
     history = HistoryTable(ThrottledOnce(table, code, times=3), "history", pause=lambda seconds: None)
     with canned_ec2(told("empty")) as ec2:
@@ -551,8 +551,8 @@ def test_a_batch_that_is_throttled_is_tried_again_like_a_single_write(code):
 
 
 @pytest.mark.parametrize("code", [*REFUSALS, "InternalServerError", "AccessDeniedException"])
-def test_what_was_written_before_a_request_failed_for_good_is_told(code):
-    """Else 100 rows are written as lost, and no log, metric or alarm ever says so."""
+def test_writes_before_a_permanent_failure_are_reported(code):
+    """Otherwise 100 lost rows would appear in no log, metric or alarm."""
     table, counted = Table(*map(running, range(150))), []
     history = HistoryTable(ThrottledOnce(table, code, times=99), "history", pause=lambda seconds: None)
     with canned_ec2(told("empty")) as ec2:
@@ -579,7 +579,7 @@ def poll_heard_by(history, audience, minutes):
         return poll_kinds([BUNDLE], ec2.client(), history, later, INLINE, audience=lambda: audience)
 
 
-def test_while_nobody_listens_no_redrive_is_used_up_and_at_the_first_who_does_all_are_sent(table, history):
+def test_redrives_wait_for_the_first_subscriber(table, history):
     table.rows[key_of(WAITS)] = dict(WAITS)
     for minutes in (0, 5, 30):
         assert poll_heard_by(history, NOBODY, minutes).redriven == 0
@@ -601,7 +601,7 @@ def test_where_sns_is_silent_rows_wait_on_if_they_did_before(table, history):
     assert "unheard_since" not in heartbeat(table)
 
 
-def test_all_that_waited_is_sent_though_one_poll_can_not_send_all(table, history):
+def test_more_waiting_rows_than_one_poll_sends_are_all_sent(table, history):
     """RedriveAfterMinutes may be a week."""
     rows = [{**WAITS, "task_id": f"bun-{number}"} for number in range(MAX_ROWS_PER_POLL + 1)]
     table.rows |= {key_of(row): row for row in rows}
@@ -633,7 +633,7 @@ def test_without_time_to_read_nothing_is_read(dynamodb, history):
     assert dynamodb.calls == []
 
 
-def test_without_time_to_write_nothing_is_written_and_the_poll_is_not_good(dynamodb, table, history):
+def test_a_poll_without_time_to_write_fails_unwritten(dynamodb, table, history):
     remaining = iter([300_000] * 2 + [0] * 9)
     with canned_ec2(told("bundling")) as ec2:
         recorded = poll_kind(BUNDLE, ec2.client(), history, POLL, deadline=Deadline(lambda: next(remaining)))
@@ -652,10 +652,8 @@ def test_the_next_poll_goes_on_where_time_ran_out(table, history):
 
 
 @pytest.mark.parametrize("left", range(16))
-def test_whenever_time_runs_out_what_is_written_stays_and_only_what_was_recorded_whole_has_a_heartbeat(
-    left, table, history
-):
-    """Tasks come first, then their kind's heartbeat, then the next kind, and last what waits to be told."""
+def test_a_poll_out_of_time_has_heartbeats_of_whole_kinds_only(left, table, history):
+    """The order: a kind's tasks, its heartbeat, the next kind, then redriving."""
     waits = {"scope": SCOPE, "task_id": "bun-waits", "kind": "bundle", "state": "complete", "outcome": "complete"}
     waits |= {"awaiting": "notification", "awaiting_since": "2026-11-23T11:00:00.000Z"}
     table.rows[Key(SCOPE, "bun-waits")] = dict(waits)
@@ -674,7 +672,7 @@ def test_whenever_time_runs_out_what_is_written_stays_and_only_what_was_recorded
 FIRST_OF = {"bundle": "bun-2a4e041c", "import-image": "import-1"}
 
 
-def test_the_time_above_is_long_enough_at_last_and_too_short_at_first(table, history):
+def test_the_times_above_reach_from_too_short_to_enough(table, history):
     """Or the test above would tell nothing."""
     checks = []
     with canned_ec2(told("bundling"), IMPORTED) as ec2:

@@ -29,7 +29,7 @@ def ec2():
 
 
 def ask(ec2, name):
-    """What the recorder makes of the file ``name`` of ``events/ec2``."""
+    """Return the projection of the file ``name`` of ``events/ec2``."""
     client, server = ec2
     server.answers = [told(name)]
     return project(BUNDLE, list_pages(client, BUNDLE))
@@ -118,7 +118,7 @@ def test_a_value_is_kept_in_one_form_or_not_at_all(case):
 
 
 def only(**fields):
-    """The one task that is kept of one with ``fields``."""
+    """Return the one task that is kept of one with ``fields``."""
     projected = project(BUNDLE, [{"BundleTasks": [{"BundleId": "bun-1"} | fields]}])
     [task] = projected.tasks
     return task
@@ -134,7 +134,7 @@ def test_what_dynamodb_would_refuse_is_cut(field, name, most):
     assert only(**{field: "x" * most})[name] == "x" * most
 
 
-def test_an_error_text_is_cut_long_before_dynamodb_refuses_the_row():
+def test_an_error_text_is_cut_below_dynamodb_s_row_limit():
     task = only(
         BundleTaskError={"Code": "c" * 500_000, "Message": "m" * 500_000}, Storage={"S3": {"Bucket": "b" * 9999}}
     )
@@ -188,7 +188,7 @@ LEAVES = st.none() | st.text(max_size=5) | st.sampled_from(["bun-1", "failed", "
 
 
 def _nested(inside):
-    """Lists, and structures with secrets as text, bytes or in a list among their fields."""
+    """Draw lists, and structures with secrets among their fields."""
     values = st.dictionaries(st.sampled_from(FIELD_NAMES + OTHER_NAMES), inside, max_size=6)
     secrets = st.sampled_from([SECRET, SECRET.encode(), [SECRET]])
     secret = st.dictionaries(st.sampled_from(SECRET_NAMES), secrets, max_size=3)
@@ -205,7 +205,7 @@ ANSWERS = st.fixed_dictionaries({"BundleTasks": ANYTHING | st.lists(TASKS | ANYT
 
 
 def all_that_is_said_of(answer):
-    """The rows and problems of ``answer``, or the error with its traceback."""
+    """Return the rows and problems of ``answer``, or the error with its traceback."""
     try:
         return repr(project(BUNDLE, [answer]))
     except MalformedAnswerError as error:
@@ -226,7 +226,7 @@ def test_a_text_is_cut_to_whole_characters(text, most):
 
 @pytest.mark.parametrize("first", [True, False])
 def test_of_two_copies_that_ended_the_one_with_the_code_is_taken(first):
-    """The code tells a cancelled task from a failed one, whichever copy is the later."""
+    """The code distinguishes a cancelled from a failed task, in any copy."""
     bare = {"BundleId": "bun-1", "State": "failed", "UpdateTime": "2026-11-23T12:01:00.000Z"}
     coded = {**bare, "UpdateTime": "2026-11-23T12:00:00.000Z", "BundleTaskError": {"Code": "Client.Cancelled"}}
     copies = [coded, bare] if first else [bare, coded]

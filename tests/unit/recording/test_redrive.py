@@ -1,4 +1,4 @@
-"""What waits too long to be told is sent to the notifier again: when, in what order, and once for each time."""
+"""Redriving of rows that await notification too long: time, order, number."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -200,7 +200,7 @@ def history(table):
 
 
 def poll(history, *answers, minutes=0):
-    """Polls at 12:00 and later; what each did."""
+    """Poll at 12:00 and later; return each poll's result."""
     with canned_ec2(*answers) as ec2:
         client = ec2.client()
         return [
@@ -240,12 +240,12 @@ def test_what_this_poll_itself_recorded_is_not_sent_again(table, history):
     assert (polled.done[0].ended, polled.redriven) == ({"bun-2a4e041c": "complete"}, 0)
 
 
-def test_a_task_that_is_lost_again_and_again_is_not_sent_before_its_time(table, history):
+def test_a_repeatedly_lost_task_is_not_redriven_early(table, history):
     polls = poll(history, told("complete"), told("complete"), told("complete"), told("complete"))
     assert [polled.redriven for polled in polls] == [0, 0, 1, 0]
 
 
-def test_where_dynamodb_refuses_it_the_poll_says_so_and_what_it_recorded_stays(table):
+def test_a_refused_redrive_is_reported_and_records_stay(table):
     class Refusing(DynamoDb):
         def update_item(self, **request):
             raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "UpdateItem")

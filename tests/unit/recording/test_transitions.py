@@ -1,4 +1,4 @@
-"""A row's life: cases as data, then what must hold whatever EC2 lists and in whatever order polls meet."""
+"""A row's life: cases as data, then invariants for any answers and polls."""
 
 import re
 from dataclasses import replace
@@ -28,7 +28,10 @@ SHORT_TIME = re.compile(r"\d\d:\d\d(:\d\d)?")
 
 
 POLLS_TO_THE_END = 6
-"""Polls, 22 minutes apart, after which no wait goes on: EC2's times are believed up to an hour ahead of a poll."""
+"""Polls, 22 minutes apart, after which every wait is over.
+
+EC2's times are believed up to an hour ahead of a poll.
+"""
 
 
 def full(value):
@@ -43,27 +46,27 @@ def full_row(row):
 
 
 def notified(row, now, retention_days=0):
-    """The notifier's mark."""
+    """Return the notifier's mark."""
     mark = {"notified_at": to_text(now)} | ({"expires_at": int(now.timestamp()) + 1} if retention_days else {})
     wanted = {"awaiting": AWAITING_NOTIFICATION, "outcome": row["outcome"]}
     return Update(KEY, mark, wanted, remove=("awaiting", "awaiting_since", "redriven_at", "redrives"))
 
 
 def unlisted(row, now, minutes=15):
-    """What a good answer without the task leads to."""
+    """Return the write after a good answer without the task."""
     if row is None or row.get("awaiting") != AWAITING_OUTCOME:
         return None
     return write_for_unlisted(BUNDLE, row, PollContext(KEY.scope, now, lost_after=timedelta(minutes=minutes)))
 
 
 def redriven(row, now):
-    """A poll sends the row to the notifier again."""
+    """Return a poll sends the row to the notifier again."""
     [write] = redrive_writes([row], PollContext(KEY.scope, now, redrive_after=timedelta(0)))
     return write
 
 
 def difference(before, after):
-    """What changed from one row to the other; None stands for removed."""
+    """Return the changed attributes between two rows; None stands for removed."""
     names = before.keys() | after.keys()
     return {name: after.get(name) for name in names if before.get(name) != after.get(name)}
 
@@ -118,7 +121,7 @@ def test_a_life(case):
         runner.run(step)
 
 
-def test_a_task_that_was_seen_to_fail_runs_no_more_whatever_a_replica_that_is_behind_says():
+def test_a_failed_task_never_runs_again_by_a_stale_replica():
     """It would be told as lost if EC2 forgot it then."""
     at = datetime(2026, 11, 23, 12, tzinfo=UTC)
     failed = {"task_id": KEY.task_id, "state": "failed", "updated_at": "2026-11-23T12:00:00.000Z"}
@@ -145,7 +148,7 @@ def test_a_kind_without_a_code_for_cancelled_does_not_wait():
     assert outcome_of(replace(BUNDLE, cancelled_code=None), JUST_FAILED, {}, NOW) == FAILED
 
 
-def test_a_kind_without_a_state_for_being_cancelled_is_not_cancelled_for_it():
+def test_a_kind_without_a_cancelling_state_is_not_cancelled():
     kind = replace(BUNDLE, cancelling_state=None)
     assert outcome_of(kind, JUST_FAILED, {}, NOW) is None
     assert outcome_of(kind, JUST_FAILED | {"error_code": "Client.S3Error"}, {}, NOW) == FAILED
@@ -185,7 +188,7 @@ LISTED = st.fixed_dictionaries(
 ANYONE = LISTED | st.sampled_from(["notified", "redriven", "unlisted", "unlisted", "unlisted"])
 EVENTS = st.lists(ANYONE, min_size=1, max_size=8)
 LOST_AFTER = 3
-"""Minutes. Events are two minutes apart, so a task that is not listed three times in a row is lost."""
+"""Minutes; three events without the task, two minutes apart, make it lost."""
 RETENTION = st.sampled_from([0, 90])
 
 
@@ -194,7 +197,7 @@ def completed(listed):
 
 
 class World:
-    """A table on which polls and the notifier work, with a clock and what was written of outcomes."""
+    """A table for polls and the notifier, with a clock and recorded outcomes."""
 
     def __init__(self, retention_days=0):
         self.table = Table()
@@ -212,7 +215,7 @@ class World:
         return [outcome for outcome in self.outcomes if outcome != LOST]
 
     def decide(self, event):
-        """The write that follows ``event`` now, or None."""
+        """Return the write that follows ``event`` now, or None."""
         row = self.row
         if event == "notified":
             return notified(row, self.now, self.retention_days) if row and "outcome" in row else None
@@ -260,7 +263,7 @@ def check_legal(row):
 
 
 def check_step(before, after):
-    """What no write may do to a row."""
+    """Check the invariants of every write to a row."""
     for once in ("first_seen_at", *IDENTITY):
         assert before.get(once, after[once]) == after[once]
     if before.get("outcome", LOST) != LOST:
@@ -279,7 +282,7 @@ def test_every_row_is_legal_and_its_outcome_is_written_once(events, retention_da
 
 
 @given(EVENTS)
-def test_what_is_lost_was_missing_for_long_enough_from_every_answer_in_between(events):
+def test_a_lost_task_was_missing_from_every_answer_long_enough(events):
     world, missing_since = World(), None
     for event in events:
         lost = LOST in world.outcomes
@@ -306,7 +309,7 @@ def test_a_write_that_is_sent_twice_changes_nothing_more(events, listed, retenti
 
 @given(st.lists(LISTED, min_size=1, max_size=8), LISTED.map(completed), st.data())
 def test_answers_of_before_the_end_change_nothing_after_it(events, end, data):
-    """Whatever a lagging replica or a delayed poll brings: only an error text that was never there is filled in."""
+    """Only a missing error text is added, whatever a stale replica or poll brings."""
     world = World()
     world.run([*events, end])
     row = world.row
@@ -316,7 +319,7 @@ def test_answers_of_before_the_end_change_nothing_after_it(events, end, data):
 
 @given(EVENTS, ANYONE, ANYONE, st.permutations("AABB"), RETENTION)
 def test_any_order_of_two_at_once_ends_in_a_legal_row(events, one, other, order, retention_days):
-    """Each reads at its first turn and writes at its second: two polls, or a poll and the notifier."""
+    """Each reads at its first turn and writes at its second."""
     world = World(retention_days)
     world.run(events)
     doing, decided = {"A": one, "B": other}, {}
@@ -348,7 +351,7 @@ def test_the_recorder_announces_nothing_itself(events):
 
 @given(EVENTS)
 def test_every_failure_is_told_in_the_end(events):
-    """No wait goes on for ever: a task that stays failed gets its outcome, whatever the times were."""
+    """Every failed task gets its outcome in the end, whatever the times are."""
     world = World()
     world.run(events)
     for _ in range(POLLS_TO_THE_END):
@@ -359,7 +362,7 @@ def test_every_failure_is_told_in_the_end(events):
 
 @given(st.lists(LISTED, min_size=1, max_size=6))
 def test_every_task_that_vanishes_is_told_in_the_end(events):
-    """Whatever was seen of it, and at whatever times; a task of which an end was seen is never lost."""
+    """A task whose end was seen is never lost, whatever the times are."""
     world = World()
     world.run(events)
     state = world.row["state"]

@@ -82,9 +82,7 @@ UNHEARD = {"unheard_since": "2026-11-23T09:00:00.000Z"}
     ],
     ids=["somebody listens", "somebody came", "nobody listens", "nobody did, SNS is silent", "SNS is silent"],
 )
-def test_a_row_is_overdue_after_two_redrives_and_never_while_it_waits_for_a_subscriber(
-    confirmed, must_wait, heartbeat, counts, redrives
-):
+def test_a_row_is_overdue_after_two_redrives_with_a_subscriber(confirmed, must_wait, heartbeat, counts, redrives):
     polled = PollResult(["bundle"], Backlog([], [LONG_AGO | {"redrives": redrives}]))
     polled.done, polled.audience = [KindResult("bundle", heartbeat=heartbeat)], Audience(confirmed, must_wait)
     told = of_poll(polled, confirmed)

@@ -1,4 +1,4 @@
-"""The template's alarms on a model of CloudWatch: each rings for its reason, and for no other.
+"""The template's alarms on a model of CloudWatch: each for its reason only.
 
 The figures are those that the functions themselves write.
 """
@@ -33,7 +33,7 @@ SCOPE = "123456789012/us-east-2"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MINUTE, HOUR, DAY = 60, 3600, 86400
 FURTHER = [0, 2, 5]
-"""How many periods CloudWatch looks farther back than it evaluates; its documentation gives no number."""
+"""Further periods that CloudWatch evaluates; its documentation gives no number."""
 STACK = {"Ref": "AWS::StackName"}
 QUEUE = {"Fn::GetAtt": ["DeadLetterQueue", "QueueName"]}
 NOTICES = {"Fn::GetAtt": ["NotificationTopic", "TopicName"]}
@@ -66,7 +66,7 @@ class WatchedStack:
                 alarm.put(at, value)
 
     def poll(self, at: float, confirmed: int | None = 1, **more: Any) -> None:
-        """Add the metrics of one poll, good unless ``more`` changes it, with the errors that Lambda counts."""
+        """Add the metrics of one good poll, changed by ``more``, and Lambda's errors."""
         polled = PollResult(["bundle"], **{"good": ["bundle"], **more})
         for figure in figures_of(polled, PollContext(SCOPE, at_second(at)), confirmed):
             self.put(NAMESPACE, figure.name, STACK, at, figure.value)
@@ -77,7 +77,7 @@ class WatchedStack:
             self.poll(at, **more)
 
     def batch(self, at: float, not_announced: int = 0) -> None:
-        """Add the metrics of one batch of the notifier, of which some tasks were not announced."""
+        """Add the metrics of one batch with some tasks not announced."""
         self.put("AWS/Lambda", "Errors", {"Ref": "NotifierFunction"}, at, 0)
         self.put(NAMESPACE, "TasksNotAnnounced", STACK, at, not_announced)
 
@@ -107,7 +107,7 @@ def watched(further: int) -> WatchedStack:
 
 
 def ended_with(*outcomes: str) -> list[KindResult]:
-    """Return the result of a poll in which a task ended with each of ``outcomes``."""
+    """Return the result of a poll in which tasks ended with ``outcomes``."""
     row: Row = {"scope": SCOPE, "task_id": "bun-1", "finished_at": to_text(NOON)}
     return [KindResult("bundle", written=[Insert({**row, "outcome": outcome}) for outcome in outcomes])]
 
@@ -121,7 +121,7 @@ def waiting(at: float, minutes: float) -> Row:
 
 
 def test_no_alarm_rings_while_polls_are_good(further: int) -> None:
-    """A day on the default schedule; polls come up to two minutes late, and some task ends in each."""
+    """Return a day of polls, up to two minutes late, each with ended tasks."""
     stack, late = WatchedStack(further), random.Random(1)
     for at in range(0, DAY, 5 * MINUTE):
         backlog = Backlog(waiting=[waiting(at, 4)])
@@ -134,7 +134,7 @@ def test_no_alarm_rings_while_polls_are_good(further: int) -> None:
 
 @pytest.mark.parametrize(("hours", "silent"), [(1, "120"), (6, "720"), (12, "1440")])
 def test_no_alarm_rings_on_a_slow_schedule(hours: int, silent: str, further: int) -> None:
-    """Two rounds of each rate that PollSchedule accepts; polls come up to two minutes late."""
+    """Return two rounds of each rate of PollSchedule, up to two minutes late."""
     stack, late = WatchedStack(further, SilentAfterMinutes=silent), random.Random(1)
     for at in range(0, 4 * DAY, hours * HOUR):
         stack.poll(at + late.uniform(0, 2 * MINUTE))

@@ -1,4 +1,4 @@
-"""The policies of the deployed stack, evaluated as IAM does: they allow what must work, and nothing else."""
+"""The deployed policies, evaluated as by IAM: necessary actions and no others."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def statements_of(role: str, stack: Stack) -> list[Statement]:
 
 
 def resource_policies(kind: str, members: str, stack: Stack) -> dict[str, list[Statement]]:
-    """Return the statements of the policies of one type, by the topic's or queue's ``Ref``."""
+    """Return the statements of one type of policies, by their resource's ``Ref``."""
     found = [stack.properties(name) for name, one in RESOURCES.items() if one["Type"] == kind]
     return {member: one["PolicyDocument"]["Statement"] for one in found for member in one[members]}
 
@@ -185,7 +185,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-k
 
 
 def context_of(service: str, stack: Stack) -> dict[str, str]:
-    """Return the context that a service sends to KMS when it uses a key for the stack's resource."""
+    """Return a service's encryption context for the stack's resource in KMS."""
     encryption = {
         "dynamodb": {"aws:dynamodb:tableName": stack.ref("HistoryTable"), "aws:dynamodb:subscriberId": ACCOUNT},
         "sns": {"aws:sns:topicArn": stack.ref("NotificationTopic")},
@@ -201,7 +201,7 @@ def context_of(service: str, stack: Stack) -> dict[str, str]:
 def test_change_of_the_key_is_allowed_in_every_order(
     role: str, service: str, action: str, deployed: str, used: str
 ) -> None:
-    """CloudFormation changes roles and resources one after another, so old and new meet in every combination."""
+    """CloudFormation changes roles and resources in turn, so old meets new."""
     stack = Stack(KmsKeyArn=deployed)
     assert allowed(statements_of(role, stack), Request(f"kms:{action}", used, context_of(service, stack)))
 

@@ -1,4 +1,7 @@
-"""The model of the stream mapping against Lambda's documentation; it refuses what the template does not use."""
+"""The model of the stream mapping against Lambda's documentation.
+
+It refuses what the template does not use.
+"""
 
 from __future__ import annotations
 
@@ -224,7 +227,7 @@ def test_lowest_sequence_number_is_the_checkpoint() -> None:
 
 
 def test_records_after_the_checkpoint_have_their_own_retries() -> None:
-    """AWS makes one try in the mixed batch, then four alone, and the message counts four."""
+    """AWS tries once in the mixed batch and four times alone, and counts four."""
     mapping = fed(6, reporting(6), BatchSize=3, MaximumRetryAttempts=3)
     mapping.drain()
     assert batches(mapping) == [[1, 2, 3], [4, 5, 6], [6], [6], [6], [6]]

@@ -350,7 +350,7 @@ ROLES = of_type("AWS::IAM::Role")
 
 WRITES = {"TransactWriteItems", "PutItem", "UpdateItem"}
 WRITE_RIGHTS = {"recorder": {"PutItem", "UpdateItem"}, "notifier": {"UpdateItem"}}
-"""A transaction needs the right to each of its actions: the recorder inserts and updates, the notifier only marks.
+"""Actions of each role's transactions: the recorder inserts and updates, the notifier marks.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
 """
@@ -363,7 +363,7 @@ PLATFORM_RIGHTS = {
     | {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"},
     "ScheduleRole": {"lambda:InvokeFunction", "sqs:SendMessage"},
 }
-"""Role → what Lambda and Scheduler do in its name; no code of the project calls it."""
+"""Role → actions of Lambda and Scheduler in its name, without the project's code."""
 
 TRUSTED = {
     "RecorderRole": "lambda.amazonaws.com",
@@ -392,7 +392,7 @@ def granted(role: str) -> set[str]:
 
 
 def operations_of(function: str) -> set[tuple[str, str]]:
-    """Find the service and operation of each AWS call in the modules that ``function`` imports."""
+    """Find the AWS calls in the modules that ``function`` imports."""
     calls = {
         node.func.attr
         for module in imported(ROOT / "functions" / function / "app.py")

@@ -1,4 +1,4 @@
-"""Findings about telling: subscribers of notices and of alarms, and failed deliveries."""
+"""Findings about the subscribers of notices and alarms, and failed deliveries."""
 
 from datetime import timedelta
 from types import SimpleNamespace
@@ -129,7 +129,7 @@ TOPICS = {"notices": TOPIC, "alarms": ALARM_TOPIC}
 
 
 class Metrics:
-    """A CloudWatch that holds hourly counts of failed deliveries: topic → values; one value a page."""
+    """A CloudWatch with hourly failed deliveries: topic → values, one a page."""
 
     def __init__(self, **failed: list[float]) -> None:
         self.failed = failed

@@ -43,7 +43,10 @@ class Time:
 
 
 def script(*events: Any) -> Callable[[], Any]:
-    """A question that is answered by each of ``events`` in turn; exceptions are raised, the last lasts."""
+    """Return a question that answers each of ``events`` in turn.
+
+    Exceptions are raised; the last event is repeated.
+    """
     left = list(events)
 
     def question() -> Any:

@@ -109,7 +109,7 @@ def test_a_fault_that_somebody_must_mend_stays(error: Exception) -> None:
 
 
 def test_what_botocore_takes_for_throttling_can_pass() -> None:
-    """botocore retries these; a limit that is reached is no throttling of what only reads."""
+    """botocore retries these; a reached limit is no throttling of reads."""
     from botocore.retries.standard import ThrottledRetryableChecker, TransientRetryableChecker
 
     codes = {*ThrottledRetryableChecker._THROTTLED_ERROR_CODES, *TransientRetryableChecker._TRANSIENT_ERROR_CODES}
