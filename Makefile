@@ -1,6 +1,6 @@
-# Everything that a person does with this project. `make` lists it.
+# All commands of this project; `make` lists them.
 
-# Values are given on make's command line. Variables of these names in the environment are other programs'.
+# Values come from make's command line: variables of these names in the environment belong to other programs.
 # The first interpreter that the project supports; PYTHON=… chooses another.
 SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
 PYTHON = $(or $(shell for python in python3 python3.13 python3.14 python3.12 python3.11; do \
@@ -11,7 +11,7 @@ TABLE =
 PARAMETERS =
 ARGS =
 
-# These reach their program as variables, unchanged: a shell would read quotes, and make dollar signs, in their text.
+# Programs receive these as variables, unchanged: a shell would interpret quotes, and make dollar signs.
 override STACK := $(value STACK)
 override EMAIL := $(value EMAIL)
 override TABLE := $(value TABLE)
@@ -19,19 +19,19 @@ override PARAMETERS := $(value PARAMETERS)
 export STACK EMAIL TABLE PARAMETERS
 GIVEN = --stack="$$STACK" --email="$$EMAIL" --parameters="$$PARAMETERS"
 
-# Makes the Python environments named and runs what follows -- in an environment of its own, whatever the shell exports.
+# Make the named Python environments, and run the command after -- without the variables that the shell exports.
 RUN = "$(PYTHON)" -I local/run.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo local test soak check bench fuzz killed build deploy takeover clean
 
-help: ## list what there is to make
+help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-demo: ## show the whole of it on this machine: no AWS account, no Docker
+demo: ## run the whole story on this machine: no AWS account, no Docker
 	@$(RUN) project sam aws -- .venv/bin/python -m local.demo
 
-local: ## keep the same stack up, for trying things with the aws CLI
+local: ## keep the same stack running, to try it with the aws CLI
 	@$(RUN) project sam aws -- .venv/bin/python -m local.serve $(ARGS)
 
 test: ## run every test: unit, integration, end to end
@@ -40,7 +40,7 @@ test: ## run every test: unit, integration, end to end
 soak: ## 10,000 random histories with every fault: nothing lost, nothing repeated
 	@$(RUN) project -- .venv/bin/python -m tests.campaigns.lives $(ARGS)
 
-check: ## lint, types, and the security of code and template
+check: ## check style, types, and the security of code and template
 	@$(RUN) project sam check -- .venv-check/bin/ruff check .
 	@$(RUN) -- .venv-check/bin/ruff format --check .
 	@$(RUN) -- .venv/bin/mypy
@@ -50,13 +50,13 @@ check: ## lint, types, and the security of code and template
 	@$(RUN) -- .venv-check/bin/zizmor --quiet --offline .github
 	@$(RUN) -- .venv-check/bin/checkov --file template.yaml --framework cloudformation --compact --quiet --skip-download
 
-bench: ## measure against what a tutorial would build: time, memory, what is read
+bench: ## measure time, memory and reads beside a tutorial's reporter
 	@$(RUN) project sam aws bench bench-cli bench-lambda -- .venv/bin/python -m benchmarks $(ARGS)
 
-fuzz: ## feed hostile input to all that reads any: make fuzz ARGS="--cases 1000000 --seed 7"
+fuzz: ## feed random hostile input to every reader: make fuzz ARGS="--cases 1000000 --seed 7"
 	@$(RUN) project -- .venv/bin/python -m tests.campaigns.hostile $(ARGS)
 
-killed: ## kill the functions while they work, again and again, and see that nothing is lost
+killed: ## kill the functions at random moments, and check that nothing is lost
 	@$(RUN) project sam aws -- .venv/bin/python -m tests.campaigns.kills $(ARGS)
 
 build: ## build functions and layer for AWS, into .aws-sam
@@ -65,8 +65,8 @@ build: ## build functions and layer for AWS, into .aws-sam
 deploy: ## deploy into your AWS account: make deploy EMAIL=you@example.com
 	@$(RUN) --aws project sam -- .venv/bin/python -m local.deploy deploy $(GIVEN)
 
-takeover: ## give a table that stayed to a new stack: make takeover TABLE=name EMAIL=you@example.com
+takeover: ## give a retained table to a new stack: make takeover TABLE=name EMAIL=you@example.com
 	@$(RUN) --aws project sam -- .venv/bin/python -m local.deploy takeover --table="$$TABLE" $(GIVEN)
 
-clean: ## remove all that was made here
+clean: ## remove all environments and build results
 	rm -rf .venv .venv-* .aws-sam .local build .hypothesis .pytest_cache .mypy_cache .ruff_cache
