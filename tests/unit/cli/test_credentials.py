@@ -17,8 +17,10 @@ from local.process_environment import NO_ACCOUNT
 from task_reporter_cli.aws.account import Account
 from task_reporter_cli.aws.credentials import (
     CredentialsError,
+    MissingMfaCodeError,
     SessionCache,
     find_root_profile,
+    make_mfa_prompter,
 )
 from task_reporter_cli.aws.explanations import explain
 from task_reporter_cli.aws.faults.credentials import describe_ignored_sources
