@@ -56,7 +56,7 @@ POLLS = {
     "at no time": (beat(polled_at="yesterday"), WRONG, NEVER),
     "without a time": ({"task_id": "poll#bundle"}, WRONG, NEVER),
     "with text for numbers": (
-        beat(longest_gap_seconds="long", listed_for_seconds="longer", unkeepable="many"), WELL, "3 minutes ago, 7 listed"
+        beat(longest_gap_seconds="long", listed_for_seconds="long", unkeepable="many"), WELL, "3 minutes ago, 7 listed"
     ),
     "with unkeepable tasks": (
         beat(unkeepable=2, longest_gap_seconds=660), WELL,
