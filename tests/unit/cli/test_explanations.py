@@ -1,4 +1,4 @@
-"""Every error in one line that names the value and says what to do."""
+"""Explanations of errors: one line with the value and the remedy."""
 
 import pytest
 from botocore import exceptions as aws
