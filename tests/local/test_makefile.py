@@ -32,7 +32,7 @@ for word in "$@"; do printf '%s\\n' "$word"; done
 
 @pytest.fixture
 def stub(tmp_path: Path) -> Path:
-    """An interpreter that only prints its arguments."""
+    """Return an interpreter that only prints its arguments."""
     path = tmp_path / "stub"
     path.write_text(STUB)
     path.chmod(0o755)

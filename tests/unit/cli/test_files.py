@@ -373,7 +373,7 @@ def test_a_socket_that_is_open_gets_the_page() -> None:
 
 
 def device(folder: Path, name: str) -> Path:
-    """Return a copy of a device, so that a test that fails cannot remove the real one."""
+    """Return a copy of a device, which a failing test may remove."""
     there = Path("/dev") / name
     if os.geteuid():
         return there

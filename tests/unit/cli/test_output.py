@@ -344,7 +344,7 @@ class Nowhere(io.TextIOBase):
 
 
 class Generated(DynamoDb):
-    """A table of ``number`` rows, which are made when they are read, 500 a page."""
+    """A table of ``number`` rows, made when they are read."""
 
     def __init__(self, number: int) -> None:
         super().__init__(Table(row(1)), 500)

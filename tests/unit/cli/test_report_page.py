@@ -1,4 +1,4 @@
-"""The report's page for no task, one task and many tasks, and for hostile text."""
+"""The report's page for any number of tasks and for hostile text."""
 
 import re
 import sys

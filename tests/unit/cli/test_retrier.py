@@ -43,7 +43,7 @@ class Time:
 
 
 def script(*events: Any) -> Callable[[], Any]:
-    """Return a function that gives or raises each of ``events`` in turn; the last is repeated."""
+    """Return a function that gives or raises ``events`` in turn, the last repeatedly."""
     left = list(events)
 
     def question() -> Any:

@@ -118,7 +118,7 @@ ANSWERS: dict[str, dict[str, dict[str, Any]]] = {
     "sqs": {"get_queue_attributes": {"Attributes": {}}},
     "cloudwatch": {"describe_alarms": {"MetricAlarms": [ALARM]}, "get_metric_data": {"MetricDataResults": []}},
 }
-"""Service → operation → its answer in an account in which one stack is well."""
+"""Answers where all is well, by service and operation."""
 OUTPUTS = {
     "HistoryTableName": "history",
     "NotificationTopicArn": f"{SNS}:notices",
@@ -142,7 +142,7 @@ class OneTable(DynamoDb):
 def examine(
     *rows: Row, outputs: Mapping[str, str] = OUTPUTS, clients: Mapping[str, Any] | None = None, **parameters: str
 ) -> dict[str, Finding]:
-    """Return the findings of all checks, by part; ``clients`` replace those of an account in which all is well."""
+    """Return the findings of all checks, by part; ``clients`` replace the usual ones."""
     usual = {
         service: SimpleNamespace(**{name: lambda answer=answer, **_: answer for name, answer in operations.items()})
         for service, operations in ANSWERS.items()
