@@ -77,6 +77,17 @@ def index(name: str, **changes: Any) -> list[dict[str, Any]]:
     return [other | changes if other["IndexName"] == name else other for other in indexes]
 
 
+def take(cloudformation: Script, dynamodb: Script) -> None:
+    with cloudformation as stacks, dynamodb as tables:
+        take_over(stacks, tables, NAME, "heir", FOR_A_YEAR)
+
+
+def assert_refused(cloudformation: Script, dynamodb: Script, match: str) -> None:
+    """Expect an error after all answers of the scripts."""
+    with cloudformation as stacks, dynamodb as tables, pytest.raises(DeploymentError, match=match):
+        take_over(stacks, tables, NAME, "heir", FOR_A_YEAR)
+
+
 # Comparison
 
 
@@ -202,12 +213,9 @@ def test_a_table_that_does_not_exist_is_refused() -> None:
 
 def test_everything_is_refused_before_anything_is_changed() -> None:
     lacking = described(**RESTORED, GlobalSecondaryIndexes=index("by-kind")[2:])
-    with (
-        reading(lacking) as dynamodb,
-        Script("cloudformation") as cloudformation,
-        pytest.raises(DeploymentError, match=r"lacks the index by-kind; .*\n.* lacks the index by-outcome"),
-    ):
-        take_over(cloudformation, dynamodb, NAME, "heir", FOR_A_YEAR)
+    assert_refused(
+        Script("cloudformation"), reading(lacking), r"lacks the index by-kind; .*\n.* lacks the index by-outcome"
+    )
 
 
 # Repairs
@@ -361,8 +369,7 @@ def test_an_interrupted_takeover_continues(status: str, capsys: pytest.CaptureFi
             resources(HistoryTable=f"UPDATE_COMPLETE {NAME}", NotificationTopic="DELETE_COMPLETE topic"),
         )
     )
-    with script as cloudformation, reading() as dynamodb:
-        take_over(cloudformation, dynamodb, NAME, "heir", FOR_A_YEAR)
+    take(script, reading())
     assert f"The stack heir owns the table {NAME} already." in capsys.readouterr().out
 
 
@@ -417,28 +424,21 @@ def test_a_table_is_imported() -> None:
         .answers("execute_change_set", StackName="heir", ChangeSetName="take-over-history")
         .answers("describe_stacks", stack("IMPORT_COMPLETE"))
     )
-    with script as cloudformation, reading() as dynamodb:
-        take_over(cloudformation, dynamodb, NAME, "heir", FOR_A_YEAR)
+    take(script, reading())
 
 
 def test_a_refused_import_leaves_no_stack() -> None:
-    with (
-        discarding(importing("Table is in another stack.")) as cloudformation,
-        reading() as dynamodb,
-        pytest.raises(DeploymentError, match=f"cannot import the table {NAME}: Table is in another stack."),
-    ):
-        take_over(cloudformation, dynamodb, NAME, "heir", FOR_A_YEAR)
+    assert_refused(
+        discarding(importing("Table is in another stack.")),
+        reading(),
+        f"cannot import the table {NAME}: Table is in another stack.",
+    )
 
 
 def test_a_table_is_repaired_before_it_is_imported() -> None:
     dynamodb_script = reading(expiry=OFF)
     dynamodb_script.refuses("update_time_to_live", "ValidationException", "Modified multiple times.")
-    with (
-        discarding(importing()) as cloudformation,
-        dynamodb_script as dynamodb,
-        pytest.raises(DeploymentError, match="Modified multiple times"),
-    ):
-        take_over(cloudformation, dynamodb, NAME, "heir", FOR_A_YEAR)
+    assert_refused(discarding(importing()), dynamodb_script, "Modified multiple times")
 
 
 def test_a_failed_import_shows_the_resources_reason() -> None:
@@ -452,12 +452,7 @@ def test_a_failed_import_shows_the_resources_reason() -> None:
         .answers("describe_stacks", stack("IMPORT_ROLLBACK_IN_PROGRESS"))
         .answers("describe_stack_events", {"StackEvents": events})
     )
-    with (
-        script as cloudformation,
-        reading() as dynamodb,
-        pytest.raises(DeploymentError, match=r"did not import .*: Table is being deleted\."),
-    ):
-        take_over(cloudformation, dynamodb, NAME, "heir", FOR_A_YEAR)
+    assert_refused(script, reading(), r"did not import .*: Table is being deleted\.")
 
 
 def test_the_import_holds_the_table_and_all_parameters() -> None:
