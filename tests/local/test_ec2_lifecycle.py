@@ -1,9 +1,9 @@
-"""Tests of a task's lifecycle. None of them waits."""
+"""Tests of the lifecycle of a task."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from local.ec2 import lifecycle
@@ -17,53 +17,34 @@ def after(minutes: float) -> datetime:
     return START + timedelta(minutes=minutes)
 
 
-@pytest.mark.parametrize(
-    ("minutes", "state", "progress"),
-    [
-        (0, "pending", None),
-        (0.99, "pending", None),
-        (1, "waiting-for-shutdown", None),
-        (5, "bundling", 0),
-        (15, "bundling", 35),
-        (24.99, "bundling", 65),
-        (25, "storing", 70),
-        (34.99, "storing", 95),
-        (35, "complete", 100),
-        (10_000, "complete", 100),
-    ],
-)
+SUCCESS = [
+    (0, "pending", None), (0.99, "pending", None), (1, "waiting-for-shutdown", None), (5, "bundling", 0),
+    (15, "bundling", 35), (24.99, "bundling", 65), (25, "storing", 70), (34.99, "storing", 95), (35, "complete", 100),
+    (10_000, "complete", 100),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("minutes", "state", "progress"), SUCCESS)
 def test_a_successful_task_shows_each_state(minutes: float, state: str, progress: int | None) -> None:
     step = Lifecycle(START).at(after(minutes))
     assert (step.state, step.progress) == (state, progress)
 
 
-@pytest.mark.parametrize(
-    ("minutes", "state", "code"),
-    [
-        (29.99, "storing", None),
-        (30, "failed", None),
-        (31.99, "failed", None),
-        (32, "failed", "Client.S3Error"),
-    ],
-)
-def test_a_failing_task_gets_its_error_later(minutes: float, state: str, code: str | None) -> None:
-    life = Lifecycle(START, will_fail=True)
-    failure = life.failure(after(minutes))
-    assert (life.at(after(minutes)).state, failure and failure.code) == (state, code)
+FAILING = Lifecycle(START, will_fail=True)
+CANCELLED, CANCELLED_FAILING = Lifecycle(START).cancel(after(10)), FAILING.cancel(after(10))
+FAILURES = [
+    (FAILING, 29.99, "storing", None), (FAILING, 30, "failed", None), (FAILING, 31.99, "failed", None),
+    (FAILING, 32, "failed", "Client.S3Error"),
+    *((life, minutes, state, code) for life in (CANCELLED, CANCELLED_FAILING) for minutes, state, code in (
+        (9.99, "bundling", None), (10, "cancelling", None), (11, "failed", None), (13, "failed", "Client.Cancelled"),
+    )),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("minutes", "state", "code"),
-    [
-        (9.99, "bundling", None),
-        (10, "cancelling", None),
-        (11, "failed", None),
-        (13, "failed", "Client.Cancelled"),
-    ],
-)
-@pytest.mark.parametrize("doomed", [False, True])
-def test_a_cancelled_task_fails(doomed: bool, minutes: float, state: str, code: str | None) -> None:
-    life = Lifecycle(START, will_fail=doomed).cancel(after(10))
+@pytest.mark.parametrize(("life", "minutes", "state", "code"), FAILURES)
+def test_a_failing_or_cancelled_task_gets_its_error_later(
+    life: Lifecycle, minutes: float, state: str, code: str | None
+) -> None:
     failure = life.failure(after(minutes))
     assert (life.at(after(minutes)).state, failure and failure.code) == (state, code)
 
@@ -114,7 +95,6 @@ def lifecycles(draw: st.DrawFn) -> Lifecycle:
 MINUTES = st.lists(st.floats(0, 120), min_size=2, max_size=20).map(sorted)
 
 
-@settings(deadline=None)
 @given(lifecycles(), MINUTES)
 def test_states_and_progress_only_go_forward(life: Lifecycle, minutes: list[float]) -> None:
     moments = [START + lifecycle.real_time(minute, life.speed) for minute in minutes]
@@ -128,7 +108,6 @@ def test_states_and_progress_only_go_forward(life: Lifecycle, minutes: list[floa
     assert all(START <= step.moment <= moment for step, moment in zip(steps, moments, strict=True))
 
 
-@settings(deadline=None)
 @given(lifecycles(), st.floats(0, 1000))
 def test_an_ended_task_does_not_change(life: Lifecycle, minutes: float) -> None:
     end, later = life.at(life.ended), life.at(life.ended + lifecycle.real_time(minutes, life.speed))
@@ -136,7 +115,6 @@ def test_an_ended_task_does_not_change(life: Lifecycle, minutes: float) -> None:
     assert end.state == ("failed" if life.will_fail or life.cancelled else "complete")
 
 
-@settings(deadline=None)
 @given(lifecycles(), st.floats(0, 120))
 def test_only_a_failed_task_has_a_failure(life: Lifecycle, minutes: float) -> None:
     moment = START + lifecycle.real_time(minutes, life.speed)

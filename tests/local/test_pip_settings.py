@@ -33,7 +33,7 @@ EXTRA_INDEXES = "\nhttps://one.example/simple\nhttps://two.example/simple"
 
 @pytest.fixture
 def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Make a hostile environment with one configuration file."""
+    """Return a patch of a hostile environment with one configuration file."""
     (tmp_path / "pip.conf").write_text(FILE)
     for name in [name for name in os.environ if name.startswith(("PIP_", "UV_", "XDG_"))]:
         monkeypatch.delenv(name)

@@ -1,5 +1,6 @@
 """Tests of the deletion of a stack whose first deployment failed."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,12 +18,27 @@ REMOVAL = [
 DELETION = "aws cloudformation delete-stack --stack-name heir --region eu-west-1"
 
 
+Confirm = Callable[[str], bool]
+
+
 def yes(question: str) -> bool:
     return True
 
 
 def no(question: str) -> bool:
     return False
+
+
+def prepare(cloudformation: Script, dynamodb: Script, confirm: Confirm = yes) -> None:
+    with cloudformation as stacks, dynamodb as tables:
+        delete_failed_stack(stacks, tables, "heir", confirm)
+
+
+def refusal(cloudformation: Script, dynamodb: Script, match: str, confirm: Confirm = yes) -> str:
+    """Return the error, which must come after all answers of the scripts."""
+    with cloudformation as stacks, dynamodb as tables, pytest.raises(DeploymentError, match=match) as refused:
+        delete_failed_stack(stacks, tables, "heir", confirm)
+    return str(refused.value)
 
 
 def failed(status: str) -> Script:
@@ -45,8 +61,7 @@ def table(*rows: dict[str, Any]) -> Script:
 
 @pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"])
 def test_a_stack_that_can_only_be_deleted_is_deleted(status: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with deleted(failed(status)) as cloudformation, table() as dynamodb:
-        delete_failed_stack(cloudformation, dynamodb, "heir", yes)
+    prepare(deleted(failed(status)), table())
     shown = capsys.readouterr().out
     assert f"The stack heir is {status}: " in shown
     assert f"It leaves the empty table {TABLE}. " in shown
@@ -54,13 +69,8 @@ def test_a_stack_that_can_only_be_deleted_is_deleted(status: str, capsys: pytest
 
 
 def test_nothing_is_deleted_without_confirmation() -> None:
-    with (
-        failed("ROLLBACK_COMPLETE") as cloudformation,
-        table() as dynamodb,
-        pytest.raises(DeploymentError, match="nothing was deployed; delete the stack heir first") as refused,
-    ):
-        delete_failed_stack(cloudformation, dynamodb, "heir", no)
-    assert [line.strip() for line in str(refused.value).splitlines()[1:]] == [DELETION, *REMOVAL]
+    refused = refusal(failed("ROLLBACK_COMPLETE"), table(), "nothing was deployed; delete the stack heir first", no)
+    assert [line.strip() for line in refused.splitlines()[1:]] == [DELETION, *REMOVAL]
 
 
 def test_no_terminal_means_no_confirmation() -> None:
@@ -68,57 +78,44 @@ def test_no_terminal_means_no_confirmation() -> None:
 
 
 def test_a_table_with_rows_is_kept_and_not_replaced(capsys: pytest.CaptureFixture[str]) -> None:
-    with (
-        deleted(failed("ROLLBACK_COMPLETE")) as cloudformation,
-        table({"scope": {"S": "123456789012/eu-west-1"}, "task_id": {"S": "bun-1"}}) as dynamodb,
-        pytest.raises(DeploymentError, match=f"has rows.* make takeover STACK=heir TABLE={TABLE}"),
-    ):
-        delete_failed_stack(cloudformation, dynamodb, "heir", yes)
+    filled = table({"scope": {"S": "123456789012/eu-west-1"}, "task_id": {"S": "bun-1"}})
+    refusal(deleted(failed("ROLLBACK_COMPLETE")), filled, f"has rows.* make takeover STACK=heir TABLE={TABLE}")
     assert "delete-table" not in capsys.readouterr().out
 
 
 def test_a_table_that_is_gone_is_not_named(capsys: pytest.CaptureFixture[str]) -> None:
     gone = Script("dynamodb").refuses("scan", "ResourceNotFoundException")
-    with deleted(failed("ROLLBACK_COMPLETE")) as cloudformation, gone as dynamodb:
-        delete_failed_stack(cloudformation, dynamodb, "heir", yes)
+    prepare(deleted(failed("ROLLBACK_COMPLETE")), gone)
     assert TABLE not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    "status",
-    [
-        *("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"),
-        *("IMPORT_ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS"),
-    ],
+DEPLOYABLE = (
+    *("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"),
+    *("IMPORT_ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS"),
 )
+
+
+@pytest.mark.parametrize("status", DEPLOYABLE)
 def test_a_stack_that_can_be_deployed_is_left_alone(status: str, capsys: pytest.CaptureFixture[str]) -> None:
-    script = Script("cloudformation").answers("describe_stacks", stack(status))
-    with script as cloudformation, Script("dynamodb") as dynamodb:
-        delete_failed_stack(cloudformation, dynamodb, "heir", no)
+    prepare(Script("cloudformation").answers("describe_stacks", stack(status)), Script("dynamodb"), no)
     assert capsys.readouterr().out == ""
 
 
 def test_a_new_stack_needs_no_deletion() -> None:
-    with Script("cloudformation").refuses(*NO_STACK) as cloudformation, Script("dynamodb") as dynamodb:
-        delete_failed_stack(cloudformation, dynamodb, "heir", no)
+    prepare(Script("cloudformation").refuses(*NO_STACK), Script("dynamodb"), no)
 
 
-@pytest.mark.parametrize(
-    ("status", "sentence"),
-    [
-        ("UPDATE_ROLLBACK_FAILED", "aws cloudformation continue-update-rollback --stack-name heir"),
-        ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "wait until that ends, then try again"),
-        ("DELETE_IN_PROGRESS", "wait until that ends, then try again"),
-    ],
-)
+BUSY = {
+    "UPDATE_ROLLBACK_FAILED": "aws cloudformation continue-update-rollback --stack-name heir",
+    "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS": "wait until that ends, then try again",
+    "DELETE_IN_PROGRESS": "wait until that ends, then try again",
+}
+
+
+@pytest.mark.parametrize(("status", "sentence"), BUSY.items())
 def test_a_stack_that_cannot_be_changed_now_is_refused(status: str, sentence: str) -> None:
     script = Script("cloudformation").answers("describe_stacks", stack(status))
-    with (
-        script as cloudformation,
-        Script("dynamodb") as dynamodb,
-        pytest.raises(DeploymentError, match=f"the stack heir is {status}; .*{sentence}"),
-    ):
-        delete_failed_stack(cloudformation, dynamodb, "heir", yes)
+    refusal(script, Script("dynamodb"), f"the stack heir is {status}; .*{sentence}")
 
 
 def undeletable(script: Script, **statuses: str) -> Script:
@@ -133,15 +130,9 @@ def test_a_protected_table_is_left_out_of_the_deletion() -> None:
     script = undeletable(failed("ROLLBACK_FAILED"), HistoryTable="DELETE_FAILED", CoreLayer="DELETE_COMPLETE")
     script.answers("delete_stack", StackName=ID, RetainResources=["HistoryTable"])
     script.answers("describe_stacks", stack("DELETE_COMPLETE"))
-    with script as cloudformation, table() as dynamodb:
-        delete_failed_stack(cloudformation, dynamodb, "heir", yes)
+    prepare(script, table())
 
 
 def test_resources_that_cannot_be_deleted_are_named() -> None:
     script = undeletable(failed("DELETE_FAILED"), RecorderLogs="DELETE_FAILED", RecorderRole="DELETE_FAILED")
-    with (
-        script as cloudformation,
-        table() as dynamodb,
-        pytest.raises(DeploymentError, match="--stack-name heir --retain-resources RecorderLogs RecorderRole"),
-    ):
-        delete_failed_stack(cloudformation, dynamodb, "heir", yes)
+    refusal(script, table(), "--stack-name heir --retain-resources RecorderLogs RecorderRole")

@@ -16,7 +16,7 @@ ROOT_USER, SOMEBODY = 0, 1000
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the PATH's only folder, with the shell and a test's programs."""
+    """Return the only folder on the PATH, which contains the shell."""
     folder = tmp_path / "programs"
     folder.mkdir()
     (folder / "sh").symlink_to("/bin/sh")

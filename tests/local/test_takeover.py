@@ -22,6 +22,7 @@ NAME = "old-HistoryTable-1"
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 KEYED = {"SSEDescription": {"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": KEY}}
 FOR_A_YEAR = {"RetentionDays": "365"}
+OFF = {"TimeToLiveStatus": "DISABLED"}
 EXPIRES = {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"}
 
 
@@ -58,7 +59,7 @@ RESTORED = {"StreamSpecification": None, "DeletionProtectionEnabled": False}
 
 
 def restored() -> Script:
-    return reading(described(**RESTORED), {"TimeToLiveStatus": "DISABLED"}, "DISABLED")
+    return reading(described(**RESTORED), OFF, "DISABLED")
 
 
 def actual(script: Script | None = None) -> Mapping[str, Any]:
@@ -71,9 +72,20 @@ def expected(**parameters: str) -> Mapping[str, Any]:
 
 
 def index(name: str, **changes: Any) -> list[dict[str, Any]]:
-    """Return the indexes of the template; those called ``name`` with ``changes``."""
+    """Return the indexes of the template; those called ``name`` get ``changes``."""
     indexes = table_properties()["GlobalSecondaryIndexes"]
     return [other | changes if other["IndexName"] == name else other for other in indexes]
+
+
+def take(cloudformation: Script, dynamodb: Script) -> None:
+    with cloudformation as stacks, dynamodb as tables:
+        take_over(stacks, tables, NAME, "heir", FOR_A_YEAR)
+
+
+def assert_refused(cloudformation: Script, dynamodb: Script, match: str) -> None:
+    """Expect an error after all answers of the scripts."""
+    with cloudformation as stacks, dynamodb as tables, pytest.raises(DeploymentError, match=match):
+        take_over(stacks, tables, NAME, "heir", FOR_A_YEAR)
 
 
 # Comparison
@@ -130,25 +142,31 @@ def test_a_value_of_the_deployed_stack_is_not_guessed() -> None:
 
 # Refusals
 
+OTHER_KEY = DIFFERENT["KeySchema"]
+OTHER_TYPE = DIFFERENT["AttributeDefinitions"]
+KEYS_ONLY = {"ProjectionType": "KEYS_ONLY"}
+OBSTACLES: Mapping[str, tuple[dict[str, Any], list[str]]] = {
+    "another key": ({"KeySchema": OTHER_KEY}, ["its key is id (HASH), not scope (HASH) and task_id (RANGE)"]),
+    "another type": ({"AttributeDefinitions": OTHER_TYPE}, ["attribute scope of ", " has the type N, not S"]),
+    "no index": ({"GlobalSecondaryIndexes": index("by-kind")[1:]}, [f"table {NAME} lacks the index by-kind; restore"]),
+    "an index with another key": (
+        {"GlobalSecondaryIndexes": index("by-kind", KeySchema=OTHER_KEY)}, ["has the key id (HASH), not"]
+    ),
+    "an index of keys": (
+        {"GlobalSecondaryIndexes": index("by-awaiting", Projection=KEYS_ONLY)},
+        ["the index by-awaiting of ", " has the projection KEYS_ONLY, not ALL"],
+    ),
+    "a new index": (
+        {"GlobalSecondaryIndexes": index("by-kind", IndexStatus="CREATING")}, ["is CREATING; wait until it is ACTIVE"]
+    ),
+    "a KMS key": (KEYED, [f"add PARAMETERS=KmsKeyArn={KEY}, or use DynamoDB's own key: aws dynamodb update-table"]),
+}  # fmt: skip
 
-@pytest.mark.parametrize(
-    ("changes", "sentence"),
-    [
-        ({"KeySchema": DIFFERENT["KeySchema"]}, "its key is id (HASH), not scope (HASH) and task_id (RANGE)"),
-        ({"AttributeDefinitions": DIFFERENT["AttributeDefinitions"]}, "attribute scope of .* has the type N, not S"),
-        ({"GlobalSecondaryIndexes": index("by-kind")[1:]}, f"the table {NAME} lacks the index by-kind; restore"),
-        ({"GlobalSecondaryIndexes": index("by-kind", KeySchema=DIFFERENT["KeySchema"])}, "has the key id (HASH), not"),
-        (
-            {"GlobalSecondaryIndexes": index("by-awaiting", Projection={"ProjectionType": "KEYS_ONLY"})},
-            "the index by-awaiting of .* has the projection KEYS_ONLY, not ALL",
-        ),
-        ({"GlobalSecondaryIndexes": index("by-kind", IndexStatus="CREATING")}, "is CREATING; wait until it is ACTIVE"),
-        (KEYED, f"add PARAMETERS=KmsKeyArn={KEY}, or use DynamoDB's own key: aws dynamodb update-table"),
-    ],
-)
-def test_a_difference_without_repair_is_refused(changes: dict[str, Any], sentence: str) -> None:
+
+@pytest.mark.parametrize(("changes", "parts"), OBSTACLES.values(), ids=OBSTACLES)
+def test_a_difference_without_repair_is_refused(changes: dict[str, Any], parts: list[str]) -> None:
     [reason] = find_obstacles(NAME, expected(), actual(reading(described(**changes))))
-    assert all(part in reason for part in sentence.split(" .* "))
+    assert [part for part in parts if part not in reason] == []
 
 
 def test_a_key_that_the_table_does_not_have_is_refused() -> None:
@@ -165,26 +183,23 @@ def test_expiry_by_another_attribute_is_refused() -> None:
 BACKUP = "arn:aws:dynamodb:eu-west-1:123456789012:table/old/backup/0151"
 
 
-@pytest.mark.parametrize(
-    ("changes", "sentence"),
-    [
-        ({"TableStatus": "CREATING"}, f"aws dynamodb wait table-exists --table-name {NAME}"),
-        ({"TableStatus": "UPDATING"}, "wait until it is ACTIVE"),
-        ({"TableStatus": "DELETING"}, "only a table that is ACTIVE can be taken over"),
-        ({"TableStatus": "INACCESSIBLE_ENCRYPTION_CREDENTIALS", **KEYED}, f"cannot use its key {KEY}: enable the key"),
-        (
-            {"TableStatus": "ARCHIVED", "ArchivalSummary": {"ArchivalBackupArn": BACKUP}},
-            f"restore-table-from-backup --target-table-name NEW --backup-arn {BACKUP}",
-        ),
-    ],
-)
-def test_a_table_that_is_not_active_is_refused(changes: dict[str, Any], sentence: str) -> None:
-    with (
-        Script("dynamodb").answers("describe_table", described(**changes)) as dynamodb,
-        pytest.raises(DeploymentError) as refused,
-    ):
+RESTORE = f"restore-table-from-backup --target-table-name NEW --backup-arn {BACKUP}"
+INACTIVE: Mapping[str, tuple[str, dict[str, Any]]] = {
+    "CREATING": (f"aws dynamodb wait table-exists --table-name {NAME}", {}),
+    "UPDATING": ("wait until it is ACTIVE", {}),
+    "DELETING": ("only a table that is ACTIVE can be taken over", {}),
+    "INACCESSIBLE_ENCRYPTION_CREDENTIALS": (f"cannot use its key {KEY}: enable the key", KEYED),
+    "ARCHIVED": (RESTORE, {"ArchivalSummary": {"ArchivalBackupArn": BACKUP}}),
+}
+
+
+@pytest.mark.parametrize("status", INACTIVE)
+def test_a_table_that_is_not_active_is_refused(status: str) -> None:
+    sentence, changes = INACTIVE[status]
+    script = Script("dynamodb").answers("describe_table", described(TableStatus=status, **changes))
+    with script as dynamodb, pytest.raises(DeploymentError) as refused:
         read_properties(dynamodb, NAME)
-    assert str(refused.value).startswith(f"the table {NAME} is {changes['TableStatus']}; ")
+    assert str(refused.value).startswith(f"the table {NAME} is {status}; ")
     assert sentence in str(refused.value)
 
 
@@ -198,12 +213,9 @@ def test_a_table_that_does_not_exist_is_refused() -> None:
 
 def test_everything_is_refused_before_anything_is_changed() -> None:
     lacking = described(**RESTORED, GlobalSecondaryIndexes=index("by-kind")[2:])
-    with (
-        reading(lacking) as dynamodb,
-        Script("cloudformation") as cloudformation,
-        pytest.raises(DeploymentError, match=r"lacks the index by-kind; .*\n.* lacks the index by-outcome"),
-    ):
-        take_over(cloudformation, dynamodb, NAME, "heir", FOR_A_YEAR)
+    assert_refused(
+        Script("cloudformation"), reading(lacking), r"lacks the index by-kind; .*\n.* lacks the index by-outcome"
+    )
 
 
 # Repairs
@@ -236,49 +248,57 @@ def test_a_restored_backup_is_repaired_step_by_step(capsys: pytest.CaptureFixtur
     ]
 
 
-def test_a_stream_of_another_view_is_first_turned_off() -> None:
-    keys_only = {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
-    [planned] = plan_repairs(expected(), actual(reading(described(StreamSpecification=keys_only))))
-    assert planned.text == "stream on with NEW_IMAGE, was KEYS_ONLY"
-    assert planned.calls == (("update_table", NO_STREAM), ("update_table", STREAM))
+NEVER = {"TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": False}}
 
 
-def test_a_provisioned_table_is_switched_to_on_demand() -> None:
-    [planned] = plan_repairs(expected(), actual(reading(described(BillingModeSummary=None))))
-    assert planned.calls == (("update_table", {"BillingMode": "PAY_PER_REQUEST"}),)
+def turn_off(attribute: str) -> tuple[str, dict[str, Any]]:
+    return "update_time_to_live", {"TimeToLiveSpecification": {"Enabled": False, "AttributeName": attribute}}
 
 
-@pytest.mark.parametrize("attribute", ["expires_at", "ttl"])
-def test_unwanted_expiry_is_turned_off_by_its_attribute(attribute: str) -> None:
-    forever = {**expected(), "TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": False}}
-    other = actual(reading(expiry={"TimeToLiveStatus": "ENABLED", "AttributeName": attribute}))
-    assert find_obstacles(NAME, forever, other) == []
-    [planned] = plan_repairs(forever, other)
-    off = {"TimeToLiveSpecification": {"Enabled": False, "AttributeName": attribute}}
-    assert planned.calls == (("update_time_to_live", off),)
+KEY_STREAM = {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
+PLANNED = {
+    "a stream of another view": (
+        {}, {"table": described(StreamSpecification=KEY_STREAM)}, "stream on with NEW_IMAGE, was KEYS_ONLY",
+        [("update_table", NO_STREAM), ("update_table", STREAM)],
+    ),
+    "provisioned capacity": (
+        {}, {"table": described(BillingModeSummary=None)}, "billing mode PAY_PER_REQUEST, was PROVISIONED",
+        [("update_table", {"BillingMode": "PAY_PER_REQUEST"})],
+    ),
+    "unwanted expiry": (NEVER, {}, "expiry by expires_at off", [turn_off("expires_at")]),
+    "unwanted expiry by another attribute": (
+        NEVER, {"expiry": {"TimeToLiveStatus": "ENABLED", "AttributeName": "ttl"}}, "expiry by ttl off",
+        [turn_off("ttl")],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "table", "text", "calls"), PLANNED.values(), ids=PLANNED)
+def test_a_repair_is_planned(changes: dict[str, Any], table: Any, text: str, calls: list[Any]) -> None:
+    properties = actual(reading(**table))
+    assert find_obstacles(NAME, {**expected(), **changes}, properties) == []
+    [planned] = plan_repairs({**expected(), **changes}, properties)
+    assert (planned.text, list(planned.calls)) == (text, calls)
 
 
 @pytest.mark.parametrize("status", ["DISABLED", "DISABLING"])
 def test_unwanted_expiry_that_is_off_is_not_changed(status: str) -> None:
-    forever = {**expected(), "TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": False}}
-    assert plan_repairs(forever, actual(reading(expiry={"TimeToLiveStatus": status}))) == []
+    assert plan_repairs({**expected(), **NEVER}, actual(reading(expiry={"TimeToLiveStatus": status}))) == []
 
 
-@pytest.mark.parametrize(
-    ("changed", "method", "code", "sentence"),
-    [
-        ({"expiry": {"TimeToLiveStatus": "DISABLED"}}, "update_time_to_live", "ValidationException", "wait an hour"),
-        (
-            {"recovery": "DISABLED"},
-            "update_continuous_backups",
-            "ContinuousBackupsUnavailableException",
-            "needs some minutes",
-        ),
-        ({"table": described(StreamSpecification=None)}, "update_table", "ResourceInUseException", "until the table"),
-    ],
-)
-def test_a_repair_that_must_wait_asks_to_wait(changed: Any, method: str, code: str, sentence: str) -> None:
-    differing = actual(reading(**changed))
+LATER = [
+    ({"expiry": OFF}, "update_time_to_live", "ValidationException", "wait an hour"),
+    (
+        {"recovery": "DISABLED"}, "update_continuous_backups", "ContinuousBackupsUnavailableException",
+        "needs some minutes",
+    ),
+    ({"table": described(StreamSpecification=None)}, "update_table", "ResourceInUseException", "until the table"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("table", "method", "code", "sentence"), LATER)
+def test_a_repair_that_must_wait_asks_to_wait(table: Any, method: str, code: str, sentence: str) -> None:
+    differing = actual(reading(**table))
     with (
         Script("dynamodb").refuses(method, code, "Not now.") as dynamodb,
         pytest.raises(DeploymentError, match=rf"Not now\.; .*{sentence}.* run make takeover again"),
@@ -287,7 +307,7 @@ def test_a_repair_that_must_wait_asks_to_wait(changed: Any, method: str, code: s
 
 
 def test_a_repair_that_is_denied_is_shown_as_it_is() -> None:
-    differing = actual(reading(expiry={"TimeToLiveStatus": "DISABLED"}))
+    differing = actual(reading(expiry=OFF))
     with (
         Script("dynamodb").refuses("update_time_to_live", "AccessDeniedException", "No.") as dynamodb,
         pytest.raises(ClientError, match="AccessDeniedException"),
@@ -298,20 +318,20 @@ def test_a_repair_that_is_denied_is_shown_as_it_is() -> None:
 # The stack
 
 
-@pytest.mark.parametrize(
-    ("code", "message"),
-    [
-        ("AccessDenied", "User is not authorized to perform: cloudformation:DescribeStacks"),
-        ("Throttling", "Rate exceeded"),
-        ("ExpiredToken", "The security token included in the request is expired"),
-        ("ValidationError", "1 validation error detected: Value 'a b' at 'stackName' failed to satisfy constraint"),
-    ],
-)
+ERRORS = {
+    "AccessDenied": "User is not authorized to perform: cloudformation:DescribeStacks",
+    "Throttling": "Rate exceeded",
+    "ValidationError": "1 validation error detected: Value 'a b' at 'stackName' failed to satisfy constraint",
+}
+
+
+@pytest.mark.parametrize(("code", "message"), ERRORS.items())
 def test_other_errors_do_not_mean_an_absent_stack(code: str, message: str) -> None:
-    script = Script("cloudformation").refuses("describe_stacks", code, message)
-    with script as cloudformation, pytest.raises(ClientError) as shown:
+    with (
+        Script("cloudformation").refuses("describe_stacks", code, message) as cloudformation,
+        pytest.raises(ClientError, match=message),
+    ):
         prepare_stack(cloudformation, NAME, "heir")
-    assert message in str(shown.value)
 
 
 def test_an_absent_stack_is_none() -> None:
@@ -349,26 +369,23 @@ def test_an_interrupted_takeover_continues(status: str, capsys: pytest.CaptureFi
             resources(HistoryTable=f"UPDATE_COMPLETE {NAME}", NotificationTopic="DELETE_COMPLETE topic"),
         )
     )
-    with script as cloudformation, reading() as dynamodb:
-        take_over(cloudformation, dynamodb, NAME, "heir", FOR_A_YEAR)
+    take(script, reading())
     assert f"The stack heir owns the table {NAME} already." in capsys.readouterr().out
 
 
 TOPIC = "CREATE_COMPLETE topic"
 
 
-@pytest.mark.parametrize(
-    ("status", "statuses", "sentence"),
-    [
-        ("CREATE_COMPLETE", {"HistoryTable": "CREATE_COMPLETE other"}, "the stack heir exists already; run make takeo"),
-        (
-            "UPDATE_COMPLETE",
-            {"HistoryTable": f"UPDATE_COMPLETE {NAME}", "NotificationTopic": TOPIC},
-            "owns the table .* already; make deploy updates it",
-        ),
-        ("ROLLBACK_FAILED", {"NotificationTopic": TOPIC}, "still has NotificationTopic; delete it first: aws cloudf"),
-    ],
-)
+IN_USE = {
+    "CREATE_COMPLETE": ({"HistoryTable": "CREATE_COMPLETE other"}, "the stack heir exists already; run make takeover"),
+    "UPDATE_COMPLETE": (
+        {"HistoryTable": f"UPDATE_COMPLETE {NAME}", "NotificationTopic": TOPIC}, "owns .* already; make deploy"
+    ),
+    "ROLLBACK_FAILED": ({"NotificationTopic": TOPIC}, "still has NotificationTopic; delete it first: aws cloudf"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "statuses", "sentence"), [(status, *case) for status, case in IN_USE.items()])
 def test_a_stack_in_use_is_refused(status: str, statuses: dict[str, str], sentence: str) -> None:
     script = (
         Script("cloudformation")
@@ -407,32 +424,21 @@ def test_a_table_is_imported() -> None:
         .answers("execute_change_set", StackName="heir", ChangeSetName="take-over-history")
         .answers("describe_stacks", stack("IMPORT_COMPLETE"))
     )
-    with script as cloudformation, reading() as dynamodb:
-        take_over(cloudformation, dynamodb, NAME, "heir", FOR_A_YEAR)
+    take(script, reading())
 
 
 def test_a_refused_import_leaves_no_stack() -> None:
-    with (
-        discarding(importing("Table is in another stack.")) as cloudformation,
-        reading() as dynamodb,
-        pytest.raises(DeploymentError, match=f"cannot import the table {NAME}: Table is in another stack."),
-    ):
-        take_over(cloudformation, dynamodb, NAME, "heir", FOR_A_YEAR)
+    assert_refused(
+        discarding(importing("Table is in another stack.")),
+        reading(),
+        f"cannot import the table {NAME}: Table is in another stack.",
+    )
 
 
 def test_a_table_is_repaired_before_it_is_imported() -> None:
-    """CloudFormation reads the stream's ARN when it imports the table.
-
-    A refused repair leaves no stack.
-    """
-    dynamodb_script = reading(expiry={"TimeToLiveStatus": "DISABLED"})
+    dynamodb_script = reading(expiry=OFF)
     dynamodb_script.refuses("update_time_to_live", "ValidationException", "Modified multiple times.")
-    with (
-        discarding(importing()) as cloudformation,
-        dynamodb_script as dynamodb,
-        pytest.raises(DeploymentError, match="Modified multiple times"),
-    ):
-        take_over(cloudformation, dynamodb, NAME, "heir", FOR_A_YEAR)
+    assert_refused(discarding(importing()), dynamodb_script, "Modified multiple times")
 
 
 def test_a_failed_import_shows_the_resources_reason() -> None:
@@ -446,12 +452,7 @@ def test_a_failed_import_shows_the_resources_reason() -> None:
         .answers("describe_stacks", stack("IMPORT_ROLLBACK_IN_PROGRESS"))
         .answers("describe_stack_events", {"StackEvents": events})
     )
-    with (
-        script as cloudformation,
-        reading() as dynamodb,
-        pytest.raises(DeploymentError, match=r"did not import .*: Table is being deleted\."),
-    ):
-        take_over(cloudformation, dynamodb, NAME, "heir", FOR_A_YEAR)
+    assert_refused(script, reading(), r"did not import .*: Table is being deleted\.")
 
 
 def test_the_import_holds_the_table_and_all_parameters() -> None:

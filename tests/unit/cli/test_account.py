@@ -1,4 +1,4 @@
-"""An AWS account as the person who runs the command line reaches it."""
+"""Clients and regions of an AWS account."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from local.environments import ROOT
 from task_reporter_cli.aws.account import SERVICES, Account
 
 NOT_ASKED_FOR = ("signin", "sso", "sso-oidc", "sts")
-"""Services that botocore itself may need for credentials."""
+"""Services that botocore itself uses to get credentials."""
 
 
 @pytest.fixture(autouse=True)
@@ -24,25 +24,24 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("service", [*SERVICES, *NOT_ASKED_FOR])
-def test_every_service_that_is_needed_can_be_had(service: str) -> None:
+def test_every_needed_service_has_a_client(service: str) -> None:
     assert Account(region="eu-west-1").client(service).meta.service_model.service_name == service
 
 
-def test_the_services_without_a_search_are_those_in_use() -> None:
+def test_the_listed_services_are_those_that_commands_use() -> None:
     source = "".join(path.read_text() for path in (ROOT / "cli" / "task_reporter_cli").rglob("*.py"))
-    source += (ROOT / "cli" / "task_reporter_cli" / "status" / "examination.py").read_text()
     named = set(re.findall(r'client\("(\w+)"', source))
     several = re.search(r"account\.client\(name\) for name in \((.*?)\)", source)
     assert several
     assert named | set(re.findall(r'"(\w+)"', several[1])) == set(SERVICES)
 
 
-def test_a_service_that_there_is_not_is_said_to_be_unknown() -> None:
+def test_a_service_that_does_not_exist_is_unknown() -> None:
     with pytest.raises(UnknownServiceError, match="dynamodb"):
         Account(region="eu-west-1").client("ec3")
 
 
-def test_a_person_s_own_models_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_models_of_the_user_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = tmp_path / "dynamodb" / "2999-01-01"
     model.mkdir(parents=True)
     (model / "service-2.json").write_text('{"metadata": {"serviceId": "Ours"}, "operations": {}, "shapes": {}}')

@@ -1,4 +1,4 @@
-"""The audience of a topic, and the step after which somebody listens."""
+"""The audience of a topic, and the step that gives it a subscriber."""
 
 import json
 import shlex

@@ -1,4 +1,4 @@
-"""Credentials of every kind: shared with the aws CLI, or explained in one line."""
+"""Credentials of every source, and the explanation where a source gives none."""
 
 import json
 import os
@@ -34,11 +34,11 @@ KEYS = f"aws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = {SECRET}\n"
 ROLE, DEVICE = "arn:aws:iam::123456789012:role/reader", "arn:aws:iam::123456789012:mfa/ann"
 EMPTY = Answer(b'{"Items": [], "Count": 0, "ScannedCount": 0}')
 LIST = ("list", "--table", "t", "--output", "json")
+ErrorWith = Callable[..., str]
 NOT_MINE = "should not have happened"
 
 
-def of_profile(name: str, text: str) -> str:
-    return f"[profile {name}]\n{text}"
+of_profile = "[profile {}]\n{}".format
 
 
 # Each source that gives none
@@ -101,8 +101,8 @@ FROM_PROFILE = {
 
 
 @pytest.fixture
-def error_with(tmp_path: Path) -> Callable[..., str]:
-    """Return a list's error line, without a secret or a traceback."""
+def error_with(tmp_path: Path) -> ErrorWith:
+    """Return a function that runs a list with a configuration and returns its error."""
 
     def list_with(config: str = "", credentials: str = "", profile: str | None = "x", **more: str) -> str:
         given = {"AWS_CONFIG_FILE": config, "AWS_SHARED_CREDENTIALS_FILE": credentials}
@@ -125,7 +125,7 @@ def one_line(line: Said) -> str:
 
 
 @pytest.mark.parametrize(("text", "named"), FROM_PROFILE.values(), ids=FROM_PROFILE)
-def test_a_profile_without_credentials_says_why(error_with: Callable[..., str], text: str, named: list[str]) -> None:
+def test_a_profile_without_credentials_says_why(error_with: ErrorWith, text: str, named: list[str]) -> None:
     line = error_with(of_profile("x", text))
     assert [part for part in named if part not in line] == []
     assert "profile 'x'" in line
@@ -175,7 +175,7 @@ FROM_ENVIRONMENT = {
 
 @pytest.mark.parametrize(("given", "named"), FROM_ENVIRONMENT.values(), ids=FROM_ENVIRONMENT)
 def test_an_environment_without_credentials_says_why(
-    error_with: Callable[..., str], given: Mapping[str, str], named: list[str]
+    error_with: ErrorWith, given: Mapping[str, str], named: list[str]
 ) -> None:
     line = error_with(profile=None, **given)
     assert [part for part in named if part not in line] == []
@@ -190,7 +190,7 @@ MALFORMED = {
 
 @pytest.mark.parametrize("file", ["config", "credentials"])
 @pytest.mark.parametrize(("text", "line"), MALFORMED.values(), ids=MALFORMED)
-def test_a_file_that_is_malformed_is_named(error_with: Callable[..., str], text: str, line: int, file: str) -> None:
+def test_a_file_that_is_malformed_is_named(error_with: ErrorWith, text: str, line: int, file: str) -> None:
     variable = {"config": "AWS_CONFIG_FILE", "credentials": "AWS_SHARED_CREDENTIALS_FILE"}[file]
     assert error_with(**{file: text}).endswith(f"/{variable} can't be read as AWS configuration (see line {line})")
 
@@ -231,7 +231,7 @@ def test_an_sso_session_says_how_to_sign_in(tmp_path: Path, token: str | None, w
     assert line.endswith("; sign in with `aws sso login --profile x`")
 
 
-def test_the_profile_at_the_beginning_of_a_chain_signs_in(error_with: Callable[..., str]) -> None:
+def test_the_profile_at_the_beginning_of_a_chain_signs_in(error_with: ErrorWith) -> None:
     role = of_profile("ops", f"role_arn = {ROLE}\nsource_profile = x\n")
     line = error_with(SSO.replace("corp", "nobody") + role, profile="ops")
     assert line.startswith("no credentials from profile 'ops': ")
@@ -244,11 +244,12 @@ def write(path: Path, text: str) -> None:
 
 
 def at_home(target: Path, config: str) -> dict[str, str]:
-    """Return the environment of a person whose configuration is in the usual place."""
+    """Return the environment of a person with ``config`` where AWS tools look for it."""
     write(target / ".aws/config", config)
     return SOMEWHERE | {"HOME": str(target), "AWS_CONFIG_FILE": str(target / ".aws/config")}
 
 
+LOGIN_FILE = f"{sha256(LOGIN.partition('= ')[2].strip().encode()).hexdigest()}.json"
 ACCESS = {"accessKeyId": "A", "secretAccessKey": SECRET, "sessionToken": SECRET, "accountId": "1"}
 LOGINS = {
     "never": (None, "Unable to load a existing login session"),
@@ -266,21 +267,17 @@ LOGINS = {
 
 
 @pytest.mark.parametrize(("token", "why"), LOGINS.values(), ids=LOGINS)
-def test_a_login_says_how_to_sign_in(
-    error_with: Callable[..., str], tmp_path: Path, token: str | None, why: str
-) -> None:
-    session = LOGIN.partition("= ")[2].strip()
+def test_a_login_says_how_to_sign_in(error_with: ErrorWith, tmp_path: Path, token: str | None, why: str) -> None:
     if token:
-        write(tmp_path / f"{sha256(session.encode()).hexdigest()}.json", token)
+        write(tmp_path / LOGIN_FILE, token)
     line = error_with(LOGIN, AWS_LOGIN_CACHE_DIRECTORY=str(tmp_path))
     assert why in line
     assert line.endswith("; sign in with `aws login --profile x`")
 
 
 def test_a_login_that_lasts_is_taken(tmp_path: Path) -> None:
-    session = LOGIN.partition("= ")[2].strip()
     token = {"accessToken": ACCESS | {"expiresAt": "2999-01-01T00:00:00Z"}, "refreshToken": "r", "dpopKey": "k"}
-    write(tmp_path / f"{sha256(session.encode()).hexdigest()}.json", json.dumps(token | {"clientId": "c"}))
+    write(tmp_path / LOGIN_FILE, json.dumps(token | {"clientId": "c"}))
     with canned_ec2(EMPTY) as dynamodb:
         there = at_home(tmp_path, LOGIN) | {"AWS_LOGIN_CACHE_DIRECTORY": str(tmp_path)}
         line = run_program(*LIST, "--profile", "x", **there | {"AWS_ENDPOINT_URL_DYNAMODB": dynamodb.url})
@@ -296,7 +293,7 @@ main(sys.argv[1:])
 
 
 def watched(code: str, target: Path, config: str) -> str:
-    """Return the error output of a list with ``config``, run by ``code``."""
+    """Return the standard error of a list with ``config``, which ``code`` runs."""
     command = [sys.executable, "-c", code, *LIST, "--profile", "x"]
     there = environment(**at_home(target, config))
     return subprocess.run(command, env=there, capture_output=True, text=True, check=False).stderr
@@ -331,65 +328,47 @@ def assumed() -> Answer:
     )
 
 
-def denied(message: str) -> Answer:
-    body = f"<ErrorResponse><Error><Code>AccessDenied</Code><Message>{message}</Message></Error></ErrorResponse>"
-    return Answer(body.encode(), 403)
-
-
 @pytest.fixture
-def dynamodb() -> Iterator[CannedEc2]:
-    with canned_ec2(EMPTY) as running:
+def sts() -> Iterator[CannedEc2]:
+    with canned_ec2(assumed()) as running:
         yield running
 
 
-def ops(target: Path, dynamodb: CannedEc2, sts: CannedEc2) -> dict[str, str]:
-    urls = {"AWS_ENDPOINT_URL_DYNAMODB": dynamodb.url, "AWS_ENDPOINT_URL_STS": sts.url}
-    return at_home(target, OPS) | urls
+@pytest.fixture
+def there(tmp_path: Path, sts: CannedEc2) -> Iterator[dict[str, str]]:
+    """Yield the environment of a person whose role needs an MFA code."""
+    with canned_ec2(EMPTY) as dynamodb:
+        yield at_home(tmp_path, OPS) | {"AWS_ENDPOINT_URL_DYNAMODB": dynamodb.url, "AWS_ENDPOINT_URL_STS": sts.url}
 
 
-def cached(target: Path) -> Path:
-    """Return the one session in the aws CLI's cache."""
-    [file] = (target / ".aws/cli/cache").iterdir()
-    return file
+ARGUMENTS = json.dumps({"RoleArn": ROLE, "SerialNumber": DEVICE}, sort_keys=True)
+CACHED = f".aws/cli/cache/{sha1(ARGUMENTS.encode()).hexdigest()}.json"
+"""Name and form are botocore's, whose cache the aws CLI uses."""
 
 
-def test_a_code_is_asked_for_once_on_the_terminal(tmp_path: Path, dynamodb: CannedEc2) -> None:
-    with canned_ec2(assumed()) as sts:
-        there = ops(tmp_path, dynamodb, sts)
-        assert typed("123 456\n", *OF_OPS, **there) == (Said(0, "[]\n", ""), f"Enter MFA code for {DEVICE}: ")
-        assert run_program(*OF_OPS, **there) == Said(0, "[]\n", "")
-        assert [(asked["Action"], asked["TokenCode"]) for asked in sts.requests] == [("AssumeRole", "123456")]
-
-
-def test_a_session_is_kept_as_the_aws_cli_keeps_it(tmp_path: Path, dynamodb: CannedEc2) -> None:
-    """Name and form are botocore's, for the aws CLI; only the owner reads it."""
-    with canned_ec2(assumed()) as sts:
-        typed("123456\n", *OF_OPS, **ops(tmp_path, dynamodb, sts))
-    arguments = json.dumps({"RoleArn": ROLE, "SerialNumber": DEVICE}, sort_keys=True)
-    assert cached(tmp_path).name == f"{sha1(arguments.encode()).hexdigest()}.json"
-    assert stat.S_IMODE(cached(tmp_path).stat().st_mode) == 0o600
-    assert json.loads(cached(tmp_path).read_text())["Credentials"]["AccessKeyId"] == "ASIA"
+def test_an_mfa_code_is_asked_for_once(there: dict[str, str], sts: CannedEc2, tmp_path: Path) -> None:
+    assert typed("123 456\n", *OF_OPS, **there) == (Said(0, "[]\n", ""), f"Enter MFA code for {DEVICE}: ")
+    assert run_program(*OF_OPS, **there) == Said(0, "[]\n", "")
+    assert [(asked["Action"], asked["TokenCode"]) for asked in sts.requests] == [("AssumeRole", "123456")]
+    assert stat.S_IMODE((tmp_path / CACHED).stat().st_mode) == 0o600
+    assert json.loads((tmp_path / CACHED).read_text())["Credentials"]["AccessKeyId"] == "ASIA"
 
 
 ENDS = {"version 2": "%Y-%m-%dT%H:%M:%S+00:00", "version 1": "%Y-%m-%dT%H:%M:%SUTC"}
 
 
 @pytest.mark.parametrize("form", ENDS.values(), ids=ENDS)
-def test_a_session_of_the_aws_cli_is_taken(tmp_path: Path, dynamodb: CannedEc2, form: str) -> None:
+def test_a_session_of_the_aws_cli_is_used(there: dict[str, str], sts: CannedEc2, tmp_path: Path, form: str) -> None:
     end = (datetime.now(UTC) + timedelta(hours=1)).strftime(form)
     held = {"AccessKeyId": "ASIA", "SecretAccessKey": SECRET, "SessionToken": "t", "Expiration": end}
-    arguments = json.dumps({"RoleArn": ROLE, "SerialNumber": DEVICE}, sort_keys=True)
-    file = tmp_path / ".aws/cli/cache" / f"{sha1(arguments.encode()).hexdigest()}.json"
-    write(file, json.dumps({"Credentials": held}))
-    with canned_ec2(assumed()) as sts:
-        assert run_program(*OF_OPS, **ops(tmp_path, dynamodb, sts)) == Said(0, "[]\n", "")
-        assert sts.requests == []
+    write(tmp_path / CACHED, json.dumps({"Credentials": held}))
+    assert run_program(*OF_OPS, **there) == Said(0, "[]\n", "")
+    assert sts.requests == []
 
 
-def test_without_a_terminal_nobody_is_asked(tmp_path: Path, dynamodb: CannedEc2) -> None:
-    with canned_ec2(assumed()) as sts:
-        line = one_line(run_program(*OF_OPS, **ops(tmp_path, dynamodb, sts)))
-        assert sts.requests == []
+def test_without_a_terminal_no_code_is_asked_for(there: dict[str, str], sts: CannedEc2) -> None:
+    line = one_line(run_program(*OF_OPS, **there))
+    assert sts.requests == []
     assert line.startswith(f"no credentials from profile 'ops': it needs an MFA code of {DEVICE}, and there is no term")
     assert "run `aws sts get-caller-identity --profile ops` on a terminal first" in line
 
@@ -398,51 +377,45 @@ WRONG = "MultiFactorAuthentication failed with invalid MFA one time pass code."
 NOT_MINE_DEVICE = "MultiFactorAuthentication failed, unable to validate MFA code."
 NOT_ALLOWED = f"User: arn:aws:iam::1:user/ann is not authorized to perform: sts:AssumeRole on resource: {ROLE}"
 REFUSED = {
-    "a code that is wrong or used": (denied(WRONG), ["wrong or was used before", "works once", "wait for the next"]),
-    "a code of another device": (denied(NOT_MINE_DEVICE), ["mfa_serial", "unable to validate MFA code"]),
-    "a role that is not allowed": (denied(NOT_ALLOWED), ["no permission to assume the role", ROLE, "trust policy"]),
+    "a code that is wrong or used": (WRONG, ["wrong or was used before", "works once", "wait for the next"]),
+    "a code of another device": (NOT_MINE_DEVICE, ["mfa_serial", "unable to validate MFA code"]),
+    "a role that is not allowed": (NOT_ALLOWED, ["no permission to assume the role", ROLE, "trust policy"]),
 }
 
 
-@pytest.mark.parametrize(("answer", "named"), REFUSED.values(), ids=REFUSED)
-def test_a_role_that_is_refused_is_no_lack_of_permission(
-    tmp_path: Path, dynamodb: CannedEc2, answer: Answer, named: list[str]
+@pytest.mark.parametrize(("message", "named"), REFUSED.values(), ids=REFUSED)
+def test_a_refused_role_is_no_missing_permission(
+    there: dict[str, str], sts: CannedEc2, message: str, named: list[str]
 ) -> None:
-    with canned_ec2(answer) as sts:
-        line = one_line(typed("123456\n", *OF_OPS, **ops(tmp_path, dynamodb, sts))[0])
+    body = f"<ErrorResponse><Error><Code>AccessDenied</Code><Message>{message}</Message></Error></ErrorResponse>"
+    sts.answers[:] = [Answer(body.encode(), 403)]
+    line = one_line(typed("123456\n", *OF_OPS, **there)[0])
     assert line.startswith("no credentials from profile 'ops': ")
     assert [part for part in named if part not in line] == []
     assert "docs/command-line.md" not in line
 
 
 @pytest.mark.parametrize("keys", ["\n", "12345\n", "abcdef\n", "\x04"], ids=["empty", "short", "letters", "Ctrl-D"])
-def test_what_is_no_code_is_not_sent(tmp_path: Path, dynamodb: CannedEc2, keys: str) -> None:
-    with canned_ec2(assumed()) as sts:
-        line = one_line(typed(keys, *OF_OPS, **ops(tmp_path, dynamodb, sts))[0])
-        assert sts.requests == []
-    assert "an MFA code has six digits" in line
+def test_what_is_no_code_is_not_sent(there: dict[str, str], sts: CannedEc2, keys: str) -> None:
+    assert "an MFA code has six digits" in one_line(typed(keys, *OF_OPS, **there)[0])
+    assert sts.requests == []
 
 
-def test_a_question_can_be_interrupted(tmp_path: Path, dynamodb: CannedEc2) -> None:
-    with canned_ec2(assumed()) as sts:
-        assert typed("\x03", *OF_OPS, **ops(tmp_path, dynamodb, sts))[0].status == 130
+def test_a_question_can_be_interrupted(there: dict[str, str]) -> None:
+    assert typed("\x03", *OF_OPS, **there)[0].status == 130
 
 
-def test_a_code_is_asked_for_though_input_is_a_pipe(tmp_path: Path, dynamodb: CannedEc2) -> None:
-    with canned_ec2(assumed()) as sts:
-        there = ops(tmp_path, dynamodb, sts)
-        assert typed("123456\n", *OF_OPS, piped=True, **there)[0] == Said(0, "[]\n", "")
+def test_a_code_is_asked_for_though_input_is_a_pipe(there: dict[str, str]) -> None:
+    assert typed("123456\n", *OF_OPS, piped=True, **there)[0] == Said(0, "[]\n", "")
 
 
 def test_a_code_may_be_written_in_groups_of_digits() -> None:
-    asks = make_mfa_prompter("ops", is_terminal=lambda: True, ask=lambda text: " 123 456 ")
-    assert asks("code: ") == "123456"
+    assert make_mfa_prompter("ops", is_terminal=lambda: True, ask=lambda text: " 123 456 ")("code: ") == "123456"
 
 
-def test_where_no_terminal_is_no_code_is_read() -> None:
-    asks = make_mfa_prompter("ops", is_terminal=lambda: False, ask=lambda text: "123456")
+def test_without_a_terminal_no_code_is_read() -> None:
     with pytest.raises(MissingMfaCodeError, match="no terminal"):
-        asks("code: ")
+        make_mfa_prompter("ops", is_terminal=lambda: False, ask=lambda text: "123456")("code: ")
 
 
 # The cache
@@ -451,19 +424,19 @@ ODD = {"no JSON": "{", "nothing": "null", "no credentials": "{}", "half": '{"Cre
 
 
 @pytest.mark.parametrize("text", ODD.values(), ids=ODD)
-def test_what_can_not_be_read_is_not_in_the_cache(tmp_path: Path, text: str) -> None:
+def test_a_broken_file_is_not_in_the_cache(tmp_path: Path, text: str) -> None:
     (tmp_path / "key.json").write_text(text)
     assert "key" not in SessionCache(str(tmp_path))
 
 
-def test_a_cache_that_can_not_be_written_costs_nothing(tmp_path: Path) -> None:
+def test_an_unwritable_cache_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "cli").touch()
     SessionCache(str(tmp_path / "cli"))["key"] = {"Credentials": {}}
     assert "key" not in SessionCache(str(tmp_path / "cli"))
 
 
 @pytest.mark.parametrize(("name", "first"), [("ops", "me"), ("me", "me"), ("none", "none"), ("a", "b")])
-def test_who_signs_in_stands_at_the_beginning_of_the_chain(name: str, first: str) -> None:
+def test_the_root_profile_begins_the_chain(name: str, first: str) -> None:
     profiles = {
         "ops": {"source_profile": "dev"},
         "dev": {"source_profile": "me"},
@@ -477,7 +450,7 @@ def test_who_signs_in_stands_at_the_beginning_of_the_chain(name: str, first: str
 # Later
 
 
-def test_a_refusal_names_whose_credentials_were_refused(error_with: Callable[..., str]) -> None:
+def test_a_refusal_names_whose_credentials_were_refused(error_with: ErrorWith) -> None:
     body = b'{"__type": "com.amazonaws.dynamodb.v20120810#ExpiredTokenException", "message": "expired"}'
     with canned_ec2(Answer(body, 400)) as dynamodb:
         line = error_with(of_profile("x", KEYS), AWS_ENDPOINT_URL_DYNAMODB=dynamodb.url)

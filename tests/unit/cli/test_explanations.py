@@ -1,4 +1,4 @@
-"""Every error in one line that names the value and says what to do."""
+"""Explanations of errors: one line with the value and the remedy."""
 
 import pytest
 from botocore import exceptions as aws
@@ -40,33 +40,27 @@ def test_credentials_that_aws_does_not_know_are_to_be_checked(code):
 
 
 @pytest.mark.parametrize("code", sorted(DENIED.union(DENIED_CODES)))
-def test_a_permission_that_lacks_is_named_by_its_operation(code):
+def test_a_missing_permission_is_named_by_its_operation(code):
     said = explain(refused(code, "User: arn:x is not authorized to perform: dynamodb:Query"))
     assert said.startswith("no permission for Query (User: arn:x is not authorized to perform: dynamodb:Query)")
     assert "what each command needs" in said
 
 
-def test_a_denial_without_a_text_names_its_code():
-    assert "no permission for Query (AccessDenied)" in explain(refused("AccessDenied", ""))
+OTHERS = {
+    "denied, without a text": (refused("AccessDenied", ""), "no permission for Query (AccessDenied); "),
+    "throttled": (refused("ThrottlingException"), "AWS refused Query: ThrottlingException: said so"),
+    "a fault of AWS's": (refused("InternalServerError"), "AWS refused Query: InternalServerError: said so"),
+    "nothing": (ClientError({"Error": {}}, "Query"), "AWS refused Query: : "),
+}
 
 
-@pytest.mark.parametrize(
-    "code", ["ThrottlingException", "ProvisionedThroughputExceededException", "InternalServerError"]
-)
-def test_any_other_refusal_names_operation_and_code(code):
-    assert explain(refused(code)) == f"AWS refused Query: {code}: said so"
-
-
-def test_no_kind_of_refusal_is_two_kinds():
-    assert len(EXPIRED | UNKNOWN_CREDENTIALS | DENIED) == len(EXPIRED) + len(UNKNOWN_CREDENTIALS) + len(DENIED)
-
-
-def test_a_refusal_without_anything_is_told_all_the_same():
-    assert explain(ClientError({"Error": {}}, "Query")) == "AWS refused Query: : "
+@pytest.mark.parametrize(("error", "said"), OTHERS.values(), ids=OTHERS)
+def test_any_other_refusal_names_operation_and_code(error, said):
+    assert explain(error).startswith(said)
 
 
 @pytest.mark.parametrize("code", ["UnauthorizedOperation", "ThrottlingException"])
-def test_a_long_text_of_awss_is_cut(code):
+def test_a_long_text_of_aws_is_cut(code):
     assert len(explain(refused(code, "x" * 5000))) < MAX_TEXT + 120
 
 
@@ -108,58 +102,14 @@ SIGNING_IN = {
 
 
 @pytest.mark.parametrize(("said", "told"), SIGNING_IN.values(), ids=SIGNING_IN)
-def test_a_refusal_of_signing_in_is_no_lack_of_a_command(said, told):
+def test_a_refused_sign_in_is_no_missing_permission(said, told):
     assert told in explain(refused(*said))
     assert "docs/command-line.md" not in explain(refused(*said))
 
 
 @pytest.mark.parametrize("code", ["403", "503"])
-def test_a_refusal_in_no_form_of_awss_is_somebody_elses(code):
+def test_a_refusal_in_another_form_is_not_from_aws(code):
     assert explain(refused(code, "<html>")).startswith("what answers Query is not AWS, or a proxy stands in between")
-
-
-UNSENT = {
-    "no such profile": (aws.ProfileNotFound(profile="nobody"), ["'nobody'", "aws configure list-profiles"]),
-    "no credentials": (aws.NoCredentialsError(), ["no AWS credentials", "--profile", "AWS_PROFILE", "aws sso login"]),
-    "half of the credentials": (aws.PartialCredentialsError(provider="env", cred_var="KEY"), ["env", "KEY"]),
-    "no region": (aws.NoRegionError(), ["no AWS region", "--region", "AWS_REGION"]),
-    "no such mode": (aws.InvalidConfigError(error_msg="no mode 'x'."), ["no mode 'x'; check --region and"]),
-    "no such region": (aws.InvalidRegionError(region_name="a b"), ["'a b' is no region", "--region eu-west-1"]),
-    "an SSO session that is over": (aws.UnauthorizedSSOTokenError(), ["could not be had", "aws sso login"]),
-    "an SSO session that never was": (aws.SSOTokenLoadError(error_msg="no file"), ["no file", "aws sso login"]),
-    "a token that can't be renewed": (aws.TokenRetrievalError(provider="sso", error_msg="bad"), ["bad", "--profile"]),
-    "a program that gives none": (aws.CredentialRetrievalError(provider="p", error_msg="died"), ["died", "--profile"]),
-    "no such host": (aws.EndpointConnectionError(endpoint_url="https://x.test"), ["https://x.test", "--region"]),
-    "a silent host": (aws.ConnectTimeoutError(endpoint_url="https://x.test"), ["https://x.test", "network"]),
-    "no encryption": (aws.SSLError(endpoint_url="https://x.test", error="bad cert"), ["https://x.test", "bad cert"]),
-    "a proxy that is not there": (aws.ProxyConnectionError(proxy_url="http://p.test"), ["http://p.test", "network"]),
-    "no answer": (aws.ReadTimeoutError(endpoint_url="https://x.test"), ["https://x.test"]),
-    "an unreadable configuration": (aws.ConfigParseError(path="/a/config"), ["/a/config"]),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("error", "told"), UNSENT.values(), ids=UNSENT)
-def test_what_got_no_answer_names_the_value_and_what_to_do(error, told):
-    said = explain(error)
-    assert [part for part in told if part not in said] == []
-    assert "should not have happened" not in said
-
-
-OURS = {
-    "ours": (HistoryError({Key("a/b", "bun-1"): "Throttled"}), "1 rows could not be written or read: bun-1: Throttled"),
-    "EC2's answer": (MalformedAnswerError("DescribeBundleTasks", "it is HTML"), "it is HTML"),
-    "a full disk": (OSError(28, "No space left on device"), "No space left on device"),
-    "a file": (FileNotFoundError(2, "No such file or directory", "a.html"), "a.html: No such file or directory"),
-    "no endpoint": (ValueError("Invalid endpoint: not a url"), "Invalid endpoint: not a url; check --region and AWS_"),
-    "somebody else's answer": (ResponseParserError("<html>"), "what answers is not AWS"),
-    "a system error without a number": (OSError("odd"), "odd"),
-}
-
-
-@pytest.mark.parametrize(("error", "told"), OURS.values(), ids=OURS)
-def test_errors_of_ours_and_of_the_machine_say_themselves(error, told):
-    assert told in explain(error)
-    assert "should not have happened" not in explain(error)
 
 
 def caused(cause):
@@ -168,19 +118,39 @@ def caused(cause):
     return error
 
 
-CAUSES = {
-    "a refusal": (refused("AccessDeniedException", "no", "UpdateItem"), "no permission for UpdateItem (no)"),
-    "a lack of credentials": (aws.NoCredentialsError(), "no AWS credentials"),
-    "a code's own mistake": (KeyError("x"), "1 rows could not be written or read: bun-1: AccessDeniedException"),
+ERRORS = {
+    "no credentials": (aws.NoCredentialsError(), ["no AWS credentials", "--profile", "AWS_PROFILE", "aws sso login"]),
+    "half of the credentials": (aws.PartialCredentialsError(provider="env", cred_var="KEY"), ["env", "KEY"]),
+    "no such mode": (aws.InvalidConfigError(error_msg="no mode 'x'."), ["no mode 'x'; check --region and"]),
+    "an SSO session that is over": (aws.UnauthorizedSSOTokenError(), ["could not be had", "aws sso login"]),
+    "an SSO session that never was": (aws.SSOTokenLoadError(error_msg="no file"), ["no file", "aws sso login"]),
+    "a token that can't be renewed": (aws.TokenRetrievalError(provider="sso", error_msg="bad"), ["bad", "--profile"]),
+    "a program that gives none": (aws.CredentialRetrievalError(provider="p", error_msg="died"), ["died", "--profile"]),
+    "a silent host": (aws.ConnectTimeoutError(endpoint_url="https://x.test"), ["https://x.test", "network"]),
+    "no encryption": (aws.SSLError(endpoint_url="https://x.test", error="bad cert"), ["https://x.test", "bad cert"]),
+    "no answer": (aws.ReadTimeoutError(endpoint_url="https://x.test"), ["https://x.test"]),
+    "an unreadable configuration": (aws.ConfigParseError(path="/a/config"), ["/a/config"]),
+    "ours": (caused(None), ["1 rows could not be written or read: bun-1: AccessDeniedException"]),
+    "ours, after a refusal": (caused(refused("AccessDenied", "no", "Put")), ["no permission for Put (no)"]),
+    "ours, without credentials": (caused(aws.NoCredentialsError()), ["no AWS credentials"]),
+    "ours, after a mistake": (caused(KeyError("x")), ["1 rows could not be written or read: bun-1: AccessDenied"]),
+    "EC2's answer": (MalformedAnswerError("DescribeBundleTasks", "it is HTML"), ["it is HTML"]),
+    "a full disk": (OSError(28, "No space left on device"), ["No space left on device"]),
+    "a file": (FileNotFoundError(2, "No such file or directory", "a.html"), ["a.html: No such file or directory"]),
+    "no endpoint": (ValueError("Invalid endpoint: no url"), ["Invalid endpoint: no url; check --region and AWS_"]),
+    "somebody else's answer": (ResponseParserError("<html>"), ["what answers is not AWS"]),
+    "a system error without a number": (OSError("odd"), ["odd"]),
 }
 
 
-@pytest.mark.parametrize(("cause", "said"), CAUSES.values(), ids=CAUSES)
-def test_an_error_of_ours_is_explained_by_its_cause_at_aws(cause, said):
-    assert explain(caused(cause)).startswith(said)
+@pytest.mark.parametrize(("error", "named"), ERRORS.values(), ids=ERRORS)
+def test_an_error_names_the_value_and_what_to_do(error, named):
+    said = explain(error)
+    assert [part for part in named if part not in said] == []
+    assert "should not have happened" not in said
 
 
-def test_what_nobody_thought_of_says_how_to_see_more():
+def test_an_unexpected_error_says_how_to_see_more():
     said = explain(KeyError("scope"))
     assert "should not have happened (KeyError: 'scope')" in said
     assert "TASK_REPORTER_DEBUG=1" in said

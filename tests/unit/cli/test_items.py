@@ -1,4 +1,4 @@
-"""Stored items in plain values: every type that DynamoDB has, whoever wrote it."""
+"""Plain values of stored items of every DynamoDB type."""
 
 import base64
 import json

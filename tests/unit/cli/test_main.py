@@ -1,11 +1,9 @@
-"""The command line itself: commands, options, errors, imports."""
+"""Commands, options, exit statuses and imports of the command line."""
 
-import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
 
 import click
 import pytest
@@ -20,11 +18,7 @@ from task_reporter_cli.lazy import COMMANDS
 from task_reporter_cli.main import cli
 from task_reporter_cli.options import with_target
 from tests.support.canned_ec2 import Answer, canned_ec2
-from tests.support.cli import ROOT, Said, environment, in_environment, run, somewhere
-
-NOT_YET: set[str] = set()
-READY = [name for name in COMMANDS if name not in NOT_YET]
-NEEDS_A_TASK = ("show", "register", "wait")
+from tests.support.cli import Said, environment, in_environment, run, somewhere
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +29,7 @@ def no_account() -> Iterator[None]:
 
 @pytest.fixture
 def homes_seen(monkeypatch: pytest.MonkeyPatch) -> list[Target]:
-    """Every home that ``show`` was run with; it does nothing else."""
+    """Return the targets that ``show`` is called with; the command does nothing else."""
     seen: list[Target] = []
 
     @click.command("show")
@@ -49,7 +43,7 @@ def homes_seen(monkeypatch: pytest.MonkeyPatch) -> list[Target]:
 
 
 def raising(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> Said:
-    """Return the output of a command that ends with ``error``."""
+    """Run a command that raises ``error``."""
 
     @click.command("show")
     def command() -> None:
@@ -78,52 +72,18 @@ def test_without_arguments_help_is_an_error() -> None:
     assert "Commands:" in said.err
 
 
-@pytest.mark.parametrize("name", READY)
-def test_every_command_has_help_with_an_example_of_it(name: str) -> None:
-    said = run(name, "--help")
-    assert (said.status, said.err) == (0, "")
-    assert re.search(rf"^  Examples?:\n.*task-reporter {name}\b", said.out, re.MULTILINE)
-
-
-@pytest.mark.parametrize("name", READY)
-def test_the_first_line_of_a_commands_help_is_that_of_the_list(name: str) -> None:
-    first, _, _ = run(name, "--help").out.split("\n\n")[1].partition("\n\n")
-    assert " ".join(first.split()).startswith(COMMANDS[name])
-    command = cli.get_command(click.Context(cli), name)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_a_command_has_its_line_and_valid_examples(name: str) -> None:
+    said, command = run(name, "--help"), cli.get_command(click.Context(cli), name)
     assert command
+    assert (said.status, said.err, command.name) == (0, "", name)
     assert (command.help or "").partition("\n")[0] == COMMANDS[name]
-
-
-@pytest.mark.parametrize("name", READY)
-def test_a_commands_name_is_its_own(name: str) -> None:
-    command = cli.get_command(click.Context(cli), name)
-    assert command
-    assert command.name == name
-
-
-@pytest.mark.parametrize("name", READY)
-def test_every_option_says_what_it_does(name: str) -> None:
-    command = cli.get_command(click.Context(cli), name)
-    assert command
     options = [param for param in command.params if isinstance(param, click.Option)]
     assert [option.name for option in options if not option.help] == []
-
-
-@pytest.mark.parametrize("name", READY)
-def test_examples_are_understood(name: str) -> None:
-    """Every option of an example is one that the command has."""
-    text = run(name, "--help").out.partition("Example")[2].partition("\nOptions:")[0]
-    command = cli.get_command(click.Context(cli), name)
-    assert command
-    known = {flag for param in command.params for flag in param.opts}
-    used = set(re.findall(r"(?<=\s)--[a-z-]+", text))
-    assert used <= known
-
-
-def test_no_command_is_not_ready_that_is_there() -> None:
-    """A new command must be removed from the list."""
-    missing = {name for name in COMMANDS if not find_spec(f"task_reporter_cli.commands.{name}_")}
-    assert missing <= NOT_YET
+    examples = re.search(r"^  Examples?:\n(.*?)^Options:", said.out, re.MULTILINE | re.DOTALL)
+    assert examples
+    assert f"task-reporter {name}" in examples[1]
+    assert set(re.findall(r"(?<=\s)--[a-z-]+", examples[1])) <= {flag for option in options for flag in option.opts}
 
 
 # Usage
@@ -186,10 +146,6 @@ def test_a_value_is_understood_however_it_is_written(option: str, value: str) ->
 # Where the history is
 
 
-def flags(target: Target) -> str:
-    return target.flags.strip()
-
-
 WHERE = ("--table", "t", "--region", "r", "--profile", "p")
 PLACES = {
     "after the command": ("show", "x", *WHERE),
@@ -203,7 +159,8 @@ PLACES = {
 @pytest.mark.parametrize("arguments", PLACES.values(), ids=PLACES)
 def test_options_may_stand_before_and_after_the_command(homes_seen: list[Target], arguments: tuple[str, ...]) -> None:
     assert run(*arguments) == Said(0, "", "")
-    assert [flags(target) for target in homes_seen] == ["--table t --profile p --region r"]
+    [target] = homes_seen
+    assert (target.flags, target.account.region) == (" --table t --profile p --region r", "r")
 
 
 STACKS = {
@@ -226,26 +183,7 @@ def test_the_stack_is_found(
     for variable, value in env.items():
         monkeypatch.setenv(variable, value)
     assert run("show", "x", *arguments) == Said(0, "", "")
-    assert [(flags(target), target.name) for target in homes_seen] == [(flagged, name)]
-
-
-REGIONS = {
-    "the option": (("--region", "eu-north-1"), {"AWS_REGION": "eu-west-2", "AWS_DEFAULT_REGION": "a"}, "eu-north-1"),
-    "AWS_REGION": ((), {"AWS_REGION": "eu-west-2", "AWS_DEFAULT_REGION": "eu-west-3"}, "eu-west-2"),
-    "AWS_DEFAULT_REGION": ((), {"AWS_DEFAULT_REGION": "eu-west-3"}, "eu-west-3"),
-    "none": ((), {}, None),
-}
-
-
-@pytest.mark.parametrize(("arguments", "env", "region"), REGIONS.values(), ids=REGIONS)
-def test_the_region_is_found(
-    homes_seen: list[Target], monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], env: dict[str, str],
-    region: str | None,
-) -> None:  # fmt: skip
-    for variable, value in env.items():
-        monkeypatch.setenv(variable, value)
-    run("show", "x", *arguments)
-    assert [target.account.region for target in homes_seen] == [region]
+    assert [(target.flags.strip(), target.name) for target in homes_seen] == [(flagged, name)]
 
 
 # What goes wrong
@@ -354,9 +292,6 @@ LACKS = {
     "no region": (KEYS, (), ["no AWS region", "--region", "AWS_REGION"]),
     "no such region": (KEYS, ("--region", "eu west"), ["'eu west' is no region"]),
     "no such profile": (KEYS, ("--region", "eu-west-1", "--profile", "nobody"), ["no profile 'nobody'"]),
-    "no such profile in the environment": ({"AWS_PROFILE": "nobody"}, (), ["no profile 'nobody'"]),
-    "no credentials": ({}, ("--region", "eu-west-1"), ["no AWS credentials", "--profile", "AWS_PROFILE"]),
-    "half of the credentials": ({"AWS_ACCESS_KEY_ID": "x"}, ("--region", "eu-west-1"), ["Partial", "env"]),
     "nobody listens": (somewhere(), (), ["AWS can't be reached", "http://127.0.0.1:9", "--region"]),
 }  # fmt: skip
 
@@ -389,7 +324,7 @@ def test_a_completion_script_is_one_that_bash_understands() -> None:
 
 
 def completed(*typed: str) -> list[str]:
-    """Return bash's completions of ``typed``, whose last word is not finished."""
+    """Return bash's suggestions for ``typed``, whose last word is incomplete."""
     *arguments, incomplete = typed
     shell = ShellComplete(cli, {}, "task-reporter", completion_.VARIABLE)
     return [item.value for item in shell.get_completions(list(arguments), incomplete)]
@@ -414,7 +349,7 @@ def test_what_a_shell_offers(typed: tuple[str, ...], offered: list[str]) -> None
 # What is imported
 
 
-HEAVY = ("botocore", "rich", "jinja2", "pygal", "urllib3")
+HEAVY = {"botocore", "rich", "jinja2", "pygal", "urllib3"}
 EMPTY = Answer(b'{"Items": [], "Count": 0, "ScannedCount": 0}')
 WATCHED = """
 import atexit, sys
@@ -436,7 +371,7 @@ MAIN = "from task_reporter_cli.main import main\nmain(sys.argv[1:])\n"
 
 
 def imported(code: str, *arguments: str, **env: str) -> tuple[set[str], list[str]]:
-    """Return the modules and service models that ``code`` loads; it must succeed."""
+    """Return the modules and the service models that ``code`` loads; it must succeed."""
     command = [sys.executable, "-c", WATCHED + code, *arguments]
     done = subprocess.run(command, env=environment(**env), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -445,23 +380,22 @@ def imported(code: str, *arguments: str, **env: str) -> tuple[set[str], list[str
 
 
 LIGHT = {
-    "to be there": ("import task_reporter_cli.main", ()),
-    "for help": (MAIN, ("--help",)),
-    "for a command's help": (MAIN, ("register", "--help")),
-    "to complete a name": (MAIN, ("completion", "fish")),
-}
+    "the module": ("import task_reporter_cli.main", (), {}, set()),
+    "help": (MAIN, ("--help",), {}, set()),
+    "help of a command": (MAIN, ("register", "--help"), {}, {"register"}),
+    "a script for a shell": (MAIN, ("completion", "fish"), {}, {"completion"}),
+    "completion of a name": (MAIN, (), {completion_.VARIABLE: "fish_complete", "COMP_WORDS": "task-reporter re",
+                                        "COMP_CWORD": "re"}, set()),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(("code", "arguments"), LIGHT.values(), ids=LIGHT)
-def test_nothing_heavy_is_imported(code: str, arguments: tuple[str, ...]) -> None:
-    assert imported(code, *arguments)[0] & set(HEAVY) == set()
-
-
-def test_names_are_completed_without_importing_a_command() -> None:
-    env = {completion_.VARIABLE: "fish_complete", "COMP_WORDS": "task-reporter re", "COMP_CWORD": "re"}
-    modules, _ = imported(MAIN, **env)
-    assert not {name for name in modules if name.startswith("task_reporter_cli.commands.")}
-    assert not modules & set(HEAVY)
+@pytest.mark.parametrize(("code", "arguments", "env", "commands"), LIGHT.values(), ids=LIGHT)
+def test_help_and_completion_import_nothing_heavy(
+    code: str, arguments: tuple[str, ...], env: dict[str, str], commands: set[str]
+) -> None:
+    modules, _ = imported(code, *arguments, **env)
+    assert modules & HEAVY == set()
+    assert {name.split(".")[2].rstrip("_") for name in modules if ".commands." in name} == commands
 
 
 @pytest.mark.parametrize("output", ["json", "csv", "table"])
@@ -473,10 +407,3 @@ def test_a_list_brings_one_service_and_nothing_to_draw_with(output: str) -> None
     assert modules & {"rich", "jinja2", "pygal"} == set()
     assert models == ["dynamodb"]
     assert {name for name in modules if "commands." in name} == {"task_reporter_cli.commands.list_"}
-
-
-def test_the_command_line_is_no_part_of_the_lambda_layer() -> None:
-    layer = ROOT / "layers" / "core"
-    sources = "\n".join(path.read_text() for path in layer.rglob("*.py"))
-    assert "task_reporter_cli" not in sources
-    assert os.path.isdir(layer)

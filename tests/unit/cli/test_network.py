@@ -1,4 +1,4 @@
-"""Network faults from real servers, each explained in one line."""
+"""Explanations of network faults, which real servers make."""
 
 import ssl
 from collections.abc import Iterator, Mapping
@@ -62,18 +62,18 @@ def at(monkeypatch: pytest.MonkeyPatch, trusted: Authority) -> Iterator["Place"]
 
 
 class Place:
-    """Where AWS is line to be, and what of it is explained."""
+    """Servers in place of AWS, and the explanations of requests to them."""
 
     def __init__(self, stack: ExitStack, trusted: Authority) -> None:
         self._stack = stack
         self._trusted = trusted
 
     def serve(self, behaviour: Behaviour, context: ssl.SSLContext | None = None) -> int:
-        """Return a port that goes on to behave so until the test ends."""
+        """Serve until the test ends; return the port."""
         return self._stack.enter_context(server(behaviour, context=context))
 
     def says(self, url: str, passes: bool, **environment: str) -> str:
-        """Return the error line of a request to ``url``, without a secret."""
+        """Return the explanation of a failed request to ``url``; it must hold no secret."""
         given = somewhere(dynamodb=url) | {"AWS_CA_BUNDLE": str(self._trusted.file)} | environment
         with in_environment({name: value for name, value in given.items() if value}):
             client = Account(region=REGION).client("dynamodb")
@@ -122,11 +122,36 @@ def test_a_certificate_of_another_host_leads_to_the_endpoint(at: Place, trusted:
     assert "AWS_ENDPOINT_URL" in line
 
 
-@pytest.mark.parametrize("greeting", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-OpenSSH\r\n"], ids=["HTTP", "SSH"])
-def test_a_server_without_tls_leads_to_the_endpoint(at: Place, greeting: bytes) -> None:
-    line = at.says(https(at.serve(says(greeting))), passes=False)
-    assert line.startswith("127.0.0.1 does not answer with TLS")
-    assert "AWS_ENDPOINT_URL" in line
+NO_TLS = "127.0.0.1 does not answer with TLS"
+CUT = "AWS gave no whole answer"
+NOT_AWS = "what answers ListTables is not AWS, or a proxy stands in between (HTTP status "
+BROKEN = {
+    "HTTP in place of TLS": ("https", says(b"HTTP/1.1 400 Bad Request\r\n\r\n"), False, [NO_TLS, "AWS_ENDPOINT_URL"]),
+    "SSH in place of TLS": ("https", says(b"SSH-2.0-OpenSSH\r\n"), False, [NO_TLS, "AWS_ENDPOINT_URL"]),
+    "closed in the handshake": ("https", closes, True, ["check"]),
+    "reset in the handshake": ("https", resets, True, ["check"]),
+    "closed": ("http", closes, True, [CUT, "check the network"]),
+    "reset": ("http", resets, True, [CUT, "check the network"]),
+    "no HTTP": ("http", says(b"SSH-2.0-OpenSSH\r\n"), True, [CUT, "check the network"]),
+    "cut in a chunk": (
+        "http", says(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n{"), True, [CUT, "check the network"]
+    ),
+    "cut in the body": (
+        "http", says(b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"TableNames": ['), True, ["is not AWS, or a proxy"]
+    ),
+    "a page": ("http", answers("200 OK", b"<html>welcome</html>"), True, ["is not AWS, or a proxy"]),
+    "a login page": ("http", answers("302 Found", b"<html>"), False, [NOT_AWS]),
+    "a page that forbids": ("http", answers("403 Forbidden", b"<html>"), False, [NOT_AWS]),
+    "a page of a busy server": ("http", answers("503 Busy", b"<html>"), True, [NOT_AWS]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("scheme", "behaviour", "passes", "named"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_answer_says_what_to_check(
+    at: Place, scheme: str, behaviour: Behaviour, passes: bool, named: list[str]
+) -> None:
+    line = at.says(f"{scheme}://127.0.0.1:{at.serve(behaviour)}", passes)
+    assert [part for part in named if part not in line] == []
 
 
 BUNDLES = {
@@ -165,75 +190,10 @@ def test_a_file_of_authorities_in_a_profile_is_told(at: Place, trusted: Authorit
     )
 
 
-BREAKS = {"closes in the handshake": closes, "resets in the handshake": resets}
-
-
-@pytest.mark.parametrize("behaviour", BREAKS.values(), ids=BREAKS)
-def test_a_handshake_that_breaks_off_can_pass(at: Place, behaviour: Behaviour) -> None:
-    assert "check" in at.says(https(at.serve(behaviour)), passes=True)
-
-
-BROKEN = {
-    "closed": closes,
-    "reset": resets,
-    "no HTTP": says(b"SSH-2.0-OpenSSH\r\n"),
-    "cut in a chunk": says(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n{"),
-}
-
-
-@pytest.mark.parametrize("behaviour", BROKEN.values(), ids=BROKEN)
-def test_an_answer_that_breaks_off_can_pass(at: Place, behaviour: Behaviour) -> None:
-    line = at.says(f"http://127.0.0.1:{at.serve(behaviour)}", passes=True)
-    assert line.startswith("AWS gave no whole answer")
-    assert "check the network" in line
-
-
-FOREIGN = {
-    "cut": says(b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"TableNames": ['),
-    "a page": answers("200 OK", b"<html>welcome</html>"),
-}
-
-
-@pytest.mark.parametrize("behaviour", FOREIGN.values(), ids=FOREIGN)
-def test_half_an_answer_is_none(at: Place, behaviour: Behaviour) -> None:
-    assert "is not AWS, or a proxy" in at.says(f"http://127.0.0.1:{at.serve(behaviour)}", passes=True)
-
-
-PAGES = {"a login": ("302 Found", False), "forbidden": ("403 Forbidden", False), "overloaded": ("503 Busy", True)}
-
-
-@pytest.mark.parametrize(("status", "passes"), PAGES.values(), ids=PAGES)
-def test_a_page_in_place_of_an_answer_is_not_awss(at: Place, status: str, passes: bool) -> None:
-    line = at.says(f"http://127.0.0.1:{at.serve(answers(status, b'<html>'))}", passes)
-    assert line.startswith("what answers ListTables is not AWS, or a proxy stands in between (HTTP status ")
-
-
-PROXIES = {
-    "wants a password": (answers("407 Proxy Authentication Required"), False, ["wants a user and a password"]),
-    "forbids": (answers("403 Forbidden"), False, ["does not let AWS through (403 Forbidden)", "NO_PROXY"]),
-    "has no way": (answers("502 Bad Gateway"), True, ["does not let AWS through (502 Bad Gateway)"]),
-    "hangs up": (closes, True, ["AWS gave no whole answer"]),
-}
-
-
-@pytest.mark.parametrize(("behaviour", "passes", "named"), PROXIES.values(), ids=PROXIES)
-def test_a_proxy_is_named_without_its_password(at: Place, behaviour: Behaviour, passes: bool, named: list[str]) -> None:
-    proxy = f"http://ann:{SECRET}@127.0.0.1:{at.serve(behaviour)}"
-    line = at.says("https://dynamodb.invalid", passes, HTTPS_PROXY=proxy)
-    assert [part for part in named if part not in line] == []
-
-
 def test_a_proxy_that_is_not_there_is_named(at: Place) -> None:
     line = at.says("https://dynamodb.invalid", passes=True, HTTPS_PROXY=f"http://ann:{SECRET}@127.0.0.1:9")
     assert line.startswith("the proxy http://***@127.0.0.1:9, which HTTPS_PROXY names, can't be reached")
     assert "check HTTPS_PROXY and the network" in line
-
-
-def test_a_proxy_in_the_way_of_http_wants_a_password(at: Place) -> None:
-    proxy = f"http://ann:{SECRET}@127.0.0.1:{at.serve(answers('407 Proxy Authentication Required'))}"
-    line = at.says("http://dynamodb.invalid", passes=False, HTTP_PROXY=proxy)
-    assert line.startswith("the proxy wants a user and a password")
-    assert "HTTP_PROXY" in line
 
 
 def test_a_proxy_that_is_not_trusted_leads_to_its_authority(at: Place, other: Authority) -> None:
@@ -241,6 +201,26 @@ def test_a_proxy_that_is_not_trusted_leads_to_its_authority(at: Place, other: Au
     line = at.says("https://dynamodb.invalid", passes=False, HTTPS_PROXY=proxy)
     assert line.startswith("the certificate of the proxy 127.0.0.1 is not trusted")
     assert "AWS_CA_BUNDLE" in line
+
+
+PROXIES = {
+    "wants a password": ("HTTPS", answers("407 Proxy Authentication Required"), False, ["wants a user and a password"]),
+    "wants one for HTTP": (
+        "HTTP", answers("407 Proxy Authentication Required"), False, ["the proxy wants a user", "HTTP_PROXY"]
+    ),
+    "forbids": ("HTTPS", answers("403 Forbidden"), False, ["does not let AWS through (403 Forbidden)", "NO_PROXY"]),
+    "has no way": ("HTTPS", answers("502 Bad Gateway"), True, ["does not let AWS through (502 Bad Gateway)"]),
+    "hangs up": ("HTTPS", closes, True, ["AWS gave no whole answer"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("scheme", "behaviour", "passes", "named"), PROXIES.values(), ids=PROXIES)
+def test_a_proxy_is_named_without_its_password(
+    at: Place, scheme: str, behaviour: Behaviour, passes: bool, named: list[str]
+) -> None:
+    proxy = {f"{scheme}_PROXY": f"http://ann:{SECRET}@127.0.0.1:{at.serve(behaviour)}"}
+    line = at.says(f"{scheme.lower()}://dynamodb.invalid", passes, **proxy)
+    assert [part for part in named if part not in line] == []
 
 
 URLS = {
@@ -261,16 +241,8 @@ def test_an_endpoint_shows_no_password(at: Place) -> None:
     assert "http://***@127.0.0.1:9/" in at.says(f"http://ann:{SECRET}@127.0.0.1:9", passes=True)
 
 
-def test_a_whole_command_is_explained_in_one_line(at: Place, other: Authority) -> None:
-    url = https(at.serve(closes, context=other.vouches()))
-    with in_environment(somewhere(dynamodb=url)):
-        line = run("list", "--table", "t")
-    assert (line.status, line.out) == (1, "")
-    assert line.error.startswith("the certificate of 127.0.0.1 is not trusted")
-
-
 def test_a_whole_answer_is_taken(at: Place, trusted: Authority) -> None:
-    """Or the tests above test their servers."""
+    """Without this, the tests above could test their servers only."""
     url = https(at.serve(answers("200 OK", FINE), context=trusted.vouches()))
     with in_environment(somewhere(dynamodb=url) | {"AWS_CA_BUNDLE": str(trusted.file)}):
         assert run("list", "--table", "t", "--output", "json").out == "[]\n"

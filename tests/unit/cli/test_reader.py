@@ -1,4 +1,4 @@
-"""Queries of the history: the right index, and no more read than shown."""
+"""Queries of the history: the index that answers, and the rows that are read."""
 
 from collections.abc import Callable
 from itertools import islice
@@ -93,67 +93,48 @@ def test_times_and_what_is_left_to_filter_go_along() -> None:
     }  # fmt: skip
 
 
+def ask(index: DynamoDb, *arguments: Any, **question: Any) -> QueryResults:
+    return QueryResults(index, "history", TaskQuery(*arguments, **question))
+
+
+@pytest.mark.parametrize("page", [1, 3, 10, 39, None])
 @pytest.mark.parametrize("limit", [1, 7, 39, 40, 41])
-def test_one_page_is_read_and_not_a_row_more_than_is_shown(limit: int) -> None:
-    index = DynamoDb(Table(*many(40)))
-    assert ids(QueryResults(index, "history", TaskQuery(limit=limit))) == newest(list(index.table.rows.values()), limit)
+def test_no_row_more_is_read_than_is_returned(limit: int, page: int | None) -> None:
+    rows = many(40)
+    index = DynamoDb(Table(*rows), page) if page else DynamoDb(Table(*rows))
+    assert ids(ask(index, limit=limit)) == newest(rows, limit)
     assert index.read == min(limit, 40)
-    assert len(index.requests) == 1
-
-
-@pytest.mark.parametrize("page", [1, 3, 10, 49])
-def test_where_pages_are_small_no_row_more_is_read_either(page: int) -> None:
-    index = DynamoDb(Table(*many(100)), page)
-    assert ids(QueryResults(index, "history", TaskQuery(limit=50))) == newest(list(index.table.rows.values()), 50)
-    assert index.read == 50
-
-
-def test_nothing_is_read_before_the_first_row_is_wanted() -> None:
-    index = DynamoDb(Table(*many(10)))
-    iter(QueryResults(index, "history", TaskQuery()))
-    assert index.requests == []
+    assert page or len(index.requests) == 1
 
 
 def test_a_page_is_read_when_its_first_row_is_wanted() -> None:
     index = DynamoDb(Table(*many(10)), page=3)
-    assert len(list(islice(QueryResults(index, "history", TaskQuery()), 3))) == 3
+    rows = iter(ask(index))
+    assert index.requests == []
+    assert len(list(islice(rows, 3))) == 3
     assert len(index.requests) == 1
+    assert "Limit" not in index.requests[0], "DynamoDB makes pages as large as it can"
 
 
-def test_pages_without_a_limit_have_dynamodb_s_size() -> None:
-    index = DynamoDb(Table(*many(10)))
-    list(QueryResults(index, "history", TaskQuery()))
-    assert "Limit" not in index.requests[0]
-
-
-def test_each_part_of_a_merged_answer_reads_its_share() -> None:
-    index = DynamoDb(Table(*many(200, lambda hour: OUTCOMES[hour % 4])))
-    assert ids(QueryResults(index, "history", TaskQuery(outcomes=OUTCOMES, limit=40))) == newest(
-        list(index.table.rows.values()), 40
-    )
+@pytest.mark.parametrize(("outcomes", "read"), [(OUTCOMES, range(40, 50)), (("complete",), range(40, 41))])
+def test_each_query_of_a_merged_answer_reads_its_share(outcomes: tuple[str, ...], read: range) -> None:
+    rows = many(200, lambda hour: outcomes[hour % len(outcomes)])
+    index = DynamoDb(Table(*rows))
+    assert ids(ask(index, outcomes=OUTCOMES, limit=40)) == newest(rows, 40)
     assert [call["Limit"] for call in index.requests][:4] == [10, 10, 10, 10]
-    assert index.read < 50
+    assert index.read in read
 
 
-def test_a_partition_with_all_matches_is_read_no_further() -> None:
-    index = DynamoDb(Table(*many(200)))
-    answer = QueryResults(index, "history", TaskQuery(outcomes=OUTCOMES, limit=40))
-    assert ids(answer) == newest(list(index.table.rows.values()), 40)
-    assert index.read == 40
-
-
-def test_where_rows_are_filtered_pages_are_not_tiny() -> None:
+def test_filtered_pages_are_not_tiny() -> None:
     index = DynamoDb(Table(*many(300, lambda hour: OUTCOMES[hour % 4], resource_id="i-1")))
-    asked = TaskQuery(outcomes=("failed",), resource="i-1", limit=5)
-    assert len(list(QueryResults(index, "history", asked))) == 5
+    assert len(list(ask(index, outcomes=("failed",), resource="i-1", limit=5))) == 5
     assert [call["Limit"] for call in index.requests] == [reader.MIN_FILTERED_PAGE]
 
 
 def test_filtered_pages_are_read_until_there_is_enough() -> None:
     rows = many(500, lambda hour: "failed" if hour < 10 else "complete", resource_id="i-1")
     index = DynamoDb(Table(*rows))
-    answer = QueryResults(index, "history", TaskQuery(outcomes=("failed",), resource="i-1", limit=5))
-    assert ids(answer) == newest(rows[:10], 5)
+    assert ids(ask(index, outcomes=("failed",), resource="i-1", limit=5)) == newest(rows[:10], 5)
     assert len(index.requests) == 5
 
 
@@ -168,13 +149,11 @@ MERGED = {
 @pytest.mark.parametrize("kinds", [(), ("bundle",)], ids=["by pages of a share", "by pages of a hundred"])
 @pytest.mark.parametrize("limit", range(1, 8))
 @pytest.mark.parametrize("outcome", MERGED.values(), ids=MERGED)
-def test_it_is_told_whether_there_is_more_than_was_given(
+def test_the_answer_tells_whether_there_are_more_rows(
     outcome: Callable[[int], str], limit: int, kinds: tuple[str, ...]
 ) -> None:
-    """Where exactly as many are there as are wanted, DynamoDB itself does not know."""
-    answer = QueryResults(
-        DynamoDb(Table(*many(5, outcome))), "history", TaskQuery(kinds, ("complete", "failed"), limit=limit)
-    )
+    """DynamoDB does not know it where exactly ``limit`` rows exist."""
+    answer = ask(DynamoDb(Table(*many(5, outcome))), kinds, ("complete", "failed"), limit=limit)
     given = len(list(answer))
     assert given == answer.returned == min(limit, 5)
     assert answer.may_have_more or limit >= 5
@@ -182,20 +161,17 @@ def test_it_is_told_whether_there_is_more_than_was_given(
 
 
 @pytest.mark.parametrize("page", [3, 5, 10])
-def test_an_answer_without_a_limit_does_not_go_on(page: int) -> None:
-    """Where the last page is full, an empty one follows."""
-    answer = QueryResults(DynamoDb(Table(*many(10)), page), "history", TaskQuery())
+def test_an_answer_without_a_limit_is_complete(page: int) -> None:
+    """An empty page follows a full one."""
+    answer = ask(DynamoDb(Table(*many(10)), page))
     assert len(list(answer)) == 10
     assert not answer.may_have_more
 
 
-def made_row(number: int, kind: str, outcome: str | None, resource: str | None, hour: int) -> Row:
-    made = row(number, kind=kind, resource_id=resource, updated_at=at(hour), finished_at=at(hour))
-    return made | {"outcome": outcome} if outcome else without(made, "outcome", "finished_at")
-
-
-def without(given: Row, *names: str) -> Row:
-    return {name: value for name, value in given.items() if name not in names}
+def make_row(number: int, kind: str, outcome: str | None, resource: str | None, hour: int) -> Row:
+    ended = {"outcome": outcome, "finished_at": at(hour) if outcome else None}
+    row_with_none = row(number, kind=kind, resource_id=resource, updated_at=at(hour)) | ended
+    return {name: value for name, value in row_with_none.items() if value is not None}
 
 
 QUESTIONS = st.builds(
@@ -216,17 +192,14 @@ ROWS = st.lists(
     ),
     max_size=40,
 ).map(
-    lambda made: [
-        made_row(number, kind, outcome, resource, hour)
-        for number, (kind, outcome, resource, hour) in enumerate(made)
-    ]
+    lambda drawn: [make_row(number, *values) for number, values in enumerate(drawn)]
 )  # fmt: skip
 
 
 def wanted(rows: list[Row], question: TaskQuery) -> list[Row]:
-    """Return the rows that a query selects, found by a plain filter.
+    """Select the rows that a query asks for.
 
-    Without kinds, those that this version knows, unless something else is named.
+    Without any condition but time, a query asks for the kinds of this version.
     """
     kinds = question.kinds or (() if question.outcomes or question.resource else tuple(KINDS))
     since, until = question.since or "", question.until or "~"
@@ -264,12 +237,12 @@ ESTIMATES = {
 
 
 @pytest.mark.parametrize(("question", "about"), ESTIMATES.values(), ids=ESTIMATES)
-def test_how_many_will_come_is_told_where_that_is_known(question: TaskQuery, about: int | None) -> None:
+def test_the_number_of_rows_is_estimated_where_possible(question: TaskQuery, about: int | None) -> None:
     assert QueryResults(DynamoDb(Table(*many(40))), "history", question).estimate() == about
 
 
 class Refusing:
-    """A client that is refused everything."""
+    """A client whose requests are all refused."""
 
     class meta:
         region_name = "eu-west-1"
@@ -283,7 +256,7 @@ class Refusing:
     get_item = describe_table = query
 
 
-def test_progress_without_permission_to_count_has_no_total() -> None:
+def test_a_denied_count_leaves_the_estimate_at_the_limit() -> None:
     assert QueryResults(Refusing("AccessDeniedException", "no"), "history", TaskQuery(limit=5)).estimate() == 5
 
 

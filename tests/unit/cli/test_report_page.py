@@ -1,4 +1,4 @@
-"""The report's page: self-contained, safe with hostile text, for any number of tasks."""
+"""The report's page for any number of tasks and for hostile text."""
 
 import re
 import sys
@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from task_reporter_cli.report.page import MAX_UNFILTERED, ReportInfo, render_page
-from tests.unit.cli.test_report_summary import MADE_AT, ROWS, ended
+from tests.support.report_rows import MADE_AT, ROWS, ended
 
 ABOUT = ReportInfo(table="HistoryTable-1", region="us-east-2", since=None, created_at=MADE_AT)
 HOSTILE = "</script></style></title>\"'><img src=x onerror=alert(1)><svg onload=alert(2)>{{ 7 * 7 }}&amp;"
@@ -25,7 +25,7 @@ SVG_NAMES = "http://www.w3.org/2000/svg"
 
 
 class Read(HTMLParser):
-    """A page's tags, their attributes, and the text below each tag."""
+    """A parsed page: its tags, their attributes, and the texts of each tag."""
 
     def __init__(self, html):
         super().__init__(convert_charrefs=True)
@@ -67,7 +67,7 @@ def test_no_task_since_then_says_since_when():
     assert html.count("since 2026-11-18 00:00:00 UTC") == 2
 
 
-def test_one_task_is_shown_without_charts_rates_or_search():
+def test_one_task_needs_no_charts_rates_or_search():
     html = render_page([ended(resource_id="i-1")], ABOUT)
     read = Read(html)
     assert "1 task in us-east-2" in html
@@ -169,7 +169,7 @@ def hash_of(html, tag):
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
-def test_values_of_a_later_version_are_shown_unchanged():
+def test_unknown_attributes_kinds_and_outcomes_are_shown():
     rows = [ended("paused", kind="import", state="resting", later={"a": [1]}), ended(None, state="dreaming")]
     read = Read(render_page(rows, ABOUT))
     assert {"import", "dreaming"} <= set(read.texts["td"])
@@ -182,7 +182,7 @@ def test_a_length_is_sorted_by_its_seconds():
     assert "data-n" not in body_of(render_page([ended(finished_at=None)], ABOUT))
 
 
-def test_tasks_without_a_usable_end_are_named_below_the_chart():
+def test_a_task_without_an_end_is_missing_in_the_chart():
     html = render_page([*many(9), ended(finished_at="?", updated_at="?")], ABOUT)
     assert "1 task with no usable time of ending is not drawn" in html
 
@@ -210,7 +210,7 @@ def test_five_thousand_tasks_can_be_mailed():
 
 
 class Counted(dict):
-    """A row that is counted while somebody keeps it."""
+    """A row that is counted as long as it exists."""
 
     alive = most_alive = 0
 

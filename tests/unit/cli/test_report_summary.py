@@ -1,4 +1,4 @@
-"""The report's numbers, from any rows, also those that others wrote."""
+"""Numbers of the report, also from malformed rows."""
 
 from datetime import date, timedelta
 from itertools import pairwise
@@ -14,27 +14,11 @@ from task_reporter_cli.report.periods import build_timeline
 from task_reporter_cli.report.statistics import MAX_LISTED, MAX_SLOWEST
 from task_reporter_cli.report.summary import MAX_CODES, MAX_KINDS, MIN_SAMPLE, summarise
 from task_reporter_cli.report.tasks import EC2_LAUNCH, GROUPS, MAX_TEXT_BYTES, parse_task, read_text
+from tests.support.report_rows import MADE_AT, ROWS, ended
 
-MADE_AT = "2026-11-23T12:00:00.000Z"
 TODAY = date(2026, 11, 23)
-TEXTS = st.text() | st.sampled_from(
-    ["complete", "failed", "poll#1", "2026-11-23", "9999-12-31T23:59:59Z", "0001-01-01"]
-)
-VALUES = st.none() | st.booleans() | st.integers() | st.floats() | TEXTS | st.lists(TEXTS, max_size=2)
-NAMES = st.sampled_from(
-    ["scope", "task_id", "kind", "state", "outcome", "resource_id", "progress", "started_at", "updated_at",
-     "finished_at", "error_code", "error_message", "image_location", "of_a_later_version"]
-)  # fmt: skip
-ROWS = st.dictionaries(NAMES, VALUES)
 DAYS = st.dates(date(2006, 1, 1), TODAY)
 SECONDS = st.lists(st.floats(0, 20 * 366 * 86400), min_size=1)
-
-
-def ended(outcome="complete", at="2026-11-22T12:00:00.000Z", took=60, **others):
-    """Return a row of a task that took so many seconds."""
-    start = to_text(parse(at) - timedelta(seconds=took))
-    times = {"started_at": start, "updated_at": at, "finished_at": at}
-    return {"task_id": "bun-1", "kind": "bundle", "outcome": outcome} | times | others
 
 
 def task(**row):
@@ -52,7 +36,7 @@ def test_rows_about_the_reporter_itself_are_no_tasks():
     assert summarise([{"task_id": "poll#bundle"}, {"task_id": "bun-1"}], MADE_AT).total == 1
 
 
-def test_the_success_rate_needs_enough_complete_or_failed_tasks():
+def test_the_success_rate_needs_enough_tasks_that_can_fail():
     rows = [ended()] * 3 + [ended("failed")] + [ended("cancelled"), ended("lost"), ended("paused"), {}] * 9
     assert summarise(rows, MADE_AT).success_rate is None
     assert summarise([*rows, ended()], MADE_AT).success_rate == 0.8
@@ -71,7 +55,7 @@ def test_failures_are_grouped_by_code_with_their_last_time():
     assert told == [("A", 3, "2026-11-21T00:00:00.000Z"), ("", 1, None)]
 
 
-def test_only_the_most_frequent_codes_are_shown():
+def test_the_most_frequent_codes_are_listed_and_others_counted():
     rows = [ended("failed", error_code=f"C{number % 40:02}") for number in range(41)]
     summary = summarise(rows, MADE_AT)
     assert [failure.code for failure in summary.failures] == [f"C{number:02}" for number in range(MAX_CODES)]
@@ -79,7 +63,7 @@ def test_only_the_most_frequent_codes_are_shown():
     assert summary.omitted_codes == 40 - MAX_CODES
 
 
-def test_the_slowest_tasks_of_any_outcome_come_first():
+def test_the_slowest_tasks_of_any_outcome_are_listed():
     lengths = [5, 900, 30, 700, 1, 800, 20, 600, 10, 500, 40, 900]
     rows = [ended("failed", took=took, task_id=f"bun-{place}") for place, took in enumerate(lengths)]
     slowest = summarise(rows, MADE_AT).slowest
@@ -133,33 +117,28 @@ def test_one_very_slow_task_does_not_flatten_the_others():
     assert len(bins) == 11
 
 
-@pytest.mark.parametrize(
-    ("seconds", "said"), [(0, "0 s"), (59.9, "59 s"), (2050, "34 min 10 s"), (360000, "100 h 0 min")]
-)
-def test_a_length_is_said_as_in_the_emails(seconds, said):
-    assert format_seconds(seconds) == said
+LENGTHS = {0: "0 s", 59.9: "59 s", 2050: "34 min 10 s", 360000: "100 h 0 min"}
+EDGES = {0: "0 s", 45: "45 s", 90: "90 s", 300: "5 min", 7200: "2 h", 172800: "2 d"}
 
 
-@pytest.mark.parametrize(
-    ("seconds", "said"), [(0, "0 s"), (45, "45 s"), (90, "90 s"), (300, "5 min"), (7200, "2 h"), (172800, "2 d")]
-)
-def test_an_edge_is_said_in_one_unit(seconds, said):
-    assert format_edge(seconds) == said
+def test_lengths_have_two_units_and_edges_have_one():
+    assert {seconds: format_seconds(seconds) for seconds in LENGTHS} == LENGTHS
+    assert {seconds: format_edge(seconds) for seconds in EDGES} == EDGES
 
 
-@pytest.mark.parametrize(
-    ("first", "unit", "count", "start"),
-    [
-        (date(2026, 11, 23), "day", 1, date(2026, 11, 23)),
-        (date(2026, 10, 24), "day", 31, date(2026, 10, 24)),
-        (date(2026, 8, 25), "week", 14, date(2026, 8, 24)),
-        (date(2025, 11, 23), "week", 54, date(2025, 11, 17)),
-        (date(2024, 2, 29), "month", 34, date(2024, 2, 1)),
-    ],
-)
-def test_the_longer_the_span_the_longer_the_periods(first, unit, count, start):
-    over = build_timeline({first: {"complete": 1}}, TODAY)
-    assert [over.unit, len(over.periods), over.periods[0].start] == [unit, count, start]
+SPANS = {
+    "2026-11-23": ("day", 1, "2026-11-23", "2026-11-23"), "2026-10-24": ("day", 31, "2026-10-24", "2026-10-24"),
+    "2026-08-25": ("week", 14, "2026-08-24", "Week of 2026-08-24"),
+    "2025-11-23": ("week", 54, "2025-11-17", "Week of 2025-11-17"),
+    "2024-02-29": ("month", 34, "2024-02-01", "2024-02"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("first", SPANS)
+def test_the_longer_the_span_the_longer_the_periods(first):
+    over = build_timeline({date.fromisoformat(first): {"complete": 1}}, TODAY)
+    begin = over.periods[0]
+    assert (over.unit, len(over.periods), f"{begin.start}", over.name(begin)) == SPANS[first]
 
 
 @given(
@@ -181,15 +160,6 @@ def test_periods_have_no_gap_and_lose_no_task(days):
 def test_a_period_in_which_nothing_ended_is_there_and_empty():
     over = build_timeline({date(2026, 11, 20): {"lost": 2}, date(2026, 11, 22): {"complete": 1}}, TODAY)
     assert [dict(period.counts) for period in over.periods] == [{"lost": 2}, {}, {"complete": 1}, {}]
-
-
-@pytest.mark.parametrize(
-    ("first", "name"),
-    [(date(2026, 11, 20), "2026-11-20"), (date(2026, 7, 1), "Week of 2026-06-29"), (date(2020, 5, 6), "2020-05")],
-)
-def test_a_period_has_a_name(first, name):
-    over = build_timeline({first: {"complete": 1}}, TODAY)
-    assert over.name(over.periods[0]) == name
 
 
 def test_the_first_label_and_each_january_name_the_year():
@@ -235,7 +205,7 @@ def test_a_time_in_another_form_is_read():
     assert task(updated_at=EC2_LAUNCH).updated_at == EC2_LAUNCH
 
 
-def test_running_and_backward_tasks_have_no_duration():
+def test_a_length_needs_an_outcome_and_an_end_after_the_start():
     assert task(outcome="lost", started_at=MADE_AT, finished_at="2026-11-22").seconds is None
     assert task(started_at="2026-11-22", finished_at=MADE_AT).seconds is None
 
@@ -247,20 +217,18 @@ def test_a_clock_that_is_a_little_fast_is_believed():
     assert summary.timeline.periods[-1].start == date(2026, 11, 24)
 
 
-@pytest.mark.parametrize(
-    ("row", "detail"),
-    [
-        ({"outcome": "failed", "error_code": "A", "error_message": "b", "image_location": "c"}, "A: b"),
-        ({"outcome": "failed", "image_location": "c"}, ""),
-        ({"kind": "bundle", "outcome": "complete", "image_location": "c"}, "c"),
-        ({"state": "bundling", "progress": 40}, "bundling, 40 %"),
-        ({"state": "bundling", "progress": 40.5}, "bundling, 40.5 %"),
-        ({"state": "bundling", "progress": float("nan")}, "bundling"),
-        ({"state": "storing", "progress": "half"}, "storing"),
-        ({}, ""),
-    ],
-)
-def test_the_detail_is_what_one_asks_next(row, detail):
+DETAILS = [
+    ({"outcome": "failed", "error_code": "A", "error_message": "b", "image_location": "c"}, "A: b"),
+    ({"outcome": "failed", "image_location": "c"}, ""),
+    ({"kind": "bundle", "outcome": "complete", "image_location": "c"}, "c"), ({}, ""),
+    ({"state": "bundling", "progress": 40}, "bundling, 40 %"), ({"state": "storing", "progress": "half"}, "storing"),
+    ({"state": "bundling", "progress": 40.5}, "bundling, 40.5 %"),
+    ({"state": "bundling", "progress": float("nan")}, "bundling"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("row", "detail"), DETAILS)
+def test_the_detail_is_the_error_the_image_or_the_state(row, detail):
     assert task(**row).detail == detail
 
 

@@ -1,8 +1,8 @@
-"""Waiting goes on through faults that pass, says so once, and ends in time."""
+"""Requests repeated through transient faults, and commands that repeat them."""
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Event, current_thread
 from typing import Any
@@ -18,7 +18,7 @@ from task_reporter_cli.actions.redrive import watch_waiting
 from task_reporter_cli.actions.retrier import OutOfTimeError, Retrier
 from task_reporter_cli.actions.wait import poll_task
 from tests.support.canned_ec2 import Answer, canned_ec2, no_pauses
-from tests.support.cli import in_environment, run, run_program, somewhere
+from tests.support.cli import Said, in_environment, run, run_program, somewhere
 from tests.support.servers import answers, closes, server, silent
 
 UNREACHABLE = EndpointConnectionError(endpoint_url="https://dynamodb.test")
@@ -27,7 +27,7 @@ DENIED = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"
 
 
 class Time:
-    """A clock that moves only while somebody pauses."""
+    """A clock that advances only in pauses."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -43,10 +43,7 @@ class Time:
 
 
 def script(*events: Any) -> Callable[[], Any]:
-    """Return a question that answers each of ``events`` in turn.
-
-    Exceptions are raised; the last event is repeated.
-    """
+    """Return a function that gives or raises ``events`` in turn, the last repeatedly."""
     left = list(events)
 
     def question() -> Any:
@@ -124,7 +121,6 @@ def test_without_a_limit_the_time_has_no_end() -> None:
 
 
 def test_a_question_that_nobody_answers_ends_with_the_time() -> None:
-    """Whatever the client's own limits and retries are."""
     never = Event()
     try:
         with pytest.raises(OutOfTimeError, match="did not answer in time"):
@@ -174,40 +170,50 @@ def both(item: dict[str, Any]) -> bytes:
     return json.dumps({"Items": [item], "Count": 1, "ScannedCount": 1, "Item": item}).encode()
 
 
-BUSY = Answer(b'{"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException", "message": "slow"}', 400)
-INTERNAL = Answer(b'{"__type": "com.amazonaws.dynamodb.v20120810#InternalServerError", "message": "oh"}', 500)
-REFUSED = Answer(b'{"__type": "com.amazonaws.dynamodb.v20120810#AccessDeniedException", "message": "no"}', 400)
-EXPIRED = Answer(b'{"__type": "com.amazonaws.dynamodb.v20120810#ExpiredTokenException", "message": "old"}', 400)
-NO_TABLE = Answer(b'{"__type": "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException", "message": "no"}', 400)
+def fault(code: str, status: int = 400) -> Answer:
+    return Answer(json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "no"}).encode(), status)
+
+
+BUSY, INTERNAL = fault("ThrottlingException"), fault("InternalServerError", 500)
+REFUSED, EXPIRED = fault("AccessDeniedException"), fault("ExpiredTokenException")
+NO_TABLE = fault("ResourceNotFoundException")
 RUNS, ENDS = Answer(both(BEGUN)), Answer(both(ENDED))
 ATTEMPTS = 3
 
 
+Run = Callable[..., Said]
+
+
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def run_with(monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return a function that runs a command while DynamoDB gives ``answers``; pauses are short."""
     no_pauses(monkeypatch)
     monkeypatch.setattr("task_reporter_cli.actions.wait.INTERVAL", 0.01)
     monkeypatch.setattr("task_reporter_cli.actions.retrier.PAUSES", (0.01,))
     monkeypatch.setattr("task_reporter_cli.actions.retrier.MAX_PAUSE", 0.01)
 
+    def run_command(answers: Sequence[Answer], *arguments: str) -> Said:
+        with canned_ec2(*answers) as aws, in_environment(somewhere(dynamodb=aws.url)):
+            return run(*arguments, "--table", "t")
+
+    return run_command
+
 
 PASSING = {"throttled": BUSY, "broken": INTERNAL, "a page": Answer(b"<html>")}
 
 
-@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
 @pytest.mark.parametrize("before", [(RUNS, RUNS, RUNS), ()], ids=["after hours", "at first"])
-def test_wait_goes_on_through_a_fault_that_passes(fault: Answer, before: tuple[Answer, ...]) -> None:
-    with canned_ec2(*before, *[fault] * 2 * ATTEMPTS, RUNS, ENDS) as aws, in_environment(somewhere(dynamodb=aws.url)):
-        result = run("wait", "bun-1", "--table", "t")
+def test_wait_goes_on_through_a_passing_fault(run_with: Run, fault: Answer, before: tuple[Answer, ...]) -> None:
+    result = run_with([*before, *[fault] * 2 * ATTEMPTS, RUNS, ENDS], "wait", "bun-1")
     assert (result.status, result.out) == (0, "complete\n")
     begins, over = result.err.splitlines()
     assert begins.endswith("It is tried again until this is over.")
     assert over.startswith("That is over, after ")
 
 
-@pytest.mark.usefixtures("quick")
-def test_wait_goes_on_through_connections_that_break() -> None:
+@pytest.mark.usefixtures("run_with")
+def test_wait_goes_on_through_broken_connections() -> None:
     runs, ends = answers("200 OK", both(BEGUN)), answers("200 OK", both(ENDED))
     behaviours = (runs, runs, *[closes] * ATTEMPTS, ends)
     with server(*behaviours) as port, in_environment(somewhere(dynamodb=f"http://127.0.0.1:{port}")):
@@ -222,70 +228,59 @@ STAYING = {
 }
 
 
-@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(("fault", "expected"), STAYING.values(), ids=STAYING)
-def test_wait_ends_with_a_fault_that_stays(fault: Answer, expected: str) -> None:
-    with canned_ec2(RUNS, RUNS, RUNS, fault) as aws, in_environment(somewhere(dynamodb=aws.url)):
-        result = run("wait", "bun-1", "--table", "t")
+def test_wait_ends_with_a_permanent_fault(run_with: Run, fault: Answer, expected: str) -> None:
+    result = run_with([RUNS, RUNS, RUNS, fault], "wait", "bun-1")
     assert (result.status, result.out) == (1, "")
     assert result.error.startswith(expected)
 
 
-@pytest.mark.usefixtures("quick")
-def test_wait_names_the_fault_that_lasts_until_the_time_is_over() -> None:
+LIMITED = ("wait", "bun-1", "--table", "t", "--timeout", "0.01")
+LATE = "bun-1 has not ended within 0.01 minutes, as far as is known: AWS "
+
+
+@pytest.mark.usefixtures("run_with")
+def test_wait_names_the_fault_that_outlasts_its_time() -> None:
     with in_environment(somewhere()):
-        result = run("wait", "bun-1", "--table", "t", "--timeout", "0.01")
+        result = run(*LIMITED)
     assert (result.status, result.out) == (124, "")
-    assert result.err.splitlines()[-1].startswith(
-        "bun-1 has not ended within 0.01 minutes, as far as is known: AWS can't be reached ("
-    )
+    assert result.err.splitlines()[-1].startswith(f"{LATE}can't be reached (")
 
 
-def test_wait_ends_in_time_where_nobody_answers() -> None:
+def test_wait_ends_in_time_without_an_answer() -> None:
     # A program of its own: its question is left behind with it, and not in the midst of other tests.
     with server(silent) as port:
-        place = somewhere(dynamodb=f"http://127.0.0.1:{port}")
-        result = run_program("wait", "bun-1", "--table", "t", "--timeout", "0.01", **place)
-    assert (result.status, result.out) == (124, "")
-    assert result.err == "bun-1 has not ended within 0.01 minutes, as far as is known: AWS did not answer in time.\n"
+        result = run_program(*LIMITED, **somewhere(dynamodb=f"http://127.0.0.1:{port}"))
+    assert result == Said(124, "", f"{LATE}did not answer in time.\n")
 
 
-def test_wait_ends_in_time_where_a_source_gives_nothing(tmp_path: Path) -> None:
+def test_wait_ends_in_time_without_credentials(tmp_path: Path) -> None:
     config, pipe = tmp_path / "config", tmp_path / "pipe"
     os.mkfifo(pipe)
     config.write_text(f"[default]\ncredential_process = cat {pipe}\n")
-    place = NO_ACCOUNT | {"AWS_REGION": "eu-west-1", "AWS_CONFIG_FILE": str(config)}
-    result = run_program("wait", "bun-1", "--table", "t", "--timeout", "0.01", **place)
+    result = run_program(*LIMITED, **NO_ACCOUNT | {"AWS_REGION": "eu-west-1", "AWS_CONFIG_FILE": str(config)})
     os.close(os.open(pipe, os.O_RDWR))  # which ends the source
-    assert result.status == 124
-    assert result.err.endswith("AWS did not answer in time.\n")
+    assert (result.status, result.err.endswith("AWS did not answer in time.\n")) == (124, True)
 
 
 AWAITS = Answer(both(ENDED | {"awaiting": {"S": "notification"}}))
 WRITTEN, NONE = Answer(b"{}"), Answer(b'{"Items": [], "Count": 0, "ScannedCount": 0}')
 
 
-@pytest.mark.usefixtures("quick")
-def test_redrive_names_the_fault_behind_which_it_could_not_see() -> None:
-    with canned_ec2(AWAITS, WRITTEN, BUSY) as aws, in_environment(somewhere(dynamodb=aws.url)):
-        result = run("redrive", "--table", "t", "--timeout", "0")
+def test_redrive_names_the_fault_that_hides_the_result(run_with: Run) -> None:
+    result = run_with([AWAITS, WRITTEN, BUSY], "redrive", "--timeout", "0")
     assert (result.status, result.out) == (1, "Announced 0 of 1.\n")
     assert "1 still await their notification as far as is known (AWS refused BatchGetItem: Throttling" in result.err
 
 
-@pytest.mark.usefixtures("quick")
-def test_redrive_goes_on_through_a_fault_that_passes() -> None:
+def test_redrive_goes_on_through_a_passing_fault(run_with: Run) -> None:
     announced = Answer(json.dumps({"Responses": {"t": [ENDED]}}).encode())
-    with canned_ec2(AWAITS, WRITTEN, *[BUSY] * ATTEMPTS, announced) as aws, in_environment(somewhere(dynamodb=aws.url)):
-        result = run("redrive", "--table", "t")
+    result = run_with([AWAITS, WRITTEN, *[BUSY] * ATTEMPTS, announced], "redrive")
     assert (result.status, result.out, len(result.err.splitlines())) == (0, "Announced 1 of 1.\n", 2)
 
 
-@pytest.mark.usefixtures("quick")
-def test_a_test_is_withdrawn_after_a_fault() -> None:
-    scripted = (RUNS, NONE, WRITTEN, *[BUSY] * ATTEMPTS, WRITTEN)
-    with canned_ec2(*scripted) as aws, in_environment(somewhere(dynamodb=aws.url)):
-        result = run("test", "--table", "t", "--timeout", "0")
+def test_a_test_is_withdrawn_after_a_fault(run_with: Run) -> None:
+    result = run_with([RUNS, NONE, WRITTEN, *[BUSY] * ATTEMPTS, WRITTEN], "test", "--timeout", "0")
     assert (result.status, result.out) == (1, "")
     assert "nobody was told within 0 seconds as far as is known (AWS refused BatchGetItem: Throttling" in result.err
     assert "the test is withdrawn" in result.err

@@ -1,20 +1,16 @@
-"""Findings about the subscribers of notices and alarms, and failed deliveries."""
+"""Findings of `status` about the subscribers of notices and of alarms."""
 
-from datetime import timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from task_reporter.times import parse
 from task_reporter_cli.actions.audience import ABSENT, CONFIRMED, PENDING, UNREADABLE, Audience
-from task_reporter_cli.status import deliveries, subscribers
-from task_reporter_cli.status.findings import UNKNOWN, WELL, WRONG, Finding
+from task_reporter_cli.status import subscribers
+from task_reporter_cli.status.findings import UNKNOWN, WELL, WRONG
 from tests.support import subscriptions
 from tests.support.subscriptions import Subscriptions
 
-NOW = parse("2026-11-23T12:00:00Z")
 TOPIC = "arn:aws:sns:us-east-2:123456789012:ec2-task-reporter-NotificationTopic-1A2B"
 ALARM_TOPIC = "arn:aws:sns:us-east-2:123456789012:ec2-task-reporter-AlarmTopic-1A2B"
 READER = "ops@example.com"
@@ -105,7 +101,7 @@ def test_each_topic_is_asked_about_its_own_address() -> None:
     assert found.text == "1 confirmed, 1 pending; oncall@example.com has not confirmed and misses alarms"
 
 
-def test_a_stack_that_does_not_name_its_alarm_topic_is_well() -> None:
+def test_a_stack_without_the_name_of_its_alarm_topic_is_well() -> None:
     found = subscribers.check_alarm_subscribers(Subscriptions(), None, {"AlarmEmail": READER})
     assert (found.level, "deploy this version" in found.text) == (WELL, True)
 
@@ -121,73 +117,3 @@ def test_a_topic_that_is_gone_is_wrong_and_not_unknown(look: Any, code: str) -> 
 def test_a_topic_that_may_not_be_seen_is_raised() -> None:
     with pytest.raises(ClientError):
         subscribers.check_notice_subscribers(Subscriptions(get_topic_attributes="AuthorizationError"), TOPIC, {})
-
-
-# Deliveries
-
-TOPICS = {"notices": TOPIC, "alarms": ALARM_TOPIC}
-
-
-class Metrics:
-    """A CloudWatch with hourly failed deliveries: topic → values, one a page."""
-
-    def __init__(self, **failed: list[float]) -> None:
-        self.failed = failed
-        self.asked: dict[str, Any] = {}
-
-    def get_metric_data(self, NextToken: str = "0", **asked: Any) -> dict[str, Any]:
-        self.asked = asked
-        page = int(NextToken)
-        results = []
-        for query in asked["MetricDataQueries"]:
-            [dimension] = query["MetricStat"]["Metric"]["Dimensions"]
-            values = self.failed.get(dimension["Value"].split("-")[-2], [])
-            results.append({"Id": query["Id"], "Values": values[page : page + 1]})
-        is_last = all(page + 1 >= len(values) for values in self.failed.values())
-        return {"MetricDataResults": results} | ({} if is_last else {"NextToken": str(page + 1)})
-
-
-def undelivered(cloudwatch: Metrics, topics: dict[str, str] = TOPICS) -> Finding:
-    return deliveries.check_deliveries(cloudwatch, topics, "https://a-queue", NOW)
-
-
-def test_no_failed_delivery_is_well() -> None:
-    assert undelivered(Metrics()) == Finding(deliveries.PART, WELL, "none")
-    assert undelivered(Metrics(NotificationTopic=[0.0, 0.0])).level == WELL
-
-
-def test_failed_deliveries_are_counted_over_all_pages() -> None:
-    found = undelivered(Metrics(NotificationTopic=[2.0, 0.0, 1.0], AlarmTopic=[1.0]))
-    assert (found.level, found.text) == (WRONG, "3 of notices, 1 of alarms")
-    for named in (TOPIC, ALARM_TOPIC, "https://a-queue"):
-        assert named in found.todo
-
-
-def test_only_the_topic_that_failed_is_named() -> None:
-    found = undelivered(Metrics(AlarmTopic=[4.0]))
-    assert (found.text, TOPIC in found.todo, ALARM_TOPIC in found.todo) == ("4 of alarms", False, True)
-
-
-def test_the_last_24_hours_are_asked_for() -> None:
-    cloudwatch = Metrics()
-    undelivered(cloudwatch, {"notices": TOPIC})
-    assert (cloudwatch.asked["StartTime"], cloudwatch.asked["EndTime"]) == (NOW - timedelta(hours=24), NOW)
-    [query] = cloudwatch.asked["MetricDataQueries"]
-    assert (query["MetricStat"]["Stat"], query["MetricStat"]["Metric"]["MetricName"]) == (
-        "Sum",
-        "NumberOfNotificationsFailed",
-    )
-
-
-def test_a_request_is_one_that_cloudwatch_takes() -> None:
-    """Its own model of the request checks it."""
-    from botocore.session import Session
-    from botocore.validate import validate_parameters
-
-    shape = Session().get_service_model("cloudwatch").operation_model("GetMetricData").input_shape
-    asked: dict[str, Any] = {}
-    answer = {"MetricDataResults": []}
-    deliveries.count_failures(
-        SimpleNamespace(get_metric_data=lambda **request: asked.update(request) or answer), TOPICS, NOW
-    )
-    validate_parameters(asked, shape)

@@ -1,4 +1,4 @@
-"""The table in DynamoDB compared with the template: state, stream, protection, key, expiry."""
+"""Findings of `status` about the table: state, stream, protection, key and expiry."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -8,7 +8,6 @@ import pytest
 from task_reporter.times import parse
 from task_reporter_cli.status import table
 from task_reporter_cli.status.findings import WELL, WRONG, Finding
-from task_reporter_cli.status.limits import retention_days
 
 NAME = "ec2-task-reporter-HistoryTable-1A2B"
 KEY = "arn:aws:kms:us-east-2:123456789012:key/1111"
@@ -18,7 +17,7 @@ STREAM = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
 
 
 def described(**more: Any) -> dict[str, Any]:
-    """Return the template's table, changed by ``more``; None removes a property."""
+    """Describe a table of the template with ``more``; None removes a property."""
     usual = {"TableName": NAME, "TableStatus": "ACTIVE", "DeletionProtectionEnabled": True}
     made = usual | {"StreamSpecification": STREAM} | more
     return {name: value for name, value in made.items() if value is not None}
@@ -136,10 +135,3 @@ def test_expiry_is_switched_to_what_the_stack_says() -> None:
     assert f"{command} Enabled=true,AttributeName=expires_at;" in retention(365, "DISABLED", None).todo
     assert f"{command} Enabled=false,AttributeName=expires_at;" in retention(0, "ENABLED").todo
     assert f"{command} Enabled=false,AttributeName=ttl;" in retention(90, "ENABLED", "ttl").todo
-
-
-@pytest.mark.parametrize(
-    ("parameters", "days"), [({}, 0), ({"RetentionDays": "0"}, 0), ({"RetentionDays": "365"}, 365)]
-)
-def test_the_days_that_a_stack_keeps_a_task(parameters: dict[str, str], days: int) -> None:
-    assert retention_days(parameters) == days

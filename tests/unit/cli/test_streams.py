@@ -1,4 +1,4 @@
-"""Standard streams: terminals, pipes and files; closed, full, or oddly encoded."""
+"""Standard streams that are terminals, pipes, files, closed, full, or in another encoding."""
 
 import csv
 import io
@@ -39,7 +39,7 @@ ASK = ("--table", "t")
 
 
 def dynamodb(*rows: dict[str, Any], **more: Any) -> Answer:
-    """DynamoDB's answer to every question: these rows."""
+    """Answer every request with these rows."""
     items = [{name: {"S": str(value)} for name, value in shown.items()} for shown in rows]
     one = {"Item": items[0]} if items else {}
     return Answer(json.dumps({"Items": items, "Table": {"ItemCount": len(items)}, **one, **more}).encode())
@@ -61,7 +61,7 @@ DENIED = Answer(json.dumps({"__type": "AccessDeniedException", "message": f"no {
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[dict[str, str]]:
-    """Yield the environment of a stack in which only CloudFormation may be called."""
+    """Yield the environment of a stack in which only CloudFormation may be read."""
     with canned_ec2(STACK) as cloudformation, canned_ec2(FORBIDDEN) as sns, canned_ec2(DENIED) as others:
         yield somewhere(cloudformation=cloudformation.url, sns=sns.url) | {"AWS_ENDPOINT_URL": others.url}
 
@@ -98,13 +98,12 @@ COMMANDS = (
 
 
 def unobeyed(said: Said) -> bool:
-    """Tell whether only lines of text, styles and progress were written."""
     text = MOVES.sub("", STYLE.sub("", said.out + said.err))
     return text.replace("\n", "").isprintable()
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=lambda given: " ".join(given)[:30].encode("unicode_escape"))
-def test_a_terminal_gets_nothing_that_it_obeys(hostile: dict[str, str], arguments: tuple[str, ...]) -> None:
+def test_a_terminal_gets_no_control_characters(hostile: dict[str, str], arguments: tuple[str, ...]) -> None:
     with in_environment(hostile):
         said = run(*ASK, *arguments, out=Terminal, err=Terminal)
     assert said.out + said.err
@@ -112,7 +111,7 @@ def test_a_terminal_gets_nothing_that_it_obeys(hostile: dict[str, str], argument
 
 
 @pytest.mark.parametrize("output", ["text", "json"])
-def test_a_terminal_obeys_no_service(stack: dict[str, str], output: str) -> None:
+def test_services_send_no_control_characters_to_a_terminal(stack: dict[str, str], output: str) -> None:
     with in_environment(stack):
         said = run("status", "--output", output, out=Terminal, err=Terminal)
     assert said.status == 1
@@ -151,7 +150,7 @@ PLACES = {"list": ("ordinary", "list"), "show": ("ordinary", "show", "x"), "stat
 
 @pytest.fixture(params=PLACES.values(), ids=PLACES)
 def coloured(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, ...]]:
-    """Yield a command that has colours, in an environment that has no wishes."""
+    """Yield a command that has colours; the environment has no opinion about them."""
     place, *command = request.param
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)
@@ -161,7 +160,7 @@ def coloured(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("wish", ["NO_COLOR=1", "NO_COLOR=0", "TERM=dumb", "TERM=unknown"])
-def test_who_wants_no_colours_gets_none(coloured: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, wish: str) -> None:
+def test_colours_can_be_turned_off(coloured: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, wish: str) -> None:
     monkeypatch.setenv(*wish.split("="))
     said = run(*coloured, out=Terminal, err=Terminal)
     assert said.out
@@ -170,7 +169,7 @@ def test_who_wants_no_colours_gets_none(coloured: tuple[str, ...], monkeypatch: 
 
 @pytest.mark.parametrize("wish", ["NO_COLOR=", "TERM="])
 @pytest.mark.parametrize("err", [Terminal, io.StringIO])
-def test_others_get_colours(
+def test_colours_are_the_default(
     coloured: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, wish: str, err: type[io.StringIO]
 ) -> None:
     monkeypatch.setenv(*wish.split("="))
@@ -198,7 +197,6 @@ def test_a_terminal_of_any_width_gets_every_cell(ordinary: dict[str, str], colum
 
 
 def in_shell(command: str, env: dict[str, str], folder: Path | None = None) -> Said:
-    """``task-reporter`` with what a shell makes of ``command``."""
     line = f"{shlex.quote(sys.executable)} -m task_reporter_cli {command}"
     settings: Any = {"env": environment(**env), "cwd": folder, "capture_output": True, "text": True}
     done = subprocess.run(line, shell=True, check=False, **settings)
@@ -288,11 +286,8 @@ def test_an_empty_history_is_told_from_one_without_such_a_task() -> None:
         assert run("list", *ASK, *condition) == Said(0, "", NONE)
 
 
-HEADER = "scope,task_id,"
-
-
 @pytest.mark.usefixtures("empty")
-@pytest.mark.parametrize(("output", "begins"), [("json", "[]\n"), ("csv", HEADER)])
+@pytest.mark.parametrize(("output", "begins"), [("json", "[]\n"), ("csv", "scope,task_id,")])
 def test_programs_get_an_empty_answer_and_people_a_word(output: str, begins: str) -> None:
     silent, watched = (run("list", *ASK, "--output", output, err=kind) for kind in (io.StringIO, Terminal))
     assert (silent.status, silent.out.startswith(begins), silent.err) == (0, True, "")
@@ -300,7 +295,7 @@ def test_programs_get_an_empty_answer_and_people_a_word(output: str, begins: str
 
 
 @pytest.mark.usefixtures("empty")
-def test_the_page_of_an_empty_history_is_announced_as_empty(tmp_path: Path) -> None:
+def test_a_page_of_an_empty_history_is_written_with_a_word(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     said = run("report", *ASK, "--out", str(page))
     assert (said.status, said.out) == (0, "")
@@ -317,7 +312,7 @@ def test_a_task_in_an_empty_history_is_said_to_be_in_none() -> None:
 # Reports
 
 
-def test_what_can_not_be_written_is_said_before_anything_is_read(empty: CannedEc2, tmp_path: Path) -> None:
+def test_an_unwritable_page_is_refused_before_reading(empty: CannedEc2, tmp_path: Path) -> None:
     for name in (tmp_path, tmp_path / "missing" / "page.html"):
         said = run("report", *ASK, "--out", str(name))
         assert (said.status, said.out) == (1, "")

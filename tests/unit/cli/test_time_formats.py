@@ -1,4 +1,4 @@
-"""Times as people type them and as they read them."""
+"""Times that people type and read."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -41,7 +41,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize(("text", "kept"), ENDS.items())
-def test_a_date_as_an_end_is_its_last_moment(text, kept):
+def test_an_end_is_the_last_moment_of_a_date_or_the_time(text, kept):
     assert time_formats.parse_typed_time(text, NOW, end_of_day=True) == kept
 
 

@@ -1,4 +1,4 @@
-"""The faults that pass by themselves, and those that somebody has to mend."""
+"""Faults that pass by themselves, and faults that last."""
 
 import ssl
 
@@ -109,7 +109,7 @@ def test_a_fault_that_somebody_must_mend_stays(error: Exception) -> None:
 
 
 def test_what_botocore_takes_for_throttling_can_pass() -> None:
-    """botocore retries these; a reached limit is no throttling of reads."""
+    """Except limits, which are no throttling of read requests."""
     from botocore.retries.standard import ThrottledRetryableChecker, TransientRetryableChecker
 
     codes = {*ThrottledRetryableChecker._THROTTLED_ERROR_CODES, *TransientRetryableChecker._TRANSIENT_ERROR_CODES}

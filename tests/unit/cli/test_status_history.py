@@ -1,0 +1,181 @@
+"""Findings of `status` in the history."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from task_reporter.history.rows import Row
+from task_reporter.history.table import HistoryTable
+from task_reporter.times import parse, to_text
+from task_reporter_cli.actions.audience import Audience
+from task_reporter_cli.errors import NoStackError
+from task_reporter_cli.status import history
+from task_reporter_cli.status.findings import WELL, WRONG, Finding
+from tests.support.dynamodb import Table
+
+NOW = parse("2026-11-23T12:00:00Z")
+SCOPE = "123456789012/us-east-2"
+TOPIC = "arn:aws:sns:us-east-2:123456789012:notices"
+HEARD = Audience(TOPIC, 1, 0)
+MINUTES = timedelta(minutes=1)
+BEATS = history.heartbeat_keys(SCOPE, {"TaskKinds": "bundle"})
+
+
+def before(**length: float) -> str:
+    return to_text(NOW - timedelta(**length))
+
+
+def on(*rows: Row) -> HistoryTable:
+    return Table(*({"scope": SCOPE, **row} for row in rows))
+
+
+def beat(**changes: Any) -> Row:
+    return {"task_id": "poll#bundle", "polled_at": before(minutes=3), "listed": 7, **changes}
+
+
+# Polls
+
+
+def polls(row: Row | None) -> list[Finding]:
+    return list(history.check_polls(on(*([row] if row else [])), BEATS, 15 * MINUTES, NOW))
+
+
+NEVER = "none that went well yet"
+POLLS = {
+    "recent": (
+        beat(longest_gap_seconds=660, listed_for_seconds=7200), WELL,
+        "3 minutes ago, 7 listed; longest gap 11 minutes; EC2 was seen to list ended tasks for 2 hours",
+    ),
+    "at the limit": (beat(polled_at=before(minutes=15)), WELL, "15 minutes ago, 7 listed"),
+    "beyond the limit": (beat(polled_at=before(minutes=15.1)), WRONG, "15 minutes ago, 7 listed"),
+    "long ago": (beat(polled_at=before(minutes=6000)), WRONG, "4 days ago, 7 listed"),
+    "in the future": (beat(polled_at=before(minutes=-2)), WELL, "in 2 minutes, 7 listed"),
+    "never": (None, WRONG, NEVER),
+    "at no time": (beat(polled_at="yesterday"), WRONG, NEVER),
+    "without a time": ({"task_id": "poll#bundle"}, WRONG, NEVER),
+    "with text for numbers": (
+        beat(longest_gap_seconds="long", listed_for_seconds="long", unkeepable="many"), WELL, "3 minutes ago, 7 listed"
+    ),
+    "with unkeepable tasks": (
+        beat(unkeepable=2, longest_gap_seconds=660), WELL,
+        "3 minutes ago, 7 listed; 2 more can't be kept, for EC2 gave no usable id; longest gap 11 minutes",
+    ),
+    "without unkeepable tasks": (beat(unkeepable=0), WELL, "3 minutes ago, 7 listed"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("row", "level", "text"), POLLS.values(), ids=POLLS)
+def test_the_last_poll(row: Row | None, level: str, text: str) -> None:
+    poll, gap = polls(row)
+    assert (poll.part, poll.level, poll.text) == ("last poll (bundle)", level, text)
+    silence = "nothing for more than 15 minutes: " if level == WRONG and text != NEVER else ""
+    assert poll.todo == (f"{silence}see the recorder's log and the schedule" if level == WRONG else "")
+    assert gap == Finding("gaps, last 24 hours (bundle)", WELL, "none in which a task could have come and gone unseen")
+
+
+def test_a_layer_without_bytecode_is_said_and_well() -> None:
+    *_, layer = polls(beat(without_bytecode="python3.13"))
+    assert (layer.part, layer.level) == ("layer", WELL)
+    assert layer.text == "no bytecode for python3.13, so a cold start takes about twice as long"
+    assert "make deploy" in layer.todo
+
+
+def test_a_gap_that_may_hide_a_task_is_named() -> None:
+    _, gap = polls(beat(blind_from="2026-11-23T06:00:00.000Z", blind_until="2026-11-23T09:30:00.000Z"))
+    assert gap.level == WRONG
+    assert gap.text == (
+        "between 2026-11-23 06:00:00 and 2026-11-23 09:30:00 UTC EC2 went unasked for longer than it was seen to list:"
+        " a task may have come and gone unseen"
+    )
+    assert gap.todo
+
+
+@pytest.mark.parametrize(("until", "level"), [(before(hours=23.9), WRONG), (before(hours=24.1), WELL), ("never", WELL)])
+def test_a_gap_is_wrong_for_a_day(until: str, level: str) -> None:
+    assert polls(beat(blind_from=before(hours=30), blind_until=until))[1].level == level
+
+
+@pytest.mark.parametrize(("text", "kinds"), [("bundle", ["bundle"]), (" a, b ,", ["a", "b"]), (None, ["bundle"])])
+def test_the_kinds_that_are_watched(text: str | None, kinds: list[str]) -> None:
+    assert history.watched_kinds({"TaskKinds": text} if text else {}) == kinds
+
+
+# Tasks
+
+
+def test_running_tasks_are_counted() -> None:
+    rows = on({"task_id": "a", "awaiting": "outcome"}, {"task_id": "b", "awaiting": "notification"})
+    assert history.check_running(rows) == Finding("running tasks", WELL, "1")
+
+
+def lost(hours: int, outcome: str = "lost") -> Row:
+    return {"task_id": f"bun-{hours}", "kind": "bundle", "outcome": outcome, "finished_at": before(hours=hours)}
+
+
+LOST = {
+    "two": ([lost(2), lost(1), lost(30), lost(3, "complete")], WRONG, "2: bun-1, bun-2"),
+    "many": ([lost(hours) for hours in range(1, 8)], WRONG, "7: bun-1, bun-2, bun-3 and 4 more"),
+    "none lately": ([lost(25)], WELL, "none"),
+}
+
+
+@pytest.mark.parametrize(("rows", "level", "text"), LOST.values(), ids=LOST)
+def test_lost_tasks_are_wrong_and_named(rows: list[Row], level: str, text: str) -> None:
+    todo = "task-reporter list --outcome lost --stack x" if level == WRONG else ""
+    assert history.check_lost(on(*rows), NOW, " --stack x") == Finding("lost, last 24 hours", level, text, todo)
+
+
+def unannounced(*rows: Row, audience: Audience | Exception = HEARD) -> Finding:
+    def listeners() -> Audience:
+        if isinstance(audience, Exception):
+            raise audience
+        return audience
+
+    return history.check_unannounced(on(*rows), 20 * MINUTES, NOW, " --stack x", listeners, BEATS.values())
+
+
+def waiting(minutes: int, **changes: str) -> Row:
+    row = {"task_id": str(minutes), "awaiting": "notification", "awaiting_since": before(minutes=minutes)}
+    return row | changes
+
+
+def test_nothing_that_waits_is_well_and_costs_no_request() -> None:
+    assert unannounced(audience=AssertionError("SNS was asked")) == Finding("not announced", WELL, "none")
+
+
+UNHEARD = beat(unheard_since=before(hours=3))
+HELD = "2 wait until a subscription is confirmed (see subscribers); the oldest waits since 1 hour ago"
+SENT_SOON = (
+    "2 go out with the next poll, for a subscription is confirmed now, or with task-reporter redrive --stack x; the"
+    " oldest waits since 1 hour ago"
+)
+LATE = "2, the oldest waits since 1 hour ago"
+WAITING = {
+    "not for long": (19, HEARD, beat(), WELL, "2, the oldest waits since 19 minutes ago"),
+    "for too long": (21, HEARD, beat(), WRONG, "2, the oldest waits since 21 minutes ago"),
+    "nobody has confirmed": (61, Audience(TOPIC, 0, 1), beat(), WELL, HELD),
+    "the stack's address is gone": (61, Audience(TOPIC, 0, 0, "ops@example.com"), beat(), WELL, HELD),
+    "no address, nobody subscribed": (61, Audience(TOPIC, 0, 0), UNHEARD, WRONG, LATE),
+    "confirmed since the last poll": (61, HEARD, UNHEARD, WELL, SENT_SOON),
+    "confirmed for long": (61, HEARD, beat(), WRONG, LATE),
+    "SNS can't be asked, nobody before": (61, ClientError({"Error": {"Code": "x"}}, "x"), UNHEARD, WELL, HELD),
+    "SNS can't be asked": (61, EndpointConnectionError(endpoint_url="x"), beat(), WRONG, LATE),
+    "the stack names no topic": (61, NoStackError("no output"), beat(), WRONG, LATE),
+}
+
+
+@pytest.mark.parametrize(("minutes", "audience", "row", "level", "text"), WAITING.values(), ids=WAITING)
+def test_a_long_wait_is_wrong_unless_nobody_subscribed(
+    minutes: int, audience: Audience | Exception, row: Row, level: str, text: str
+) -> None:
+    found = unannounced(waiting(minutes), waiting(2), row, audience=audience)
+    assert (found.level, found.text) == (level, text)
+    assert found.todo == ("task-reporter redrive --stack x" if level == WRONG else "")
+
+
+def test_a_wait_since_an_unknown_time_is_wrong() -> None:
+    for row in (waiting(1, awaiting_since="always"), {"task_id": "a", "awaiting": "notification"}):
+        found = unannounced(row)
+        assert (found.level, found.text) == (WRONG, "1, the oldest waits since an unknown time")
