@@ -37,7 +37,7 @@ local: ## keep the same stack running, to try it with the aws CLI
 test: ## run every test: unit, integration, end to end
 	@$(RUN) project sam aws -- .venv/bin/python -m tests $(ARGS)
 
-soak: ## 10,000 random histories with every fault: nothing lost, nothing repeated
+soak: ## 10,000 random histories with every fault: nothing lost, nothing repeated without need
 	@$(RUN) project -- .venv/bin/python -m tests.campaigns.lives $(ARGS)
 
 check: ## check style, types, and the security of code and template

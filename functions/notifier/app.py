@@ -85,7 +85,7 @@ def log_result(result: AnnounceResult) -> None:
         waiting = [key.task_id for key in result.waiting]
         logger.warning("nobody has confirmed a subscription, so these notices wait", tasks=waiting)
     for key, problem in result.problems.items():
-        logger.error("told in its plainest form", task=key.task_id, scope=key.scope, reason=problem)
+        logger.error("announced in the minimal form", task=key.task_id, scope=key.scope, reason=problem)
     for key, reason in result.failed.items():
         logger.error("not announced", task=key.task_id, scope=key.scope, reason=str(reason))
     for key, reason in result.unmarked.items():

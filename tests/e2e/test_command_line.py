@@ -17,25 +17,8 @@ from local.environments import ROOT, program_path, uv_environment
 from local.process_environment import isolated_environment
 from local.sam import RUNTIME
 from tests.e2e.conftest import PATIENT, StagedEc2
-from tests.e2e.test_pipeline import failure, poll, row_of, task, told_row
+from tests.e2e.steps import failure, parts, poll, row_of, run, task, told_row
 from tests.support.waiting import WAIT_SECONDS, eventually
-
-TASK_REPORTER = Path(sys.executable).with_name("task-reporter")
-
-
-def run(deployment: Deployment, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Return the program, run on the deployed stack."""
-    environment = isolated_environment() | deployment.cloud.environment | {"TASK_REPORTER_STACK": deployment.stack}
-    command = [str(TASK_REPORTER), *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-
-
-def parts(deployment: Deployment) -> dict[str, tuple[str, str]]:
-    """Return `status` by part: level and text; check its exit status."""
-    done = run(deployment, "status", "--output", "json")
-    told = json.loads(done.stdout)
-    assert done.returncode == (0 if told["well"] else 1)
-    return {one["part"]: (one["level"], one["text"]) for one in told["parts"]}
 
 
 def test_what_was_recorded_is_listed_and_shown(fresh: Deployment, ec2: StagedEc2) -> None:

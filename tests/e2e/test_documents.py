@@ -6,7 +6,7 @@ import pytest
 
 from local.deployment import Deployment
 from tests.e2e.conftest import StagedEc2
-from tests.e2e.test_pipeline import failure, poll, task, told_row
+from tests.e2e.steps import failure, poll, task, told_row
 from tests.support.documents import ROOT, commands, request
 from tests.support.waiting import eventually
 

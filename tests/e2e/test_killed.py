@@ -14,7 +14,7 @@ from tests.campaigns.kills.hearing import heard
 from tests.campaigns.kills.judging import Round, interrupted_among, judge
 from tests.campaigns.kills.rounds import listed, outcomes, play
 from tests.e2e.conftest import StagedEc2
-from tests.e2e.test_pipeline import poll
+from tests.e2e.steps import poll
 
 ROUNDS, KILLS = 3, 2
 

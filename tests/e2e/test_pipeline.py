@@ -11,43 +11,11 @@ from local.deployment import Deployment
 from task_reporter.recording.transitions import LATE_CODE_LIMIT
 from task_reporter.times import now, to_text
 from tests.e2e.conftest import SECRETS, StagedEc2
+from tests.e2e.steps import ENDED, failure, poll, row_of, task, told_row
 from tests.support.canned_ec2 import told
 from tests.support.sns import delivered_detail
 from tests.support.subscriber import subscribed
 from tests.support.waiting import eventually
-
-ENDED = to_text(now() - timedelta(days=5))
-STARTED = to_text(now() - timedelta(days=5, minutes=35, seconds=10))
-
-
-def task(task_id: str, state: str, **more: Any) -> dict[str, Any]:
-    """Return a bundle task as EC2 lists it."""
-    times = {"StartTime": STARTED, "UpdateTime": ENDED}
-    return {"InstanceId": f"i-{task_id}", "BundleId": task_id, "State": state, **times, **more}
-
-
-def failure(code: str, message: str) -> dict[str, Any]:
-    return {"BundleTaskError": {"Code": code, "Message": message}}
-
-
-def row_of(deployment: Deployment, task_id: str) -> dict[str, Any] | None:
-    return next((row for row in deployment.rows() if row["task_id"] == task_id), None)
-
-
-def told_row(deployment: Deployment, task_id: str) -> dict[str, Any]:
-    """Return the row of a task once it has been announced."""
-
-    def row() -> dict[str, Any] | None:
-        found = row_of(deployment, task_id)
-        return found if found and "notified_at" in found else None
-
-    return eventually(row)
-
-
-def poll(deployment: Deployment) -> dict[str, Any]:
-    answer = deployment.poll()
-    assert answer["error"] is None, answer
-    return answer["payload"]["bundle"]
 
 
 def test_a_bundle_is_followed_to_its_end_and_announced_once(fresh: Deployment, ec2: StagedEc2) -> None:

@@ -18,7 +18,7 @@ from local.stacks import DeploymentError, delete_stack
 from local.template import load_template
 from task_reporter_cli.history.stack import find_stack
 from tests.e2e.conftest import StagedEc2
-from tests.e2e.test_pipeline import poll, row_of, task, told_row
+from tests.e2e.steps import poll, row_of, task, told_row
 from tests.support.hostile_shell import EXPORTS
 from tests.support.waiting import eventually
 

@@ -10,8 +10,7 @@ import pytest
 from local.deployment import Deployment
 from task_reporter.times import now, to_text
 from tests.e2e.conftest import READER, StagedEc2
-from tests.e2e.test_command_line import parts, run
-from tests.e2e.test_pipeline import poll, row_of, task, told_row
+from tests.e2e.steps import parts, poll, row_of, run, task, told_row
 from tests.e2e.throttling import throttled
 from tests.support.canned_ec2 import told
 from tests.support.waiting import eventually

@@ -1,6 +1,6 @@
 """An EC2 for botocore's real client, with the answers of ``events/ec2``.
 
-    with canned_ec2(told("throttled"), told("empty")) as ec2:
+    with canned_ec2(told("error-throttled"), told("empty")) as ec2:
         ec2.client().describe_bundle_tasks()
 
 Time does not pass in it: ``no_pauses`` makes the client's retries wait for nothing.

@@ -1,8 +1,8 @@
 """Record EC2's long-running tasks for good, and announce how they end.
 
-The way of the data is one direction: EC2 → ``recorder`` → ``history`` → stream → ``notifier`` → SNS.
-What decides takes plain values and touches no network: ``kinds``, ``projection``, ``life``, ``notices``.
-What talks takes its client as an argument: ``listing``, ``history``, ``topic``.
+Data flows in one direction: EC2 → ``recording`` → ``history`` → stream → ``notifying`` → SNS.
+Modules that decide, such as ``kinds`` and most of ``recording``, take plain values and use no network.
+Modules that talk to a service take its client as an argument.
 """
 
 __version__ = "0.1.0"

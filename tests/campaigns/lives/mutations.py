@@ -138,7 +138,7 @@ MUTATIONS: dict[str, Mutation] = {
     "a digest names one task too few": around(digest, "_digest", short_data),
     "a digest forgets a task": around(digest, "_digest", lambda real, rows, part="": real(rows[1:], part)),
     "a failed record is not brought again": around(world, "process_batch", bring_too_few_again),
-    "a correction says that it was told": instead(transitions, "LOST_ATTRIBUTES", ("missing_since",)),
+    "a correction says that it was told": instead(transitions, "REMOVED_BY_CORRECTION", ("missing_since",)),
     "the rest of the waiting rows is not read": around(DynamoDb, "query", first_page),
     "nothing is sent again": instead(redrive, "MAX_ROWS_PER_POLL", 0),
     # Nothing is told twice

@@ -20,8 +20,7 @@ from task_reporter.times import parse, to_text
 from tests.support.canned_ec2 import canned_ec2, no_pauses, told
 from tests.support.dynamodb import DynamoDb, Table
 from tests.support.inline import INLINE
-from tests.unit.cases import cases
-from tests.unit.recording.test_transitions import KEY, full, full_row
+from tests.unit.cases import KEY, cases, full, full_row
 
 SCOPE = KEY.scope
 USUAL = {

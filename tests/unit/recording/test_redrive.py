@@ -21,7 +21,7 @@ from tests.support.finished import SCOPE, key, row
 from tests.support.inline import INLINE
 from tests.support.sns import TOPIC, FakeSns
 from tests.support.template import event_properties
-from tests.unit.recording.test_transitions import full
+from tests.unit.cases import full
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ABSENT = None

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from task_reporter.history.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, Key
+from task_reporter.history.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME
 from task_reporter.history.writes import Insert, Update
 from task_reporter.kinds.bundle import BUNDLE
 from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST
@@ -19,12 +19,10 @@ from task_reporter.recording.redrive import redrive_writes
 from task_reporter.recording.transitions import next_write, outcome_of
 from task_reporter.times import parse, to_text
 from tests.support.dynamodb import Table
-from tests.unit.cases import cases
+from tests.unit.cases import KEY, cases, full, full_row
 
-KEY = Key("123456789012/us-east-2", "bun-2a4e041c")
 IDENTITY = {"scope": KEY.scope, "task_id": KEY.task_id, "kind": "bundle"}
 STORED_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
-SHORT_TIME = re.compile(r"\d\d:\d\d(:\d\d)?")
 
 
 POLLS_TO_THE_END = 6
@@ -32,17 +30,6 @@ POLLS_TO_THE_END = 6
 
 EC2's times are believed up to an hour ahead of a poll.
 """
-
-
-def full(value):
-    """``12:05`` as the time of the cases' day; all else as it is."""
-    if not isinstance(value, str) or not SHORT_TIME.fullmatch(value):
-        return value
-    return f"2026-11-23T{value if len(value) == 8 else value + ':00'}.000Z"
-
-
-def full_row(row):
-    return {name: full(value) for name, value in row.items()}
 
 
 def notified(row, now, retention_days=0):

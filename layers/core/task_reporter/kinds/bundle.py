@@ -82,6 +82,6 @@ BUNDLE = Kind(
             "error_message": "This is what EC2 says of a cancellation.",
             **EXAMPLE,
         },
-        LOST: {"state": "failed", **EXAMPLE},
+        LOST: {"state": "storing", **EXAMPLE},
     },
 )

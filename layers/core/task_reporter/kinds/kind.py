@@ -16,7 +16,7 @@ class NextStep:
     name: str
     """One word, which names the command in notices: ``<name>_command``."""
     text: str
-    """The sentence that introduces the command."""
+    """The words that introduce the command, before a colon."""
     heading: str
     """The same in the heading of a digest: ``with the command that …``."""
     arguments: tuple[str, ...]

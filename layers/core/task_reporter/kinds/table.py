@@ -10,7 +10,7 @@ KINDS: dict[str, Kind] = {kind.name: kind for kind in (BUNDLE,)}
 """Name → kind. To add a kind, see docs/adding-a-kind.md."""
 
 FIRST_OWN_ATTRIBUTES = tuple(BUNDLE.attributes)
-"""The kinds' own attributes that have a CSV column since the first version."""
+"""The kinds' own attributes that have a CSV column of their own."""
 
 
 def kind_of(row: Mapping[str, Any]) -> Kind:

@@ -47,7 +47,8 @@ class AnnounceResult:
     unmarked: dict[Key, Exception] = field(default_factory=dict)
     """Tasks whose notice SNS may have accepted: its response, or the mark, is missing.
 
-    Only redriving sends them again, because a retry by the stream would send many emails within minutes.
+    They are not reported as failed, because retries by the stream would send many emails within minutes. Redriving
+    sends them again, or the stream, where it delivers the batch again because of an earlier record that failed.
     """
     waiting: list[Key] = field(default_factory=list)
     """Tasks that wait until somebody has confirmed a subscription."""

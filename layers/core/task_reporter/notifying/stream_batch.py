@@ -28,7 +28,9 @@ def record_key(record: Record) -> Key:
 
 
 def process_batch(records: Sequence[Record], announce: Callable[[Sequence[Key]], Failures]) -> dict[str, Any]:
-    """Announce the tasks of ``records``; return the failed records, which Lambda delivers again.
+    """Announce the tasks of ``records``; return the failed records.
+
+    Lambda delivers again the first of them and every later record of the batch.
 
     ``announce`` takes the distinct keys and returns those that failed. Raises NotAnnouncedError where all records
     failed, or where a failed record has no sequence number: Lambda then delivers the whole batch again.

@@ -63,9 +63,7 @@ def _full_notice(row: Row) -> Notice:
 def _notice(row: Row, text: str, data: dict[str, Any] | None = None) -> Notice:
     is_test = TEST_ATTRIBUTE in row
     start = f"{'TEST: ' if is_test else ''}EC2 {row.get('kind', 'unknown')} task "
-    filters = {name: str(row.get(name, "")) for name in FILTER_ATTRIBUTES} | (
-        {TEST_ATTRIBUTE: "true"} if is_test else {}
-    )
+    filters = {name: str(row.get(name, "")) for name in FILTER_ATTRIBUTES}
     return Notice(
         (row,),
         format_subject(start, str(row["task_id"]), f" {row['outcome']} ({row['scope']})"),

@@ -13,14 +13,15 @@ from task_reporter.recording.transitions import end_attributes, outcome_of, unch
 from task_reporter.times import normalize, parse, to_text
 
 MAX_POLL_DURATION = timedelta(minutes=15)
-"""Longest run of a Lambda function; a later row has a wrong clock."""
+"""Longest run of a Lambda function; later rows have a wrong time."""
 
 
 def write_for_unlisted(kind: Kind, row: Row, poll: PollContext) -> Update | None:
     """Return the write for a row whose task EC2 no longer lists, or None.
 
-    A failed task gets as long to receive its error code as a listed one. A running task is missing at first, and lost
-    when it has been missing for ``poll.lost_after``. A row of another program that lacks attributes is left alone.
+    A failed task is given the same time as a listed one to receive its error code. A running task is missing at first,
+    and lost when it has been missing for ``poll.lost_after``. A row of another program that lacks attributes is left
+    alone.
     """
     if not {"state", "updated_at", "first_seen_at"} <= row.keys():
         return None

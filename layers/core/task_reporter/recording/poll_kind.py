@@ -142,8 +142,8 @@ class _KindWriter:
         The concurrent writer may have used older data.
 
         EC2 may no longer list such a task when the next poll asks. All other tasks wait for the next poll, because this
-        poll's answer about a running task may be older than the row is now. A row that is unchanged since it was read
-        would refuse the same write again.
+        poll's answer about a running task may be older than the row is now. Where a row is
+        unchanged since it was read, the same write would fail again.
         """
         for _ in range(MAX_ROUNDS):
             keys = [write.key for write in overtaken if _has_ended(self.kind, tasks.get(write.key))]

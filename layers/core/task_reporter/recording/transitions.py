@@ -28,8 +28,8 @@ MAX_FUTURE = timedelta(days=366)
 A row with one would stay first in every list.
 """
 
-LOST_ATTRIBUTES = ("notified_at", "expires_at", "missing_since", "redriven_at", "redrives")
-"""Attributes of a row whose task was lost, or announced as lost."""
+REMOVED_BY_CORRECTION = ("notified_at", "expires_at", "missing_since", "redriven_at", "redrives")
+"""Attributes that a correction removes from the row of a lost task."""
 
 
 def next_write(kind: Kind, task: Row, row: Row | None, poll: PollContext) -> Write | None:
@@ -50,7 +50,7 @@ def _without_absurd_times(task: Row, poll: PollContext) -> Row:
 
 
 def outcome_of(kind: Kind, task: Row, before: Row, now: datetime) -> str | None:
-    """Return the outcome of ``task``, or None while it is open.
+    """Return the outcome of ``task``, or None while it is not known.
 
     ``before`` is its row so far, or empty.
     """
@@ -144,10 +144,10 @@ def _correction(kind: Kind, task: Row, row: Row, poll: PollContext) -> Update | 
     expected = {"outcome": LOST, "awaiting": row.get("awaiting")}
     if outcome is None:
         news |= {"awaiting": AWAITING_OUTCOME, "awaiting_since": now}
-        return Update(key_of(row), news, expected, remove=("outcome", "finished_at", *LOST_ATTRIBUTES))
+        return Update(key_of(row), news, expected, remove=("outcome", "finished_at", *REMOVED_BY_CORRECTION))
     finished_at = task.get("finished_at", updated["updated_at"])
     news |= end_attributes(outcome, updated | {"finished_at": finished_at}, now)
-    return Update(key_of(row), news, expected, remove=LOST_ATTRIBUTES)
+    return Update(key_of(row), news, expected, remove=REMOVED_BY_CORRECTION)
 
 
 def _late_error(task: Row, row: Row) -> Update | None:
@@ -159,7 +159,7 @@ def _late_error(task: Row, row: Row) -> Update | None:
 
 
 def end_attributes(outcome: str, task: Row, now: str) -> Row:
-    """Return the attributes that ``task`` gets when it ends, besides those from EC2."""
+    """Return the attributes that ``task`` gets when it ends, besides those that EC2 lists."""
     return {
         "outcome": outcome,
         # Another program may have written the row without a time.

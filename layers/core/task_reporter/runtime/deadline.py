@@ -25,7 +25,9 @@ class Deadline:
             raise OutOfTimeError(doing)
 
     def after_first_try(self) -> "Deadline":
-        """Return this deadline without its first check, for a step that must be tried."""
+        """Return a deadline whose first check always passes.
+
+        It is for a step that must be tried at least once."""
         waived = iter([2**31])
         return Deadline(lambda: next(waived, None) or self.remaining_ms())
 

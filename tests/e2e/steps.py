@@ -1,0 +1,62 @@
+"""Steps of tests on a deployed stack: tasks, polls, rows, commands."""
+
+import json
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from local.deployment import Deployment
+from local.process_environment import isolated_environment
+from task_reporter.times import now, to_text
+from tests.support.waiting import eventually
+
+TASK_REPORTER = Path(sys.executable).with_name("task-reporter")
+ENDED = to_text(now() - timedelta(days=5))
+STARTED = to_text(now() - timedelta(days=5, minutes=35, seconds=10))
+
+
+def task(task_id: str, state: str, **more: Any) -> dict[str, Any]:
+    """Return a bundle task as EC2 lists it."""
+    times = {"StartTime": STARTED, "UpdateTime": ENDED}
+    return {"InstanceId": f"i-{task_id}", "BundleId": task_id, "State": state, **times, **more}
+
+
+def failure(code: str, message: str) -> dict[str, Any]:
+    return {"BundleTaskError": {"Code": code, "Message": message}}
+
+
+def row_of(deployment: Deployment, task_id: str) -> dict[str, Any] | None:
+    return next((row for row in deployment.rows() if row["task_id"] == task_id), None)
+
+
+def told_row(deployment: Deployment, task_id: str) -> dict[str, Any]:
+    """Return the row of a task once it has been announced."""
+
+    def row() -> dict[str, Any] | None:
+        found = row_of(deployment, task_id)
+        return found if found and "notified_at" in found else None
+
+    return eventually(row)
+
+
+def poll(deployment: Deployment) -> dict[str, Any]:
+    answer = deployment.poll()
+    assert answer["error"] is None, answer
+    return answer["payload"]["bundle"]
+
+
+def run(deployment: Deployment, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Return the program, run on the deployed stack."""
+    environment = isolated_environment() | deployment.cloud.environment | {"TASK_REPORTER_STACK": deployment.stack}
+    command = [str(TASK_REPORTER), *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def parts(deployment: Deployment) -> dict[str, tuple[str, str]]:
+    """Return `status` by part: level and text; check its exit status."""
+    done = run(deployment, "status", "--output", "json")
+    told = json.loads(done.stdout)
+    assert done.returncode == (0 if told["well"] else 1)
+    return {one["part"]: (one["level"], one["text"]) for one in told["parts"]}
