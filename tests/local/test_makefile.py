@@ -84,12 +84,6 @@ def test_only_a_deployment_works_in_the_account_of_the_shell(stub: Path) -> None
     assert {target for target in run if "--aws" in make(target, f"PYTHON={stub}")} == {"deploy", "takeover"}
 
 
-def test_help_lists_every_target() -> None:
-    listed = [line.split(maxsplit=2) for line in make()]
-    assert {target for _, target, _ in listed} >= {"demo", "test", "deploy", "takeover", "clean"}
-    assert all(text for _, _, text in listed)
-
-
 @pytest.mark.parametrize(
     ("versions", "chosen"),
     [

@@ -15,35 +15,32 @@ def refused(code: str, message: str = "said so", operation: str = "Query") -> Cl
     return ClientError({"Error": {"Code": code, "Message": message}}, operation)
 
 
-# As the services' references name them, not as the code does.
-EXPIRED_CODES = ["ExpiredToken", "ExpiredTokenException", "RequestExpired"]
-UNKNOWN_CODES = [
-    "AuthFailure", "IncompleteSignature", "InvalidClientTokenId", "InvalidSignatureException",
-    "MissingAuthenticationToken", "SignatureDoesNotMatch", "UnrecognizedClientException",
-]  # fmt: skip
-DENIED_CODES = ["AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"]
+# The codes are those of the services' references, in addition to those of the module.
+CODES = {
+    "expired": (
+        EXPIRED.union(["ExpiredToken", "ExpiredTokenException", "RequestExpired"]),
+        ["credentials have expired", "aws sso login", "--profile"],
+    ),
+    "unknown": (
+        UNKNOWN_CREDENTIALS.union(
+            ["AuthFailure", "IncompleteSignature", "InvalidClientTokenId", "InvalidSignatureException",
+             "MissingAuthenticationToken", "SignatureDoesNotMatch", "UnrecognizedClientException"]
+        ),
+        ["({code}: no: dynamodb:Query)", "aws sts get-caller-identity"],
+    ),
+    "denied": (
+        DENIED.union(["AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"]),
+        ["no permission for Query (no: dynamodb:Query)", "what each command needs"],
+    ),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("code", sorted(EXPIRED.union(EXPIRED_CODES)))
-def test_expired_credentials_are_to_be_renewed(code):
-    said = explain(refused(code))
-    assert "credentials have expired" in said
-    assert "aws sso login" in said
-    assert "--profile" in said
-
-
-@pytest.mark.parametrize("code", sorted(UNKNOWN_CREDENTIALS.union(UNKNOWN_CODES)))
-def test_credentials_that_aws_does_not_know_are_to_be_checked(code):
-    said = explain(refused(code, "the token is bad"))
-    assert f"({code}: the token is bad)" in said
-    assert "aws sts get-caller-identity" in said
-
-
-@pytest.mark.parametrize("code", sorted(DENIED.union(DENIED_CODES)))
-def test_a_missing_permission_is_named_by_its_operation(code):
-    said = explain(refused(code, "User: arn:x is not authorized to perform: dynamodb:Query"))
-    assert said.startswith("no permission for Query (User: arn:x is not authorized to perform: dynamodb:Query)")
-    assert "what each command needs" in said
+@pytest.mark.parametrize(
+    ("code", "parts"), [(code, named) for codes, named in CODES.values() for code in sorted(codes)]
+)
+def test_a_refusal_is_explained_by_its_code(code, parts):
+    said = explain(refused(code, "no: dynamodb:Query"))
+    assert [part for part in parts if part.format(code=code) not in said] == []
 
 
 OTHERS = {
