@@ -111,10 +111,6 @@ def test_what_a_later_version_added_is_json_in_the_last_column() -> None:
     assert (line["kind"], line["outcome"]) == ("export", "paused")
 
 
-def test_an_ordinary_row_is_not_quoted() -> None:
-    assert '"' not in written(write_csv, row())
-
-
 # Plain columns
 
 
