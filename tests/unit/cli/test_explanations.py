@@ -39,8 +39,8 @@ CODES = {
     ("code", "parts"), [(code, named) for codes, named in CODES.values() for code in sorted(codes)]
 )
 def test_a_refusal_is_explained_by_its_code(code, parts):
-    said = explain(refused(code, "no: dynamodb:Query"))
-    assert [part for part in parts if part.format(code=code) not in said] == []
+    line = explain(refused(code, "no: dynamodb:Query"))
+    assert [part for part in parts if part.format(code=code) not in line] == []
 
 
 OTHERS = {
@@ -51,9 +51,9 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize(("error", "said"), OTHERS.values(), ids=OTHERS)
-def test_any_other_refusal_names_operation_and_code(error, said):
-    assert explain(error).startswith(said)
+@pytest.mark.parametrize(("error", "line"), OTHERS.values(), ids=OTHERS)
+def test_any_other_refusal_names_operation_and_code(error, line):
+    assert explain(error).startswith(line)
 
 
 @pytest.mark.parametrize("code", ["UnauthorizedOperation", "ThrottlingException"])
@@ -71,9 +71,9 @@ CLOCKS = {
 }
 
 
-@pytest.mark.parametrize(("code", "message", "told"), CLOCKS.values(), ids=CLOCKS)
-def test_a_wrong_clock_is_told_by_the_times_in_the_text(code, message, told):
-    assert told in explain(refused(code, message))
+@pytest.mark.parametrize(("code", "message", "text"), CLOCKS.values(), ids=CLOCKS)
+def test_a_wrong_clock_is_told_by_the_times_in_the_text(code, message, text):
+    assert text in explain(refused(code, message))
 
 
 @pytest.mark.parametrize("date", ["soon", "", None])
@@ -98,10 +98,10 @@ SIGNING_IN = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("said", "told"), SIGNING_IN.values(), ids=SIGNING_IN)
-def test_a_refused_sign_in_is_no_missing_permission(said, told):
-    assert told in explain(refused(*said))
-    assert "docs/command-line.md" not in explain(refused(*said))
+@pytest.mark.parametrize(("refusal", "text"), SIGNING_IN.values(), ids=SIGNING_IN)
+def test_a_refused_sign_in_is_no_missing_permission(refusal, text):
+    assert text in explain(refused(*refusal))
+    assert "docs/command-line.md" not in explain(refused(*refusal))
 
 
 @pytest.mark.parametrize("code", ["403", "503"])
@@ -142,12 +142,12 @@ ERRORS = {
 
 @pytest.mark.parametrize(("error", "named"), ERRORS.values(), ids=ERRORS)
 def test_an_error_names_the_value_and_what_to_do(error, named):
-    said = explain(error)
-    assert [part for part in named if part not in said] == []
-    assert "should not have happened" not in said
+    line = explain(error)
+    assert [part for part in named if part not in line] == []
+    assert "should not have happened" not in line
 
 
 def test_an_unexpected_error_says_how_to_see_more():
-    said = explain(KeyError("scope"))
-    assert "should not have happened (KeyError: 'scope')" in said
-    assert "TASK_REPORTER_DEBUG=1" in said
+    line = explain(KeyError("scope"))
+    assert "should not have happened (KeyError: 'scope')" in line
+    assert "TASK_REPORTER_DEBUG=1" in line

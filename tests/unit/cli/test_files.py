@@ -181,11 +181,11 @@ def test_the_new_target_of_a_link_is_made_beside_its_draft(folder: Path) -> None
     """A link may lead to another file system, to which nothing can be renamed."""
     (folder / "elsewhere").mkdir()
     (folder / "link.html").symlink_to("elsewhere/page.html")
-    seen = folder.stat().st_mtime_ns
+    before = folder.stat().st_mtime_ns
     write(folder / "link.html")
     assert os.readlink(folder / "link.html") == "elsewhere/page.html"
     assert (names(folder / "elsewhere"), read(folder / "elsewhere" / "page.html")) == (["page.html"], NEW)
-    assert folder.stat().st_mtime_ns == seen
+    assert folder.stat().st_mtime_ns == before
 
 
 # Permissions
@@ -262,8 +262,8 @@ def test_a_mounted_file_is_overwritten(folder: Path, mounts: Callable[[str], str
 @pytest.mark.parametrize("before", ["touch other", "echo old > page", "echo old > page; ln page other"])
 def test_a_full_disk_costs_nothing_that_was_there(folder: Path, mounts: Callable[[str], str], before: str) -> None:
     script = f'mount -t tmpfs -o size=4k none .; cd "$PWD"; {before}; before=$(ls; cat *); "$0" "$@" page'
-    said = mounts(f'{script}; test "$before" = "$(ls; cat *)" && echo unchanged')
-    assert said == "can't write 'page': No space left on device; name another file\nunchanged\n"
+    message = mounts(f'{script}; test "$before" = "$(ls; cat *)" && echo unchanged')
+    assert message == "can't write 'page': No space left on device; name another file\nunchanged\n"
 
 
 # What can't be written
@@ -271,8 +271,10 @@ def test_a_full_disk_costs_nothing_that_was_there(folder: Path, mounts: Callable
 
 def test_a_missing_folder_is_named(folder: Path) -> None:
     missing = folder / "missing"
-    said = f"can't write {str(missing / 'page.html')!r}: there is no folder {str(missing)!r}; make it, or name another"
-    assert refusal(missing / "page.html") == said
+    message = (
+        f"can't write {str(missing / 'page.html')!r}: there is no folder {str(missing)!r}; make it, or name another"
+    )
+    assert refusal(missing / "page.html") == message
     assert "there is no folder 'missing/..'" in refusal("missing/../page.html")
     (folder / "link.html").symlink_to("missing/page.html")
     assert f"there is no folder {str(missing)!r}" in refusal(folder / "link.html")

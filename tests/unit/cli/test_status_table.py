@@ -19,8 +19,8 @@ STREAM = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
 def described(**more: Any) -> dict[str, Any]:
     """Describe a table of the template with ``more``; None removes a property."""
     usual = {"TableName": NAME, "TableStatus": "ACTIVE", "DeletionProtectionEnabled": True}
-    made = usual | {"StreamSpecification": STREAM} | more
-    return {name: value for name, value in made.items() if value is not None}
+    properties = usual | {"StreamSpecification": STREAM} | more
+    return {name: value for name, value in properties.items() if value is not None}
 
 
 TABLES = {

@@ -44,10 +44,10 @@ def test_what_is_no_time_is_named_and_told_what_would_be(text, end_of_day):
 @given(st.text(max_size=30), st.booleans())
 def test_whatever_is_typed_is_a_stored_time_or_refused(text, end_of_day):
     try:
-        kept = time_formats.parse_typed_time(text, NOW, end_of_day)
+        stored = time_formats.parse_typed_time(text, NOW, end_of_day)
     except ValueError:
         return
-    assert to_text(parse(kept)) == kept
+    assert to_text(parse(stored)) == stored
 
 
 @given(st.dates())
@@ -65,9 +65,9 @@ AGES = {0: "just now", 0.9: "just now", 1: "1 second ago", 59: "59 seconds ago",
         200 * 86_400: "200 days ago", -1: "in 1 second", -7200: "in 2 hours"}  # fmt: skip
 
 
-@pytest.mark.parametrize(("seconds", "said"), AGES.items())
-def test_an_age_is_said_in_its_largest_unit(seconds, said):
-    assert time_formats.format_age(to_text(NOW - timedelta(seconds=seconds)), NOW) == said
+@pytest.mark.parametrize(("seconds", "text"), AGES.items())
+def test_an_age_is_said_in_its_largest_unit(seconds, text):
+    assert time_formats.format_age(to_text(NOW - timedelta(seconds=seconds)), NOW) == text
 
 
 def test_a_stored_time_is_shown_in_a_column_or_with_its_age():
