@@ -38,11 +38,8 @@ def test_an_invalid_parameter_is_named(text: str, sentence: str) -> None:
         parse_parameters(text)
 
 
-def test_a_missing_table_is_refused() -> None:
+def test_a_missing_table_or_region_is_refused_before_any_request() -> None:
     with pytest.raises(DeploymentError, match="make takeover TABLE=name"):
         prepare_deployment(Account(region="eu-west-1"), "any", "", {})
-
-
-def test_a_missing_region_is_refused_before_any_request() -> None:
     with pytest.raises(DeploymentError, match="no AWS region; set AWS_REGION"):
         prepare_deployment(Account(), "any", None, {})

@@ -11,10 +11,7 @@ from tests.support.scripted import ID, NO_STACK, Script, event, resources, stack
 
 TABLE = "heir-HistoryTable-1"
 PLACE = f"--table-name {TABLE} --region eu-west-1"
-REMOVAL = [
-    f"aws dynamodb update-table --no-deletion-protection-enabled {PLACE}",
-    f"aws dynamodb delete-table {PLACE}",
-]
+REMOVAL = [f"aws dynamodb update-table --no-deletion-protection-enabled {PLACE}", f"aws dynamodb delete-table {PLACE}"]
 DELETION = "aws cloudformation delete-stack --stack-name heir --region eu-west-1"
 
 

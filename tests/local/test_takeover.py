@@ -43,7 +43,7 @@ def described(**changes: Any) -> dict[str, Any]:
 def reading(
     table: dict[str, Any] | None = None, expiry: Mapping[str, str] = EXPIRES, recovery: str = "ENABLED"
 ) -> Script:
-    """DynamoDB, asked for all settings of a table."""
+    """DynamoDB with all settings of a table."""
     point_in_time = {"PointInTimeRecoveryStatus": recovery}
     backups = {"ContinuousBackupsStatus": "ENABLED", "PointInTimeRecoveryDescription": point_in_time}
     return (
@@ -56,10 +56,6 @@ def reading(
 
 RESTORED = {"StreamSpecification": None, "DeletionProtectionEnabled": False}
 """Differences of a restored table, besides expiry and point-in-time recovery."""
-
-
-def restored() -> Script:
-    return reading(described(**RESTORED), OFF, "DISABLED")
 
 
 def actual(script: Script | None = None) -> Mapping[str, Any]:
@@ -91,15 +87,13 @@ def assert_refused(cloudformation: Script, dynamodb: Script, match: str) -> None
 # Comparison
 
 
-def test_a_table_of_the_template_needs_nothing() -> None:
-    assert find_obstacles(NAME, expected(), actual()) == []
-    assert plan_repairs(expected(), actual()) == []
-
-
-def test_a_table_with_the_users_key_needs_nothing() -> None:
-    keyed = actual(reading(described(**KEYED)))
-    assert find_obstacles(NAME, expected(KmsKeyArn=KEY), keyed) == []
-    assert plan_repairs(expected(KmsKeyArn=KEY), keyed) == []
+@pytest.mark.parametrize(
+    ("parameters", "changes"), [({}, {}), ({"KmsKeyArn": KEY}, KEYED)], ids=["usual", "with a key"]
+)
+def test_a_table_of_the_template_needs_nothing(parameters: dict[str, str], changes: dict[str, Any]) -> None:
+    table = actual(reading(described(**changes)))
+    assert find_obstacles(NAME, expected(**parameters), table) == []
+    assert plan_repairs(expected(**parameters), table) == []
 
 
 DIFFERENT: Mapping[str, Any] = {
@@ -227,7 +221,7 @@ EXPIRY = {"TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": 
 
 
 def test_a_restored_backup_is_repaired_step_by_step(capsys: pytest.CaptureFixture[str]) -> None:
-    differing = actual(restored())
+    differing = actual(reading(described(**RESTORED), OFF, "DISABLED"))
     script = Script("dynamodb")
     for method, arguments in (
         ("update_table", {"DeletionProtectionEnabled": True}),
@@ -318,6 +312,12 @@ def test_a_repair_that_is_denied_is_shown_as_it_is() -> None:
 # The stack
 
 
+def existing(status: str, **statuses: str) -> Script:
+    """CloudFormation with the stack ``heir`` and its resources."""
+    script = Script("cloudformation").answers("describe_stacks", stack(status), StackName="heir")
+    return script.answers("describe_stack_resources", resources(**statuses))
+
+
 ERRORS = {
     "AccessDenied": "User is not authorized to perform: cloudformation:DescribeStacks",
     "Throttling": "Rate exceeded",
@@ -348,9 +348,7 @@ def test_an_absent_stack_is_none() -> None:
 )
 def test_a_stack_that_a_failed_attempt_left_is_deleted(status: str, capsys: pytest.CaptureFixture[str]) -> None:
     script = (
-        Script("cloudformation")
-        .answers("describe_stacks", stack(status), StackName="heir")
-        .answers("describe_stack_resources", resources(HistoryTable=f"IMPORT_ROLLBACK_COMPLETE {NAME}"))
+        existing(status, HistoryTable=f"IMPORT_ROLLBACK_COMPLETE {NAME}")
         .answers("delete_stack", StackName=ID)
         .answers("describe_stacks", stack("DELETE_COMPLETE"), StackName=ID)
     )
@@ -361,15 +359,8 @@ def test_a_stack_that_a_failed_attempt_left_is_deleted(status: str, capsys: pyte
 
 @pytest.mark.parametrize("status", ["IMPORT_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"])
 def test_an_interrupted_takeover_continues(status: str, capsys: pytest.CaptureFixture[str]) -> None:
-    script = (
-        Script("cloudformation")
-        .answers("describe_stacks", stack(status))
-        .answers(
-            "describe_stack_resources",
-            resources(HistoryTable=f"UPDATE_COMPLETE {NAME}", NotificationTopic="DELETE_COMPLETE topic"),
-        )
-    )
-    take(script, reading())
+    resources = {"HistoryTable": f"UPDATE_COMPLETE {NAME}", "NotificationTopic": "DELETE_COMPLETE topic"}
+    take(existing(status, **resources), reading())
     assert f"The stack heir owns the table {NAME} already." in capsys.readouterr().out
 
 
@@ -387,12 +378,7 @@ IN_USE = {
 
 @pytest.mark.parametrize(("status", "statuses", "sentence"), [(status, *case) for status, case in IN_USE.items()])
 def test_a_stack_in_use_is_refused(status: str, statuses: dict[str, str], sentence: str) -> None:
-    script = (
-        Script("cloudformation")
-        .answers("describe_stacks", stack(status))
-        .answers("describe_stack_resources", resources(**statuses))
-    )
-    with script as cloudformation, pytest.raises(DeploymentError, match=sentence):
+    with existing(status, **statuses) as cloudformation, pytest.raises(DeploymentError, match=sentence):
         prepare_stack(cloudformation, NAME, "heir")
 
 
@@ -400,7 +386,7 @@ def test_a_stack_in_use_is_refused(status: str, statuses: dict[str, str], senten
 
 
 def importing(failure: str = "") -> Script:
-    """CloudFormation, asked to check the import."""
+    """CloudFormation that checks the import."""
     change_set = {"Status": "FAILED", "StatusReason": failure} if failure else {"Status": "CREATE_COMPLETE"}
     return (
         Script("cloudformation")

@@ -50,15 +50,14 @@ def test_models_of_the_user_are_found(tmp_path: Path, monkeypatch: pytest.Monkey
     assert loader.load_service_model("dynamodb", "service-2")["metadata"]["serviceId"] == "Ours"
 
 
-@pytest.mark.parametrize(
-    ("given", "environment", "region"),
-    [
-        ("eu-west-1", {"AWS_REGION": "us-east-1"}, "eu-west-1"),
-        (None, {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-west-2"}, "us-east-1"),
-        (None, {"AWS_DEFAULT_REGION": "us-west-2"}, "us-west-2"),
-        (None, {}, None),
-    ],
-)
+REGIONS: list[tuple[str | None, dict[str, str], str | None]] = [
+    ("eu-west-1", {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-west-2"}, "eu-west-1"),
+    (None, {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-west-2"}, "us-east-1"),
+    (None, {"AWS_DEFAULT_REGION": "us-west-2"}, "us-west-2"), (None, {}, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "environment", "region"), REGIONS)
 def test_the_region(
     given: str | None, environment: dict[str, str], region: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

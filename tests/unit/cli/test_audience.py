@@ -53,38 +53,25 @@ def test_late_counts_do_not_hide_a_confirmed_address() -> None:
     assert not read_audience(Late((READER, "")), TOPIC, READER).holds_notices
 
 
-HOLDS = {
-    "pending, with an address": (Audience(TOPIC, 0, 1, READER, PENDING), True),
-    "none, with an address": (Audience(TOPIC, 0, 0, READER), True),
-    "pending, without an address": (Audience(TOPIC, 0, 1), True),
-    "none, without an address": (Audience(TOPIC, 0, 0), False),
-    "another is confirmed": (Audience(TOPIC, 1, 1, READER, PENDING), False),
-}
-
-
-@pytest.mark.parametrize(("audience", "holds"), HOLDS.values(), ids=HOLDS)
-def test_rows_wait_as_the_notifier_lets_them(audience: Audience, holds: bool) -> None:
-    assert audience.holds_notices == holds
-
-
 CONFIRM = f"confirm the email that SNS sent to {READER} within 48 hours; this sends another: {SUBSCRIBE}"
 ANEW = f"{SUBSCRIBE}, then confirm the email that SNS sends"
-REMEDIES = {
-    "pending": (Audience(TOPIC, 0, 1, READER, PENDING), CONFIRM),
-    "another is pending": (Audience(TOPIC, 0, 1, READER), ANEW),
-    "deleted": (Audience(TOPIC, 0, 0, READER), ANEW),
-    "unseen, one pending": (Audience(TOPIC, 0, 1, READER, UNREADABLE), CONFIRM),
-    "unseen, none pending": (Audience(TOPIC, 0, 0, READER, UNREADABLE), ANEW),
+AUDIENCES = {
+    "pending": (Audience(TOPIC, 0, 1, READER, PENDING), True, CONFIRM),
+    "pending beside another": (Audience(TOPIC, 1, 1, READER, PENDING), False, CONFIRM),
+    "another is pending": (Audience(TOPIC, 0, 1, READER), True, ANEW),
+    "deleted": (Audience(TOPIC, 0, 0, READER), True, ANEW),
+    "unseen, one pending": (Audience(TOPIC, 0, 1, READER, UNREADABLE), True, CONFIRM),
+    "unseen, none pending": (Audience(TOPIC, 0, 0, READER, UNREADABLE), True, ANEW),
     "somebody's is pending": (
-        Audience(TOPIC, 0, 1), CONFIRM.replace(f" to {READER}", "").replace(READER, "ADDRESS")
+        Audience(TOPIC, 0, 1), True, CONFIRM.replace(f" to {READER}", "").replace(READER, "ADDRESS")
     ),
-    "nobody's": (Audience(TOPIC, 0, 0), ANEW.replace(READER, "ADDRESS")),
+    "nobody's": (Audience(TOPIC, 0, 0), False, ANEW.replace(READER, "ADDRESS")),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("audience", "remedy"), REMEDIES.values(), ids=REMEDIES)
-def test_what_has_to_be_done(audience: Audience, remedy: str) -> None:
-    assert audience.remedy == remedy
+@pytest.mark.parametrize(("audience", "holds", "remedy"), AUDIENCES.values(), ids=AUDIENCES)
+def test_an_audience_may_hold_notices_and_has_a_remedy(audience: Audience, holds: bool, remedy: str) -> None:
+    assert (audience.holds_notices, audience.remedy) == (holds, remedy)
 
 
 def test_an_address_is_quoted_for_a_shell() -> None:

@@ -437,13 +437,8 @@ def test_an_unwritable_cache_is_no_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "first"), [("ops", "me"), ("me", "me"), ("none", "none"), ("a", "b")])
 def test_the_root_profile_begins_the_chain(name: str, first: str) -> None:
-    profiles = {
-        "ops": {"source_profile": "dev"},
-        "dev": {"source_profile": "me"},
-        "me": {"source_profile": "gone"},
-        "a": {"source_profile": "b"},
-        "b": {"source_profile": "a"},
-    }
+    sources = {"ops": "dev", "dev": "me", "me": "gone", "a": "b", "b": "a"}
+    profiles = {profile: {"source_profile": source} for profile, source in sources.items()}
     assert find_root_profile(profiles, name) == first
 
 

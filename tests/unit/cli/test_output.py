@@ -111,10 +111,6 @@ def test_what_a_later_version_added_is_json_in_the_last_column() -> None:
     assert (line["kind"], line["outcome"]) == ("export", "paused")
 
 
-def test_an_ordinary_row_is_not_quoted() -> None:
-    assert '"' not in written(write_csv, row())
-
-
 # Plain columns
 
 
@@ -182,16 +178,16 @@ CELLS = {
 }
 
 
-@pytest.mark.parametrize(("shown", "head", "told"), CELLS.values(), ids=CELLS)
-def test_a_cell_shows_its_value(shown: Item, head: str, told: str) -> None:
-    assert dict(zip(HEADINGS, columns.format_cells(shown), strict=True))[head] == told
+@pytest.mark.parametrize(("shown", "head", "text"), CELLS.values(), ids=CELLS)
+def test_a_cell_shows_its_value(shown: Item, head: str, text: str) -> None:
+    assert dict(zip(HEADINGS, columns.format_cells(shown), strict=True))[head] == text
 
 
 @pytest.mark.parametrize(
-    ("value", "told"), [(None, ""), (0, "0"), (False, "False"), ("a\x1bb", "a�b"), ("é漢😀", "é漢😀")]
+    ("value", "text"), [(None, ""), (0, "0"), (False, "False"), ("a\x1bb", "a�b"), ("é漢😀", "é漢😀")]
 )
-def test_a_value_is_shown_in_one_line(value: object, told: str) -> None:
-    assert to_one_line(value) == told
+def test_a_value_is_shown_in_one_line(value: object, text: str) -> None:
+    assert to_one_line(value) == text
 
 
 # A terminal
@@ -236,13 +232,13 @@ def test_a_column_that_tells_nothing_is_left_out_on_a_terminal(monkeypatch: pyte
 # One task
 
 
-def told(shown: Item) -> dict[str, str]:
+def facts_of(shown: Item) -> dict[str, str]:
     return dict(facts.format_facts(shown, NOW))
 
 
 def test_everything_about_a_task_is_told() -> None:
     shown = row(image_id="ami-1", awaiting="notification", expires_at=1_803_470_400, notified_at=None)
-    assert told(shown) == {
+    assert facts_of(shown) == {
         "State": "complete",
         "Account, region": "123456789012/us-east-2",
         "Kind": "bundle",
@@ -262,9 +258,9 @@ def test_everything_about_a_task_is_told() -> None:
 
 
 def test_unknown_attributes_are_shown_under_their_own_names() -> None:
-    said = told(row() | LATER | {"zero": 0, "told_at": "2026-11-23T12:00:00.000Z"})
-    assert (said["a_list"], said["flag"], said["zero"]) == ("[1, {'b': None}]", "False", "0")
-    assert said["told_at"] == "2026-11-23 12:00:00 UTC, 3 hours ago"
+    shown = facts_of(row() | LATER | {"zero": 0, "told_at": "2026-11-23T12:00:00.000Z"})
+    assert (shown["a_list"], shown["flag"], shown["zero"]) == ("[1, {'b': None}]", "False", "0")
+    assert shown["told_at"] == "2026-11-23 12:00:00 UTC, 3 hours ago"
 
 
 STATES = {
@@ -275,14 +271,14 @@ STATES = {
 }
 
 
-@pytest.mark.parametrize(("shown", "said"), STATES.values(), ids=STATES)
-def test_the_state_is_ours_and_ec2s(shown: Item, said: str) -> None:
-    assert told(shown)["State"] == said
+@pytest.mark.parametrize(("shown", "text"), STATES.values(), ids=STATES)
+def test_the_state_is_ours_and_ec2s(shown: Item, text: str) -> None:
+    assert facts_of(shown)["State"] == text
 
 
 @pytest.mark.parametrize("ugly", ["never", "1e400", "nan", [1], {"a": 1}, 10**30])
 def test_an_ugly_end_of_keeping_is_told_as_it_is(ugly: object) -> None:
-    assert told(row(expires_at=ugly))["Kept until"] == str(ugly)
+    assert facts_of(row(expires_at=ugly))["Kept until"] == str(ugly)
 
 
 def steps(shown: Item, named: str = "bun-00000001", flags: str = "") -> list[list[str]]:
@@ -362,5 +358,5 @@ class Generated(DynamoDb):
 
 @pytest.mark.parametrize("write", [write_csv, write_json, write_plain])
 def test_memory_does_not_grow_with_the_rows(write: Writer) -> None:
-    some, many = peak(write, 1500), peak(write, 4500)
-    assert many < some * 1.5
+    small, large = peak(write, 1500), peak(write, 4500)
+    assert large < small * 1.5

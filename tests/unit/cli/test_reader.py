@@ -267,12 +267,12 @@ NO_HISTORIES = {
 }
 
 
-@pytest.mark.parametrize(("code", "message", "said"), NO_HISTORIES.values(), ids=NO_HISTORIES)
-def test_a_table_that_is_no_history_is_named(code: str, message: str, said: str) -> None:
+@pytest.mark.parametrize(("code", "message", "text"), NO_HISTORIES.values(), ids=NO_HISTORIES)
+def test_a_table_that_is_no_history_is_named(code: str, message: str, text: str) -> None:
     refusing = Refusing(code, message)
-    with pytest.raises(NoTableError, match=said):
+    with pytest.raises(NoTableError, match=text):
         list(QueryResults(refusing, "history", TaskQuery()))
-    with pytest.raises(NoTableError, match=said):
+    with pytest.raises(NoTableError, match=text):
         reader.read_task(refusing, "history", Key("a", "b"))
 
 

@@ -92,9 +92,9 @@ def test_many_tasks_get_every_part():
 
 def test_the_page_says_what_it_is_about():
     html = render_page([ended()], ReportInfo("T-1", "eu-west-1", "2026-11-18T00:00:00.000Z", MADE_AT))
-    for said in ("Updated since 2026-11-18 00:00:00 UTC", "<b>T-1</b>", "Created 2026-11-23 12:00:00 UTC",
+    for text in ("Updated since 2026-11-18 00:00:00 UTC", "<b>T-1</b>", "Created 2026-11-23 12:00:00 UTC",
                  "<title>EC2 tasks in eu-west-1, 2026-11-23</title>"):  # fmt: skip
-        assert said in html
+        assert text in html
     assert html.startswith("<!doctype html>")
 
 
@@ -111,9 +111,9 @@ def test_a_table_of_the_newest_says_how_many_there_are():
 
 
 def test_the_place_is_told_only_where_there_are_several():
-    one, other = ended(scope="1/us-east-2"), ended(scope="1/eu-west-1")
-    assert "1/us-east-2" not in render_page([one, one], ABOUT)
-    assert {"1/us-east-2", "1/eu-west-1"} <= set(Read(render_page([one, other], ABOUT)).texts["td"])
+    first, second = ended(scope="1/us-east-2"), ended(scope="1/eu-west-1")
+    assert "1/us-east-2" not in render_page([first, first], ABOUT)
+    assert {"1/us-east-2", "1/eu-west-1"} <= set(Read(render_page([first, second], ABOUT)).texts["td"])
 
 
 @pytest.mark.parametrize("name", ATTRIBUTES)

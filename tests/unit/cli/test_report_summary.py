@@ -51,8 +51,8 @@ def test_failures_are_grouped_by_code_with_their_last_time():
         ended("cancelled", error_code="Client.Cancelled"),
     ]
     failures = summarise(rows, MADE_AT).failures
-    told = [(failure.code, failure.count, failure.last_at) for failure in failures]
-    assert told == [("A", 3, "2026-11-21T00:00:00.000Z"), ("", 1, None)]
+    grouped = [(failure.code, failure.count, failure.last_at) for failure in failures]
+    assert grouped == [("A", 3, "2026-11-21T00:00:00.000Z"), ("", 1, None)]
 
 
 def test_the_most_frequent_codes_are_listed_and_others_counted():
@@ -103,7 +103,7 @@ def test_every_length_lies_in_its_bin(seconds):
     lengths = summarise_durations("bundle", seconds)
     assert sum(part.count for part in lengths.bins) == len(seconds) == lengths.count
     assert len(lengths.bins) <= MAX_BINS + 1
-    assert all(one.end == other.start for one, other in pairwise(lengths.bins))
+    assert all(earlier.end == later.start for earlier, later in pairwise(lengths.bins))
     for part in lengths.bins:
         inside = [length for length in seconds if part.start <= length and (part.end is None or length < part.end)]
         assert part.count == len(inside)

@@ -9,19 +9,15 @@ from task_reporter_cli.status.limits import max_announcement_delay, max_silence,
 MINUTES = timedelta(minutes=1)
 
 
-@pytest.mark.parametrize(
-    ("parameters", "minutes"),
-    [
-        ({}, 15),
-        ({"SilentAfterMinutes": "40"}, 40),
-        ({"SilentAfterMinutes": "15", "PollSchedule": "rate(1 minute)"}, 15),
-        ({"SilentAfterMinutes": "15", "PollSchedule": "rate(10 minutes)"}, 20),
-        ({"PollSchedule": "rate(1 hour)"}, 120),
-        ({"PollSchedule": "rate(1 day)"}, 2880),
-        ({"PollSchedule": "cron(0/5 * * * ? *)"}, 15),
-        ({"SilentAfterMinutes": "soon"}, 15),
-    ],
-)
+SILENCES = [
+    ({}, 15), ({"SilentAfterMinutes": "40"}, 40), ({"SilentAfterMinutes": "soon"}, 15),
+    ({"SilentAfterMinutes": "15", "PollSchedule": "rate(1 minute)"}, 15),
+    ({"SilentAfterMinutes": "15", "PollSchedule": "rate(10 minutes)"}, 20), ({"PollSchedule": "rate(1 hour)"}, 120),
+    ({"PollSchedule": "rate(1 day)"}, 2880), ({"PollSchedule": "cron(0/5 * * * ? *)"}, 15),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("parameters", "minutes"), SILENCES)
 def test_silence_lasts_at_least_two_rounds(parameters: dict[str, str], minutes: int) -> None:
     assert max_silence(parameters) == minutes * MINUTES
 

@@ -52,14 +52,6 @@ NOTICES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("audience", "level", "text", "todo"), NOTICES.values(), ids=NOTICES)
-def test_the_subscribers_of_notices(audience: Audience, level: str, text: str, todo: str) -> None:
-    found = subscribers.judge_notice_audience(audience)
-    assert (found.part, found.level, found.text) == ("subscribers", level, text)
-    assert todo in found.todo
-    assert bool(found.todo) == (level != WELL)
-
-
 ALARMS = {
     "told": (Audience(ALARM_TOPIC, 1, 0, READER, CONFIRMED), WELL, "1 confirmed", ""),
     "nobody wants to be": (
@@ -85,10 +77,19 @@ ALARMS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("audience", "level", "text", "todo"), ALARMS.values(), ids=ALARMS)
-def test_the_subscribers_of_alarms(audience: Audience, level: str, text: str, todo: str) -> None:
-    found = subscribers.judge_alarm_audience(audience)
-    assert (found.part, found.level, found.text) == ("alarm subscribers", level, text)
+JUDGED = [
+    *(pytest.param(subscribers.judge_notice_audience, "subscribers", *case, id=name) for name, case in NOTICES.items()),
+    *(
+        pytest.param(subscribers.judge_alarm_audience, "alarm subscribers", *case, id=name)
+        for name, case in ALARMS.items()
+    ),
+]
+
+
+@pytest.mark.parametrize(("judge", "part", "audience", "level", "text", "todo"), JUDGED)
+def test_an_audience_is_judged(judge: Any, part: str, audience: Audience, level: str, text: str, todo: str) -> None:
+    found = judge(audience)
+    assert (found.part, found.level, found.text) == (part, level, text)
     assert todo in found.todo
     assert bool(found.todo) == (level != WELL)
 

@@ -11,38 +11,26 @@ from task_reporter_cli import time_formats
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, 123_000, tzinfo=UTC)
 
+ENDS = {
+    "2026-11-18": "2026-11-18T23:59:59.999Z", "9999-12-31": "9999-12-31T23:59:59.999Z",
+    "2026-11-18T00:00": "2026-11-18T00:00:00.000Z", "7d": "2026-11-16T12:00:00.123Z",
+}  # fmt: skip
 TYPED = {
-    "2026-11-18": "2026-11-18T00:00:00.000Z",
-    " 2026-11-18 ": "2026-11-18T00:00:00.000Z",
-    "2026-11-18T09:30Z": "2026-11-18T09:30:00.000Z",
-    "2026-11-18 09:30": "2026-11-18T09:30:00.000Z",
-    "2026-11-18T09:30:15.5+02:00": "2026-11-18T07:30:15.500Z",
-    "2026-11-18T23:00-05:00": "2026-11-19T04:00:00.000Z",
-    "0m": "2026-11-23T12:00:00.123Z",
-    "30m": "2026-11-23T11:30:00.123Z",
-    "12h": "2026-11-23T00:00:00.123Z",
-    "7d": "2026-11-16T12:00:00.123Z",
-    "2 W": "2026-11-09T12:00:00.123Z",
-}
+    "2026-11-18": "2026-11-18T00:00:00.000Z", " 2026-11-18 ": "2026-11-18T00:00:00.000Z",
+    "2026-11-18T09:30Z": "2026-11-18T09:30:00.000Z", "2026-11-18 09:30": "2026-11-18T09:30:00.000Z",
+    "2026-11-18T09:30:15.5+02:00": "2026-11-18T07:30:15.500Z", "2026-11-18T23:00-05:00": "2026-11-19T04:00:00.000Z",
+    "0m": "2026-11-23T12:00:00.123Z", "30m": "2026-11-23T11:30:00.123Z", "12h": "2026-11-23T00:00:00.123Z",
+    "7d": "2026-11-16T12:00:00.123Z", "2 W": "2026-11-09T12:00:00.123Z",
+}  # fmt: skip
 NO_TIMES = ["", "yesterday", "7", "d", "-7d", "7d ago", "1.5h", "7y", "999999w", "2026-11-31", "2026-11-18T25:00", "٧d"]
 
 
-@pytest.mark.parametrize(("text", "kept"), TYPED.items())
-def test_a_typed_time_is_understood(text, kept):
-    assert time_formats.parse_typed_time(text, NOW) == kept
-
-
-ENDS = {
-    "2026-11-18": "2026-11-18T23:59:59.999Z",
-    "9999-12-31": "9999-12-31T23:59:59.999Z",
-    "2026-11-18T00:00": "2026-11-18T00:00:00.000Z",
-    "7d": "2026-11-16T12:00:00.123Z",
-}
-
-
-@pytest.mark.parametrize(("text", "kept"), ENDS.items())
-def test_an_end_is_the_last_moment_of_a_date_or_the_time(text, kept):
-    assert time_formats.parse_typed_time(text, NOW, end_of_day=True) == kept
+@pytest.mark.parametrize(
+    ("text", "end_of_day", "stored"),
+    [*((text, False, stored) for text, stored in TYPED.items()), *((text, True, end) for text, end in ENDS.items())],
+)
+def test_a_typed_time_is_understood(text, end_of_day, stored):
+    assert time_formats.parse_typed_time(text, NOW, end_of_day) == stored
 
 
 @pytest.mark.parametrize("end_of_day", [False, True])
@@ -56,10 +44,10 @@ def test_what_is_no_time_is_named_and_told_what_would_be(text, end_of_day):
 @given(st.text(max_size=30), st.booleans())
 def test_whatever_is_typed_is_a_stored_time_or_refused(text, end_of_day):
     try:
-        kept = time_formats.parse_typed_time(text, NOW, end_of_day)
+        stored = time_formats.parse_typed_time(text, NOW, end_of_day)
     except ValueError:
         return
-    assert to_text(parse(kept)) == kept
+    assert to_text(parse(stored)) == stored
 
 
 @given(st.dates())
@@ -77,16 +65,13 @@ AGES = {0: "just now", 0.9: "just now", 1: "1 second ago", 59: "59 seconds ago",
         200 * 86_400: "200 days ago", -1: "in 1 second", -7200: "in 2 hours"}  # fmt: skip
 
 
-@pytest.mark.parametrize(("seconds", "said"), AGES.items())
-def test_an_age_is_said_in_its_largest_unit(seconds, said):
-    assert time_formats.format_age(to_text(NOW - timedelta(seconds=seconds)), NOW) == said
+@pytest.mark.parametrize(("seconds", "text"), AGES.items())
+def test_an_age_is_said_in_its_largest_unit(seconds, text):
+    assert time_formats.format_age(to_text(NOW - timedelta(seconds=seconds)), NOW) == text
 
 
-def test_a_stored_time_is_shortened_for_a_column():
+def test_a_stored_time_is_shown_in_a_column_or_with_its_age():
     assert time_formats.format_for_column("2026-11-23T12:00:00.999Z") == "2026-11-23 12:00:00"
-
-
-def test_a_stored_time_is_told_with_its_age():
     assert time_formats.format_with_age("2026-11-23T09:00:00.000Z", NOW) == "2026-11-23 09:00:00 UTC, 3 hours ago"
 
 

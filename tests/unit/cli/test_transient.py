@@ -27,18 +27,13 @@ def proxy(error: Exception) -> aws.ProxyConnectionError:
     return aws.ProxyConnectionError(proxy_url="http://p.test", error=urllib3.ProxyError("", error))
 
 
-def raised_from(cause: Exception, error: Exception) -> Exception:
-    error.__cause__ = cause
-    return error
-
-
-def raised_in(context: Exception, error: Exception) -> Exception:
-    error.__context__ = context
+def raised(error: Exception, cause: Exception | None = None, context: Exception | None = None) -> Exception:
+    error.__cause__, error.__context__ = cause, context
     return error
 
 
 def container(error: Exception) -> Exception:
-    return raised_in(error, aws.CredentialRetrievalError(provider="container-role", error_msg="no"))
+    return raised(aws.CredentialRetrievalError(provider="container-role", error_msg="no"), context=error)
 
 
 UNREACHABLE = aws.EndpointConnectionError(endpoint_url="https://x.test")
@@ -67,11 +62,11 @@ PASS = {
     "rows that were left out": HistoryError({KEY: "UnprocessedKeys"}),
     "rows of a request that was not answered": HistoryError({KEY: "x"}, cause=UNREACHABLE),
     "credentials of a container out of reach": container(
-        raised_in(UNREACHABLE, aws.MetadataRetrievalError(error_msg="no"))
+        raised(aws.MetadataRetrievalError(error_msg="no"), context=UNREACHABLE)
     ),
     "credentials of a busy container": container(aws.MetadataRetrievalError(error_msg="non 200 response 503 from x")),
     "credentials of an instance": aws.CredentialRetrievalError(provider="iam-role", error_msg="did not contain"),
-    "what came of any of these": raised_from(UNREACHABLE, aws.LoginError()),
+    "what came of any of these": raised(aws.LoginError(), cause=UNREACHABLE),
 }  # fmt: skip
 STAY = {
     "denied": refused("AccessDeniedException"),
@@ -94,7 +89,7 @@ STAY = {
     "rows that were refused": HistoryError({KEY: "Throttled", Key("a/b", "bun-2"): "ValidationException"}),
     "rows of a request that was denied": HistoryError({KEY: "x"}, cause=refused("AccessDeniedException")),
     "a mistake": KeyError("x"),
-    "a mistake after a fault that passes": raised_in(UNREACHABLE, KeyError("x")),
+    "a mistake after a fault that passes": raised(KeyError("x"), context=UNREACHABLE),
 }
 
 
