@@ -14,6 +14,7 @@ from botocore.parsers import ResponseParserError
 from task_reporter.errors import HistoryError
 from task_reporter.history.rows import Key, Row
 from task_reporter.history.table import HistoryTable
+from task_reporter.kinds.table import KINDS
 from task_reporter.times import parse, to_text
 from task_reporter_cli.actions.audience import Audience
 from task_reporter_cli.errors import NoStackError
@@ -237,7 +238,7 @@ def test_rows_that_wait_for_a_subscriber_are_no_error(
     assert found.todo == ("task-reporter redrive" if level == WRONG else "")
 
 
-@pytest.mark.parametrize(("said", "kinds"), [("bundle", ["bundle"]), (" a, b ,", ["a", "b"]), (None, ["bundle"])])
+@pytest.mark.parametrize(("said", "kinds"), [("bundle", ["bundle"]), (" a, b ,", ["a", "b"]), (None, [*KINDS])])
 def test_the_kinds_that_are_watched(said: str | None, kinds: list[str]) -> None:
     assert history.watched_kinds({"TaskKinds": said} if said else {}) == kinds
 
@@ -502,7 +503,7 @@ def found_by(
 ) -> dict[str, Finding]:
     """Return the findings of all looks together, by part."""
     dynamodb = OneTable(Table(*({"scope": SCOPE, **row} for row in rows)))
-    stack = Stack("mine", ARN, "CREATE_COMPLETE", outputs, parameters)
+    stack = Stack("mine", ARN, "CREATE_COMPLETE", outputs, {"TaskKinds": "bundle", **parameters})
     target = SimpleNamespace(
         needs_stack=lambda: stack,
         account=cloud,

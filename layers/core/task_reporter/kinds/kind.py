@@ -36,6 +36,11 @@ class Registration:
     """Filters of DescribeImages that find an AMI of the same source."""
 
 
+def failed(_row: Row) -> str | None:
+    """Return the outcome of a task whose state alone says that it failed."""
+    return FAILED
+
+
 def no_next_steps(_row: Row) -> Iterable[NextStep]:
     """Suggest nothing."""
     return ()
@@ -60,9 +65,22 @@ class Kind:
     hold the list at all, which is a malformed answer.
     """
     endings: Mapping[str, str]
-    """State → outcome, for the states in which a task has ended."""
-    cancelled_code: str | None = None
-    """The error code that distinguishes a cancelled task from a failed one."""
+    """State → outcome, for the states in which a task has ended.
+
+    ``failure`` decides further about failed tasks.
+    """
+    failure: Callable[[Row], str | None] = failed
+    """Returns ``failed`` or ``cancelled`` for a task in a failed state.
+
+    None means that EC2 may still add the reason.
+    """
+    without_reason: str = FAILED
+    """The outcome of a task for which EC2 never adds a reason."""
+    code_in_text: bool = False
+    """True if the error code is the first word of the error text.
+
+    The list has no field for the code.
+    """
     cancelling_state: str | None = None
     """State of a task that is being cancelled; no running state follows it."""
     attributes: Mapping[str, str] = field(default_factory=dict)
