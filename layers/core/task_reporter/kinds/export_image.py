@@ -10,6 +10,7 @@ from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST, Kind, Ne
 from task_reporter.kinds.reasons import failure_by_text
 
 COPY = "To copy the disk from S3"
+AGAIN = "To export the AMI again"
 CHECK = "An export that ended well has written its disk to S3. This lists the objects there"
 
 EXAMPLE: Row = {"bucket": "example-bucket", "prefix": "test/"}
@@ -24,6 +25,11 @@ def next_steps(row: Row) -> Iterator[NextStep]:
     if row.get("outcome") == COMPLETE:
         only = ("--recursive", "--exclude", "*", "--include", f"*{row['task_id']}.*")
         yield NextStep("copy", COPY, "with the command that copies the disk from S3", ("s3", "cp", place, ".", *only))
+    if row.get("outcome") == FAILED and "resource_id" in row:
+        target = f"S3Bucket={row['bucket']},S3Prefix={row.get('prefix', '')}"
+        options = ("--disk-image-format", "VMDK", "--s3-export-location", target)
+        again = ("ec2", "export-image", "--image-id", str(row["resource_id"]), *options)
+        yield NextStep("again", AGAIN, "with the command that exports the AMI again", again)
     if row.get("outcome") == LOST:
         yield NextStep("check", CHECK, "with the command that lists the objects in S3", ("s3", "ls", place))
 
@@ -45,7 +51,6 @@ EXPORT_IMAGE = Kind(
     failure=failure_by_text,
     without_reason=CANCELLED,
     code_in_text=True,
-    result="prefix",
     next_steps=next_steps,
     examples={
         COMPLETE: {"state": "completed", **EXAMPLE},

@@ -46,7 +46,6 @@ EXPORT_INSTANCE = Kind(
     without_reason=CANCELLED,
     code_in_text=True,
     attributes={"object_key": "Object"},
-    result="object_key",
     next_steps=next_steps,
     examples={
         COMPLETE: {"state": "completed", **EXAMPLE},

@@ -10,6 +10,7 @@ from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST, Kind, Ne
 from task_reporter.kinds.reasons import failure_by_text
 
 RUN = "To start an instance from the AMI"
+AGAIN = "To import the disk again, for example after a correction"
 CHECK = "An import that ended well has made an AMI. This lists the account's AMIs of imports"
 SNAPSHOT = "An import of the disk as a snapshot does not check the system on it"
 
@@ -24,6 +25,8 @@ def next_steps(row: Row) -> Iterator[NextStep]:
         yield NextStep("run", RUN, "with the command that starts an instance", run)
     if outcome == FAILED and {"bucket", "object_key"} <= row.keys():
         disk = f"UserBucket={{S3Bucket={row['bucket']},S3Key={row['object_key']}}}"
+        again = ("ec2", "import-image", "--disk-containers", disk)
+        yield NextStep("again", AGAIN, "with the command that imports the disk again", again)
         snapshot = ("ec2", "import-snapshot", "--disk-container", disk)
         yield NextStep("snapshot", SNAPSHOT, "with the command that imports the disk as a snapshot", snapshot)
     if outcome == LOST:

@@ -46,6 +46,11 @@ def no_next_steps(_row: Row) -> Iterable[NextStep]:
     return ()
 
 
+def no_warning(_row: Row) -> str | None:
+    """Return None: nothing is urgent."""
+    return None
+
+
 def no_registration(_row: Row) -> Registration | None:
     """Return None, because no AMI can be made from the result."""
     return None
@@ -89,6 +94,8 @@ class Kind:
     """The attribute that says where the result of a complete task is."""
     place_label: str = "Destination"
     """Label of bucket and prefix in notices of failed and cancelled tasks."""
+    warning: Callable[[Row], str | None] = no_warning
+    """Returns a sentence for the beginning of the notice, where something is urgent."""
     next_steps: Callable[[Row], Iterable[NextStep]] = no_next_steps
     """Returns the commands that help with an ended row, the most useful one first."""
     registration: Callable[[Row], Registration | None] = no_registration
@@ -98,6 +105,11 @@ class Kind:
 
     They are a state, a place and an error.
     """
+
+    @property
+    def has_end_times(self) -> bool:
+        """EC2 lists when a task ended or changed; otherwise the history has the times of polls."""
+        return "updated_at:" in self.projection or "finished_at:" in self.projection
 
     @property
     def public_attributes(self) -> tuple[str, ...]:

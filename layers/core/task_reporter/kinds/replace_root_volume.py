@@ -13,8 +13,8 @@ DETACHED = "failed-detached"
 OLD_VOLUMES = (
     "Unless you asked for its deletion, the old root volume still exists and costs. This lists detached volumes"
 )
-ATTACH = "THE INSTANCE HAS NO ROOT VOLUME. To attach one, put its id in place of VOLUME"
-AGAIN = "To replace the root volume again, from the instance's own snapshot"
+ATTACH = "To attach a root volume, put the id of the old one in place of VOLUME"
+AGAIN = "To replace the root volume again"
 CHECK = "This shows the volumes of the instance, with the times at which they were attached"
 
 EXAMPLE: Row = {"from_image_id": "ami-0123456789abcdef0"}
@@ -42,6 +42,12 @@ def next_steps(row: Row) -> Iterator[NextStep]:
         yield NextStep("check", CHECK, "with the command that shows the instance's volumes", check)
 
 
+def warning(row: Row) -> str | None:
+    """Say that the instance has no root volume, which prevents its start."""
+    detached = row.get("state") == DETACHED and row.get("outcome") == FAILED
+    return f"INSTANCE {row.get('resource_id', '')} HAS NO ROOT VOLUME, so it cannot start." if detached else None
+
+
 SOURCES = {"from_image_id": "image-id", "from_snapshot_id": "snapshot-id"}
 
 REPLACE_ROOT_VOLUME = Kind(
@@ -59,6 +65,7 @@ REPLACE_ROOT_VOLUME = Kind(
         }""",
     endings={"succeeded": COMPLETE, "failed": FAILED, DETACHED: FAILED},
     attributes={"from_image_id": "From AMI", "from_snapshot_id": "From snapshot"},
+    warning=warning,
     next_steps=next_steps,
     examples={
         COMPLETE: {"state": "succeeded", **EXAMPLE},

@@ -58,7 +58,6 @@ STORE_IMAGE = Kind(
     failure=failure,
     code_in_text=True,
     attributes={"object_key": "Object"},
-    result="object_key",
     next_steps=next_steps,
     examples={
         COMPLETE: {"state": "Completed", **EXAMPLE},
