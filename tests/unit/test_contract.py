@@ -144,7 +144,7 @@ ITEMS = [
 def test_lists(output: str) -> None:
     answer = Answer(json.dumps({"Items": ITEMS, "Count": 1, "ScannedCount": 1}).encode())
     with canned_ec2(answer) as aws, in_environment(somewhere(dynamodb=aws.url)):
-        check(f"list.{output}", run("list", "--table", "history", "--output", output).out)
+        check(f"list.{output}", run("list", "--table", "history", "--kind", "bundle", "--output", output).out)
 
 
 def test_show() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from local.environments import ROOT
+from task_reporter.kinds.table import KINDS
 from tests.support.cli import environment
 
 PACKAGE = ROOT / "layers" / "core" / "task_reporter"
@@ -80,7 +81,8 @@ SHARED = {
     "task_reporter.aws.request_limits", "task_reporter.aws.subscribers", "task_reporter.aws.tls",
     "task_reporter.history", "task_reporter.history.rows", "task_reporter.history.table",
     "task_reporter.history.writes",
-    "task_reporter.kinds", "task_reporter.kinds.bundle", "task_reporter.kinds.kind", "task_reporter.kinds.table",
+    "task_reporter.kinds", "task_reporter.kinds.kind", "task_reporter.kinds.reasons", "task_reporter.kinds.table",
+    *(f"task_reporter.kinds.{name.replace('-', '_')}" for name in KINDS),
     "task_reporter.runtime", "task_reporter.runtime.deadline", "task_reporter.runtime.metrics",
     "task_reporter.runtime.settings", "task_reporter.texts",
 }  # fmt: skip

@@ -326,7 +326,7 @@ def peak(write: Writer, number: int) -> int:
     index = Generated(number)
     tracemalloc.start()
     try:
-        write(QueryResults(index, "history", TaskQuery()), Nowhere())
+        write(QueryResults(index, "history", TaskQuery(kinds=("bundle",))), Nowhere())
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

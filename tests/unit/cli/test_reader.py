@@ -102,14 +102,14 @@ def ask(index: DynamoDb, *arguments: Any, **question: Any) -> QueryResults:
 def test_no_row_more_is_read_than_is_returned(limit: int, page: int | None) -> None:
     rows = many(40)
     index = DynamoDb(Table(*rows), page) if page else DynamoDb(Table(*rows))
-    assert ids(ask(index, limit=limit)) == newest(rows, limit)
+    assert ids(ask(index, ("bundle",), limit=limit)) == newest(rows, limit)
     assert index.read == min(limit, 40)
     assert page or len(index.requests) == 1
 
 
 def test_a_page_is_read_when_its_first_row_is_wanted() -> None:
     index = DynamoDb(Table(*many(10)), page=3)
-    rows = iter(ask(index))
+    rows = iter(ask(index, ("bundle",)))
     assert index.requests == []
     assert len(list(islice(rows, 3))) == 3
     assert len(index.requests) == 1

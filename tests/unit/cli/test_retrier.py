@@ -14,6 +14,7 @@ from local.process_environment import NO_ACCOUNT
 from task_reporter.errors import HistoryError
 from task_reporter.history.rows import Key
 from task_reporter.history.table import HistoryTable
+from task_reporter.kinds.bundle import BUNDLE
 from task_reporter_cli.actions.redrive import watch_waiting
 from task_reporter_cli.actions.retrier import OutOfTimeError, Retrier
 from task_reporter_cli.actions.wait import poll_task
@@ -191,6 +192,7 @@ def run_with(monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setattr("task_reporter_cli.actions.wait.INTERVAL", 0.01)
     monkeypatch.setattr("task_reporter_cli.actions.retrier.PAUSES", (0.01,))
     monkeypatch.setattr("task_reporter_cli.actions.retrier.MAX_PAUSE", 0.01)
+    monkeypatch.setattr("task_reporter_cli.history.reader.KINDS", {BUNDLE.name: BUNDLE})  # one query reads the newest
 
     def run_command(answers: Sequence[Answer], *arguments: str) -> Said:
         with canned_ec2(*answers) as aws, in_environment(somewhere(dynamodb=aws.url)):

@@ -150,7 +150,11 @@ def examine(
     cloud = {**usual, "sns": Subscriptions((READER, "")), **(clients or {})}
     dynamodb = OneTable(Table(*({"scope": SCOPE, **row} for row in (BEAT, *rows))))
     stack = Stack(
-        "mine", "arn:aws:cloudformation:us-east-2:123456789012:stack/mine/1", "CREATE_COMPLETE", outputs, parameters
+        "mine",
+        "arn:aws:cloudformation:us-east-2:123456789012:stack/mine/1",
+        "CREATE_COMPLETE",
+        outputs,
+        {"TaskKinds": "bundle", **parameters},
     )
     target: Any = SimpleNamespace(
         needs_stack=lambda: stack,

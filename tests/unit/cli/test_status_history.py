@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from task_reporter.history.rows import Row
 from task_reporter.history.table import HistoryTable
+from task_reporter.kinds.table import KINDS
 from task_reporter.times import parse, to_text
 from task_reporter_cli.actions.audience import Audience
 from task_reporter_cli.errors import NoStackError
@@ -97,7 +98,7 @@ def test_a_gap_is_wrong_for_a_day(until: str, level: str) -> None:
     assert polls(beat(blind_from=before(hours=30), blind_until=until))[1].level == level
 
 
-@pytest.mark.parametrize(("text", "kinds"), [("bundle", ["bundle"]), (" a, b ,", ["a", "b"]), (None, ["bundle"])])
+@pytest.mark.parametrize(("text", "kinds"), [("bundle", ["bundle"]), (" a, b ,", ["a", "b"]), (None, [*KINDS])])
 def test_the_kinds_that_are_watched(text: str | None, kinds: list[str]) -> None:
     assert history.watched_kinds({"TaskKinds": text} if text else {}) == kinds
 

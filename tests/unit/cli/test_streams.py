@@ -121,7 +121,9 @@ def test_json_of_the_status_means_the_same_though_it_is_escaped(stack: dict[str,
 
 def test_csv_is_whole_for_programs_and_safe_on_a_terminal(hostile: dict[str, str]) -> None:
     with in_environment(hostile):
-        whole, shown = (run("list", *ASK, "--output", "csv", out=kind).out for kind in (io.StringIO, Terminal))
+        whole, shown = (
+            run("list", *ASK, "--kind", "bundle", "--output", "csv", out=kind).out for kind in (io.StringIO, Terminal)
+        )
     [stored], [safe] = (list(csv.DictReader(io.StringIO(text, newline=""))) for text in (whole, shown))
     assert stored["error_message"] == OBEYED
     assert safe["error_message"] == to_one_line(OBEYED)

@@ -13,13 +13,15 @@ from botocore.model import OperationModel, Shape
 from botocore.session import get_session
 
 from task_reporter.kinds.bundle import BUNDLE
-from task_reporter.kinds.kind import FAILED, LOST, OUTCOMES
+from task_reporter.kinds.kind import LOST, OUTCOMES
 from task_reporter.kinds.table import KINDS
 from task_reporter.notifying.task_notice import task_notice
 from task_reporter.times import now
 from task_reporter_cli.actions.test_row import build_test_row
 
 NEVER_STORED = {"AWSAccessKeyId", "UploadPolicy", "UploadPolicySignature"}
+UNDOCUMENTED_STATES = {"error", "deleted", "failed-detached"}
+"""States in EC2's answers or documentation that its service model lacks."""
 NOT_OF_EC2 = {"scope", "kind", "outcome", "first_seen_at"}
 
 every_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
@@ -47,12 +49,22 @@ def shape_of(node: dict, shape: Shape, read: list[Shape]) -> Shape | None:
         return inner
     if node["type"] == "flatten":
         return shape_of(children[0], shape, read).member
+    if node["type"] == "filter_projection":
+        member = shape_of(children[0], shape, read).member
+        shape_of(children[2], member, read)
+        return shape_of(children[1], member, read)
+    if node["type"] == "index_expression":
+        return shape_of(children[0], shape, read).member
+    if node["type"] == "identity":
+        return shape
     if node["type"] == "literal":
         return None
     if node["type"] not in (
         "multi_select_dict",
         "key_val_pair",
         "and_expression",
+        "or_expression",
+        "not_expression",
         "function_expression",
         "multi_select_list",
     ):
@@ -79,7 +91,7 @@ def attributes(expression: str) -> Iterator[str]:
 def test_every_field_is_in_the_service_model(kind):
     read = fields(kind.projection, operation(kind.operation).output_shape)
     assert len(read) >= len(list(attributes(kind.projection)))
-    assert {shape.type_name for shape in read} <= {"string", "timestamp"}
+    assert {shape.type_name for shape in read} <= {"string", "timestamp", "integer"}
 
 
 @pytest.mark.parametrize(
@@ -118,7 +130,7 @@ def test_the_states_are_the_service_models(kind):
     read = fields(kind.projection, operation(kind.operation).output_shape)
     states = {word for shape in read for word in shape.metadata.get("enum", ())}
     if states:
-        assert set(kind.endings) <= states
+        assert set(kind.endings) <= states | UNDOCUMENTED_STATES
         assert {kind.cancelling_state} - {None} <= states
 
 
@@ -126,7 +138,6 @@ def test_the_states_are_the_service_models(kind):
 def test_a_kind_ends_in_outcomes_that_the_history_knows(kind):
     assert kind.endings
     assert set(kind.endings.values()) <= set(OUTCOMES) - {LOST}
-    assert kind.cancelled_code is None or FAILED in kind.endings.values()
     assert kind.cancelling_state not in kind.endings
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from task_reporter.history.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME
 from task_reporter.history.writes import Insert, Update
 from task_reporter.kinds.bundle import BUNDLE
-from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST
+from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST, failed
 from task_reporter.kinds.table import KINDS
 from task_reporter.recording.context import PollContext
 from task_reporter.recording.missing import write_for_unlisted
@@ -131,8 +131,8 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 JUST_FAILED = {"state": "failed", "updated_at": to_text(NOW), "first_seen_at": to_text(NOW)}
 
 
-def test_a_kind_without_a_code_for_cancelled_does_not_wait():
-    assert outcome_of(replace(BUNDLE, cancelled_code=None), JUST_FAILED, {}, NOW) == FAILED
+def test_a_kind_whose_state_decides_does_not_wait():
+    assert outcome_of(replace(BUNDLE, failure=failed), JUST_FAILED, {}, NOW) == FAILED
 
 
 def test_a_kind_without_a_cancelling_state_is_not_cancelled():
@@ -143,15 +143,16 @@ def test_a_kind_without_a_cancelling_state_is_not_cancelled():
 
 
 def test_a_kind_that_names_its_cancelled_state_needs_no_code():
-    kind = replace(BUNDLE, endings={"completed": COMPLETE, "cancelled": CANCELLED}, cancelled_code=None)
+    kind = replace(BUNDLE, endings={"completed": COMPLETE, "cancelled": CANCELLED})
     assert outcome_of(kind, {"state": "cancelled"}, {}, NOW) == CANCELLED
     assert outcome_of(kind, {"state": "failed"}, {}, NOW) is None
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
 def test_every_state_that_ends_a_task_has_its_outcome(kind):
+    error = {"error_code": "x", "error_message": "x", "updated_at": to_text(NOW)}
     for state, outcome in kind.endings.items():
-        assert outcome_of(kind, {"state": state, "error_code": "x", "updated_at": to_text(NOW)}, {}, NOW) == outcome
+        assert outcome_of(kind, {"state": state, **error}, {}, NOW) == outcome
 
 
 # What holds whatever EC2 lists.

@@ -43,6 +43,15 @@ def registration(row: Row) -> Registration | None:
     return Registration({"ImageLocation": location}, {"manifest-location": location})
 
 
+def failure(row: Row) -> str | None:
+    """Distinguish a cancelled task from a failed one by its error code.
+
+    There is no state ``cancelled``.
+    """
+    code = row.get("error_code")
+    return CANCELLED if code == "Client.Cancelled" else FAILED if code else None
+
+
 BUNDLE = Kind(
     name="bundle",
     operation="DescribeBundleTasks",
@@ -61,8 +70,7 @@ BUNDLE = Kind(
             error_message: BundleTaskError.Message
         }""",
     endings={"complete": COMPLETE, "failed": FAILED},
-    # There is no state `cancelled`: a cancelled bundle task ends as `failed` with this code.
-    cancelled_code="Client.Cancelled",
+    failure=failure,
     cancelling_state="cancelling",
     attributes={"image_location": "Manifest"},
     result="image_location",

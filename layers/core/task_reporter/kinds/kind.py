@@ -36,9 +36,19 @@ class Registration:
     """Filters of DescribeImages that find an AMI of the same source."""
 
 
+def failed(_row: Row) -> str | None:
+    """Return the outcome of a task whose state alone says that it failed."""
+    return FAILED
+
+
 def no_next_steps(_row: Row) -> Iterable[NextStep]:
     """Suggest nothing."""
     return ()
+
+
+def no_warning(_row: Row) -> str | None:
+    """Return None: nothing is urgent."""
+    return None
 
 
 def no_registration(_row: Row) -> Registration | None:
@@ -60,9 +70,22 @@ class Kind:
     hold the list at all, which is a malformed answer.
     """
     endings: Mapping[str, str]
-    """State → outcome, for the states in which a task has ended."""
-    cancelled_code: str | None = None
-    """The error code that distinguishes a cancelled task from a failed one."""
+    """State → outcome, for the states in which a task has ended.
+
+    ``failure`` decides further about failed tasks.
+    """
+    failure: Callable[[Row], str | None] = failed
+    """Returns ``failed`` or ``cancelled`` for a task in a failed state.
+
+    None means that EC2 may still add the reason.
+    """
+    without_reason: str = FAILED
+    """The outcome of a task for which EC2 never adds a reason."""
+    code_in_text: bool = False
+    """True if the error code is the first word of the error text.
+
+    The list has no field for the code.
+    """
     cancelling_state: str | None = None
     """State of a task that is being cancelled; no running state follows it."""
     attributes: Mapping[str, str] = field(default_factory=dict)
@@ -71,6 +94,8 @@ class Kind:
     """The attribute that says where the result of a complete task is."""
     place_label: str = "Destination"
     """Label of bucket and prefix in notices of failed and cancelled tasks."""
+    warning: Callable[[Row], str | None] = no_warning
+    """Returns a sentence for the beginning of the notice, where something is urgent."""
     next_steps: Callable[[Row], Iterable[NextStep]] = no_next_steps
     """Returns the commands that help with an ended row, the most useful one first."""
     registration: Callable[[Row], Registration | None] = no_registration
@@ -80,6 +105,11 @@ class Kind:
 
     They are a state, a place and an error.
     """
+
+    @property
+    def has_end_times(self) -> bool:
+        """True if EC2 lists the time of the end or of the last change."""
+        return "updated_at:" in self.projection or "finished_at:" in self.projection
 
     @property
     def public_attributes(self) -> tuple[str, ...]:

@@ -77,6 +77,7 @@ def _text(row: Row) -> str:
     outcome = str(row["outcome"])
     paragraphs = [
         TEST_NOTE if TEST_ATTRIBUTE in row else None,
+        kind_of(row).warning(row),
         f"EC2 {task_name(row)} {VERDICTS.get(outcome, f'ended: {outcome}.')}",
         "\n".join(f"  {label:<13} {value}" for label, value in _facts(row) if value),
         _error(row),
@@ -107,10 +108,11 @@ def _facts(row: Row) -> Iterator[tuple[str, str | None]]:
     yield "Last update", _value(row, "updated_at", times.format_for_people) if outcome == LOST else None
     yield "Missing since", _value(row, "missing_since", times.format_for_people) if outcome == LOST else None
     yield "Declared lost", _value(row, "finished_at", times.format_for_people) if outcome == LOST else None
-    yield "Finished", None if outcome == LOST else _finished(row)
-    if outcome == COMPLETE and kind.result:
-        yield kind.attributes.get(kind.result, kind.result), _value(row, kind.result)
-    yield kind.place_label, _place(row) if outcome in (FAILED, CANCELLED) else None
+    yield "Finished" if kind.has_end_times else "Seen", None if outcome == LOST else _finished(row)
+    result = _value(row, kind.result) if outcome == COMPLETE and kind.result else None
+    yield kind.attributes.get(str(kind.result), ""), result
+    place = _place(row)
+    yield kind.place_label, None if outcome == LOST or (result or "").startswith(place) else place
 
 
 def _value(row: Row, name: str, form: Callable[[str], str] = str) -> str | None:
@@ -118,7 +120,7 @@ def _value(row: Row, name: str, form: Callable[[str], str] = str) -> str | None:
 
 
 def _place(row: Row) -> str:
-    return "/".join(str(row[name]) for name in ("bucket", "prefix") if name in row)
+    return "/".join(str(row[name]) for name in ("bucket", "prefix", "object_key") if name in row)
 
 
 def _finished(row: Row) -> str | None:
@@ -132,4 +134,6 @@ def _finished(row: Row) -> str | None:
 def _error(row: Row) -> str | None:
     if not ("error_code" in row or "error_message" in row):
         return "EC2 gave no error code." if row["outcome"] == FAILED else None
-    return f"Error code: {row.get('error_code', 'none')}\n\n{row.get('error_message', '')}".rstrip()
+    code, message = str(row.get("error_code", "none")), str(row.get("error_message", ""))
+    # The text of some lists begins with the code, or has no code at all.
+    return message if kind_of(row).code_in_text and message else f"Error code: {code}\n\n{message}".rstrip()

@@ -14,6 +14,7 @@ from task_reporter import times
 from task_reporter.errors import MalformedAnswerError
 from task_reporter.history.rows import POLL_PREFIX, Row, Value
 from task_reporter.kinds.kind import Kind
+from task_reporter.kinds.reasons import error_code_in
 from task_reporter.texts import truncate_utf8
 
 UNKNOWN_STATE = "unknown"
@@ -56,7 +57,7 @@ def project(kind: Kind, answers: Iterable[Mapping[str, Any]]) -> ProjectedTasks:
     unkeepable: list[str] = []
     without_id: set[Value | None] = set()
     for raw in (raw for answer in answers for raw in _search(kind, answer)):
-        task = _clean(raw)
+        task = _with_code(kind, _clean(raw))
         if "task_id" not in task:
             without_id.add(task.get("resource_id"))
         if reason := _unkeepable(kind, task):
@@ -102,6 +103,12 @@ def _clean(raw: Mapping[str, Any]) -> Row:
     """Return the values of ``raw`` as stored, without empty and invalid ones."""
     cleaned = ((name, _CLEANERS.get(name, _text)(name, value)) for name, value in raw.items())
     return {"state": UNKNOWN_STATE} | {name: value for name, value in cleaned if value is not None}
+
+
+def _with_code(kind: Kind, task: Row) -> Row:
+    """Add the error code from the error text, for lists without a code."""
+    code = error_code_in(str(task.get("error_message", ""))) if kind.code_in_text else None
+    return task | {"error_code": code} if code else task
 
 
 def _text(name: str, value: object) -> str | None:

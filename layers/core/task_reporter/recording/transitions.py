@@ -55,13 +55,13 @@ def outcome_of(kind: Kind, task: Row, before: Row, now: datetime) -> str | None:
     ``before`` is its row so far, or empty.
     """
     ending = kind.endings.get(str(task["state"]))
-    if ending != FAILED or kind.cancelled_code is None:
+    if ending != FAILED:
         return ending
-    if _is_cancelling(kind, before) or task.get("error_code") == kind.cancelled_code:
+    if _is_cancelling(kind, before):
         return CANCELLED
-    if "error_code" not in task and now < _failed_since(task, now) + LATE_CODE_LIMIT:
-        return None
-    return FAILED
+    if outcome := kind.failure(task):
+        return outcome
+    return None if now < _failed_since(task, now) + LATE_CODE_LIMIT else kind.without_reason
 
 
 def _failed_since(task: Row, now: datetime) -> datetime:

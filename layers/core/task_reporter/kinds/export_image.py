@@ -1,0 +1,66 @@
+"""Image exports, which write an AMI to S3 as a disk of another platform.
+
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ExportImageTask.html
+"""
+
+from collections.abc import Iterator
+
+from task_reporter.history.rows import Row
+from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST, Kind, NextStep
+from task_reporter.kinds.reasons import failure_by_text
+
+COPY = "To copy the disk from S3"
+AGAIN = "To export the AMI again"
+CHECK = "An export that ended well has written its disk to S3. This lists the objects there"
+
+EXAMPLE: Row = {"bucket": "example-bucket", "prefix": "test/"}
+
+
+def next_steps(row: Row) -> Iterator[NextStep]:
+    """Return commands that copy an exported disk, or find a lost task's."""
+    if "bucket" not in row:
+        return
+    # The object's key is the prefix, the task's id and the format, which EC2 does not list.
+    place = f"s3://{row['bucket']}/{row.get('prefix', '')}"
+    if row.get("outcome") == COMPLETE:
+        only = ("--recursive", "--exclude", "*", "--include", f"*{row['task_id']}.*")
+        yield NextStep("copy", COPY, "with the command that copies the disk from S3", ("s3", "cp", place, ".", *only))
+    if row.get("outcome") == FAILED and "resource_id" in row:
+        target = f"S3Bucket={row['bucket']},S3Prefix={row.get('prefix', '')}"
+        options = ("--disk-image-format", "VMDK", "--s3-export-location", target)
+        again = ("ec2", "export-image", "--image-id", str(row["resource_id"]), *options)
+        yield NextStep("again", AGAIN, "with the command that exports the AMI again", again)
+    if row.get("outcome") == LOST:
+        yield NextStep("check", CHECK, "with the command that lists the objects in S3", ("s3", "ls", place))
+
+
+EXPORT_IMAGE = Kind(
+    name="export-image",
+    operation="DescribeExportImageTasks",
+    projection="""
+        ExportImageTasks[].{
+            task_id: ExportImageTaskId,
+            state: Status,
+            progress: Progress,
+            resource_id: ImageId,
+            bucket: S3ExportLocation.S3Bucket,
+            prefix: S3ExportLocation.S3Prefix,
+            error_message: contains(`["deleted"]`, Status) && StatusMessage
+        }""",
+    endings={"completed": COMPLETE, "deleted": FAILED},
+    failure=failure_by_text,
+    without_reason=CANCELLED,
+    code_in_text=True,
+    next_steps=next_steps,
+    examples={
+        COMPLETE: {"state": "completed", **EXAMPLE},
+        FAILED: {
+            "state": "deleted",
+            "error_code": "ClientError",
+            "error_message": "ClientError: This is what EC2 says of a failure.",
+            **EXAMPLE,
+        },
+        CANCELLED: {"state": "deleted", "error_message": "This is what EC2 says: the task was cancelled.", **EXAMPLE},
+        LOST: {"state": "active", **EXAMPLE},
+    },
+)

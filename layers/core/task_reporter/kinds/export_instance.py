@@ -1,0 +1,60 @@
+"""Instance exports, which write an instance to S3 as a disk of another platform.
+
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ExportTask.html
+"""
+
+from collections.abc import Iterator
+
+from task_reporter.history.rows import Row
+from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST, Kind, NextStep
+from task_reporter.kinds.reasons import failure_by_text
+
+COPY = "To copy the disk from S3"
+CHECK = "An export that ended well has written its disk to S3. This fails if there is none"
+
+EXAMPLE: Row = {"bucket": "example-bucket", "object_key": "test.ova"}
+
+
+def next_steps(row: Row) -> Iterator[NextStep]:
+    """Return commands that copy an exported disk, or find a lost task's."""
+    if not {"bucket", "object_key"} <= row.keys():
+        return
+    bucket, key = str(row["bucket"]), str(row["object_key"])
+    if row.get("outcome") == COMPLETE:
+        copy = ("s3", "cp", f"s3://{bucket}/{key}", ".")
+        yield NextStep("copy", COPY, "with the command that copies the disk from S3", copy)
+    if row.get("outcome") == LOST:
+        check = ("s3api", "head-object", "--bucket", bucket, "--key", key)
+        yield NextStep("check", CHECK, "with a check for the disk in S3", check)
+
+
+EXPORT_INSTANCE = Kind(
+    name="export-instance",
+    operation="DescribeExportTasks",
+    # The list may hold tasks of DescribeExportImageTasks too, whose ids begin with `export-ami-`.
+    projection="""
+        ExportTasks[?!starts_with(not_null(ExportTaskId, ''), 'export-ami-')].{
+            task_id: ExportTaskId,
+            state: State,
+            resource_id: InstanceExportDetails.InstanceId,
+            bucket: ExportToS3Task.S3Bucket,
+            object_key: ExportToS3Task.S3Key,
+            error_message: contains(`["cancelled"]`, State) && StatusMessage
+        }""",
+    endings={"completed": COMPLETE, "cancelled": FAILED},
+    failure=failure_by_text,
+    without_reason=CANCELLED,
+    code_in_text=True,
+    attributes={"object_key": "Object"},
+    next_steps=next_steps,
+    examples={
+        COMPLETE: {"state": "completed", **EXAMPLE},
+        FAILED: {
+            "state": "cancelled",
+            "error_message": "This is what EC2 says of a failure: the task expired.",
+            **EXAMPLE,
+        },
+        CANCELLED: {"state": "cancelled", "error_message": "This is what EC2 says: it was cancelled.", **EXAMPLE},
+        LOST: {"state": "active", **EXAMPLE},
+    },
+)

@@ -1,0 +1,70 @@
+"""Image imports, which make an AMI from disks of another platform.
+
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ImportImageTask.html
+"""
+
+from collections.abc import Iterator
+
+from task_reporter.history.rows import Row
+from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST, Kind, NextStep
+from task_reporter.kinds.reasons import failure_by_text
+
+RUN = "To start an instance from the AMI"
+AGAIN = "To import the disk again, for example after a correction"
+CHECK = "An import that ended well has made an AMI. This lists the account's AMIs of imports"
+SNAPSHOT = "An import of the disk as a snapshot does not check the system on it"
+
+EXAMPLE: Row = {"bucket": "example-bucket", "object_key": "test.vmdk"}
+
+
+def next_steps(row: Row) -> Iterator[NextStep]:
+    """Return commands that use the AMI, import a failed disk otherwise, or search."""
+    outcome = row.get("outcome")
+    if outcome == COMPLETE and "image_id" in row:
+        run = ("ec2", "run-instances", "--image-id", str(row["image_id"]), "--instance-type", "t3.micro")
+        yield NextStep("run", RUN, "with the command that starts an instance", run)
+    if outcome == FAILED and {"bucket", "object_key"} <= row.keys():
+        disk = f"UserBucket={{S3Bucket={row['bucket']},S3Key={row['object_key']}}}"
+        again = ("ec2", "import-image", "--disk-containers", disk)
+        yield NextStep("again", AGAIN, "with the command that imports the disk again", again)
+        snapshot = ("ec2", "import-snapshot", "--disk-container", disk)
+        yield NextStep("snapshot", SNAPSHOT, "with the command that imports the disk as a snapshot", snapshot)
+    if outcome == LOST:
+        check = ("ec2", "describe-images", "--owners", "self", "--filters", f"Name=name,Values={row['task_id']}")
+        yield NextStep("check", CHECK, "with the command that looks for the AMI", check)
+
+
+IMPORT_IMAGE = Kind(
+    name="import-image",
+    operation="DescribeImportImageTasks",
+    projection="""
+        ImportImageTasks[].{
+            task_id: ImportTaskId,
+            state: Status,
+            progress: Progress,
+            image_id: ImageId,
+            snapshot_ids: join(' ', SnapshotDetails[?SnapshotId].SnapshotId || `[]`),
+            bucket: SnapshotDetails[0].UserBucket.S3Bucket,
+            object_key: SnapshotDetails[0].UserBucket.S3Key,
+            error_message: contains(`["deleted"]`, Status) && StatusMessage
+        }""",
+    endings={"completed": COMPLETE, "deleted": FAILED},
+    failure=failure_by_text,
+    without_reason=CANCELLED,
+    code_in_text=True,
+    attributes={"image_id": "AMI", "snapshot_ids": "Snapshots", "object_key": "Object"},
+    result="image_id",
+    place_label="Source",
+    next_steps=next_steps,
+    examples={
+        COMPLETE: {"state": "completed", "image_id": "ami-0123456789abcdef0", **EXAMPLE},
+        FAILED: {
+            "state": "deleted",
+            "error_code": "ClientError",
+            "error_message": "ClientError: This is what EC2 says of a failure.",
+            **EXAMPLE,
+        },
+        CANCELLED: {"state": "deleted", "error_message": "This is what EC2 says: the task was cancelled.", **EXAMPLE},
+        LOST: {"state": "active", **EXAMPLE},
+    },
+)

@@ -1,0 +1,71 @@
+"""Snapshot imports, which make an EBS snapshot from one disk.
+
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ImportSnapshotTask.html
+"""
+
+from collections.abc import Iterator
+
+from task_reporter.history.rows import Row
+from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST, Kind, NextStep
+from task_reporter.kinds.reasons import failure_by_text
+
+REGISTER = "To register an AMI with the snapshot as its root volume, if an x86 system is on it"
+AGAIN = "To import the disk again"
+CHECK = "An import that ended well has made a snapshot, the description of which names the task"
+
+EXAMPLE: Row = {"bucket": "example-bucket", "object_key": "test.vmdk"}
+
+
+def next_steps(row: Row) -> Iterator[NextStep]:
+    """Return commands that register the snapshot, import again, or search."""
+    outcome = row.get("outcome")
+    if outcome == COMPLETE and "snapshot_ids" in row:
+        root = f"DeviceName=/dev/sda1,Ebs={{SnapshotId={row['snapshot_ids']}}}"
+        options = ("--architecture", "x86_64", "--virtualization-type", "hvm", "--ena-support")
+        place = ("--root-device-name", "/dev/sda1", "--block-device-mappings", root)
+        register = ("ec2", "register-image", "--name", str(row["task_id"]), *options, *place)
+        yield NextStep("register", REGISTER, "with the command that registers an AMI of the snapshot", register)
+    if outcome == FAILED and {"bucket", "object_key"} <= row.keys():
+        disk = f"UserBucket={{S3Bucket={row['bucket']},S3Key={row['object_key']}}}"
+        again = ("ec2", "import-snapshot", "--disk-container", disk)
+        yield NextStep("again", AGAIN, "with the command that imports the disk again", again)
+    if outcome == LOST:
+        filters = ("--filters", f"Name=description,Values=*{row['task_id']}*")
+        check = ("ec2", "describe-snapshots", "--owner-ids", "self", *filters)
+        yield NextStep("check", CHECK, "with the command that looks for the snapshot", check)
+
+
+IMPORT_SNAPSHOT = Kind(
+    name="import-snapshot",
+    operation="DescribeImportSnapshotTasks",
+    projection="""
+        ImportSnapshotTasks[].{
+            task_id: ImportTaskId,
+            state: SnapshotTaskDetail.Status,
+            progress: SnapshotTaskDetail.Progress,
+            snapshot_ids: SnapshotTaskDetail.SnapshotId,
+            bucket: SnapshotTaskDetail.UserBucket.S3Bucket,
+            object_key: SnapshotTaskDetail.UserBucket.S3Key,
+            error_message: contains(`["deleted", "error"]`, SnapshotTaskDetail.Status)
+                && SnapshotTaskDetail.StatusMessage
+        }""",
+    endings={"completed": COMPLETE, "deleted": FAILED, "error": FAILED},
+    failure=failure_by_text,
+    without_reason=CANCELLED,
+    code_in_text=True,
+    attributes={"snapshot_ids": "Snapshot", "object_key": "Object"},
+    result="snapshot_ids",
+    place_label="Source",
+    next_steps=next_steps,
+    examples={
+        COMPLETE: {"state": "completed", "snapshot_ids": "snap-0123456789abcdef0", **EXAMPLE},
+        FAILED: {
+            "state": "deleted",
+            "error_code": "ClientError",
+            "error_message": "ClientError: This is what EC2 says of a failure.",
+            **EXAMPLE,
+        },
+        CANCELLED: {"state": "deleted", "error_message": "This is what EC2 says: the task was cancelled.", **EXAMPLE},
+        LOST: {"state": "active", **EXAMPLE},
+    },
+)
