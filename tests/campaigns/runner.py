@@ -46,6 +46,12 @@ class ViolationError(Exception):
         self.invariant = invariant
 
 
+def require(invariant: str, condition: bool, detail: object) -> None:
+    """Raise ViolationError unless ``condition`` is true."""
+    if not condition:
+        raise ViolationError(invariant, str(detail))
+
+
 class CampaignError(OSError):
     """A campaign found a violation; the text describes it."""
 

@@ -11,9 +11,8 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import get_state_machine_test
 
 from local.screen import Screen
+from tests.campaigns.lives.defects import DEFECTS
 from tests.campaigns.lives.machine import Histories
-from tests.campaigns.lives.mutations import MUTATIONS
-from tests.campaigns.lives.scenes import SCENES
 from tests.campaigns.runner import (
     HYPOTHESIS,
     UNFORESEEN,
@@ -48,7 +47,7 @@ CAMPAIGN = Campaign("lives", "histories", 10_000, {"histories": 1}, make_test)
 
 def play_scene(name: str) -> Failure | None:
     """Play the scene of the defect ``name``, with or without the defect."""
-    return find_failure(partial(SCENES[name].play, machine(Counter())))
+    return find_failure(partial(DEFECTS[name].scene.play, machine(Counter())))
 
 
 def hunt_all(screen: Screen, seed: int) -> None:
@@ -59,12 +58,10 @@ def hunt_all(screen: Screen, seed: int) -> None:
     screen.say(f"{'defect':<54}{'its scene violates':<22}histories")
     missed = 0
     with multiprocessing.get_context("spawn").Pool(initializer=ignore_signals) as pool:
-        for name, (invariant, after) in zip(
-            MUTATIONS, pool.imap(_hunt, ((name, seed) for name in MUTATIONS)), strict=True
-        ):
+        for name, (invariant, after) in zip(DEFECTS, pool.imap(_hunt, ((name, seed) for name in DEFECTS)), strict=True):
             missed += invariant is None
             screen.say(f"{name:<54}{invariant or 'NOTHING':<22}{f'{after:,}' if after else f'none of {MAX_HUNT:,}'}")
-    screen.say(f"\n{len(MUTATIONS) - missed} of {len(MUTATIONS)} defects found")
+    screen.say(f"\n{len(DEFECTS) - missed} of {len(DEFECTS)} defects found")
     if missed:
         raise CampaignError(f"{missed} defects were not found")
 
@@ -72,7 +69,7 @@ def hunt_all(screen: Screen, seed: int) -> None:
 def _hunt(work: tuple[str, int]) -> tuple[str | None, int | None]:
     """Return the scene's violated invariant, and the first violating history's number."""
     name, seed = work
-    with MUTATIONS[name]():
+    with DEFECTS[name].inject():
         scene = _invariant(play_scene(name))
         done = run_portion(CAMPAIGN, Portion("histories", seed, MAX_HUNT), UNSHRUNK)
     return scene, done.counts["histories"] + 1 if _invariant(done.failure) else None
