@@ -15,7 +15,7 @@ from tests.campaigns.lives.defects import DEFECTS
 from tests.campaigns.lives.machine import Histories
 from tests.campaigns.runner import (
     HYPOTHESIS,
-    UNFORESEEN,
+    UNEXPECTED,
     Campaign,
     CampaignError,
     Failure,
@@ -26,7 +26,7 @@ from tests.campaigns.runner import (
 )
 
 MAX_HUNT = 5000
-"""Histories in which a defect should show itself; in its scene it must."""
+"""Histories in which a defect should be found; its scene must find it."""
 UNSHRUNK = settings(HYPOTHESIS, phases=[Phase.generate])
 """Settings without shrinking: the steps to an injected defect are not needed."""
 
@@ -37,7 +37,7 @@ def make_test(_family: str, counts: Counter[str], how: settings) -> Callable[[],
 
 
 def machine(counts: Counter[str]) -> type[Histories]:
-    """Return the state machine, counting in ``counts``."""
+    """Return the state machine, which counts events in ``counts``."""
     Histories.counts = counts
     return Histories
 
@@ -51,9 +51,9 @@ def play_scene(name: str) -> Failure | None:
 
 
 def hunt_all(screen: Screen, seed: int) -> None:
-    """Inject each defect in turn, and show which scene and history find it.
+    """Inject each defect in turn, and show which invariant and history find it.
 
-    Raises CampaignError where nothing does.
+    Raises CampaignError for defects that are not found.
     """
     screen.say(f"{'defect':<54}{'its scene violates':<22}histories")
     missed = 0
@@ -76,8 +76,5 @@ def _hunt(work: tuple[str, int]) -> tuple[str | None, int | None]:
 
 
 def _invariant(failure: Failure | None) -> str | None:
-    """Return the invariant's short name, None for an unforeseen error.
-
-    Such an error may be one of the campaign itself.
-    """
-    return failure.invariant.partition(":")[0] if failure and failure.invariant != UNFORESEEN else None
+    """Return the short name of the invariant; None for an error of the campaign itself."""
+    return failure.invariant.partition(":")[0] if failure and failure.invariant != UNEXPECTED else None
