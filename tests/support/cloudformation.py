@@ -33,8 +33,8 @@ ARNS = {
 class Stack:
     """One deployed stack.
 
-    parameters  values by name; the template's defaults where none is given
-    partition   one of ``REGIONS``, which also names the region
+    parameters  values by name, in place of the template's defaults
+    partition   one of ``REGIONS``, which also gives the region
     """
 
     def __init__(self, partition: str = "aws", **parameters: str) -> None:
@@ -57,7 +57,7 @@ class Stack:
         }
 
     def properties(self, logical_id: str) -> dict[str, Any]:
-        """Return the properties of a resource as CloudFormation hands them to its service."""
+        """Return the resolved properties of a resource."""
         resolved = self.resolve(template()["Resources"][logical_id]["Properties"])
         assert isinstance(resolved, dict)
         return resolved
@@ -100,7 +100,7 @@ class Stack:
         raise ValueError(f"not modelled: {logical_id}.{name}")
 
     def resolve(self, node: Any) -> Any:
-        """``node`` with every function replaced by its value."""
+        """Return ``node`` with every function replaced by its value."""
         if isinstance(node, list):
             return [value for value in map(self.resolve, node) if value is not NO_VALUE]
         if not isinstance(node, dict):

@@ -23,8 +23,8 @@ class Request:
     """One request to AWS.
 
     action      such as ``sqs:SendMessage``
-    resource    the ARN that it is about
-    context     condition keys and their values; a list where a key has several
+    resource    its ARN
+    context     condition keys and their values; a list if a key has several
     principal   an ARN of IAM, or the name of a service; only resource policies look at it
     """
 
@@ -35,13 +35,13 @@ class Request:
 
 
 def allowed(statements: Iterable[Statement], request: Request) -> bool:
-    """Decide ``request`` by ``statements`` alone."""
+    """Tell whether ``statements`` alone allow ``request``."""
     effects = {statement["Effect"] for statement in statements if applies(statement, request)}
     return effects == {"Allow"}
 
 
 def applies(statement: Statement, request: Request) -> bool:
-    """Tell if every element of ``statement`` matches ``request``."""
+    """Tell whether every element of ``statement`` matches ``request``."""
     if unknown := statement.keys() - ELEMENTS:
         raise ValueError(f"not modelled: {unknown}")
     return (
@@ -57,7 +57,7 @@ def applies(statement: Statement, request: Request) -> bool:
 
 
 def _is_principal(named: Any, principal: str) -> bool:
-    """Match a principal; an account's root stands for every identity of that account."""
+    """Tell whether ``named`` is ``principal``; an account's root is every identity in it."""
     if named == "*":
         return True
     ((kind, value),) = named.items()

@@ -18,19 +18,14 @@ def stream_record(
     keys: Mapping[str, Any],
     new_image: Mapping[str, Any] | None,
     *,
-    sequence: int | str,
+    sequence: int,
     created: float,
-    old_image: Mapping[str, Any] | None = None,
-    view: str = "NEW_IMAGE",
 ) -> Record:
     """Return one record in Lambda's form (page with-ddb).
 
-    Values are DynamoDB-typed, binary as base64 text.
-
-    Seen: the creation time is a number of whole seconds, and SizeBytes counts the keys and the images.
+    Observed: the creation time is a number of whole seconds, and SizeBytes counts the keys and the image.
     """
-    images = {"NewImage": new_image, "OldImage": old_image}
-    shown = {"Keys": keys, **{name: image for name, image in images.items() if image is not None}}
+    shown = {"Keys": keys} if new_image is None else {"Keys": keys, "NewImage": new_image}
     return {
         "eventID": uuid.uuid5(uuid.NAMESPACE_OID, str(sequence)).hex,
         "eventName": event_name,
@@ -42,7 +37,7 @@ def stream_record(
             **{name: dict(item) for name, item in shown.items()},
             "SequenceNumber": str(sequence),
             "SizeBytes": sum(_item_size(item) for item in shown.values()),
-            "StreamViewType": view,
+            "StreamViewType": "NEW_IMAGE",
         },
         "eventSourceARN": STREAM_ARN,
     }

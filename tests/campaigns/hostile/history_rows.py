@@ -164,7 +164,7 @@ def check_notifier(rows: Rows) -> Counter[str]:
 
 
 def return_items(notifier: Any, items: list[Item]) -> None:
-    """Let the notifier read ``items``, with types that the fake of DynamoDB does not know."""
+    """Let the notifier read ``items`` of any type, which the fake refuses."""
     stored = {item["task_id"]["S"]: item for item in items}
     dynamodb: DynamoDb = notifier.app.client("dynamodb")
 

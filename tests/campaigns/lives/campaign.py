@@ -76,5 +76,5 @@ def _hunt(work: tuple[str, int]) -> tuple[str | None, int | None]:
 
 
 def _invariant(failure: Failure | None) -> str | None:
-    """Return the short name of the invariant; None for an error of the campaign itself."""
+    """Return the invariant's short name; None for an error of the campaign."""
     return failure.invariant.partition(":")[0] if failure and failure.invariant != UNEXPECTED else None

@@ -1,4 +1,4 @@
-"""The end of a history: without faults, time passes until nothing is left to do."""
+"""The end of a history: time without faults, until nothing is left."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ Step = Callable[[Histories], None]
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Steps of a history that begins with one task; ``page`` is the size of DynamoDB's pages."""
+    """Steps of a history that begins with one task."""
 
     steps: tuple[Step, ...]
     digest_above: int = 5

@@ -23,7 +23,7 @@ SHARDS = 2
 
 
 class FaultyDynamoDb(DynamoDb):
-    """The client of the history; ``page`` is the most rows or keys of an answer."""
+    """The client of the history; ``page`` limits the rows of an answer."""
 
     def __init__(self, table: Table, faults: FaultInjector, page: int) -> None:
         super().__init__(table, page)

@@ -73,9 +73,9 @@ class Histories(Rules):
 
     @rule(at=st.integers(3, 6))
     def overtake_with_stale_list(self, at: int) -> None:
-        """Show the end of a task to one recorder, and a stale list to another.
+        """Show one recorder the end of a task, another a stale list.
 
-        The other one works before request ``at`` of the first. Then EC2 forgets the task.
+        The second recorder works before request ``at`` of the first. Then EC2 forgets the task.
         """
         self.start(1, True, [])
         self.world.poll({3: KILLED_BEFORE})

@@ -1,4 +1,4 @@
-"""Single events of a history: of EC2's tasks, the recorder, the notifier and the clocks."""
+"""Single events of a history: of EC2, recorder, notifier and clocks."""
 
 from __future__ import annotations
 
