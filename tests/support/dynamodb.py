@@ -157,10 +157,7 @@ class DynamoDb:
             raise refusal("ValidationException", "BatchGetItem")
         rows = (self.table.rows.get(key) for key in keys[: self.page])
         later = [{name: request | {"Keys": request["Keys"][self.page :]}}] if len(keys) > self.page else []
-        return {
-            "Responses": {name: [to_item(row) for row in rows if row]},
-            "UnprocessedKeys": dict(*later),
-        }
+        return {"Responses": {name: [to_item(row) for row in rows if row]}, "UnprocessedKeys": dict(*later)}
 
     def query(self, **request: Any) -> dict[str, Any]:
         """Return one page of one index; the limit counts rows before the filter."""

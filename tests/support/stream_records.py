@@ -14,12 +14,7 @@ STREAM_ARN = f"arn:aws:dynamodb:{REGION}:123456789012:table/history/stream/2026-
 
 
 def stream_record(
-    event_name: str,
-    keys: Mapping[str, Any],
-    new_image: Mapping[str, Any] | None,
-    *,
-    sequence: int,
-    created: float,
+    event_name: str, keys: Mapping[str, Any], new_image: Mapping[str, Any] | None, *, sequence: int, created: float
 ) -> Record:
     """Return one record in Lambda's form (page with-ddb).
 

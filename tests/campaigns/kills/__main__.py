@@ -43,11 +43,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _play(screen: Screen, count: int, seed: int) -> list[Round]:
-    with (
-        _ec2() as ec2,
-        local_stack(screen, ec2.url, PARAMETERS) as deployment,
-        heard(deployment, "killed") as received,
-    ):
+    with _ec2() as ec2, local_stack(screen, ec2.url, PARAMETERS) as deployment, heard(deployment, "killed") as received:
         results = []
         for number in range(count):
             ec2.lists(*rounds.listed(rounds.outcomes(number)))

@@ -47,7 +47,7 @@ CAMPAIGN = Campaign("lives", "histories", 10_000, {"histories": 1}, make_test)
 
 def play_scene(name: str) -> Failure | None:
     """Play the scene of the defect ``name``, with or without the defect."""
-    return find_failure(partial(DEFECTS[name].scene.play, machine(Counter())))
+    return find_failure(partial(DEFECTS[name].play_scene, machine(Counter())))
 
 
 def hunt_all(screen: Screen, seed: int) -> None:

@@ -33,15 +33,16 @@ Step = Callable[[Histories], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """Steps of a history that begins with one task."""
+class Defect:
+    """A defect, and its scene: a short history that shows it."""
 
+    inject: Callable[[], AbstractContextManager[Any]]
     steps: tuple[Step, ...]
     digest_above: int = 5
     page: int = MAX_KEYS
 
-    def play(self, machine: type[Histories]) -> None:
-        """Play the history. Raises ViolationError if an invariant does not hold."""
+    def play_scene(self, machine: type[Histories]) -> None:
+        """Play the steps, with one task at first. Raises ViolationError."""
         history = machine()
         history.begin(self.digest_above, self.page, first=1, pool=INLINE, poison={}, email=True)
         for step in self.steps:
@@ -49,17 +50,9 @@ class Scene:
         history.teardown()
 
 
-@dataclass(frozen=True, slots=True)
-class Defect:
-    """A defect, and the scene that shows it with any seed."""
-
-    inject: Callable[[], AbstractContextManager[Any]]
-    scene: Scene
-
-
 def instead(owner: Any, name: str, new: Any, *steps: Step, **options: int) -> Defect:
     """Put ``new`` in the place of attribute ``name``."""
-    return Defect(lambda: patch.object(owner, name, new), Scene(steps, **options))
+    return Defect(lambda: patch.object(owner, name, new), steps, **options)
 
 
 def around(owner: Any, name: str, wrapper: Callable[..., Any], *steps: Step, **options: int) -> Defect:

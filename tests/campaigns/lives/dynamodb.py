@@ -85,14 +85,14 @@ class Shards:
     def __init__(self, records: list[Record], notify: Callable[[dict[str, Any]], Any], clock: FakeClock) -> None:
         self._records, self._notify, self._clock = records, notify, clock
         self._fed = 0
-        self._unexpected: BaseException | None = None
         self._reset()
 
     def serve(self, first: int = 0) -> None:
         """Serve as far as it goes at this time, beginning with shard ``first``."""
         for number in range(SHARDS):
-            self._mappings[(first + number) % SHARDS].run()
-            self._raise_unexpected()
+            mapping = self._mappings[(first + number) % SHARDS]
+            mapping.run()
+            _raise_unexpected(mapping)
 
     def drain(self) -> None:
         """Serve until nothing is left; time passes."""
@@ -100,7 +100,7 @@ class Shards:
             self.feed()
             for mapping in self._mappings:
                 mapping.drain()
-                self._raise_unexpected()
+                _raise_unexpected(mapping)
 
     def expire(self) -> int:
         """Drop all unserved records as too old; return their number."""
@@ -127,18 +127,11 @@ class Shards:
             self._mappings[int(record["dynamodb"]["Keys"]["task_id"]["S"][-1:], 36) % SHARDS].feed([record])
 
     def _reset(self) -> None:
-        self._mappings = [StreamMapping(MAPPING, self._invoke, self._clock) for _ in range(SHARDS)]
+        self._mappings = [StreamMapping(MAPPING, self._notify, self._clock) for _ in range(SHARDS)]
 
-    def _invoke(self, event: dict[str, Any]) -> Any:
-        """Remember an unexpected error, which Lambda would only retry, to raise it later."""
-        try:
-            return self._notify(event)
-        except NOTIFIER_ERRORS:
-            raise
-        except Exception as error:
-            self._unexpected = error
-            raise
 
-    def _raise_unexpected(self) -> None:
-        if self._unexpected:
-            raise self._unexpected
+def _raise_unexpected(mapping: StreamMapping) -> None:
+    """Raise an unexpected error of the function, which Lambda would only retry."""
+    for error in mapping.errors:
+        if not isinstance(error, NOTIFIER_ERRORS):
+            raise error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from task_reporter.aws.subscribers import Subscribers, must_wait
+from task_reporter.aws.subscribers import Audience, Subscribers, must_wait
 from tests.campaigns.lives.faults import FaultInjector
 from tests.campaigns.lives.oracle import Oracle
 from tests.support.sns import FakeSns, Request, is_plain, refusal, told_in
@@ -28,18 +28,9 @@ class FaultySns(FakeSns):
         self.is_down = False
 
     @property
-    def must_wait(self) -> bool:
-        """Tell whether a notice would reach no subscriber."""
-        return must_wait(Subscribers(*self._counts), self.email_subscription)
-
-    @property
-    def confirmed(self) -> int:
-        return self._counts[0]
-
-    @property
-    def _counts(self) -> tuple[int, int]:
+    def audience(self) -> Audience:
         assert isinstance(self.subscribed, tuple)
-        return self.subscribed
+        return Audience(self.subscribed[0], must_wait(Subscribers(*self.subscribed), self.email_subscription))
 
     def get_topic_attributes(self, TopicArn: str) -> Any:
         process = self._faults.process
@@ -47,7 +38,7 @@ class FaultySns(FakeSns):
         # A fault may lose the answer.
         process.must_wait = None
         answer = self._faults.perform("SNS", lambda: super(FaultySns, self).get_topic_attributes(TopicArn), {})
-        process.must_wait = self.must_wait
+        process.must_wait = self.audience.must_wait
         return answer
 
     def publish(self, **request: Any) -> Any:

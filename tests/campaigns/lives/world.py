@@ -60,11 +60,7 @@ class World:
     """
 
     def __init__(
-        self,
-        digest_above: int = 5,
-        page: int = MAX_KEYS,
-        pool: Executor = INLINE,
-        email_subscription: bool = True,
+        self, digest_above: int = 5, page: int = MAX_KEYS, pool: Executor = INLINE, email_subscription: bool = True
     ) -> None:
         self._pool = pool
         self.scope = SCOPE
@@ -161,8 +157,8 @@ class World:
 
     def _audience(self) -> Audience:
         """Return SNS's answer to a poll; only the notifier's requests to SNS fail."""
-        self.faults.process.must_wait = self.sns.must_wait
-        return Audience(self.sns.confirmed, self.sns.must_wait)
+        self.faults.process.must_wait = self.sns.audience.must_wait
+        return self.sns.audience
 
     def _raise_violation(self) -> None:
         if self.oracle.violation:
