@@ -142,7 +142,6 @@ def ignore_signals() -> None:
 
 
 def make_parser(campaign: Campaign) -> argparse.ArgumentParser:
-    """Return the options that every campaign has."""
     parser = argparse.ArgumentParser(prog=f"python -m tests.campaigns.{campaign.module}")
     parser.add_argument(f"--{campaign.unit}", dest="examples", type=int, default=campaign.default, metavar="N")
     parser.add_argument("--seed", type=int, metavar="S", help="of the first portion (random)")

@@ -28,8 +28,6 @@ STATUS = {"error-throttled": 503, "error-unauthorized": 403, "error-internal": 5
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One HTTP answer."""
-
     body: bytes
     status: int = 200
 
@@ -62,7 +60,6 @@ class CannedEc2:
         )
 
     def answer(self, _headers: Mapping[str, str], body: bytes) -> http_server.Answer:
-        """Return the next answer."""
         self.requests.append(dict(parse_qsl(body.decode())))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return answer.status, {"Content-Type": "text/xml;charset=UTF-8"}, answer.body

@@ -57,7 +57,6 @@ class Stack:
         }
 
     def properties(self, logical_id: str) -> dict[str, Any]:
-        """Return the resolved properties of a resource."""
         resolved = self.resolve(template()["Resources"][logical_id]["Properties"])
         assert isinstance(resolved, dict)
         return resolved

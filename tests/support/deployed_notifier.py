@@ -33,8 +33,6 @@ ENVIRONMENT = {
 
 @dataclass
 class Context:
-    """Lambda's context object."""
-
     function_name: str = "notifier"
     memory_limit_in_mb: int = 256
     invoked_function_arn: str = "arn:aws:lambda:us-east-2:123456789012:function:notifier"

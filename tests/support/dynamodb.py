@@ -82,7 +82,6 @@ class Table(HistoryTable):
         return query_awaiting(self, scope, state)
 
     def untold(self) -> set[str]:
-        """Return the tasks that await notification."""
         return {key.task_id for key, row in self.rows.items() if row.get("awaiting") == "notification"}
 
     def allows(self, write: Write) -> bool:
@@ -93,7 +92,6 @@ class Table(HistoryTable):
         return row is not None and all(row.get(name) == value for name, value in write.expected.items())
 
     def result_of(self, write: Write) -> Row:
-        """Return the row after ``write``."""
         if isinstance(write, Insert):
             return dict(write.row)
         row = self.rows.get(write.key, {}) | write.set

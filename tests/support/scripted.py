@@ -66,7 +66,6 @@ def resources(**statuses: str) -> dict[str, Any]:
 
 
 def event(logical_id: str, status: str, physical_id: str = "", reason: str = "") -> dict[str, Any]:
-    """Return an event of DescribeStackEvents."""
     named = {"LogicalResourceId": logical_id, "PhysicalResourceId": physical_id}
     state = {"ResourceStatus": status, "ResourceStatusReason": reason}
     return {"StackId": ID, "EventId": "1", "StackName": "heir", "Timestamp": 0, **named, **state}

@@ -75,7 +75,6 @@ def closes(connection: socket.socket) -> None:
 
 
 def resets(connection: socket.socket) -> None:
-    """Reset the connection."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 

@@ -98,7 +98,6 @@ def delivered_attributes(request: Request) -> Mapping[str, Any]:
 
 
 def is_plain(request: Request) -> bool:
-    """Tell whether the notice is in its minimal form."""
     return bool(detail(request)["type"] == "plain")
 
 

@@ -1,6 +1,5 @@
 """Records of a DynamoDB stream in Lambda's form (page with-ddb)."""
 
-import base64
 import json
 import math
 import uuid
@@ -49,32 +48,16 @@ def created_at(record: Record) -> float:
 
 
 def _item_size(item: Mapping[str, Any]) -> int:
-    return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
-
-
-def _value_size(typed: Mapping[str, Any]) -> int:
-    """Sizes as in the DynamoDB developer guide, page CapacityUnitCalculations."""
-    ((kind, value),) = typed.items()
-    return _SIZES[kind](value)
+    """Return an item's size in bytes (DynamoDB's page CapacityUnitCalculations)."""
+    return sum(len(name.encode()) + _SIZES[kind](text) for name, typed in item.items() for kind, text in typed.items())
 
 
 def _number_size(text: str) -> int:
-    digits = text.strip("-").replace(".", "").strip("0")
-    return math.ceil(len(digits) / 2) + 1
+    return math.ceil(len(text.strip("-").replace(".", "").strip("0")) / 2) + 1
 
 
-_SIZES: dict[str, Callable[[Any], int]] = {
-    "BOOL": lambda _: 1,
-    "NULL": lambda _: 1,
-    "S": lambda text: len(text.encode()),
-    "N": _number_size,
-    "B": lambda text: len(base64.b64decode(text)),
-    "SS": lambda members: sum(map(_SIZES["S"], members)),
-    "NS": lambda members: sum(map(_SIZES["N"], members)),
-    "BS": lambda members: sum(map(_SIZES["B"], members)),
-    "L": lambda members: 3 + sum(1 + _value_size(member) for member in members),
-    "M": lambda members: 3 + len(members) + _item_size(members),
-}
+_SIZES: dict[str, Callable[[str], int]] = {"S": lambda text: len(text.encode()), "N": _number_size}
+"""The types of the history's attributes."""
 
 
 def json_size(record: Record) -> int:

@@ -238,7 +238,6 @@ def _time(_answer: Answer, task: Element, rng: Random) -> None:
 
 
 def _repeat(answer: Answer, task: Element, rng: Random) -> None:
-    """Repeat the task, or the good one."""
     repeated = answer.good if rng.random() < 0.3 else task
     if repeated is not None:
         answer.tasks.insert(rng.randint(0, len(answer.tasks)), deepcopy(repeated))

@@ -101,7 +101,6 @@ def row(task_id: str, rng: Random) -> Row:
 
 
 def to_bytes(answer: Answer, rng: Random) -> bytes:
-    """Return the body of ``answer``."""
     body: bytes = answer.prolog + ElementTree.tostring(answer.root, encoding="utf-8").removeprefix(
         b"<?xml version='1.0' encoding='utf-8'?>\n"
     )

@@ -103,7 +103,6 @@ def _alone(item: bytes, row: tuple[tuple[str, Any], ...]) -> Row:
 
 
 def poll(table: Table, body: bytes, status: int) -> KindResult:
-    """Poll once; EC2 answers with ``body``."""
     running = [row for row in table.rows.values() if row.get("awaiting") == "outcome"]
     client = _client()
     client.answer = (status, body)

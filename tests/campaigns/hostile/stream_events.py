@@ -89,7 +89,6 @@ def show(batch: Batch) -> str:
 
 
 def check(batch: Batch) -> Counter[str]:
-    """Deliver the batch once."""
     table, sns, metrics = Table(*batch.rows), FakeSns(), io.StringIO()
     answer, output = None, ""
     with deployed(table, sns) as notifier, redirect_stdout(metrics):

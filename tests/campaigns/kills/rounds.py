@@ -37,7 +37,6 @@ def outcomes(number: int) -> dict[str, str]:
 
 
 def listed(ended: dict[str, str]) -> list[dict[str, Any]]:
-    """Return the tasks as EC2 lists them."""
     times = {"StartTime": "2026-11-20T08:00:00.000Z", "UpdateTime": "2026-11-20T08:35:10.000Z"}
     return [
         {"BundleId": task, "InstanceId": f"i-{task}", **times, **ENDINGS[outcome]} for task, outcome in ended.items()

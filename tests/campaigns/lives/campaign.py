@@ -32,7 +32,6 @@ UNSHRUNK = settings(HYPOTHESIS, phases=[Phase.generate])
 
 
 def make_test(_family: str, counts: Counter[str], how: settings) -> Callable[[], object]:
-    """Return the state machine as a test."""
     return get_state_machine_test(machine(counts), settings=how)
 
 

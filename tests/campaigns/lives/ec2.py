@@ -119,7 +119,6 @@ class Ec2:
         return self._faults.perform("EC2", lambda: self._answer(list_tasks()), service_faults)
 
     def list_tasks(self) -> TaskList:
-        """Return the tasks that EC2 lists now."""
         listed = (task for task in self.tasks if not task.forgotten and not task.hidden)
         return {task.task_id: task.describe(self._clock()) for task in listed}
 

@@ -89,7 +89,6 @@ class Oracle:
         require(ANNOUNCED, is_right, f"a poll recorded {process.ended_tasks} ends, and counted {count}")
 
     def check_text(self, text: str) -> None:
-        """Check a text that is logged or sent."""
         require(CONFIDENTIAL, SECRET not in text, text)
 
     @contextmanager
