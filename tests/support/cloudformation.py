@@ -41,7 +41,7 @@ class Stack:
         declared = template()["Parameters"]
         if unknown := parameters.keys() - declared.keys():
             raise ValueError(f"the template has no parameter {unknown}")
-        given = {name: str(parameters.get(name, one["Default"])) for name, one in declared.items()}
+        given = {name: str(parameters.get(name, parameter["Default"])) for name, parameter in declared.items()}
         self.parameters: dict[str, Any] = {
             name: [part.strip() for part in text.split(",")] if declared[name]["Type"] == "CommaDelimitedList" else text
             for name, text in given.items()

@@ -47,8 +47,8 @@ def members(service: str, operation: str) -> dict[str, str]:
     return {xform_name(member, "-"): member for member in shape.members}
 
 
-def request(words: list[str], known: dict[str, str]) -> dict[str, Any]:
-    """Return the parameters of a command's API call; ``known`` are its shell variables."""
+def request(words: list[str], variables: dict[str, str]) -> dict[str, Any]:
+    """Return the parameters of a command's API call; ``variables`` are its shell variables."""
     service, operation = words[1:3]
     named = members(service, operation)
     parameters: dict[str, Any] = {}
@@ -56,6 +56,6 @@ def request(words: list[str], known: dict[str, str]) -> dict[str, Any]:
         if option in FLAGS:
             parameters |= FLAGS[option]
         elif option in named and value is not None:
-            text = known.get(value, value)
+            text = variables.get(value, value)
             parameters[named[option]] = json.loads(text) if text.startswith(("{", "[")) else text
     return parameters

@@ -45,8 +45,8 @@ def applies(statement: Statement, request: Request) -> bool:
     if unknown := statement.keys() - ELEMENTS:
         raise ValueError(f"not modelled: {unknown}")
     return (
-        any(fnmatchcase(request.action.lower(), one.lower()) for one in as_list(statement["Action"]))
-        and any(fnmatchcase(request.resource, one) for one in as_list(statement["Resource"]))
+        any(fnmatchcase(request.action.lower(), pattern.lower()) for pattern in as_list(statement["Action"]))
+        and any(fnmatchcase(request.resource, pattern) for pattern in as_list(statement["Resource"]))
         and ("Principal" not in statement or _is_principal(statement["Principal"], request.principal))
         and all(
             _holds(operator, request.context.get(key), as_list(values))
@@ -76,7 +76,7 @@ def _holds(operator: str, found: str | list[str] | None, wanted: list[str]) -> b
     if operator in {"StringEquals", "ArnEquals", "Bool"}:
         return isinstance(found, str) and found in wanted
     if operator == "ArnLike":
-        return isinstance(found, str) and any(fnmatchcase(found, one) for one in wanted)
+        return isinstance(found, str) and any(fnmatchcase(found, pattern) for pattern in wanted)
     raise ValueError(f"not modelled: {operator}")
 
 
