@@ -1,7 +1,7 @@
-"""Runs every test: ``python -m tests``; with arguments, pytest with those and nothing else.
+"""Every test: ``python -m tests``; with arguments, only pytest with them.
 
-The interpreter that runs this runs everything: what is deployed runs on its version. The package supports further
-versions; those that are on this machine run the unit tests, at the same time.
+The interpreter of this program runs all tests, and the deployed functions run on its version. At the same time, the
+other supported versions on this machine run the unit tests.
 """
 
 import os
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from local.environments import ROOT, SUPPORTED, EnvironmentSetupError, make_test_environment
 
@@ -25,7 +26,7 @@ CAPTURED = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
 
 
 def main(arguments: list[str]) -> int:
-    """0 where every test passed on every version that was found."""
+    """Return 0 if every test passed on every version that was found."""
     if arguments:
         return pytest(sys.executable, arguments).wait()
     try:
@@ -35,7 +36,7 @@ def main(arguments: list[str]) -> int:
         return 1
     end_to_end = pytest(sys.executable, ["tests/e2e"], **CAPTURED)
     status = pytest(sys.executable, ["tests/unit", "tests/local", "tests/campaigns", "tests/integration"]).wait()
-    others = dict(begun())
+    others = dict(start_others())
     failed = [status, finish("End to end", end_to_end)]
     failed += [finish(f"{name(version)}, unit tests", running) for version, running in others.items()]
     report(set(others))
@@ -45,9 +46,9 @@ def main(arguments: list[str]) -> int:
 
 
 def prepared(environ: Mapping[str, str], user_id: int) -> Iterator[str]:
-    """Install what tests need besides Python; yield each part left out.
+    """Install the programs that tests need; yield a sentence for each omitted part.
 
-    Raises InstallationError where CI should have it and does not.
+    Raises InstallationError if CI lacks a program.
     """
     if browser.lacking() and may_install(environ, user_id):
         install(browser.PACKAGES, environ)
@@ -61,25 +62,25 @@ def prepared(environ: Mapping[str, str], user_id: int) -> Iterator[str]:
 
 
 def finish(what: str, running: "subprocess.Popen[bytes]") -> int:
-    """Wait for parallel tests; return their last line, and output after failures."""
-    said, _ = running.communicate()
-    text = said.decode(errors="replace").strip()
+    """Wait for parallel tests, and print their result; return the exit status."""
+    output, _ = running.communicate()
+    text = output.decode(errors="replace").strip()
     if running.returncode:
         print(f"\n{text}")
     print(f"\n{what}:", text.splitlines()[-1].strip("= "), flush=True)
-    return abs(running.returncode)
+    return abs(running.wait())
 
 
-def begun() -> Iterator[tuple[tuple[int, int], "subprocess.Popen[bytes]"]]:
-    """Start the unit tests on each further version of Python here."""
-    for version, python in found().items():
+def start_others() -> Iterator[tuple[tuple[int, int], "subprocess.Popen[bytes]"]]:
+    """Start the unit tests on each other supported version of Python here."""
+    for version, python in find_others().items():
         try:
             yield version, start(version, python)
         except (OSError, subprocess.CalledProcessError, EnvironmentSetupError) as problem:
             print(f"{name(version)} is here, but no environment can be made for it: {problem}")
 
 
-def found() -> dict[tuple[int, int], str]:
+def find_others() -> dict[tuple[int, int], str]:
     """Return the other supported versions on this machine, each with an interpreter."""
     pairs = (
         (version, interpreters.find(f"python{version[0]}.{version[1]}")) for version in SUPPORTED if version != OWN
@@ -94,13 +95,13 @@ def start(version: tuple[int, int], python: str) -> "subprocess.Popen[bytes]":
     return pytest(inside, ["tests/unit", "--ignore=tests/unit/template", *options], **CAPTURED)
 
 
-def pytest(python: str, arguments: list[str], **options: int) -> "subprocess.Popen[bytes]":
-    """pytest with ``arguments``, begun."""
+def pytest(python: str, arguments: list[str], **options: Any) -> "subprocess.Popen[bytes]":
+    """Start pytest with ``arguments``."""
     return subprocess.Popen([python, "-m", "pytest", *arguments], cwd=ROOT, **options)
 
 
 def report(others: set[tuple[int, int]]) -> None:
-    """Say which versions were tested and which were not."""
+    """Print the versions that were tested and those that were not."""
     missing = [version for version in SUPPORTED if version != OWN and version not in others]
     print(
         f"\nAll tests ran on {name(OWN)}; the unit tests also on: {', '.join(map(name, sorted(others))) or 'no other'}."
@@ -110,7 +111,6 @@ def report(others: set[tuple[int, int]]) -> None:
 
 
 def name(version: tuple[int, int]) -> str:
-    """``Python 3.13``."""
     return f"Python {version[0]}.{version[1]}"
 
 

@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, settings
 from local.process_environment import isolated_environment
 from tests.support.waiting import TEST_SECONDS
 
-# Tests run with what `make test` gives them also where pytest is called by hand. Their output is not for a terminal.
-own = {name: value for name, value in isolated_environment().items() if name not in ("NO_COLOR", "TERM")}
-own |= {name: value for name, value in os.environ.items() if name.startswith("RENEW_")}  # golden files
+# Tests have the environment of `make test` also if pytest is called by hand. Their output is not for a terminal.
+isolated = {name: value for name, value in isolated_environment().items() if name not in ("NO_COLOR", "TERM")}
+isolated |= {name: value for name, value in os.environ.items() if name.startswith("RENEW_")}  # golden files
 os.environ.clear()
-os.environ.update(own)
+os.environ.update(isolated)
 
-# A shell's background jobs ignore Ctrl-C, and so would each program that a test interrupts. nohup does that to SIGHUP.
+# Background jobs of a shell ignore Ctrl-C, and nohup ignores SIGHUP; programs that tests interrupt would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
@@ -29,10 +29,10 @@ settings.load_profile("project")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Limit each test, where the command line names no other limit; pytest-timeout reads this."""
+    """Limit the time of each test, unless the command line does; pytest-timeout reads this."""
     config.option.timeout = config.option.timeout or TEST_SECONDS
 
 
 def pytest_report_header() -> str:
-    """Return the interpreter, because several are tested."""
+    """Return the version of Python, because several are tested."""
     return f"the package runs on Python {sys.version.split()[0]}"

@@ -1,6 +1,6 @@
-"""The runner of the random campaigns: hypothesis draws and shrinks, every processor works.
+"""The runner of the random campaigns: Hypothesis draws and shrinks, on all processors.
 
-Examples are run in portions, each from a seed of its own, so that one portion can be repeated alone.
+Examples are run in portions with seeds of their own, so that each portion can be repeated alone.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from local.screen import Screen, run_with_screen
 
 PORTION = 100
 """Examples from one seed."""
-UNFORESEEN = "unforeseen"
-"""Stands for the invariant where another error than a violation ends an example."""
+UNEXPECTED = "unexpected error"
+"""Stands for the invariant if another error than a violation ends an example."""
 HYPOTHESIS = settings(
     stateful_step_count=7,
     deadline=None,
@@ -46,6 +46,12 @@ class ViolationError(Exception):
         self.invariant = invariant
 
 
+def require(invariant: str, condition: bool, detail: object) -> None:
+    """Raise ViolationError unless ``condition`` is true."""
+    if not condition:
+        raise ViolationError(invariant, str(detail))
+
+
 class CampaignError(OSError):
     """A campaign found a violation; the text describes it."""
 
@@ -57,13 +63,13 @@ class Campaign:
     module: str
     """The module that runs it: ``python -m tests.campaigns.<module>``."""
     unit: str
-    """The plural of an example, such as ``histories``."""
+    """The plural name of examples, such as ``histories``."""
     default: int
-    """Examples, where the command line says nothing."""
+    """The default number of examples."""
     shares: Mapping[str, float]
     """Family → its share of all examples."""
     make_test: Callable[[str, Counter[str], settings], Callable[[], object]]
-    """Returns the test of a family, which counts what happens."""
+    """Returns the test of a family, which counts events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """Some examples of one family, from one seed."""
+    """Examples of one family, from one seed."""
 
     family: str
     seed: int
@@ -86,18 +92,18 @@ class Portion:
 
 
 def run_portion(campaign: Campaign, portion: Portion, how: settings = HYPOTHESIS) -> Portion:
-    """Run the examples of ``portion``, up to one that fails."""
+    """Run the examples of ``portion`` until one fails."""
     counts = Counter[str]()
     test = campaign.make_test(portion.family, counts, settings(how, max_examples=portion.examples))
     return replace(portion, counts=counts, failure=find_failure(seed(portion.seed)(test)))
 
 
 def find_failure(test: Callable[[], object]) -> Failure | None:
-    """Run ``test``; return how it fails, or None."""
+    """Run ``test``; return its failure, or None."""
     try:
         test()
     except Exception as error:
-        invariant = error.invariant if isinstance(error, ViolationError) else UNFORESEEN
+        invariant = error.invariant if isinstance(error, ViolationError) else UNEXPECTED
         notes = "\n".join(getattr(error, "__notes__", []))
         return Failure(invariant, "".join(traceback.format_exception(error, limit=-6, chain=False)) or notes)
     return None
@@ -130,13 +136,12 @@ def _work(work: tuple[Campaign, Portion, float]) -> Portion:
 
 
 def ignore_signals() -> None:
-    """Leave it to the parent to end this process."""
+    """Ignore Ctrl-C and hang-ups, so that only the parent ends this process."""
     for number in TERMINATION_SIGNALS:
         signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.SIG_IGN)
 
 
 def make_parser(campaign: Campaign) -> argparse.ArgumentParser:
-    """Return the options that every campaign has."""
     parser = argparse.ArgumentParser(prog=f"python -m tests.campaigns.{campaign.module}")
     parser.add_argument(f"--{campaign.unit}", dest="examples", type=int, default=campaign.default, metavar="N")
     parser.add_argument("--seed", type=int, metavar="S", help="of the first portion (random)")

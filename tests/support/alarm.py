@@ -1,12 +1,12 @@
 """CloudWatch's evaluation of a metric alarm.
 
-A test hands over the very properties that stand in the template, and the data points that the metric got.
+A test gives the properties in the template, and the data points of the metric.
 
 Pages of https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/ that the docstrings cite by name:
   alarm-evaluation            periods, evaluation periods, data points to alarm
-  alarms-and-missing-data     what becomes of periods in which the metric got nothing
-  cloudwatch_limits           how far an alarm may look back
-"Silent:" marks what the pages leave open.
+  alarms-and-missing-data     periods without data points
+  cloudwatch_limits           the longest range of an alarm
+"Silent:" marks a choice where the pages say nothing.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ COMPARISONS = {
 
 
 class Alarm:
-    """One alarm on one metric, whose data points ``put`` gives it.
+    """One alarm on one metric.
 
-    ``further`` is how many periods before the evaluated ones CloudWatch looks back for data points. Silent: on the
-    number; "a higher number of data points than the number specified as Evaluation Periods", and the page's tables
-    have two further ones. What a test says should hold for several.
+    ``further`` is the number of periods before the evaluated ones in which CloudWatch looks for data points. Silent: on
+    the number; "a higher number of data points than the number specified as Evaluation Periods", and the page's tables
+    have two further ones. A test should pass with several numbers.
     """
 
     def __init__(self, properties: Mapping[str, Any], further: int = 2) -> None:
@@ -64,13 +64,13 @@ class Alarm:
             raise ValueError("CloudWatch refuses such an alarm")
 
     def put(self, at: float, value: float) -> None:
-        """Return a data point, at a time in seconds."""
+        """Add a data point at a time in seconds."""
         insort(self._points, (at, value))
 
     def rings(self, at: float) -> bool:
-        """Tell if the alarm is in ALARM after its evaluation at a minute.
+        """Tell whether the alarm is in ALARM after its evaluation at a minute.
 
-        An alarm that ignores missing data keeps the state of the evaluation before, where data are too few to decide.
+        If data are too few, an alarm that ignores missing data keeps the state of the evaluation before.
         Its first state is INSUFFICIENT_DATA.
         """
         end = at - at % 60
@@ -82,12 +82,12 @@ class Alarm:
         return self._decide(end) or False
 
     def _decide(self, end: float) -> bool | None:
-        """Return True or False for ALARM by the data, None for no change.
+        """Return True for ALARM, False for OK, None for no change.
 
         Page alarm-evaluation: periods end with the minute of the evaluation, so they slide. Page
-        alarms-and-missing-data: where there are as many real data points as are to be evaluated, the latest count, from
-        farther back if need be. Where there are fewer, each of them counts, and missing ones fill up the number; or,
-        where they are ignored, the state stays as long as no real data point speaks against an alarm.
+        alarms-and-missing-data: if there are enough real data points, the latest ones count, from farther back if need
+        be. If there are fewer, each of them counts, and missing ones fill up the number; or, if missing ones are
+        ignored, the state stays as long as no real data point speaks against an alarm.
         """
         periods = [self._value(end - self.period * number) for number in range(self.evaluated + self._further)]
         real = [value for value in periods if value is not None][: self.evaluated]
@@ -95,7 +95,7 @@ class Alarm:
         if self.missing_is_ignored and len(real) < self.evaluated and breaching == len(real) < self.enough:
             return None
         filled = self.evaluated - len(real) if self.missing_breaches else 0
-        return breaching + filled >= self.enough
+        return bool(breaching + filled >= self.enough)
 
     def _value(self, end: float) -> float | None:
         first, last = (bisect_left(self._points, (at,)) for at in (end - self.period, end))

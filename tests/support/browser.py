@@ -1,4 +1,4 @@
-"""A real browser without a window, for what only a browser can tell."""
+"""A real browser without a window."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ from tests.support.debian import remedy
 from tests.support.waiting import eventually
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-"""Programs, of which any will do."""
+"""Names of the browser's program, in order of preference."""
 DRIVER = "chromedriver"
 PACKAGES = ("chromium", "chromium-driver")
 UBUNTU_PACKAGES = ("chromium-browser", "chromium-chromedriver")
@@ -22,7 +22,7 @@ QUIET = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-"""No window, and nothing that the browser would fetch for itself."""
+"""Options for no window, and no requests of the browser itself."""
 
 
 def lacking() -> str | None:
@@ -40,7 +40,7 @@ def _found(names: Iterable[str]) -> str | None:
 
 @contextmanager
 def browser(folder: Path) -> Iterator[Chrome]:
-    """Yield a browser that knows nothing yet; what it remembers is in ``folder``."""
+    """Yield a browser with a new profile in ``folder``."""
     options = ChromeOptions()
     options.binary_location = str(_found(BROWSERS))
     for argument in (*QUIET, f"--user-data-dir={folder}"):
@@ -55,16 +55,18 @@ def browser(folder: Path) -> Iterator[Chrome]:
 
 def fetched(driver: Chrome) -> list[str]:
     """Return the addresses requested by pages since the last call."""
-    messages: list[dict[str, Any]] = [
-        json.loads(entry["message"])["message"] for entry in driver.get_log("performance")
-    ]
-    asked = (message["params"] for message in messages if message["method"] == "Network.requestWillBeSent")
-    return [params["request"]["url"] for params in asked]
+    messages = [json.loads(entry["message"])["message"] for entry in _log(driver, "performance")]
+    sent = (message["params"] for message in messages if message["method"] == "Network.requestWillBeSent")
+    return [params["request"]["url"] for params in sent]
 
 
 def complaints(driver: Chrome) -> list[str]:
     """Return the console's messages since the last call, such as policy violations."""
-    return [entry["message"] for entry in driver.get_log("browser")]
+    return [entry["message"] for entry in _log(driver, "browser")]
+
+
+def _log(driver: Chrome, kind: str) -> Any:
+    return driver.get_log(kind)  # type: ignore[no-untyped-call]
 
 
 def emulate(driver: Chrome, *, scheme: str = "light", width: int = 1280) -> None:
@@ -73,5 +75,5 @@ def emulate(driver: Chrome, *, scheme: str = "light", width: int = 1280) -> None
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [preference]})
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    seen = "return innerWidth === arguments[0] && matchMedia(`(prefers-color-scheme: ${arguments[1]})`).matches"
-    eventually(lambda: driver.execute_script(seen, width, scheme))
+    is_applied = "return innerWidth === arguments[0] && matchMedia(`(prefers-color-scheme: ${arguments[1]})`).matches"
+    eventually(lambda: driver.execute_script(is_applied, width, scheme))

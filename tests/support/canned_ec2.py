@@ -1,9 +1,7 @@
-"""An EC2 for botocore's real client, with the answers of ``events/ec2``.
+"""An HTTP server in place of EC2, with the answers in ``events/ec2``.
 
-    with canned_ec2(told("error-throttled"), told("empty")) as ec2:
-        ec2.client().describe_bundle_tasks()
-
-Time does not pass in it: ``no_pauses`` makes the client's retries wait for nothing.
+with canned_ec2(told("error-throttled"), told("empty")) as ec2:
+    ec2.client().describe_bundle_tasks()
 """
 
 from collections.abc import Iterator, Mapping
@@ -30,8 +28,6 @@ STATUS = {"error-throttled": 503, "error-unauthorized": 403, "error-internal": 5
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One HTTP answer."""
-
     body: bytes
     status: int = 200
 
@@ -44,14 +40,13 @@ def told(name: str) -> Answer:
 
 @dataclass(slots=True)
 class CannedEc2:
-    """A running server.
-
-    The last of ``answers`` is repeated; ``requests`` are the parameters of each request.
-    """
+    """A running server."""
 
     url: str
     answers: list[Answer]
+    """The next answers; the last one is repeated."""
     requests: list[dict[str, str]] = field(default_factory=list)
+    """The parameters of each request."""
 
     def client(self) -> Any:
         """Return the recorder's client for this server, without its time limits."""
@@ -65,7 +60,6 @@ class CannedEc2:
         )
 
     def answer(self, _headers: Mapping[str, str], body: bytes) -> http_server.Answer:
-        """Return the next answer, for a request with ``body``."""
         self.requests.append(dict(parse_qsl(body.decode())))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return answer.status, {"Content-Type": "text/xml;charset=UTF-8"}, answer.body
@@ -80,7 +74,7 @@ def canned_ec2(*answers: Answer) -> Iterator[CannedEc2]:
 
 
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Let botocore's retries follow at once; answers the seconds that each would have waited."""
+    """Let botocore retry at once; return the list of omitted pauses."""
     pauses: list[float] = []
     monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=pauses.append))
     return pauses

@@ -26,7 +26,7 @@ REGION = "eu-west-1"
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Result of a run of the command line."""
+    """The exit status and the output of a run of the command line."""
 
     status: int | str | None
     out: str
@@ -34,7 +34,7 @@ class Said:
 
     @property
     def error(self) -> str:
-        """Standard error, which must be one line that begins so."""
+        """Return the text of the only error, which must be one line."""
         assert self.err.startswith("error: "), self.err
         assert self.err.count("\n") == 1, self.err
         assert self.err.endswith("\n")
@@ -42,14 +42,14 @@ class Said:
 
 
 class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
+    """A stream that passes for a terminal."""
 
     def isatty(self) -> bool:
         return True
 
 
 def run(*arguments: str, out: type[io.StringIO] = io.StringIO, err: type[io.StringIO] = io.StringIO) -> Said:
-    """``task-reporter`` with ``arguments``, in this process; ``out`` and ``err`` are what its streams are."""
+    """Run the command line in this process, with streams of the given types."""
     answer, errors = out(), err()
     with redirect_stdout(answer), redirect_stderr(errors), pytest.raises(SystemExit) as ended:
         main(arguments)
@@ -62,19 +62,19 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def somewhere(**endpoints: str) -> dict[str, str]:
-    """Credentials, a region, and services at ``endpoints``; every other service is where nobody listens."""
+    """Return an environment with credentials, in which only services at ``endpoints`` answer."""
     at = {f"AWS_ENDPOINT_URL_{service.upper()}": url for service, url in endpoints.items()}
     keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     return NO_ACCOUNT | keys | {"AWS_REGION": REGION, "AWS_ENDPOINT_URL": "http://127.0.0.1:9", **at}
 
 
 def program(*arguments: str) -> list[str]:
-    """Return the command line as a program of its own."""
+    """Return the words that start the command line as a separate program."""
     return [sys.executable, "-m", "task_reporter_cli", *arguments]
 
 
 def run_program(*arguments: str, **more: str) -> Said:
-    """``task-reporter`` with ``arguments`` in a process of its own, and ``more`` in its environment."""
+    """Run the command line as a separate program, with ``more`` in its environment."""
     done = subprocess.run(
         program(*arguments),
         env=environment(**more),
@@ -105,10 +105,7 @@ def on_terminal(*arguments: str, out: bool = True, err: bool = True, **more: str
 
 
 def _from_terminal(master: int) -> Iterator[bytes]:
-    """Read a terminal until all writers have closed it.
-
-    Linux reports that as an error.
-    """
+    """Read a terminal until an error reports that all writers have closed it."""
     with suppress(OSError):
         while read := os.read(master, 65536):
             yield read
@@ -116,10 +113,7 @@ def _from_terminal(master: int) -> Iterator[bytes]:
 
 @contextmanager
 def in_environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Set ``values`` as this process's only variables of AWS.
-
-    Service models are parsed once.
-    """
+    """Set ``values`` as this process's only variables of AWS, and share its session."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(("AWS_", "TASK_REPORTER"))]:
             patch.delenv(name)
@@ -130,16 +124,16 @@ def in_environment(values: Mapping[str, str]) -> Iterator[None]:
 
 
 def session(**options: Any) -> botocore.session.Session:
-    """Return a session whose models are those of all other sessions here."""
-    made = botocore.session.Session(**options)
-    made.register_component("data_loader", _loader())
-    return made
+    """Return a session that shares the parsed service models of all sessions here."""
+    new = botocore.session.Session(**options)
+    new.register_component("data_loader", _loader())
+    return new
 
 
 def shared_session(profile: str | None = None) -> botocore.session.Session:
     """Return one session for all runs with the same account, to save time."""
-    said = {name: value for name, value in os.environ.items() if name.startswith("AWS_") and "ENDPOINT" not in name}
-    return _session(profile, tuple(sorted(said.items())))
+    account = {name: value for name, value in os.environ.items() if name.startswith("AWS_") and "ENDPOINT" not in name}
+    return _session(profile, tuple(sorted(account.items())))
 
 
 @cache

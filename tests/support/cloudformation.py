@@ -33,15 +33,15 @@ ARNS = {
 class Stack:
     """One deployed stack.
 
-    parameters  values by name; the template's defaults where none is given
-    partition   one of ``REGIONS``, which also names the region
+    parameters  values by name, in place of the template's defaults
+    partition   one of ``REGIONS``, which also gives the region
     """
 
     def __init__(self, partition: str = "aws", **parameters: str) -> None:
         declared = template()["Parameters"]
         if unknown := parameters.keys() - declared.keys():
             raise ValueError(f"the template has no parameter {unknown}")
-        given = {name: str(parameters.get(name, one["Default"])) for name, one in declared.items()}
+        given = {name: str(parameters.get(name, parameter["Default"])) for name, parameter in declared.items()}
         self.parameters: dict[str, Any] = {
             name: [part.strip() for part in text.split(",")] if declared[name]["Type"] == "CommaDelimitedList" else text
             for name, text in given.items()
@@ -57,7 +57,6 @@ class Stack:
         }
 
     def properties(self, logical_id: str) -> dict[str, Any]:
-        """Return the properties of a resource as CloudFormation hands them to its service."""
         resolved = self.resolve(template()["Resources"][logical_id]["Properties"])
         assert isinstance(resolved, dict)
         return resolved
@@ -100,7 +99,7 @@ class Stack:
         raise ValueError(f"not modelled: {logical_id}.{name}")
 
     def resolve(self, node: Any) -> Any:
-        """``node`` with every function replaced by its value."""
+        """Return ``node`` with every function replaced by its value."""
         if isinstance(node, list):
             return [value for value in map(self.resolve, node) if value is not NO_VALUE]
         if not isinstance(node, dict):

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 
 class InstallationError(Exception):
-    """Packages could not be installed; the text says which, and why."""
+    """Packages could not be installed; the text names them and the reason."""
 
 
 def may_install(environ: Mapping[str, str], user_id: int) -> bool:
@@ -20,12 +20,12 @@ def may_install(environ: Mapping[str, str], user_id: int) -> bool:
 
 
 def install(packages: Sequence[str], environ: Mapping[str, str]) -> None:
-    """Install ``packages``. Raises InstallationError with what apt-get says."""
+    """Install ``packages``. Raises InstallationError with the output of apt-get."""
     print(f"Installing {' and '.join(packages)} (once; Debian packages, because CI is set)", flush=True)
     # Another installation may hold the lock for a while.
     apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=600", "-o", "Acquire::Retries=3"]
-    said = ""
-    # An update fails in part where one of many sources does not answer; what counts is the installation.
+    output = ""
+    # An update may fail for one of many sources; only the installation must succeed.
     for step in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
         done = subprocess.run(
             [*apt, *step],
@@ -35,16 +35,13 @@ def install(packages: Sequence[str], environ: Mapping[str, str]) -> None:
             text=True,
             check=False,
         )
-        said += done.stdout
+        output += done.stdout
     if done.returncode:
-        raise InstallationError(f"apt-get could not install {' and '.join(packages)}:\n{said.strip()[-2000:]}")
+        raise InstallationError(f"apt-get could not install {' and '.join(packages)}:\n{output.strip()[-2000:]}")
 
 
 def remedy(debian: Sequence[str], ubuntu: Sequence[str]) -> str:
-    """Return this system's command that installs the packages, or ''.
-
-    It is empty without apt-get.
-    """
+    """Return this system's command that installs the packages, or '' without apt-get."""
     if shutil.which("apt-get") is None:
         return ""
     packages = ubuntu if _system() == "ubuntu" else debian

@@ -1,4 +1,4 @@
-"""The notifier's deployed handler, between a stream and fakes of its services."""
+"""The notifier's deployed handler, with fakes of its services."""
 
 from __future__ import annotations
 
@@ -33,8 +33,6 @@ ENVIRONMENT = {
 
 @dataclass
 class Context:
-    """Lambda's context of a function."""
-
     function_name: str = "notifier"
     memory_limit_in_mb: int = 256
     invoked_function_arn: str = "arn:aws:lambda:us-east-2:123456789012:function:notifier"
@@ -47,7 +45,7 @@ class Context:
 
 @dataclass
 class Deployed:
-    """The function, what it talks to, and what it logged."""
+    """The function, the fakes of its services, and its log."""
 
     app: ModuleType
     table: Table
@@ -66,9 +64,9 @@ class Deployed:
 
 @contextmanager
 def deployed(table: Table, sns: FakeSns, patch: pytest.MonkeyPatch | None = None) -> Iterator[Deployed]:
-    """Yield the function with the template's defaults; nothing of it stays behind.
+    """Yield the function with the template's defaults.
 
-    A test that patches further gives its own ``patch``: of two, the one undone last would bring the other's back.
+    A test that patches too must pass its own ``patch``, because two of them would undo each other's changes.
     """
     app, log = load("notifier"), io.StringIO()
     by_service = {"dynamodb": DynamoDb(table), "sns": sns}

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), ROOT / "events" / "README.md"]
 FLAGS = {"no-scan-index-forward": {"ScanIndexForward": False}, "no-deletion-protection-enabled": {}}
 OF_THE_CLI = {"query", "output", "max-items", "region", "cli-binary-format", "notification-endpoint"}
-"""Options that the aws CLI adds to an operation's own."""
+"""Options of the aws CLI itself."""
 
 
 def blocks(document: Path, language: str) -> list[str]:
@@ -23,7 +23,7 @@ def blocks(document: Path, language: str) -> list[str]:
 
 
 def commands(document: Path) -> list[list[str]]:
-    """Return the aws commands in blocks and indented lines, each as words."""
+    """Return the aws commands of ``document``, each as a list of words."""
     indented = re.findall(r"^    (aws .*)$", document.read_text(), re.MULTILINE)
     joined = "\n".join([*blocks(document, "sh"), *indented]).replace("\\\n", " ")
     lines = (re.sub(r"^\w+=\$\((.*)\)$", r"\1", line) for line in joined.splitlines())
@@ -31,7 +31,7 @@ def commands(document: Path) -> list[list[str]]:
 
 
 def options(words: list[str]) -> Iterator[tuple[str, str | None]]:
-    """Yield the options of a command: name and value, None where it has none."""
+    """Yield the options of a command: name, and value or None."""
     rest = words[3:]
     while rest:
         word = rest.pop(0)
@@ -43,22 +43,19 @@ def members(service: str, operation: str) -> dict[str, str]:
     """Return an operation's own options: option of the aws CLI → botocore's member."""
     model = Session().get_service_model(service)
     names = {xform_name(name, "-"): name for name in model.operation_names}
-    shape = model.operation_model(names[operation]).input_shape
+    shape: Any = model.operation_model(names[operation]).input_shape
     return {xform_name(member, "-"): member for member in shape.members}
 
 
-def request(words: list[str], known: dict[str, str]) -> dict[str, Any]:
-    """Return the parameters of a command's API call.
-
-    ``known`` are values for its shell variables.
-    """
+def request(words: list[str], variables: dict[str, str]) -> dict[str, Any]:
+    """Return the parameters of a command's API call; ``variables`` are its shell variables."""
     service, operation = words[1:3]
     named = members(service, operation)
-    asked: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
     for option, value in options(words):
         if option in FLAGS:
-            asked |= FLAGS[option]
+            parameters |= FLAGS[option]
         elif option in named and value is not None:
-            text = known.get(value, value)
-            asked[named[option]] = json.loads(text) if text.startswith(("{", "[")) else text
-    return asked
+            text = variables.get(value, value)
+            parameters[named[option]] = json.loads(text) if text.startswith(("{", "[")) else text
+    return parameters

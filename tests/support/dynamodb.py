@@ -1,7 +1,7 @@
 """The only fake of DynamoDB: the table with its indexes and stream.
 
-It takes what this project sends and refuses the rest with ValueError. What DynamoDB would refuse, it refuses as
-DynamoDB does; ``tests/integration/test_fake_dynamodb.py`` compares its answers with DynamoDB Local's.
+The fake accepts the requests of this project, refuses invalid ones as DynamoDB does, and raises ValueError for others.
+``tests/integration/test_fake_dynamodb.py`` compares its answers with those of DynamoDB Local.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.html
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 """
@@ -36,7 +36,7 @@ QUERY = re.compile(r"(#?\w+) = (:\w+)(?: AND (#?\w+)(?: = (:\w+)| BETWEEN (:\w+)
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of a row; None where there is no row."""
+    """One change of a row; None stands for no row."""
 
     key: Key
     before: Row | None
@@ -66,7 +66,7 @@ class Table(HistoryTable):
             self.put(row)
 
     def put(self, row: Row) -> Record:
-        """Write a row unconditionally; there is a record even without a change."""
+        """Write a row unconditionally; return its record, even without a change."""
         return self._store(key_of(row), dict(row))
 
     def change(self, key: Key, **changes: Value | None) -> Record:
@@ -78,11 +78,10 @@ class Table(HistoryTable):
         return self._store(key, None)
 
     def awaiting(self, scope: str, state: str) -> list[Row]:
-        """Return the rows of ``scope`` that are awaiting their outcome or notification."""
+        """Return the rows of ``scope`` that await ``state``: an outcome or a notification."""
         return query_awaiting(self, scope, state)
 
     def untold(self) -> set[str]:
-        """Return the tasks that await notification."""
         return {key.task_id for key, row in self.rows.items() if row.get("awaiting") == "notification"}
 
     def allows(self, write: Write) -> bool:
@@ -93,14 +92,13 @@ class Table(HistoryTable):
         return row is not None and all(row.get(name) == value for name, value in write.expected.items())
 
     def result_of(self, write: Write) -> Row:
-        """Return the row after ``write``."""
         if isinstance(write, Insert):
             return dict(write.row)
         row = self.rows.get(write.key, {}) | write.set
         return {name: value for name, value in row.items() if name not in write.remove}
 
     def do(self, write: Write) -> None:
-        """Apply ``write``, the condition of which holds."""
+        """Apply ``write``, whose condition holds."""
         self.written.append(write)
         before, after = self.rows.get(write.key), self.result_of(write)
         if before != after:  # DynamoDB writes no record where nothing changes
@@ -151,22 +149,16 @@ class DynamoDb:
         self._begin("batch_get_item", {"RequestItems": RequestItems})
         [(name, request)] = RequestItems.items()
         if not request["ConsistentRead"]:
-            raise ValueError("a poll must see what the poll before it wrote")
+            raise ValueError("a poll must read the writes of the poll before it")
         keys = [key_of(from_item(key)) for key in request["Keys"]]
         if len(keys) > MAX_KEYS or len(set(keys)) < len(keys):
             raise refusal("ValidationException", "BatchGetItem")
         rows = (self.table.rows.get(key) for key in keys[: self.page])
         later = [{name: request | {"Keys": request["Keys"][self.page :]}}] if len(keys) > self.page else []
-        return {
-            "Responses": {name: [to_item(row) for row in rows if row]},
-            "UnprocessedKeys": dict(*later),
-        }
+        return {"Responses": {name: [to_item(row) for row in rows if row]}, "UnprocessedKeys": dict(*later)}
 
     def query(self, **request: Any) -> dict[str, Any]:
-        """Answer one page of one index.
-
-        As in DynamoDB, a limit counts rows before the filter.
-        """
+        """Return one page of one index; the limit counts rows before the filter."""
         self._begin("query", request)
         rows = self._indexed(request)
         start = request.get("ExclusiveStartKey", {}).get("position", 0)
@@ -174,7 +166,7 @@ class DynamoDb:
         page = rows[start:end]
         self.read += len(page)
         answer: dict[str, Any] = {"Items": [to_item(row) for row in page if _passes(row, request)]}
-        # DynamoDB does not look whether there is a next row.
+        # DynamoDB does not check that there is a next row.
         return answer | ({"LastEvaluatedKey": {"position": end}} if len(page) == end - start else {})
 
     def _indexed(self, request: Mapping[str, Any]) -> list[Row]:
@@ -224,10 +216,7 @@ class DynamoDb:
         return {}
 
     def _write_one(self, operation: str, verb: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Apply one write.
-
-        Where its condition fails, the error has the row if the request asks for it.
-        """
+        """Apply one write; if its condition fails, the error may contain the row."""
         self._begin(operation, request)
         write = parse({verb: request})
         with self.table.lock:
@@ -237,13 +226,15 @@ class DynamoDb:
                 raise refusal("ValidationException", f"{verb}Item")
             if code:
                 row = self.table.rows.get(write.key)
-                shown = {"Item": to_item(row)} if row and "ReturnValuesOnConditionCheckFailure" in request else {}
+                shown: dict[str, Any] = (
+                    {"Item": to_item(row)} if row and "ReturnValuesOnConditionCheckFailure" in request else {}
+                )
                 raise refusal("ConditionalCheckFailedException", f"{verb}Item", **shown)
             self.table.do(write)
         return {}
 
     def _why_refused(self, action: Mapping[str, Any], write: Write) -> str | None:
-        """Why DynamoDB does not apply ``write``; None where it does."""
+        """Return the code with which DynamoDB refuses ``write``, or None."""
         if next(invalid(action), None):
             return "ValidationError"
         if not self.table.allows(write):
@@ -256,7 +247,7 @@ class DynamoDb:
 
 
 def refusal(code: str, operation: str = "AnOperation", status: int = 400, **members: Any) -> ClientError:
-    """Return the error that botocore raises where DynamoDB answers ``code``."""
+    """Return the error that botocore raises for DynamoDB's error ``code``."""
     response: Any = {"Error": {"Code": code, "Message": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
     return ClientError(response | members, operation)
 
@@ -267,7 +258,7 @@ def to_item(row: Row) -> dict[str, Any]:
 
 @cache
 def index_keys() -> dict[str, tuple[str, str]]:
-    """Index → its partition key and its sort key, from the template."""
+    """Return the partition key and the sort key of each index, from the template."""
     return {
         index["IndexName"]: tuple(key["AttributeName"] for key in index["KeySchema"])
         for index in table_properties()["GlobalSecondaryIndexes"]
@@ -277,13 +268,13 @@ def index_keys() -> dict[str, tuple[str, str]]:
 def _passes(row: Row, request: Mapping[str, Any]) -> bool:
     names, values = request.get("ExpressionAttributeNames", {}), request["ExpressionAttributeValues"]
     lists = re.findall(r"(#\w+) IN \(([^)]+)\)", request.get("FilterExpression", ""))
-    return all(row.get(names[name]) in [values[value]["S"] for value in some.split(", ")] for name, some in lists)
+    return all(row.get(names[name]) in [values[each]["S"] for each in aliases.split(", ")] for name, aliases in lists)
 
 
 def parse(action: Mapping[str, Any]) -> Write:
-    """Return the write that ``action``, one of a transaction, asks for.
+    """Return the write of ``action``, which is a part of a transaction.
 
-    Raises ValueError for one without its condition, and for empty text, which the history does not have.
+    Raises ValueError for a missing condition, and for empty text, which the history does not contain.
     """
     [(verb, request)] = action.items()
     if {"S": ""} in [*request.get("Item", {}).values(), *request.get("ExpressionAttributeValues", {}).values()]:
@@ -316,7 +307,7 @@ def _condition(text: str, names: Mapping[str, str], values: Row) -> tuple[str, V
 
 
 def invalid(action: Mapping[str, Any]) -> Iterator[str]:
-    """Why DynamoDB would refuse ``action``, one of a transaction, whatever the row."""
+    """Yield the reasons for which DynamoDB refuses ``action``, whatever the row."""
     [(verb, request)] = action.items()
     if verb == "Put":
         yield from _invalid_item(request["Item"])
@@ -355,6 +346,6 @@ def _invalid_value(name: str, typed: Mapping[str, Any]) -> Iterator[str]:
 
 
 def size_of(item: Mapping[str, Any]) -> int:
-    """About the bytes that DynamoDB counts of an item."""
+    """Return an item's size in bytes, about as DynamoDB counts it."""
     values = (str(value) for typed in item.values() for value in typed.values())
     return sum(len(text.encode()) for text in [*item, *values])

@@ -1,4 +1,4 @@
-"""Lambda's filter patterns, as the template uses them: names and exact values.
+"""Lambda's filter patterns with names and exact values, as in the template.
 
 https://docs.aws.amazon.com/lambda/latest/dg/with-ddb-filtering.html
 """
@@ -10,10 +10,7 @@ Pattern = dict[str, Any]
 
 
 def parse_pattern(text: str) -> Pattern:
-    """Parse a pattern.
-
-    Raises ValueError for a pattern that Lambda or this model does not know.
-    """
+    """Parse a pattern. Raises ValueError for patterns that are not modelled."""
     pattern: Pattern = json.loads(text)
     _check(pattern)
     if pattern.keys() - {"dynamodb"}:
@@ -32,7 +29,7 @@ def _check(node: Any) -> None:
 
 
 def matches(pattern: Pattern, node: Any) -> bool:
-    """Tell whether every name of the pattern matches; others are ignored."""
+    """Tell whether every name of the pattern matches; other names are ignored."""
     return all(
         matches(rules, _member(node, name)) if isinstance(rules, dict) else _member(node, name) in rules
         for name, rules in pattern.items()

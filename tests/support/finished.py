@@ -1,4 +1,4 @@
-"""Rows of finished tasks, readable or ugly, for tests of announcing."""
+"""Rows of finished tasks, ordinary or ugly, for tests of notices."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def key(number: int = 1) -> Key:
 
 
 def cases() -> dict[str, list[Row]]:
-    """Case → the rows that its email is about."""
+    """Return the cases of the golden emails: name → rows."""
     found: dict[str, list[Row]] = json.loads((CASES / "emails" / "rows.json").read_text())
     return found
 
@@ -53,11 +53,11 @@ def cases() -> dict[str, list[Row]]:
 UGLY = st.sampled_from(
     ["'", '"', "\\", "\n", "\x00", "\x1b[2J", "\x7f", "é", "漢", "😀", "\u2028", "$(x)", "`x`", " ", "a"]
 )
-"""Characters that are long in JSON, break a shell or break a line."""
+"""Characters that are long in JSON, or that break a shell or a line."""
 
 
 def texts(most: int) -> st.SearchStrategy[str]:
-    """Return text of 1 to ``most`` bytes; long texts repeat themselves."""
+    """Return a strategy for texts of 1 to ``most`` bytes."""
     pieces = st.one_of(st.text(min_size=1, max_size=40), st.lists(UGLY, min_size=1, max_size=8).map("".join))
     fills = st.sampled_from([0, 0, 0.1, 1])
     return st.builds(
@@ -66,7 +66,7 @@ def texts(most: int) -> st.SearchStrategy[str]:
 
 
 def ugly_rows(outcomes: tuple[str, ...] = ("complete", "failed", "cancelled", "lost")) -> st.SearchStrategy[Row]:
-    """Return rows with the longest and ugliest texts that the recorder keeps."""
+    """Return a strategy for rows with the longest and ugliest recorded texts."""
     longest = {
         name: MAX_BYTES.get(name, MAX_OTHER_BYTES) for name in ("state", "resource_id", "error_code", "error_message")
     }

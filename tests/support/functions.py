@@ -22,7 +22,7 @@ RECORDER = {
 
 
 def load(function: str) -> ModuleType:
-    """Import the handler's module anew, as a cold start does."""
+    """Import the handler's module again, as a cold start does."""
     metrics._log.cache_clear()
     spec = spec_from_file_location(f"{function}_app", ROOT / "functions" / function / "app.py")
     assert spec

@@ -1,4 +1,4 @@
-"""An HTTP server on this machine whose answers a test gives."""
+"""An HTTP server on this machine, with a test's answers."""
 
 import ssl
 from collections.abc import Callable, Iterator, Mapping
@@ -14,10 +14,9 @@ Answer = tuple[int, Mapping[str, str], bytes]
 def http_server(
     answer: Callable[[Mapping[str, str], bytes], Answer], context: ssl.SSLContext | None = None
 ) -> Iterator[str]:
-    """Serve while the context lasts; gives the URL.
+    """Yield the URL of a server for POST requests; ``context`` enables TLS.
 
-    ``answer`` gets the headers and the body of each POST, in a thread of its own. ``context`` makes the server speak
-    TLS.
+    ``answer`` gets the headers and the body of each request, in a thread of its own.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -25,7 +24,7 @@ def http_server(
             status, headers, body = answer(dict(self.headers), self.rfile.read(int(self.headers["Content-Length"])))
             with suppress(ConnectionError):  # a client that waits no longer has closed the connection
                 self.send_response(status)
-                for name, value in (headers | {"Content-Length": str(len(body))}).items():
+                for name, value in {**headers, "Content-Length": str(len(body))}.items():
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(body)

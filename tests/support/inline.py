@@ -9,7 +9,6 @@ class InlineExecutor(Executor):
     """Run each call at once, in the calling thread."""
 
     def submit(self, work: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
-        """Return a future with the result, or with the error."""
         done: Future[Any] = Future()
         try:
             done.set_result(work(*arguments, **named))

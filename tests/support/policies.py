@@ -23,8 +23,8 @@ class Request:
     """One request to AWS.
 
     action      such as ``sqs:SendMessage``
-    resource    the ARN that it is about
-    context     condition keys and their values; a list where a key has several
+    resource    its ARN
+    context     condition keys and their values; a list if a key has several
     principal   an ARN of IAM, or the name of a service; only resource policies look at it
     """
 
@@ -35,18 +35,18 @@ class Request:
 
 
 def allowed(statements: Iterable[Statement], request: Request) -> bool:
-    """Decide ``request`` by ``statements`` alone."""
+    """Tell whether ``statements`` alone allow ``request``."""
     effects = {statement["Effect"] for statement in statements if applies(statement, request)}
     return effects == {"Allow"}
 
 
 def applies(statement: Statement, request: Request) -> bool:
-    """Tell if every element of ``statement`` matches ``request``."""
+    """Tell whether every element of ``statement`` matches ``request``."""
     if unknown := statement.keys() - ELEMENTS:
         raise ValueError(f"not modelled: {unknown}")
     return (
-        any(fnmatchcase(request.action.lower(), one.lower()) for one in as_list(statement["Action"]))
-        and any(fnmatchcase(request.resource, one) for one in as_list(statement["Resource"]))
+        any(fnmatchcase(request.action.lower(), pattern.lower()) for pattern in as_list(statement["Action"]))
+        and any(fnmatchcase(request.resource, pattern) for pattern in as_list(statement["Resource"]))
         and ("Principal" not in statement or _is_principal(statement["Principal"], request.principal))
         and all(
             _holds(operator, request.context.get(key), as_list(values))
@@ -57,7 +57,7 @@ def applies(statement: Statement, request: Request) -> bool:
 
 
 def _is_principal(named: Any, principal: str) -> bool:
-    """Match a principal; an account's root stands for every identity of that account."""
+    """Tell whether ``named`` is ``principal``; an account's root is every identity in it."""
     if named == "*":
         return True
     ((kind, value),) = named.items()
@@ -76,7 +76,7 @@ def _holds(operator: str, found: str | list[str] | None, wanted: list[str]) -> b
     if operator in {"StringEquals", "ArnEquals", "Bool"}:
         return isinstance(found, str) and found in wanted
     if operator == "ArnLike":
-        return isinstance(found, str) and any(fnmatchcase(found, one) for one in wanted)
+        return isinstance(found, str) and any(fnmatchcase(found, pattern) for pattern in wanted)
     raise ValueError(f"not modelled: {operator}")
 
 

@@ -1,4 +1,4 @@
-"""All figures that one poll writes, whenever in the poll it writes them."""
+"""All metrics of one poll."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from task_reporter.runtime.metrics import Metric
 
 
 def figures_of(polled: PollResult, poll: PollContext, confirmed: int | None = None) -> list[Metric]:
-    """Return the figures of ``polled``, with so many ``confirmed`` subscribers."""
+    """Return the metrics of ``polled``, with ``confirmed`` subscribers."""
     polled.audience = Audience(confirmed, polled.audience.must_wait)
     written = [write for recorded in polled.done for write in recorded.written]
     return [*ended_task_metrics(written, poll.now), *poll_metrics(polled, poll)]

@@ -10,11 +10,11 @@ from botocore.session import Session
 from botocore.stub import Stubber
 
 SESSION = Session()
-"""One for all scripts, because it loads each service's model once."""
+"""The session of all scripts, which loads each service's model once."""
 
 
 class Script:
-    """Answers of one service; the context fails if one was not requested."""
+    """Answers of one service; the context fails if an answer was not requested."""
 
     def __init__(self, service: str) -> None:
         self.client: Any = SESSION.create_client(
@@ -23,7 +23,7 @@ class Script:
         self._stubber = Stubber(self.client)
 
     def answers(self, method: str, answer: dict[str, Any] | None = None, **asked: Any) -> "Script":
-        """Answer the next call, which must be ``method``, with ``asked`` if given."""
+        """Answer the next call, which must be ``method``, with the parameters ``asked`` if given."""
         self._stubber.add_response(method, answer or {}, asked or None)
         return self
 
@@ -46,12 +46,15 @@ NO_STACK = ("describe_stacks", "ValidationError", "Stack with id heir does not e
 
 
 def stack(status: str) -> dict[str, Any]:
-    """DescribeStacks' answer for the stack ``heir``."""
+    """Return the answer of DescribeStacks for the stack ``heir``."""
     return {"Stacks": [{"StackName": "heir", "StackId": ID, "StackStatus": status, "CreationTime": 0}]}
 
 
 def resources(**statuses: str) -> dict[str, Any]:
-    """DescribeStackResources' answer: logical id → ``STATUS`` or ``STATUS physical-id``."""
+    """Return the answer of DescribeStackResources.
+
+    ``statuses`` are ``STATUS`` or ``STATUS physical-id``, by logical id.
+    """
     common = {"ResourceType": "AWS::Any::Thing", "Timestamp": 0}
     parts = {logical_id: text.partition(" ") for logical_id, text in statuses.items()}
     return {
@@ -63,7 +66,6 @@ def resources(**statuses: str) -> dict[str, Any]:
 
 
 def event(logical_id: str, status: str, physical_id: str = "", reason: str = "") -> dict[str, Any]:
-    """One of DescribeStackEvents' events."""
     named = {"LogicalResourceId": logical_id, "PhysicalResourceId": physical_id}
-    told = {"ResourceStatus": status, "ResourceStatusReason": reason}
-    return {"StackId": ID, "EventId": "1", "StackName": "heir", "Timestamp": 0, **named, **told}
+    state = {"ResourceStatus": status, "ResourceStatusReason": reason}
+    return {"StackId": ID, "EventId": "1", "StackName": "heir", "Timestamp": 0, **named, **state}

@@ -1,4 +1,4 @@
-"""Servers on this machine that behave like AWS, a proxy, or something broken."""
+"""Servers on this machine that behave like AWS, a proxy, or a broken server."""
 
 import re
 import socket
@@ -18,9 +18,7 @@ Behaviour = Callable[[socket.socket], object]
 def server(*behaviours: Behaviour, context: ssl.SSLContext | None = None) -> Iterator[int]:
     """Yield a port that handles each connection with the next of ``behaviours``.
 
-    The last one is repeated.
-
-    ``context`` makes it speak TLS.
+    The last behaviour is repeated. The server uses TLS if ``context`` is given.
     """
     left = list(behaviours)
     listening = socket.create_server(("127.0.0.1", 0))
@@ -52,7 +50,7 @@ def _handle(connection: socket.socket, behaviour: Behaviour, context: ssl.SSLCon
 
 
 def _read_request(talking: socket.socket) -> None:
-    """Read a request with its body, or the first bytes without HTTP."""
+    """Read an HTTP request with its body, or the first bytes of another protocol."""
     head, _, body = talking.recv(65536).partition(b"\r\n\r\n")
     length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
     left = int(length[1]) - len(body) if length else 0
@@ -61,30 +59,26 @@ def _read_request(talking: socket.socket) -> None:
 
 
 def says(*data: bytes) -> Behaviour:
-    """Send ``data``, and close."""
+    """Send ``data``, and close the connection."""
     return lambda connection: connection.sendall(b"".join(data))
 
 
 def answers(status: str, body: bytes = b"", at: datetime | None = None) -> Behaviour:
-    """Answer in HTTP, with ``status`` such as ``200 OK``.
-
-    ``at`` is the time by the server's clock.
-    """
+    """Send an HTTP response; ``at`` is the time by the server's clock."""
     date = format_datetime(at or datetime.now(UTC), usegmt=True)
     head = f"HTTP/1.1 {status}\r\nDate: {date}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     return says(head.encode(), body)
 
 
 def closes(connection: socket.socket) -> None:
-    """Close without a word."""
+    """Close the connection without an answer."""
 
 
 def resets(connection: socket.socket) -> None:
-    """Break the connection off."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def silent(connection: socket.socket) -> None:
-    """Say nothing, until the other side gives up."""
+    """Send nothing until the other side gives up."""
     while connection.recv(65536):
         pass

@@ -17,21 +17,21 @@ from botocore.validate import validate_parameters
 
 TOPIC = "arn:aws:sns:us-east-2:123456789012:notices"
 LARGEST = 262_144
-MOST_ATTRIBUTES = 10
-"""More of them are discarded where SNS delivers raw messages to SQS."""
+"""The most bytes of a message."""
+MAX_ATTRIBUTES = 10
+"""SNS discards a raw message with more attributes when it delivers to SQS."""
 
 Request = Mapping[str, Any]
 
 
 class FakeSns:
-    """A client whose ``publish`` is what SNS's is.
+    """A client for publishing to one topic.
 
-    requests    all that were sent, also those that were refused
-    accepted    those that SNS took
-    error       answers the error to raise for a request that is right, if any: a code or an exception
-    subscribed  how many subscriptions are confirmed and pending, or the error where SNS does not say
-
-    What was accepted while nobody had confirmed went to nobody: ``dropped`` has it.
+    requests    all requests to publish, including refused ones
+    accepted    the requests that SNS accepted
+    dropped     the accepted requests without a confirmed subscription
+    error       returns the error to raise for a valid request, if any: a code or an exception
+    subscribed  the numbers of confirmed and pending subscriptions, or the error to raise for them
     """
 
     def __init__(self) -> None:
@@ -59,27 +59,27 @@ class FakeSns:
         return {"Attributes": {"SubscriptionsConfirmed": confirmed, "SubscriptionsPending": pending}}
 
     def close(self) -> None:
-        """Close the connections; the next request makes a new one."""
+        """Close nothing."""
 
     @property
     def told(self) -> list[tuple[str, str]]:
-        """Task and outcome of each task in each notice that SNS took, in order."""
+        """Return task and outcome of each task in all accepted notices, in order."""
         return [pair for request in self.accepted for pair in told_in(request)]
 
 
 def refusal(code: str, message: str = "no") -> ClientError:
-    """Return the error that botocore raises where SNS answers ``code``."""
+    """Return the error that botocore raises for SNS's error ``code``."""
     return ClientError({"Error": {"Code": code, "Message": message}}, "Publish")
 
 
 def told_in(request: Request) -> list[tuple[str, str]]:
-    """Task and outcome of each task in the notice, from its JSON for machines."""
+    """Return task and outcome of each task in a notice."""
     data = detail(request)
     return [(task["task_id"], task["outcome"]) for task in data.get("tasks", [data])]
 
 
 def detail(request: Request) -> Any:
-    """Return the JSON for machines, as a subscriber gets it.
+    """Return a notice's JSON for machines, as a subscriber gets it.
 
     "Message attributes are sent only when the message structure is String, not JSON."
     https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
@@ -88,7 +88,7 @@ def detail(request: Request) -> Any:
 
 
 def delivered_detail(message: Mapping[str, Any]) -> Any:
-    """Return the JSON for machines in ``message``, as a subscribed queue receives it."""
+    """Return the JSON for machines in ``message`` from a subscribed queue."""
     return json.loads(message["MessageAttributes"]["detail"]["Value"])
 
 
@@ -98,7 +98,6 @@ def delivered_attributes(request: Request) -> Mapping[str, Any]:
 
 
 def is_plain(request: Request) -> bool:
-    """Tell whether the notice is in its minimal form."""
     return bool(detail(request)["type"] == "plain")
 
 
@@ -114,7 +113,7 @@ def _wrong(request: Request) -> Iterator[str]:
     subject = request["Subject"]
     if not (0 < len(subject) < 100 and all(" " <= char <= "~" for char in subject) and subject[0].isalnum()):
         yield "InvalidParameter"
-    if not request["Message"] or len(request["MessageAttributes"]) > MOST_ATTRIBUTES:
+    if not request["Message"] or len(request["MessageAttributes"]) > MAX_ATTRIBUTES:
         yield "InvalidParameter"
     if size(request) > LARGEST:
         yield "InvalidParameter"

@@ -1,17 +1,20 @@
 """Lambda's event source mapping for one shard of a DynamoDB stream.
 
-A test gives it the properties that stand in the template and a function. The model filters, batches, retries, bisects
-and discards as Lambda's documentation says, on a clock that the test holds, and refuses properties that the template
-does not use. Pages of https://docs.aws.amazon.com/lambda/latest/dg/ that docstrings cite by name:
+A test gives the properties in the template and a function. The model filters, batches, retries, bisects and discards
+as Lambda's documentation says, on the test's clock, and refuses properties that the template does not use.
+Pages of https://docs.aws.amazon.com/lambda/latest/dg/ that docstrings cite by name:
 
   invocation-eventsourcemapping       batching
-  services-ddb-batchfailurereporting  partial batch responses, and where a batch is bisected
-  services-dynamodb-errors            retries, age, discarded batches and the message about them
+  services-ddb-batchfailurereporting  partial batch responses, bisecting
+  services-dynamodb-errors            retries, age, discarded batches and their message
+  services-ddb-params                 properties
   with-ddb                            records, order
 
-"Silent:" marks a choice where the pages say nothing. "Seen:" marks what they leave open and AWS was observed to do,
-mostly in what LocalStack's tests of event source mappings recorded from AWS.
+"Silent:" marks a choice where the pages say nothing. "Observed:" marks behaviour of AWS that they do not describe,
+mostly from LocalStack's tests of event source mappings, which recorded it.
 """
+
+from __future__ import annotations
 
 import json
 import math
@@ -22,8 +25,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.support.filter_patterns import matches
-from tests.support.mapping_properties import Settings
+from tests.support.filter_patterns import Pattern, matches, parse_pattern
 from tests.support.stream_records import REGION, Record, created_at, json_size, sequence_of
 
 PAYLOAD_LIMIT = 6 * 1024 * 1024
@@ -32,9 +34,58 @@ LONGEST_DELAY = 60.0
 FUNCTION_ARN = f"arn:aws:lambda:{REGION}:123456789012:function:notifier"
 SHARD_ID = "shardId-00000001573689847184-864758bb"
 
+RANGES = {
+    "BatchSize": (1, 10_000),
+    "MaximumBatchingWindowInSeconds": (0, 300),
+    "MaximumRetryAttempts": (0, 10_000),
+    "MaximumRecordAgeInSeconds": (60, 86_400),
+}
+"""Limits of numbers (page services-ddb-params).
+
+Lambda also allows -1 (no limit) for the last two, with which one bad record blocks a shard for a day.
+"""
+FIXED = {
+    "StartingPosition": "TRIM_HORIZON",
+    "BisectBatchOnFunctionError": True,
+    "FunctionResponseTypes": ["ReportBatchItemFailures"],
+}
+"""Properties that are modelled with one value only."""
+IGNORED = {"Stream", "DestinationConfig"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The properties of a mapping that the model uses."""
+
+    batch_size: int
+    window: int
+    retries: int
+    max_age: int
+    patterns: list[Pattern]
+
+    @classmethod
+    def read(cls, properties: Mapping[str, Any]) -> Settings:
+        """Read the properties. Raises ValueError for what Lambda refuses or what is not modelled."""
+        if unknown := sorted(properties.keys() - RANGES.keys() - FIXED.keys() - IGNORED - {"FilterCriteria"}):
+            raise ValueError(f"not modelled: {', '.join(unknown)}")
+        for name, value in FIXED.items():
+            if properties.get(name) != value:
+                raise ValueError(f"not modelled: {name} = {properties.get(name)!r}")
+        batch_size, window, retries, max_age = (_number(properties, name) for name in RANGES)
+        patterns = [parse_pattern(each["Pattern"]) for each in properties["FilterCriteria"]["Filters"]]
+        return cls(batch_size, window, retries, max_age, patterns)
+
+
+def _number(properties: Mapping[str, Any], name: str) -> int:
+    low, high = RANGES[name]
+    value = properties.get(name)
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ValueError(f"{name}: {value!r} is not a whole number from {low} to {high}")
+    return value
+
 
 class FakeClock:
-    """A clock that stands still until it is told to advance."""
+    """A clock that only ``advance`` moves."""
 
     def __init__(self, now: float = 1_795_435_200.0) -> None:
         self.now = now
@@ -77,10 +128,10 @@ class StreamMapping:
 
     invocations        the sequence numbers of each batch tried, in order
     accepted           sequence numbers that count as processed, in order
-    filtered           sequence numbers that no filter let through; they count as processed
+    filtered           sequence numbers that no filter matched; they count as processed
     discarded          the messages for the on-failure destination
     discarded_records  sequence numbers inside those batches
-    errors             what the function raised; lets a test tell a failed assertion from a planned failure
+    errors             errors of the function, by which a test finds failed assertions
     """
 
     def __init__(
@@ -101,10 +152,7 @@ class StreamMapping:
         self._previous_end = -math.inf
 
     def feed(self, records: Iterable[Record]) -> None:
-        """Add records at the end of the shard.
-
-        Filters apply before batching, and are joined with OR.
-        """
+        """Add records at the end of the shard, if one of the filters matches."""
         for record in records:
             number = int(sequence_of(record))
             if number <= self._last:
@@ -147,7 +195,7 @@ class StreamMapping:
         return _Batch([self._waiting.popleft().record for _ in range(count)])
 
     def _fitting(self) -> int:
-        """Count the waiting records that one batch takes: BatchSize, and 6 MB of payload.
+        """Count the waiting records of the next batch: BatchSize, and 6 MB of payload.
 
         Page invocation-eventsourcemapping. Silent: on what is measured; here the event as compact JSON.
         """
@@ -181,7 +229,7 @@ class StreamMapping:
         if not rest:
             return
         if answer.settled:
-            # Seen: what is left behind a moved checkpoint is another batch, with retries of its own.
+            # Observed: the records after a moved checkpoint are another batch, with retries of its own.
             self._batches.appendleft(_Batch(rest))
         elif len(rest) > 1:
             self._halve(rest)
@@ -195,9 +243,9 @@ class StreamMapping:
     def _halve(self, records: list[Record]) -> None:
         """Split a failed batch in two, which consumes no retry (page services-dynamodb-errors).
 
-        Silent: on a delay and on who gets the odd record; here none, and the second half. A partial success is bisected
-        at the sequence number returned (services-ddb-batchfailurereporting). Silent: on that being the first record or
-        invalid; here it is halved like any failure.
+        Silent: on a delay and on the odd record; here there is no delay, and the second half gets the record. A partial
+        success is bisected at the sequence number returned (services-ddb-batchfailurereporting). Silent: on that being
+        the first record or invalid; here it is halved like any failure.
         """
         middle = len(records) // 2
         self._batches.extendleft([_Batch(records[middle:]), _Batch(records[:middle])])
@@ -205,8 +253,8 @@ class StreamMapping:
     def _drop_expired(self, batch: _Batch) -> None:
         """Discard records older than the limit without sending them (page services-dynamodb-errors).
 
-        Seen: those at the front go by themselves, the younger ones are still served, and the count in the message
-        includes the try that did not take place.
+        Observed: only the old ones at the front are discarded, and the count in the message includes the try that did
+        not take place.
         """
         limit = self.clock() - self.settings.max_age
         ages = enumerate(batch.records)
@@ -231,10 +279,10 @@ class StreamMapping:
         return _Answer(settled=_checkpoint(response, batch.sequences))
 
     def _discard(self, batch: _Batch, condition: str, count: int, answer: _Answer | None) -> None:
-        """Give the batch up, and tell the destination (page services-dynamodb-errors).
+        """Discard the batch, and send its message (page services-dynamodb-errors).
 
-        Seen: besides RetryAttemptsExhausted, which the page shows, RecordAgeExceeded, without a responseContext; and
-        functionError null when the function reported the failure itself.
+        Observed: besides RetryAttemptsExhausted, which the page shows, RecordAgeExceeded, without a responseContext;
+        and functionError null when the function reported the failure itself.
         """
         self.discarded_records += batch.sequences
         message: dict[str, Any] = {
@@ -269,7 +317,7 @@ def _checkpoint(response: Any, sequences: list[str]) -> int:
     """Count the leading records that a response settles (page services-ddb-batchfailurereporting).
 
     An empty or null response or list settles all; else everything before the lowest sequence number in it. An item
-    identifier that is empty, null or under another name settles none. Seen: nor does one that isn't in the batch.
+    identifier that is empty, null or under another name settles none. Observed: nor does one that isn't in the batch.
     """
     if response in (None, {}):
         return len(sequences)

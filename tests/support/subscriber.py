@@ -1,4 +1,4 @@
-"""A machine that is subscribed to the topic of a deployed stack."""
+"""A queue that is subscribed to the topic of a deployed stack."""
 
 import json
 from collections.abc import Callable, Iterator

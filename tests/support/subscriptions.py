@@ -1,4 +1,4 @@
-"""The subscriptions of an SNS topic in the responses of two operations.
+"""A fake of SNS with the subscriptions of one topic.
 
 https://docs.aws.amazon.com/sns/latest/api/API_GetTopicAttributes.html
 https://docs.aws.amazon.com/sns/latest/api/API_ListSubscriptionsByTopic.html
@@ -10,14 +10,15 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 PENDING, DELETED = "PendingConfirmation", "Deleted"
-A_PAGE = 100
-"""Subscriptions in one answer."""
+PAGE_SIZE = 100
 
 
 class Subscriptions:
-    """A client of one topic with email subscriptions: address, and ``PENDING`` where unconfirmed.
+    """A client of one topic.
 
-    ``others`` are confirmed subscriptions of queues. ``denied`` are the codes of operations that may not be called.
+    emails  address and state of each email subscription: ``PENDING``, ``DELETED``, or '' if confirmed
+    others  the number of confirmed subscriptions of queues
+    denied  operation → the error code with which it is refused
     """
 
     def __init__(self, *emails: tuple[str, str], others: int = 0, **denied: str) -> None:
@@ -40,10 +41,10 @@ class Subscriptions:
         begin = int(NextToken)
         listed = [
             {"Protocol": protocol, "Endpoint": endpoint, "SubscriptionArn": arn}
-            for protocol, endpoint, arn in (queues + mails)[begin : begin + A_PAGE]
+            for protocol, endpoint, arn in (queues + mails)[begin : begin + PAGE_SIZE]
         ]
-        is_last = begin + A_PAGE >= len(queues) + len(mails)
-        return {"Subscriptions": listed} | ({} if is_last else {"NextToken": str(begin + A_PAGE)})
+        is_last = begin + PAGE_SIZE >= len(queues) + len(mails)
+        return {"Subscriptions": listed} | ({} if is_last else {"NextToken": str(begin + PAGE_SIZE)})
 
     def _check(self, operation: str) -> None:
         self.calls.append(operation)

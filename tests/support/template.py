@@ -1,7 +1,6 @@
-"""The deployed template, as tests read it.
+"""The deployed template, with CloudFormation's short tags written out.
 
-CloudFormation's short tags are written out: ``!Ref X`` is ``{"Ref": "X"}``, ``!GetAtt X.Y`` is
-``{"Fn::GetAtt": ["X", "Y"]}``.
+``!Ref X`` is ``{"Ref": "X"}``, ``!GetAtt X.Y`` is ``{"Fn::GetAtt": ["X", "Y"]}``.
 """
 
 from functools import cache
@@ -12,12 +11,10 @@ from local.template import load_template
 
 @cache
 def template() -> dict[str, Any]:
-    """Return the whole template."""
     return load_template()
 
 
 def properties(resource: str) -> dict[str, Any]:
-    """Return the properties of ``resource``."""
     found: dict[str, Any] = template()["Resources"][resource]["Properties"]
     return found
 
@@ -29,15 +26,11 @@ def event_properties(function: str, event: str) -> dict[str, Any]:
 
 
 def default(parameter: str) -> Any:
-    """Return the default of a parameter of the stack."""
     return template()["Parameters"][parameter]["Default"]
 
 
 def table_properties() -> dict[str, Any]:
-    """Return the history's table as ``create_table`` takes it.
-
-    Keys, indexes and stream are the deployed ones.
-    """
+    """Return the parameters of ``create_table`` for the history, as deployed."""
     asked = properties("HistoryTable")
     taken = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
     stream = {"StreamEnabled": True, **asked["StreamSpecification"]}

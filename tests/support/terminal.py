@@ -1,4 +1,4 @@
-"""A separate program with a person at its terminal."""
+"""The command line as a program that asks at a terminal."""
 
 import os
 import pty
@@ -20,9 +20,9 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 
 def typed(keys: str, *arguments: str, piped: bool = False, **more: str) -> tuple[Said, str]:
-    """Run the command line on a terminal, and answer its question with ``keys``.
+    """Answer the program's question with ``keys``; return its result and the question.
 
-    Gives what it left behind, and the question. Neither of its outputs is the terminal, nor, if ``piped``, its input.
+    Its outputs are not the terminal; if ``piped``, its input is not either.
     """
     master, slave = pty.openpty()
     command = [sys.executable, "-c", ON_ITS_TERMINAL, "piped" if piped else "", *program(*arguments)]
@@ -30,7 +30,7 @@ def typed(keys: str, *arguments: str, piped: bool = False, **more: str) -> tuple
     with subprocess.Popen(command, env=environment(**more), stdin=slave, text=True, **pipes) as child:  # type: ignore[call-overload]
         os.close(slave)
         question = ""
-        with suppress(OSError):  # Linux tells so that the program has ended without asking
+        with suppress(OSError):  # Linux reports so that the program has ended without asking
             while not question.endswith(": "):
                 question += os.read(master, 1024).decode()
             os.write(master, keys.encode())

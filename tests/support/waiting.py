@@ -1,4 +1,4 @@
-"""Wait for conditions; a time limit ends only hopeless waits."""
+"""Waits for conditions, with limits that a busy machine does not reach."""
 
 import time
 from collections.abc import Callable
@@ -13,11 +13,11 @@ A condition that takes longer than ten seconds on an idle machine needs a test o
 """
 
 TEST_SECONDS = 1800
-"""For one test with its fixtures, which may install, build and deploy."""
+"""Seconds for one test with its fixtures, which may install, build and deploy."""
 
 
 def eventually(condition: Callable[[], Any]) -> Any:
-    """Return the first true value of ``condition``. Raises TimeoutError, which shows the last value."""
+    """Return the first true value of ``condition``. Raises TimeoutError with the last value."""
     end = time.monotonic() + WAIT_SECONDS
     while not (found := condition()):
         if time.monotonic() > end:
@@ -27,5 +27,5 @@ def eventually(condition: Callable[[], Any]) -> Any:
 
 
 def unhurried(patience: RequestLimits) -> RequestLimits:
-    """Disable time-outs but keep the number of attempts, which tests count."""
+    """Return ``patience`` with long time-outs but the same number of attempts."""
     return patience._replace(connect=WAIT_SECONDS, read=WAIT_SECONDS)

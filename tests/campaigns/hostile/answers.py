@@ -1,8 +1,9 @@
-"""Valid answers of EC2 to spoil, each with a good task.
+"""Valid answers of EC2 to spoil.
 
-The good task must be recorded, whatever is done to the others.
+Each has a good task, which must be recorded, whatever is done to the others.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from xml.etree import ElementTree
@@ -24,35 +25,33 @@ NOW = "2026-11-23T12:00:00.000Z"
 
 @dataclass(slots=True)
 class Answer:
-    """An answer, as a tree until it is written down.
-
-    ``is_whole``: nothing but single tasks was spoilt, so it must be understood. ``is_legible``: the good task's own
-    bytes are as they were.
-    """
+    """An answer, as a tree, and the steps that spoilt it."""
 
     root: Element
-    known: list[Row]
+    rows: list[Row]
+    """The history before the answer."""
     status: int = 200
     prolog: bytes = b""
     spoil: list[str] = field(default_factory=list)
+    """The steps of ``BYTES`` for the written answer."""
     is_whole: bool = True
+    """True if only single tasks are spoilt, so that the answer must be understood."""
     is_legible: bool = True
+    """True if the good task's own bytes are unchanged."""
     names: list[str] = field(default_factory=list)
 
     @property
     def tasks(self) -> Element:
-        """The list; an empty one of its own where steps took it away."""
+        """Return the list; an empty one if steps removed it."""
         found = self.root.find(LIST)
         return Element(LIST) if found is None else found
 
     @property
     def good(self) -> Element | None:
-        """The good task."""
         return next((item for item in self.tasks if item.findtext("bundleId") == GOOD), None)
 
     @property
     def bad(self) -> list[Element]:
-        """All tasks but the good ones."""
         return [item for item in self.tasks if item.findtext("bundleId") != GOOD]
 
 
@@ -63,50 +62,46 @@ def valid(rng: Random) -> Answer:
     tasks = SubElement(root, LIST)
     ids = [f"bun-{number:08x}" for number in range(rng.randrange(5))]
     ids.insert(rng.randint(0, len(ids)), GOOD)
-    known = []
+    rows: list[Row] = []
     for task_id in ids:
         state = rng.choice(STATES)
         tasks.append(item(task_id, state, rng))
-        known += [known_row(task_id, rng)] if rng.random() < 0.5 else []
-    return Answer(root, known)
+        rows += [row(task_id, rng)] if rng.random() < 0.5 else []
+    return Answer(root, rows)
 
 
 def item(task_id: str, state: str, rng: Random) -> Element:
     """Return a task as EC2 lists it, with the secrets that it repeats."""
-    made = Element("item")
-    told = {"instanceId": f"i-{task_id}", "bundleId": task_id, "state": state}
-    told |= {"startTime": "2026-11-23T11:00:00.000Z", "updateTime": "2026-11-23T11:50:00.000Z"}
-    told |= {"progress": "20%"} if state in ("bundling", "storing") else {}
-    for name, value in told.items():
-        SubElement(made, name).text = value
-    s3 = SubElement(SubElement(made, "storage"), "S3")
+    task = Element("item")
+    values = {"instanceId": f"i-{task_id}", "bundleId": task_id, "state": state}
+    values |= {"startTime": "2026-11-23T11:00:00.000Z", "updateTime": "2026-11-23T11:50:00.000Z"}
+    values |= {"progress": "20%"} if state in ("bundling", "storing") else {}
+    for name, value in values.items():
+        SubElement(task, name).text = value
+    s3 = SubElement(SubElement(task, "storage"), "S3")
     for name, value in {"bucket": "a-bucket", "prefix": task_id, **SECRETS}.items():
         SubElement(s3, name).text = value
     if state == "failed" and rng.random() < 0.8:
-        error = SubElement(made, "error")
+        error = SubElement(task, "error")
         SubElement(error, "code").text = rng.choice(("Client.S3Error", "Client.Cancelled"))
         SubElement(error, "message").text = "The bucket is gone."
-    return made
+    return task
 
 
-def known_row(task_id: str, rng: Random) -> Row:
+def row(task_id: str, rng: Random) -> Row:
     """Return a possible row of a task: running, missing, lost, or ended."""
     row: Row = {"scope": SCOPE, "task_id": task_id, "kind": "bundle", "state": rng.choice(STATES[:5])}
     row |= {"first_seen_at": "2026-11-23T11:00:00.000Z", "updated_at": "2026-11-23T11:20:00.000Z"}
-    row |= {"awaiting": "outcome", "awaiting_since": "2026-11-23T11:00:00.000Z"}
-    told = {"outcome": rng.choice(("complete", "failed")), "finished_at": NOW, "notified_at": NOW}
-    life = rng.choice(("running", "missing", "lost", "ended"))
-    if life == "missing":
-        row["missing_since"] = "2026-11-23T11:30:00.000Z"
-    if life in ("lost", "ended"):
-        row = {name: value for name, value in row.items() if not name.startswith("awaiting")} | told
-        row |= {"outcome": "lost"} if life == "lost" else {}
-    return row
+    awaiting: Row = {"awaiting": "outcome", "awaiting_since": "2026-11-23T11:00:00.000Z"}
+    end: Row = {"outcome": rng.choice(("complete", "failed")), "finished_at": NOW, "notified_at": NOW}
+    phases: list[Row] = [
+        awaiting, awaiting | {"missing_since": "2026-11-23T11:30:00.000Z"}, end | {"outcome": "lost"}, end,
+    ]  # fmt: skip
+    return row | rng.choice(phases)
 
 
 def to_bytes(answer: Answer, rng: Random) -> bytes:
-    """Return the body of ``answer``."""
-    body = answer.prolog + ElementTree.tostring(answer.root, encoding="utf-8").removeprefix(
+    body: bytes = answer.prolog + ElementTree.tostring(answer.root, encoding="utf-8").removeprefix(
         b"<?xml version='1.0' encoding='utf-8'?>\n"
     )
     for how in answer.spoil:
@@ -114,15 +109,10 @@ def to_bytes(answer: Answer, rng: Random) -> bytes:
     return body
 
 
-def _truncated(body: bytes, rng: Random) -> bytes:
-    return body[: rng.randrange(len(body) + 1)]
-
-
 def _with_bytes(body: bytes, rng: Random) -> bytes:
     at = rng.randrange(len(body) + 1)
-    return (
-        body[:at] + rng.choice((b"\xff\xfe", b"\xc3", b"\x00", b"&#0;", b"&nope;", b"&lol9;", b"<", b"]]>")) + body[at:]
-    )
+    more = rng.choice((b"\xff\xfe", b"\xc3", b"\x00", b"&#0;", b"&nope;", b"&lol9;", b"<", b"]]>"))
+    return body[:at] + more + body[at:]
 
 
 def _flipped(body: bytes, rng: Random) -> bytes:
@@ -133,8 +123,9 @@ def _flipped(body: bytes, rng: Random) -> bytes:
     return bytes(flipped)
 
 
-def _utf16(body: bytes, _rng: Random) -> bytes:
-    return body.decode(errors="replace").encode("utf-16")
-
-
-BYTES = {"truncated": _truncated, "with bytes": _with_bytes, "flipped": _flipped, "utf-16": _utf16}
+BYTES: dict[str, Callable[[bytes, Random], bytes]] = {
+    "truncated": lambda body, rng: body[: rng.randrange(len(body) + 1)],
+    "with bytes": _with_bytes,
+    "flipped": _flipped,
+    "utf-16": lambda body, rng: body.decode(errors="replace").encode("utf-16"),
+}

@@ -13,6 +13,7 @@ from xml.etree.ElementTree import tostring
 
 import botocore.endpoint
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.exceptions import BotoCoreError, ClientError
 
 from task_reporter.aws import clients
@@ -23,10 +24,9 @@ from task_reporter.kinds.bundle import BUNDLE
 from task_reporter.recording.context import PollContext
 from task_reporter.recording.poll_kind import KindResult, poll_kind
 from task_reporter.times import parse
+from tests.campaigns.hostile.answer_mutations import rewrite, spoil_answer, spoil_task
 from tests.campaigns.hostile.answers import GOOD, LIST, NOW, SCOPE, SECRETS, Answer, to_bytes, valid
-from tests.campaigns.hostile.breaking import break_, rewrite
-from tests.campaigns.hostile.invariants import STEPS, hold
-from tests.campaigns.hostile.spoiling import spoil_a_task
+from tests.campaigns.hostile.values import STEPS, require
 from tests.support.dynamodb import Table
 
 POLL = PollContext(SCOPE, parse(NOW), lost_after=timedelta(minutes=15))
@@ -37,71 +37,72 @@ def build(rng: Random) -> tuple[Answer, bytes]:
     """Return a valid answer that some steps have spoilt, and its body."""
     answer = valid(rng)
     for _ in range(rng.choice(STEPS)):
-        step = rng.choices((spoil_a_task, rewrite, break_), (7, 1, 2))[0]
+        step = rng.choices((spoil_task, rewrite, spoil_answer), (7, 1, 2))[0]
         answer.names.append(step(answer, rng))
     return answer, to_bytes(answer, rng)
 
 
 def show(material: tuple[Answer, bytes]) -> str:
-    """Status, steps, what the history knew, and the body."""
     answer, body = material
-    return f"status {answer.status}; {', '.join(answer.names)}\nthe history: {answer.known}\n{body[:6000]!r}"
+    return f"status {answer.status}; {', '.join(answer.names)}\nthe history: {answer.rows}\n{body[:6000]!r}"
 
 
 def check(material: tuple[Answer, bytes]) -> Counter[str]:
-    """One poll, and the same once more."""
+    """Poll the answer twice; the second poll must change nothing."""
     answer, body = material
-    table = Table(*answer.known)
+    table = Table(*answer.rows)
     done: KindResult | None = None
-    said = ""
+    output = ""
     try:
         done = poll(table, body, answer.status)
     except MalformedAnswerError as error:
-        said = "".join(traceback.format_exception(error))
-        hold(not answer.is_whole, f"an answer that is whole was refused: {error}")
+        output = "".join(traceback.format_exception(error))
+        require(not answer.is_whole, f"an answer that is whole was refused: {error}")
     except (BotoCoreError, ClientError) as error:
-        said = str(error)
-        hold(answer.status >= REFUSED, f"{error!r} of an answer with status {answer.status}")
+        output = str(error)
+        require(answer.status >= REFUSED, f"{error!r} of an answer with status {answer.status}")
     if done is None:
-        hold(not table.written, "an answer that counts for nothing changed the history")
+        require(not table.written, "an answer that counts for nothing changed the history")
     else:
-        said = f"{done.problems} {done.unkeepable} {done.summary()} {done.ended}"
-        hold(not done.problems, f"something was not recorded: {done.problems}")
+        output = f"{done.problems} {done.unkeepable} {done.summary()} {done.ended}"
+        require(not done.problems, f"something was not recorded: {done.problems}")
         _check_history(answer, table)
         again = poll(table, body, answer.status)
-        hold(not again.written, f"the same answer once more wrote {again.written}")
-    told = f"{said} {table.rows} {table.written}"
+        require(not again.written, f"the same answer once more wrote {again.written}")
+    everything = f"{output} {table.rows} {table.written}"
     missing = [write.key for write in table.written if isinstance(write, Update) and "missing_since" in write.set]
     for key in missing:
-        hold(not _may_be_nameless(table.rows[key], said), f"{key} may be the task that has no id")
-    hold(not any(secret in told for secret in SECRETS.values()), "a secret went on")
-    return _counts(done, table)
+        require(not _may_have_no_id(table.rows[key], output), f"{key} may be the task that has no id")
+    require(not any(secret in everything for secret in SECRETS.values()), "a secret went on")
+    if done is None:
+        return Counter({"answers refused": 1})
+    counts = {"rows recorded": len(done.tasks), "tasks that can't be recorded": len(done.unkeepable)}
+    return Counter(counts | {"writes": len(done.written), "rows missing": len(missing)})
 
 
-def _may_be_nameless(row: Row, said: str) -> bool:
+def _may_have_no_id(row: Row, output: str) -> bool:
     """Tell whether the output names a task without id that may be ``row``'s."""
     if "resource_id" not in row:
-        return "without an id" in said
-    return "without an id (for an unknown resource)" in said or f"without an id (for {row['resource_id']})" in said
+        return "without an id" in output
+    return "without an id (for an unknown resource)" in output or f"without an id (for {row['resource_id']})" in output
 
 
 def _check_history(answer: Answer, table: Table) -> None:
     if answer.is_legible and answer.good is not None:
-        good = next((row for row in answer.known if row["task_id"] == GOOD), {})
+        good = next((row for row in answer.rows if row["task_id"] == GOOD), {})
         expected = _alone(tostring(answer.good), tuple(sorted(good.items())))
-        hold(table.rows.get(Key(SCOPE, GOOD)) == expected, "the good task suffered from its neighbours")
+        require(table.rows.get(Key(SCOPE, GOOD)) == expected, "the good task suffered from its neighbours")
 
 
 @cache
-def _alone(item: bytes, known: tuple[tuple[str, Any], ...]) -> Row:
-    """Return the row of the good task where it is the only one."""
-    table = Table(*([dict(known)] if known else []))
+def _alone(item: bytes, row: tuple[tuple[str, Any], ...]) -> Row:
+    """Return the row of the good task in an answer without other tasks."""
+    table = Table(*([dict(row)] if row else []))
     poll(table, b"<r><%s>%s</%s></r>" % (LIST.encode(), item, LIST.encode()), 200)
     return table.rows[Key(SCOPE, GOOD)]
 
 
 def poll(table: Table, body: bytes, status: int) -> KindResult:
-    """One poll that EC2 answers with ``body``."""
     running = [row for row in table.rows.values() if row.get("awaiting") == "outcome"]
     client = _client()
     client.answer = (status, body)
@@ -110,20 +111,17 @@ def poll(table: Table, body: bytes, status: int) -> KindResult:
 
 @cache
 def _client() -> SimpleNamespace:
-    """Return the recorder's client with answers in place of the network.
-
-    It never pauses.
-    """
-    botocore.endpoint.time = SimpleNamespace(sleep=lambda seconds: None)
-    keys = {"aws_access_key_id": "fuzz", "aws_secret_access_key": "fuzz"}
+    """Return the recorder's client, without a network and without pauses."""
+    botocore.endpoint.time = SimpleNamespace(sleep=lambda seconds: None)  # type: ignore[attr-defined]
+    keys: dict[str, Any] = {"aws_access_key_id": "fuzz", "aws_secret_access_key": "fuzz"}
     ec2 = clients.client("ec2", endpoint_url="http://127.0.0.1:9", region_name="us-east-2", **keys)
-    made = SimpleNamespace(ec2=ec2, answer=(200, b""))
-    ec2.meta.events.register("before-send.ec2", lambda request, **_: _answered(request.url, *made.answer))
-    return made
+    canned = SimpleNamespace(ec2=ec2, answer=(200, b""))
+    ec2.meta.events.register("before-send.ec2", lambda request, **_: _answered(request.url, *canned.answer))
+    return canned
 
 
 def _answered(url: str, status: int, body: bytes) -> AWSResponse:
-    return AWSResponse(url, status, {"Content-Type": "text/xml"}, _Raw(body))
+    return AWSResponse(url, status, HTTPHeaders.from_dict({"Content-Type": "text/xml"}), _Raw(body))
 
 
 class _Raw(BytesIO):
@@ -131,17 +129,3 @@ class _Raw(BytesIO):
 
     def stream(self, **_: Any) -> Iterator[bytes]:
         yield self.read()
-
-
-def _counts(done: KindResult | None, table: Table) -> Counter[str]:
-    if done is None:
-        return Counter({"answers refused": 1})
-    missing = sum(isinstance(write, Update) and "missing_since" in write.set for write in table.written)
-    return Counter(
-        {
-            "rows kept": len(done.tasks),
-            "tasks that can't be kept": len(done.unkeepable),
-            "writes": len(done.written),
-            "rows missing": missing,
-        }
-    )

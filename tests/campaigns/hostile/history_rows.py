@@ -5,12 +5,13 @@ import io
 import json
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from task_reporter.history.rows import from_item
+from task_reporter.history.rows import from_item, to_attribute
 from task_reporter.times import parse
 from task_reporter_cli.history.items import parse_item
 from task_reporter_cli.output.columns import write_plain, write_rich
@@ -18,21 +19,37 @@ from task_reporter_cli.output.data import COLUMNS, write_csv, write_json
 from task_reporter_cli.output.facts import format_facts, next_steps
 from task_reporter_cli.output.text import print_facts, print_heading, print_step
 from task_reporter_cli.report.page import ReportInfo, render_page
+from tests.campaigns.hostile import values
 from tests.campaigns.hostile.answers import NOW
-from tests.campaigns.hostile.invariants import STEPS, hold
-from tests.campaigns.hostile.items import Item, item, spoil
+from tests.campaigns.hostile.values import STEPS, require
 from tests.support.deployed_notifier import deployed
-from tests.support.dynamodb import DynamoDb, Table
+from tests.support.dynamodb import DynamoDb, Table, index_keys
+from tests.support.finished import row
 from tests.support.sns import FakeSns
 
-OBEYED = ("\x00", "\x1b", "\x85", "\u2028", "\u202e")
-"""Of these, none may reach a terminal."""
+Item = dict[str, Mapping[str, Any]]
+PARTITION_KEYS, SORT_KEYS = ({keys[which] for keys in index_keys().values()} - {"scope"} for which in (0, 1))
+
+NUMBERS = (
+    "0", "-0", "1E+125", "-9.9999999999999999999999999999999999999E+125", "1E-130", "3.14", "101", "-1", "9" * 38,
+)  # fmt: skip
+TYPES: tuple[Mapping[str, Any], ...] = (
+    {"BOOL": True}, {"NULL": True}, {"L": []}, {"L": [{"N": "1"}, {"S": ""}]}, {"M": {}}, {"M": {"x": {"B": b"\x00"}}},
+    {"B": b"\xff\x00"}, {"SS": ["a", "b"]}, {"NS": ["1", "2.5"]}, {"BS": [b"a"]}, {"S": ""},
+)  # fmt: skip
+NAMES = (
+    "kind", "state", "outcome", "resource_id", "progress", "started_at", "updated_at", "first_seen_at", "finished_at",
+    "notified_at", "expires_at", "missing_since", "redriven_at", "redrives", "image_id", "bucket", "prefix", "test",
+    "image_location", "error_code", "error_message", "awaiting_since", "owner", "Ünïcode", "x" * 255, "=cmd()", "a,b\n",
+)  # fmt: skip
+CONTROLS = ("\x00", "\x1b", "\x85", "\u2028", "\u202e")
+"""Characters that must not reach a terminal."""
 PAGE = ReportInfo("history", "us-east-2", None, NOW)
 
 
 @dataclass(slots=True)
 class Rows:
-    """Stored rows and the steps that spoilt them; the last row is good."""
+    """Stored rows and the attributes that were spoilt; the last row is good."""
 
     items: list[Item]
     names: list[str]
@@ -41,86 +58,114 @@ class Rows:
 
 
 def build(rng: Random) -> Rows:
-    """Rows, all but the last of which some steps may have spoilt."""
-    made = Rows([item(number, rng) for number in range(rng.randint(2, 8))], [], rng.random() < 0.2)
+    """Return some rows; steps may have spoilt all but the last one."""
+    rows = Rows([_item(number, rng) for number in range(rng.randint(2, 8))], [], rng.random() < 0.2)
     for _ in range(rng.choice(STEPS)):
-        made.names.append(spoil(rng.choice(made.items[:-1]), rng))
-    return made
+        rows.names.append(_spoil(rng.choice(rows.items[:-1]), rng))
+    return rows
 
 
-def show(made: Rows) -> str:
-    """Return the attributes that were spoilt, and the rows."""
-    return f"{', '.join(made.names)}\n{str(made.items)[:6000]}"
+def _item(number: int, rng: Random) -> Item:
+    """Return a valid row that awaits its notification."""
+    outcome = rng.choice(("complete", "failed", "cancelled", "lost"))
+    return {name: to_attribute(value) for name, value in row(number, outcome).items()}
 
 
-def check(made: Rows) -> Counter[str]:
-    """All who read them."""
-    plain = [parse_item(one) for one in made.items]
-    check_lists(plain)
-    for one in plain:
-        check_one(one)
-    if made.is_drawn:
-        check_drawn(plain)
-    return check_notifier(made) + Counter({"rows shown": len(plain)})
+def _spoil(item: Item, rng: Random) -> str:
+    """Replace or remove one attribute; return its name."""
+    name = rng.choice(NAMES)
+    is_time = name.endswith(("_at", "_since"))
+    if rng.random() < 0.15:
+        item.pop(name, None)
+    elif name in SORT_KEYS | PARTITION_KEYS:
+        # An index takes only short texts that are not empty.
+        text = values.time(rng) if name.endswith("_at") else values.text(rng)
+        longest = 1024 if name in SORT_KEYS else 2048
+        item[name] = {"S": text.encode()[:longest].decode(errors="ignore") or "?"}
+    elif rng.random() < 0.4:
+        item[name] = {"N": rng.choice(NUMBERS)} if rng.random() < 0.6 else rng.choice(TYPES)
+    else:
+        item[name] = {"S": values.time(rng) if is_time else values.text(rng)}
+    return name
 
 
-def check_lists(plain: list[dict[str, Any]]) -> None:
-    """`list`: as a table, as JSON and as CSV."""
+def show(rows: Rows) -> str:
+    return f"{', '.join(rows.names)}\n{str(rows.items)[:6000]}"
+
+
+def check(rows: Rows) -> Counter[str]:
+    """Read the rows with the command line and with the notifier."""
+    parsed = [parse_item(item) for item in rows.items]
+    check_list(parsed)
+    for each in parsed:
+        check_show(each)
+    if rows.is_drawn:
+        check_drawn(parsed)
+    return check_notifier(rows) + Counter({"rows shown": len(parsed)})
+
+
+def check_list(rows: list[dict[str, Any]]) -> None:
+    """Check ``list``: as a table, as JSON and as CSV."""
     table, data, cells = io.StringIO(), io.StringIO(newline=""), io.StringIO(newline="")
-    write_plain(plain, table)
-    write_json(plain, data)
-    write_csv(plain, cells)
-    hold(len(table.getvalue().split("\n")) == len(plain) + 2, "a row of the table is not one line")
-    hold(all(char not in table.getvalue() for char in OBEYED), "a terminal would obey")
-    hold(json.loads(data.getvalue()) == plain, "JSON says something else")
-    hold(len(data.getvalue().splitlines()) == len(plain) + 2, "a row of JSON is not one line")
+    write_plain(rows, table)
+    write_json(rows, data)
+    write_csv(rows, cells)
+    require(len(table.getvalue().split("\n")) == len(rows) + 2, "a row of the table is not one line")
+    _check_terminal(table)
+    require(json.loads(data.getvalue()) == rows, "JSON has other values")
+    require(len(data.getvalue().splitlines()) == len(rows) + 2, "a row of JSON is not one line")
     cells.seek(0)
     csv.field_size_limit(sys.maxsize)
-    back = list(csv.DictReader(cells))
-    told = [[str(row.get(name, "")) for name in COLUMNS] for row in plain]
-    hold([[row[name] for name in COLUMNS] for row in back] == told, "CSV says something else")
+    read = [[cell[name] for name in COLUMNS] for cell in csv.DictReader(cells)]
+    require(read == [[str(row.get(name, "")) for name in COLUMNS] for row in rows], "CSV has other values")
 
 
-def check_drawn(plain: list[dict[str, Any]]) -> None:
-    """`list` on a terminal, and `report`."""
+def check_drawn(rows: list[dict[str, Any]]) -> None:
+    """Check ``list`` on a terminal, and ``report``."""
     drawn = io.StringIO()
-    write_rich(plain, drawn)
-    hold(all(char not in drawn.getvalue() for char in OBEYED), "a terminal would obey")
-    hold(str(plain[-1]["task_id"]) in render_page(plain, PAGE), "the page lacks the good row")
+    write_rich(rows, drawn)
+    _check_terminal(drawn)
+    require(str(rows[-1]["task_id"]) in render_page(rows, PAGE), "the page lacks the good row")
 
 
-def check_one(plain: dict[str, Any]) -> None:
-    """`show`."""
+def check_show(row: dict[str, Any]) -> None:
+    """Check ``show``."""
     out = io.StringIO()
     with redirect_stdout(out):
-        print_heading(f"{plain.get('kind', 'unknown')} task {plain['task_id']}")
-        print_facts(format_facts(plain, parse(NOW)))
-        for purpose, step in next_steps(plain, str(plain["task_id"]), ""):
+        print_heading(f"{row.get('kind', 'unknown')} task {row['task_id']}")
+        print_facts(format_facts(row, parse(NOW)))
+        for purpose, step in next_steps(row, str(row["task_id"]), ""):
             print_step(purpose, step)
-    hold(all(char not in out.getvalue() for char in OBEYED), "a terminal would obey")
+    _check_terminal(out)
 
 
-def check_notifier(made: Rows) -> Counter[str]:
-    """Deliver all rows once: rows with an outcome are announced, whatever their neighbours contain."""
-    table, sns, figures = Table(), FakeSns(), io.StringIO()
-    records = [table.put(from_item(one)) for one in made.items]
-    with deployed(table, sns) as notifier, redirect_stdout(figures):
-        notifier_reads(notifier, made.items)
+def _check_terminal(output: io.StringIO) -> None:
+    require(not set(CONTROLS) & set(output.getvalue()), "a terminal would obey")
+
+
+def check_notifier(rows: Rows) -> Counter[str]:
+    """Deliver all rows once; each row with an outcome must be announced."""
+    table, sns, metrics = Table(), FakeSns(), io.StringIO()
+    records = [table.put(from_item(item)) for item in rows.items]
+    with deployed(table, sns) as notifier, redirect_stdout(metrics):
+        return_items(notifier, rows.items)
         try:
             answer = notifier.batch(*records)
         except Exception as error:
-            raise AssertionError(f"{sns.told} were told") from error
-    hold("plainest form" not in notifier.log.getvalue(), f"a notice can't be composed: {notifier.log.getvalue()}")
-    untold = [one["task_id"]["S"] for one in made.items if "outcome" not in one]
-    told = sorted(task_id for task_id, _ in sns.told)
-    hold(told == sorted(one["task_id"]["S"] for one in made.items if "outcome" in one), f"told were only {told}")
-    hold(len(answer["batchItemFailures"]) == len(untold), f"{len(untold)} can't be told, and the answer is {answer}")
-    return Counter({"tasks told": len(told), "rows without an outcome": len(untold)})
+            raise AssertionError(f"only {sns.told} were announced") from error
+    log = notifier.log.getvalue()
+    require("minimal form" not in log, f"a notice can't be composed: {log}")
+    announced = sorted(task_id for task_id, _ in sns.told)
+    due = sorted(item["task_id"]["S"] for item in rows.items if "outcome" in item)
+    require(announced == due, f"only {announced} were announced")
+    others = len(rows.items) - len(due)
+    require(len(answer["batchItemFailures"]) == others, f"{others} can't be announced, and the answer is {answer}")
+    return Counter({"tasks announced": len(announced), "rows without an outcome": others})
 
 
-def notifier_reads(notifier: Any, items: list[Item]) -> None:
-    """Return a client whose rows have all types that DynamoDB knows."""
-    stored = {one["task_id"]["S"]: one for one in items}
+def return_items(notifier: Any, items: list[Item]) -> None:
+    """Let the notifier read ``items`` of any type, which the fake refuses."""
+    stored = {item["task_id"]["S"]: item for item in items}
     dynamodb: DynamoDb = notifier.app.client("dynamodb")
 
     def batch_get_item(RequestItems: Any) -> dict[str, Any]:

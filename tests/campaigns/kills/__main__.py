@@ -1,6 +1,6 @@
 """``python -m tests.campaigns.kills``: rounds of killed functions.
 
-Exit status 1 for a missing or wrong task.
+The exit status is 1 if a task is missing or wrong.
 """
 
 import argparse
@@ -30,36 +30,32 @@ PARAMETERS = {
 
 
 def main(arguments: list[str]) -> int:
-    """0 where every round healed."""
+    """Return 0 if every round healed, else 1."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.campaigns.kills", description="Kills functions while they work."
     )
     parser.add_argument("--rounds", type=int, default=25, metavar="N", help="how many (%(default)s)")
     parser.add_argument("--seed", type=int, default=int(time.time()), metavar="S", help="of all chance (the time)")
-    asked = parser.parse_args(arguments)
-    done: list[Round] = []
-    status = run_with_screen(lambda screen: done.extend(_played(screen, asked.rounds, asked.seed)))
-    return status or int(any(one.problems for one in done))
+    options = parser.parse_args(arguments)
+    results: list[Round] = []
+    status = run_with_screen(lambda screen: results.extend(_play(screen, options.rounds, options.seed)))
+    return status or int(any(result.problems for result in results))
 
 
-def _played(screen: Screen, count: int, seed: int) -> list[Round]:
-    with (
-        _ec2() as ec2,
-        local_stack(screen, ec2.url, PARAMETERS) as deployment,
-        heard(deployment, "killed") as received,
-    ):
-        done = []
+def _play(screen: Screen, count: int, seed: int) -> list[Round]:
+    with _ec2() as ec2, local_stack(screen, ec2.url, PARAMETERS) as deployment, heard(deployment, "killed") as received:
+        results = []
         for number in range(count):
             ec2.lists(*rounds.listed(rounds.outcomes(number)))
             with screen.step(f"round {number + 1}", f"of {count}, {rounds.TASKS} tasks"):
                 rng = Random(f"{seed}/{number}")
-                one = rounds.play(deployment, number, rng, rng.randint(*KILLS), received)
-            screen.say(f"    {_told(one)}")
-            done.append(one)
-            for problem in one.problems:
+                result = rounds.play(deployment, number, rng, rng.randint(*KILLS), received)
+            screen.say(f"    {_description(result)}")
+            results.append(result)
+            for problem in result.problems:
                 screen.show_error(f"    {problem}")
-    screen.say(f"\n{_summary(done)}\nSeed {seed}.")
-    return done
+    screen.say(f"\n{_summary(results)}\nSeed {seed}.")
+    return results
 
 
 @contextmanager
@@ -70,22 +66,22 @@ def _ec2() -> Iterator[StagedEc2]:
         yield staged
 
 
-def _told(one: Round) -> str:
-    killed = ", ".join(f"{count} {name}" for name, count in sorted(one.killed.items())) or "none"
+def _description(result: Round) -> str:
+    killed = ", ".join(f"{count} {name}" for name, count in sorted(result.killed.items())) or "none"
     return (
-        f"killed: {killed}; {one.broken_polls} of {one.polls} polls broken; {one.notices} notices,"
-        f" {one.interrupted} of them told again, {one.repeated} tasks more than once; {one.seconds:.1f} s"
+        f"killed: {killed}; {result.broken_polls} of {result.polls} polls broken; {result.notices} notices,"
+        f" {result.interrupted} of them told again, {result.repeated} tasks more than once; {result.seconds:.1f} s"
     )
 
 
-def _summary(done: Sequence[Round]) -> str:
-    killed = sum((one.killed for one in done), Counter())
-    bad = sum(bool(one.problems) for one in done)
+def _summary(results: Sequence[Round]) -> str:
+    killed = sum((result.killed for result in results), Counter())
+    bad = sum(bool(result.problems) for result in results)
     return (
-        f"{len(done)} rounds of {rounds.TASKS} tasks, {killed.total()} functions killed"
+        f"{len(results)} rounds of {rounds.TASKS} tasks, {killed.total()} functions killed"
         f" ({killed['Recorder']} recorders, {killed['Notifier']} notifiers): {bad} rounds with something missing,"
-        f" wrong or untold; {sum(one.notices for one in done)} notices, {sum(one.interrupted for one in done)} told"
-        f" again because their mark did not follow."
+        f" wrong or untold; {sum(result.notices for result in results)} notices,"
+        f" {sum(result.interrupted for result in results)} told again because their mark did not follow."
     )
 
 

@@ -8,7 +8,7 @@ from task_reporter.history.rows import Row
 
 NOTIFIER = "Notifier"
 Notices = list[list[str]]
-"""Notices in their order, each as the tasks that it tells."""
+"""Notices in their order, each as its tasks."""
 
 
 @dataclass(slots=True)
@@ -21,16 +21,16 @@ class Round:
     polls: int = 0
     notices: int = 0
     repeated: int = 0
-    """Tasks that were told more than once."""
+    """Tasks that were announced more than once."""
     interrupted: int = 0
-    """Notices that were not marked, so that theirs were told again."""
+    """Notices without a mark, so that their tasks were announced again."""
     seconds: float = 0
     problems: list[str] = field(default_factory=list)
 
 
 def judge(done: Round, rows: Mapping[str, Row], ended: Mapping[str, str], notices: Notices) -> None:
-    told = Counter(task for notice in notices for task in notice)
-    done.notices, done.repeated = len(notices), sum(count > 1 for count in told.values())
+    announced = Counter(task for notice in notices for task in notice)
+    done.notices, done.repeated = len(notices), sum(count > 1 for count in announced.values())
     done.interrupted = interrupted_among(notices)
     wrong = [task for task, row in rows.items() if row.get("outcome") != ended[task]]
     unmarked = [task for task, row in rows.items() if "awaiting" in row or "notified_at" not in row]
@@ -38,11 +38,11 @@ def judge(done: Round, rows: Mapping[str, Row], ended: Mapping[str, str], notice
         "missing": ended.keys() - rows.keys(),
         "with a wrong outcome": wrong,
         "unmarked": unmarked,
-        "untold": ended.keys() - told.keys(),
-        "told, and of another round": told.keys() - ended.keys(),
+        "untold": ended.keys() - announced.keys(),
+        "told, and of another round": announced.keys() - ended.keys(),
     }
-    done.problems += [f"{len(some)} {what}: {', '.join(sorted(some)[:5])}" for what, some in named.items() if some]
-    # Each function that is killed leaves one notice at most that SNS took, and whose mark did not follow.
+    done.problems += [f"{len(tasks)} {what}: {', '.join(sorted(tasks)[:5])}" for what, tasks in named.items() if tasks]
+    # A killed function leaves at most one notice that SNS accepted and that is not marked.
     if done.interrupted > done.killed[NOTIFIER]:
         done.problems.append(f"{done.interrupted} notices told again, and {done.killed['Notifier']} notifiers killed")
 

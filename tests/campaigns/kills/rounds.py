@@ -31,13 +31,12 @@ ENDINGS: dict[str, dict[str, Any]] = {
 
 
 def outcomes(number: int) -> dict[str, str]:
-    """Return the tasks of a round: id → how it ended."""
+    """Return the tasks of a round: id → outcome."""
     kinds = list(ENDINGS)
     return {f"bun-killed-{number:03}-{task:03}": kinds[task % len(kinds)] for task in range(TASKS)}
 
 
 def listed(ended: dict[str, str]) -> list[dict[str, Any]]:
-    """Return the tasks as EC2 lists them."""
     times = {"StartTime": "2026-11-20T08:00:00.000Z", "UpdateTime": "2026-11-20T08:35:10.000Z"}
     return [
         {"BundleId": task, "InstanceId": f"i-{task}", **times, **ENDINGS[outcome]} for task, outcome in ended.items()
@@ -45,11 +44,9 @@ def listed(ended: dict[str, str]) -> list[dict[str, Any]]:
 
 
 def play(deployment: Deployment, number: int, rng: Random, kills: int, received: Callable[[], Notices]) -> Round:
-    """Record and announce what EC2 lists while functions are killed; then heal.
+    """Record and announce the tasks of a round while functions are killed; then heal.
 
-    EC2 lists ``listed(outcomes(number))``.
-
-    ``received`` gives what a subscriber got since it was asked last.
+    EC2 must list ``listed(outcomes(number))``. ``received`` returns a subscriber's new notices.
     """
     done, began = Round(number), time.monotonic()
     ended = outcomes(number)
@@ -63,18 +60,18 @@ def play(deployment: Deployment, number: int, rng: Random, kills: int, received:
 
 @contextmanager
 def _killing(deployment: Deployment, rng: Random, kills: int, killed: Counter[str]) -> Iterator[None]:
-    """Kill a function at some random moments, and right after some notices."""
-    enough = threading.Event()
+    """Kill a function at random moments, half of the notifiers right after a notice."""
+    stop = threading.Event()
 
     def work() -> None:
         for _ in range(kills):
             target = rng.choice((RECORDER, NOTIFIER, NOTIFIER))
             if target == NOTIFIER and rng.random() < 0.5:
-                _until_mail(deployment, enough)
-                enough.wait(rng.uniform(0, MARKING))
+                _until_mail(deployment, stop)
+                stop.wait(rng.uniform(0, MARKING))
             else:
-                enough.wait(rng.uniform(*PAUSE))
-            if enough.is_set():
+                stop.wait(rng.uniform(*PAUSE))
+            if stop.is_set():
                 return
             killed[target] += workers.kill(deployment.cloud, target)
 
@@ -83,23 +80,23 @@ def _killing(deployment: Deployment, rng: Random, kills: int, killed: Counter[st
     try:
         yield
     finally:
-        enough.set()
+        stop.set()
         killer.join()
 
 
-def _until_mail(deployment: Deployment, enough: threading.Event) -> None:
+def _until_mail(deployment: Deployment, stop: threading.Event) -> None:
     """Wait until SNS has accepted a notice, which is not marked yet.
 
-    No moment is worse for its sender.
+    A sender that is killed now repeats the notice.
     """
     folder = deployment.cloud.inbox.folder / "new"
     before = len(os.listdir(folder))
-    while len(os.listdir(folder)) == before and not enough.wait(0.005):
+    while len(os.listdir(folder)) == before and not stop.wait(0.005):
         pass
 
 
 def _poll(deployment: Deployment, done: Round) -> None:
-    """Poll once; a killed function reports an error, and that is accepted."""
+    """Poll once; a poll may fail because its function is killed."""
     done.polls += 1
     done.broken_polls += deployment.poll()["error"] is not None
 

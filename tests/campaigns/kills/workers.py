@@ -12,7 +12,7 @@ PROC = Path("/proc")
 
 
 def kill(cloud: Cloud, function: str) -> int:
-    """End every process that runs ``function``, or stands by for it, unasked; how many."""
+    """Kill every process that runs or awaits calls of ``function``; return their number."""
     killed = 0
     for pid in _children(_server(cloud)):
         if function in _function(pid):
@@ -25,7 +25,7 @@ def kill(cloud: Cloud, function: str) -> int:
 def _server(cloud: Cloud) -> int:
     """Return the leading process of ``cloud``, found by its mail folder's path.
 
-    A process that it has just forked has the same arguments until it runs its own program.
+    A fork of the process has the same arguments until it runs another program.
     """
     folder = str(cloud.inbox.folder).encode()
     [found] = (pid for pid in _pids() if folder in _read(pid, "cmdline").split(b"\0") and _leads_its_group(pid))
@@ -44,14 +44,14 @@ def _children(parent: int) -> list[int]:
 
 
 def _parent(pid: int) -> int | None:
-    """Return the process that started it; None where it is gone, or dead already."""
+    """Return a process's parent; None if the process has ended."""
     # After the name, which may hold anything, come the state and the parent's id.
     state, parent, *_ = _read(pid, "stat").rpartition(b") ")[2].split() or (b"Z", b"")
     return None if state == b"Z" else int(parent)
 
 
 def _function(pid: int) -> str:
-    """Return the name of the function that it runs; empty where it runs none."""
+    """Return the name of the function that a process runs, or ''."""
     variables = dict(pair.partition(b"=")[::2] for pair in _read(pid, "environ").split(b"\0"))
     return variables.get(b"AWS_LAMBDA_FUNCTION_NAME", b"").decode()
 
@@ -61,7 +61,7 @@ def _pids() -> Iterator[int]:
 
 
 def _read(pid: int, name: str) -> bytes:
-    """Return a file of a process; nothing where the process is gone."""
+    """Return a file of a process; nothing if the process has ended."""
     try:
         return (PROC / str(pid) / name).read_bytes()
     except OSError:

@@ -1,7 +1,5 @@
-"""Random histories of the whole reporter, judged at their end.
+"""Random histories of the whole reporter: nothing may be lost or repeated.
 
-Nothing may be lost, and nothing repeated.
-
-The package is the real one. EC2, DynamoDB, SNS, the stream and the clocks are the fakes of the tests. Between them and
-the package stands an ``Edge`` that refuses requests, loses answers and kills processes.
+The package is the real one. EC2, DynamoDB, SNS, the stream and the clocks are fakes. Between the fakes and the package,
+a fault injector refuses requests, loses responses and kills processes.
 """

@@ -8,7 +8,6 @@ from tests.campaigns.lives.campaign import CAMPAIGN, hunt_all
 
 
 def main(arguments: list[str]) -> int:
-    """Run what the command line says; return the exit status."""
     parser = runner.make_parser(CAMPAIGN)
     parser.add_argument("--mutations", action="store_true", help="put defects into the package: each must be found")
     options = parser.parse_args(arguments)

@@ -1,59 +1,140 @@
-"""An EC2 that lists its tasks, or fails as it is told to."""
+"""EC2 with its bundle tasks, the truth behind the history, and with faults."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.parsers import ResponseParserError
 
-from tests.campaigns.lives.edge import Edge
-from tests.campaigns.lives.tasks import SECRET, BundleTask
+from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED
+from tests.campaigns.lives.faults import FaultInjector
 
-Listed = dict[str, dict[str, Any]]
-"""Task id → what EC2 lists of it."""
+STATES = ("pending", "waiting-for-shutdown", "bundling", "storing")
+SECRET = "SOAKSECRET"
+"""Part of every value that must not leave EC2's answer."""
+SECRETS = {
+    "AWSAccessKeyId": f"AKIA{SECRET}",
+    "UploadPolicy": f"policy-{SECRET}",
+    "UploadPolicySignature": f"signature-{SECRET}",
+}
+MOVES = (
+    "step", "step", "complete", "complete", "fail", "fail late", "fail without code", "cancel", "cancelled late",
+    "cancelled late", "cancel", "fail without code", "forget", "hide", "show",
+)  # fmt: skip
+LISTED_ENDINGS = ("complete", "fail", "fail late", "cancelled late")
+ENDINGS = (*LISTED_ENDINGS, "forget")
+MAX_CODE_DELAY = 120
+"""Seconds after a task's end within which EC2 adds its error code."""
+
+TaskList = dict[str, dict[str, Any]]
+"""Task id → the task as EC2 lists it."""
+
+
+@dataclass
+class BundleTask:
+    """One task, as EC2 knows it."""
+
+    task_id: str
+    started: float
+    updated: float
+    has_times: bool = True
+    state: str = STATES[0]
+    outcome: str | None = None
+    code: str | None = None
+    code_at: float = 0.0
+    """Time from which EC2 lists ``code``."""
+    forgotten: bool = False
+    """True if EC2 lists it no more."""
+    hidden: bool = False
+    """True if a lagging replica leaves it out."""
+
+    def move(self, move: str, now: float, code_delay: int) -> None:
+        """Apply the next event to the task, unless it is impossible."""
+        if move in ("hide", "show"):
+            self.hidden = move == "hide"
+        elif move == "forget":
+            self.forgotten = True
+        elif self.outcome is None:
+            self._run(move, now, code_delay)
+
+    def _run(self, move: str, now: float, code_delay: int) -> None:
+        self.updated = now
+        if move == "complete":
+            self.state, self.outcome = "complete", COMPLETE
+        elif move == "cancel":
+            self.state = "cancelling"
+        elif move == "step":
+            if self.state in STATES:
+                self.state = STATES[min(STATES.index(self.state) + 1, len(STATES) - 1)]
+        else:
+            self._fail(move, now, code_delay)
+
+    def _fail(self, move: str, now: float, code_delay: int) -> None:
+        cancelled = self.state == "cancelling" or move == "cancelled late"
+        self.state, self.outcome = "failed", CANCELLED if cancelled else FAILED
+        if move != "fail without code":
+            self.code = "Client.Cancelled" if cancelled else "Client.S3Error"
+            self.code_at = now + (0 if move == "fail" else code_delay)
+
+    def describe(self, now: float) -> dict[str, Any]:
+        """Return the task as botocore's parser returns it."""
+        task: dict[str, Any] = {"BundleId": self.task_id, "InstanceId": f"i-{self.task_id[4:]}", "State": self.state}
+        task["Storage"] = {"S3": {"Bucket": "north", "Prefix": self.task_id, **SECRETS}}
+        if self.has_times:
+            task |= {"StartTime": _text(self.started), "UpdateTime": _text(self.updated)}
+        if self.outcome is None and self.state == "storing":
+            task["Progress"] = f"{int(self.updated) % 100}%"
+        if self.code and now >= self.code_at:
+            task["BundleTaskError"] = {"Code": self.code, "Message": "it ended so"}
+        return task
 
 
 class Ec2:
-    """The recorder's client; its ``answer`` is the last good answer of a poll.
+    """The recorder's client.
 
-    While it ``lags``, answers come from a replica that is behind what was told before.
+    While ``lags`` is true, a replica answers that lags behind the last answer.
     """
 
-    def __init__(self, edge: Edge, clock: Callable[[], float]) -> None:
+    def __init__(self, faults: FaultInjector, clock: Callable[[], float]) -> None:
         self.tasks: list[BundleTask] = []
-        self._edge, self._clock = edge, clock
+        self._faults, self._clock = faults, clock
         self.lags = False
-        self._lists: list[Listed] = [{}]
+        self._lists: list[TaskList] = [{}]
 
     def can_paginate(self, _operation: str) -> bool:
         return False
 
     def describe_bundle_tasks(self) -> Any:
-        odd: dict[str, Callable[[], Any]] = {
+        service_faults: dict[str, Callable[[], Any]] = {
             "no list": dict,
             "null for a list": lambda: {"BundleTasks": None},
             "text for a list": lambda: {"BundleTasks": SECRET},
-            "unreadable": _unreadable,
-            "behind": lambda: self._answer(self._behind()),
+            "unreadable": _raise_parser_error,
+            "stale list": lambda: self._answer(self._stale_list()),
         }
-        usual = self._behind if self.lags else self.listed
-        return self._edge.perform("EC2", lambda: self._answer(usual()), odd)
+        list_tasks = self._stale_list if self.lags else self.list_tasks
+        return self._faults.perform("EC2", lambda: self._answer(list_tasks()), service_faults)
 
-    def listed(self) -> Listed:
-        """Return the tasks that EC2 lists now."""
-        shown = (task for task in self.tasks if not task.forgotten and not task.hidden)
-        return {task.task_id: task.listed(self._clock()) for task in shown}
+    def list_tasks(self) -> TaskList:
+        listed = (task for task in self.tasks if not task.forgotten and not task.hidden)
+        return {task.task_id: task.describe(self._clock()) for task in listed}
 
-    def _behind(self) -> Listed:
-        self._edge.counts["lists from behind"] += 1
+    def _stale_list(self) -> TaskList:
+        self._faults.counts["stale lists"] += 1
         return self._lists[0]
 
-    def _answer(self, listed: Listed) -> Any:
-        self._lists = [*self._lists[-1:], self.listed()]
-        self._edge.process.poll.answer = listed
+    def _answer(self, listed: TaskList) -> Any:
+        self._lists = [*self._lists[-1:], self.list_tasks()]
+        self._faults.process.poll.answer = listed
         return {"BundleTasks": list(listed.values())}
 
 
-def _unreadable() -> Any:
+def _raise_parser_error() -> Any:
     raise ResponseParserError(f"not well-formed: <uploadPolicy>{SECRET}")
+
+
+def _text(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

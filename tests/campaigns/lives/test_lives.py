@@ -3,8 +3,8 @@
 import pytest
 
 from tests.campaigns.lives.campaign import CAMPAIGN, play_scene
-from tests.campaigns.lives.mutations import MUTATIONS
-from tests.campaigns.runner import UNFORESEEN, Portion, run_portion
+from tests.campaigns.lives.defects import DEFECTS
+from tests.campaigns.runner import UNEXPECTED, Portion, run_portion
 
 
 def test_histories_lose_and_repeat_nothing() -> None:
@@ -14,11 +14,11 @@ def test_histories_lose_and_repeat_nothing() -> None:
     assert {name.partition(":")[0] for name in done.counts if ":" in name} == {"DynamoDB", "EC2", "SNS"}
 
 
-@pytest.mark.parametrize("name", MUTATIONS)
+@pytest.mark.parametrize("name", DEFECTS)
 def test_scenes_show_their_defect_and_no_other(name: str) -> None:
-    """``make soak ARGS=--mutations`` looks for it in random histories too."""
-    with MUTATIONS[name]():
+    """``make soak ARGS=--mutations`` searches random histories for each defect too."""
+    with DEFECTS[name].inject():
         failure = play_scene(name)
     assert failure
-    assert failure.invariant != UNFORESEEN, failure.text
+    assert failure.invariant != UNEXPECTED, failure.text
     assert play_scene(name) is None

@@ -1,6 +1,6 @@
 """The world of one history: all services and functions on one clock.
 
-Recorders may misread the clock.
+The functions may misread the clock.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence, Set
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from local.cloud import REGION
@@ -25,14 +25,12 @@ from task_reporter.notifying.topic import Topic
 from task_reporter.recording.context import PollContext
 from task_reporter.recording.poll_kind import ended_tasks
 from task_reporter.recording.poll_kinds import PollResult, poll_kinds
-from tests.campaigns.lives.dynamodb import EdgeDynamoDb
-from tests.campaigns.lives.ec2 import Ec2
-from tests.campaigns.lives.edge import FORESEEN, Edge, Plan, Process
-from tests.campaigns.lives.judge import Judge
-from tests.campaigns.lives.shards import Shards
-from tests.campaigns.lives.sns import Sns
-from tests.campaigns.lives.tasks import BundleTask
-from tests.campaigns.lives.violation import TOLD, hold
+from tests.campaigns.lives.dynamodb import FaultyDynamoDb, Shards
+from tests.campaigns.lives.ec2 import BundleTask, Ec2
+from tests.campaigns.lives.faults import EXPECTED_ERRORS, FaultInjector, Plan, Process
+from tests.campaigns.lives.oracle import ANNOUNCED, Oracle
+from tests.campaigns.lives.sns import FaultySns
+from tests.campaigns.runner import require
 from tests.support.dynamodb import MAX_KEYS, Table
 from tests.support.inline import INLINE
 from tests.support.sns import TOPIC
@@ -41,46 +39,45 @@ from tests.support.stream_records import Record, sequence_of
 
 SCOPE = f"123456789012/{REGION}"
 WINDOW = 6
-"""Seconds, in which a batch is gathered and served."""
-ODD: tuple[Row, ...] = (
+"""Seconds in which a batch is gathered and served."""
+FOREIGN_ROWS: tuple[Row, ...] = (
     {"state": "complete"},
     {"state": "complete", "updated_at": "yesterday", "progress": -5},
     {"state": "storing"},
     {},
     {"first_seen_at": 12, "missing_since": 7},
 )
-"""Texts in rows that another program wrote."""
+"""Attributes of rows that another program wrote."""
 Move = tuple[int, str, int]
-"""A task, its event, and the seconds until EC2 gives its error code."""
+"""A task's number, its event, and the seconds until EC2 adds its error code."""
 
 
 class World:
-    """``page`` is the most rows or keys that an answer of DynamoDB's holds.
+    """All parts of one history.
 
-    ``pool`` says when a poll asks what could be asked at any time.
+    page  the most rows or keys of an answer of DynamoDB
+    pool  decides when a poll reads what it could read at any time
     """
 
     def __init__(
-        self,
-        digest_above: int = 5,
-        page: int = MAX_KEYS,
-        pool: Executor = INLINE,
-        email_subscription: bool = True,
+        self, digest_above: int = 5, page: int = MAX_KEYS, pool: Executor = INLINE, email_subscription: bool = True
     ) -> None:
         self._pool = pool
         self.scope = SCOPE
         self.counts = Counter[str]()
         self.clock, self.skew = FakeClock(), 0.0
-        self.edge = Edge(self.counts)
+        self.faults = FaultInjector(self.counts)
         self.history = Table(clock=self.clock)
-        self.history.client = EdgeDynamoDb(self.history, self.edge, page)
-        self.judge = Judge(self.edge, self._truth, self.history.rows)
-        self.history.watch = self.judge.watch
-        self.ec2, self.sns = Ec2(self.edge, self.clock), Sns(self.edge, self.judge, email_subscription)
+        self.history.client = FaultyDynamoDb(self.history, self.faults, page)
+        self.ec2 = Ec2(self.faults, self.clock)
+        self.oracle = Oracle(self.faults, lambda: {task.task_id: task for task in self.ec2.tasks}, self.history.rows)
+        self.history.watch = self.oracle.watch
+        self.sns = FaultySns(self.faults, self.oracle, email_subscription)
         self.topic, self.policy = Topic(self.sns, TOPIC), NotificationPolicy(digest_above)
-        self._next = Process({})
-        self._left_alone: Set[Key] = set()
-        self.shards = Shards(self.history.records, self._notified, self.clock)
+        self._next_notifier = Process({})
+        self._excused: Set[Key] = set()
+        """Keys that the last batch left waiting, without asking for their records again."""
+        self.shards = Shards(self.history.records, self._notify, self.clock)
 
     @property
     def now(self) -> datetime:
@@ -88,123 +85,115 @@ class World:
         return datetime.fromtimestamp(self.clock.now + self.skew, UTC)
 
     @property
-    def stuck(self) -> bool:
-        """Tell whether a process ended with an unforeseen error."""
-        return bool(self.edge.processes)
+    def has_failed(self) -> bool:
+        """Tell whether a process ended with an unexpected error."""
+        return bool(self.faults.processes)
 
-    # What happens outside
+    # Events outside
 
-    def start(self, count: int, timed: bool, moves: Sequence[tuple[str, int]] = ()) -> None:
-        """Start new tasks, some of which have already changed."""
+    def start(self, count: int, has_times: bool, moves: Sequence[tuple[str, int]] = ()) -> None:
+        """Start new tasks, and apply ``moves`` to each."""
         for _ in range(count):
-            task_id = f"bun-{len(self.ec2.tasks):08x}"
-            self.ec2.tasks.append(BundleTask(task_id, self.clock.now, self.clock.now, timed))
-            for move, late in moves:
-                self.ec2.tasks[-1].move(move, self.clock.now, late)
+            task = BundleTask(f"bun-{len(self.ec2.tasks):08x}", self.clock.now, self.clock.now, has_times)
+            self.ec2.tasks.append(task)
+            for move, code_delay in moves:
+                task.move(move, self.clock.now, code_delay)
 
-    def live(self, moves: Sequence[Move]) -> None:
-        """Something happens to some tasks."""
-        for which, move, late in moves:
+    def move(self, moves: Sequence[Move]) -> None:
+        for number, move, code_delay in moves:
             if self.ec2.tasks:
-                self.ec2.tasks[which % len(self.ec2.tasks)].move(move, self.clock.now, late)
+                self.ec2.tasks[number % len(self.ec2.tasks)].move(move, self.clock.now, code_delay)
 
-    def jump(self, seconds: float) -> None:
-        """Return the functions' clocks are that much ahead from now on."""
-        self.judge.clock_was_set |= seconds != self.skew
+    def set_skew(self, seconds: float) -> None:
+        """Set the functions' clocks ahead by ``seconds``."""
+        self.oracle.clock_was_set |= seconds != self.skew
         self.skew = seconds
 
-    # What the functions do
+    def write_foreign_row(self, number: int) -> None:
+        """Write an incomplete row, as another program might.
+
+        The row is of no task, or of a new one that EC2 lists without times.
+        """
+        row: Row = {"scope": self.scope, "task_id": f"foreign-{number}", "kind": "bundle", "awaiting": "outcome"}
+        if "state" in FOREIGN_ROWS[number]:
+            self.start(1, has_times=False, moves=[("complete", 0)])
+            row["task_id"] = self.ec2.tasks[-1].task_id
+        self.history.put(row | FOREIGN_ROWS[number])
+
+    def end_faults(self) -> None:
+        """End all faults, set the clocks right, and let somebody subscribe."""
+        self.set_skew(0)
+        self.sns.subscribed = (1, 0)
+        self._next_notifier = Process({})
+
+    # Runs of the functions
 
     def poll(self, plan: Plan | None = None, meanwhile: Callable[[], None] = lambda: None) -> PollResult | None:
-        """Return the recorder runs once; None where it was killed."""
-        asked = self.judge.begin(PollContext(self.scope, self.now))
+        """Run the recorder once; return None if it was killed."""
+        poll = self.oracle.begin_poll(PollContext(self.scope, self.now))
         self.counts["polls"] += 1
-        process, written = Process(plan or {}, meanwhile, asked), list[Write]()
-        with self.edge.running(process):
-            polled = poll_kinds(
+        process, written = Process(plan or {}, meanwhile, poll), list[Write]()
+        with self.faults.running(process):
+            result = poll_kinds(
                 [BUNDLE],
                 self.ec2,
                 self.history,
-                asked.poll,
+                poll.context,
                 pool=self._pool,
                 audience=cache(self._audience),
                 on_written=written.extend,
             )
             self._raise_violation()
-            self.judge.end(asked, polled.good == polled.kinds)
-            self.judge.counted(process, len(list(ended_tasks(written))))
-            self._report(polled)
-            return polled
+            self.oracle.end_poll(poll, result.good == result.kinds)
+            self.oracle.check_metric(process, len(list(ended_tasks(written))))
+            try:
+                self.oracle.check_text(str(result.summary()))
+            except PollError as error:
+                self.oracle.check_text(_log_text(error))
+            return result
         self._raise_violation()
-        self.judge.end(asked, good=False)
+        self.oracle.end_poll(poll, good=False)
         return None
 
     def _audience(self) -> Audience:
-        """Return SNS's answer to a poll; the notifier's part covers its failures."""
-        self.edge.process.must_wait = self.sns.must_wait
-        return Audience(self.sns.subscribed[0], self.sns.must_wait)
+        """Return SNS's answer to a poll; only the notifier's requests to SNS fail."""
+        self.faults.process.must_wait = self.sns.audience.must_wait
+        return self.sns.audience
 
     def _raise_violation(self) -> None:
-        if self.judge.violation:
-            raise self.judge.violation
-
-    def odd(self, number: int) -> None:
-        """Write an incomplete row as another program.
-
-        It is of no task, or of a new one that EC2 lists without times.
-        """
-        row = {"scope": self.scope, "task_id": f"odd-{number}", "kind": "bundle", "awaiting": "outcome", **ODD[number]}
-        if "state" in row:
-            self.start(1, timed=False, moves=[("complete", 0)])
-            row["task_id"] = self.ec2.tasks[-1].task_id
-        self.history.put(row)
-
-    def _report(self, polled: PollResult) -> None:
-        try:
-            self.judge.say(str(polled.summary()))
-        except PollError as error:
-            self.judge.say(_logged(error))
+        if self.oracle.violation:
+            raise self.oracle.violation
 
     def deliver(
         self, plan: Plan | None = None, meanwhile: Callable[[], None] = lambda: None, first: int = 0, down: bool = False
     ) -> None:
         """Serve the stream as far as possible; the notifier's first run has faults."""
-        self.sns.down, self._next = down, Process(plan or {}, meanwhile)
+        self.sns.is_down, self._next_notifier = down, Process(plan or {}, meanwhile)
         self.shards.feed()
         self.clock.advance(WINDOW)
         self.shards.serve(first)
-        self.sns.down = False
+        self.sns.is_down = False
 
-    def replay(self, *batches: Sequence[Record], plan: Plan | None = None) -> None:
-        """Return the notifier gets ``batches`` once more, whoever brings them."""
-        self._next = Process(plan or {})
-        self.shards.again(*batches)
+    def deliver_again(self, *batches: Sequence[Record], plan: Plan | None = None) -> None:
+        self._next_notifier = Process(plan or {})
+        self.shards.deliver_again(*batches)
 
-    def calm(self) -> None:
-        """Nothing fails any more, the clocks are right, and somebody listens."""
-        self.jump(0)
-        self.sns.subscribed = (1, 0)
-        self._next = Process({})
-
-    def _notified(self, event: dict[str, Any]) -> Any:
-        """One run of the notifier. What nobody foresaw is raised as it is."""
-        process, self._next = self._next, Process({})
+    def _notify(self, event: dict[str, Any]) -> Any:
+        """Run the notifier once. Raises unexpected errors as they are."""
+        process, self._next_notifier = self._next_notifier, Process({})
         self.counts["batches"] += 1
         waiting = self._waiting(event)
-        with self.edge.running(process):
+        with self.faults.running(process):
             try:
                 answer = process_batch(event["Records"], self._announce)
                 again = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
                 left = waiting.items() & self._waiting(event).items()
-                alone = {sequence_of(record) for record in event["Records"] if record_key(record) in self._left_alone}
-                hold(
-                    TOLD,
-                    all(number in again | alone for number, _ in left),
-                    f"{left} still wait, and only {again} come again",
-                )
+                excused = {sequence_of(record) for record in event["Records"] if record_key(record) in self._excused}
+                is_complete = all(number in again | excused for number, _ in left)
+                require(ANNOUNCED, is_complete, f"{left} still wait, and only {again} come again")
                 return answer
-            except FORESEEN as error:
-                self.judge.say(_logged(error))
+            except EXPECTED_ERRORS as error:
+                self.oracle.check_text(_log_text(error))
                 raise
             finally:
                 self._raise_violation()
@@ -216,7 +205,7 @@ class World:
         return {number: str(row["outcome"]) for number, row in rows.items() if row.get("awaiting") == "notification"}
 
     def _announce(self, keys: Sequence[Key]) -> Any:
-        announced = announce(
+        result = announce(
             keys,
             self.history,
             self.topic,
@@ -224,20 +213,38 @@ class World:
             clock=lambda: self.now,
             must_wait=lambda: find_audience(self.sns, TOPIC, self.sns.email_subscription).must_wait,
         )
-        for error in [*announced.failed.values(), *announced.unmarked.values()]:
-            self.judge.say(str(error))
-        self._left_alone = announced.unmarked.keys() | announced.waiting
-        return announced.failed
-
-    def _truth(self) -> dict[str, BundleTask]:
-        return {task.task_id: task for task in self.ec2.tasks}
+        for error in [*result.failed.values(), *result.unmarked.values()]:
+            self.oracle.check_text(str(error))
+        self._excused = result.unmarked.keys() | result.waiting
+        return result.failed
 
 
 def advance(world: World, **time: float) -> None:
-    """Time passes."""
     world.clock.advance(timedelta(**time).total_seconds())
 
 
-def _logged(error: Exception) -> str:
+def _log_text(error: Exception) -> str:
     """Return Lambda's log text of an error that a function raises."""
     return "".join(traceback.format_exception(error))
+
+
+class _DeferredFuture(Future[Any]):
+    def __init__(self, work: Callable[[], Any]) -> None:
+        super().__init__()
+        self._run = cache(partial(INLINE.submit, work))
+
+    def result(self, timeout: float | None = None) -> Any:
+        return self._run().result()
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        return self._run().exception()
+
+
+class DeferredExecutor(Executor):
+    """Run each call only when its result is requested: the opposite of ``INLINE``."""
+
+    def submit(self, work: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        return _DeferredFuture(partial(work, *arguments, **named))
+
+
+DEFERRED = DeferredExecutor()

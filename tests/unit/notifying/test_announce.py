@@ -281,7 +281,7 @@ def test_a_defect_in_publishing_is_reported_for_its_row_alone() -> None:
     assert "unexpected ZeroDivisionError at sns.py" in str(reason)
 
 
-# The plainest form
+# The minimal form
 
 
 def stubborn(number: int = 1, outcome: str = "complete", redrives: Any = 5, **more: Any) -> Row:
@@ -481,7 +481,7 @@ def test_a_notice_goes_out_only_while_it_can_be_marked_in_time(left: int) -> Non
     assert "out of time" in str(announced.failed[key(4)])
 
 
-def test_the_plainest_form_too_needs_time_for_its_mark() -> None:
+def test_the_minimal_form_too_needs_time_for_its_mark() -> None:
     table, sns, clock = table_of(1), FakeSns(), Clock(NEEDED)
     sns.error = lambda request: clock.spend(1) or ("InvalidParameter" if not is_plain(request) else None)
     announced = tell(table, sns, keys(1), deadline=Deadline(lambda: clock.left))

@@ -1,8 +1,14 @@
-"""Values that nobody expects."""
+"""Unusual values, and the common parts of all families of hostile input."""
 
 import re
+from functools import partial
 from random import Random
 
+from tests.campaigns import runner
+
+require = partial(runner.require, "hostile input harms nothing else")
+STEPS = (0, 1, 1, 1, 2, 2, 3, 4, 6, 10)
+"""Numbers of steps that spoil an example, equally likely."""
 WORDS = (
     "", " ", "\t\n", "0", "-1", "null", "true", "NaN", "Infinity", "1e999", "20%", "100 %", "101%", "-5%", "٣%", "1_0%",
     "complete", "failed", "cancelling", "Complete", " failed ", "cancelled", "hibernating", "Client.Cancelled",
@@ -22,7 +28,7 @@ HUGE = (9_000, 70_000, 140_000, 300_000)
 
 
 def text(rng: Random) -> str:
-    """Return some text, most often short."""
+    """Return a text, most often a short one."""
     if rng.random() < 0.04:
         return rng.choice(("x", "é", "漢", "😀", "\n", "\\", '"', "<&>")) * rng.choice(HUGE)
     if rng.random() < 0.3:
@@ -31,15 +37,14 @@ def text(rng: Random) -> str:
 
 
 def time(rng: Random) -> str:
-    """Something where a time should be."""
+    """Return a text for the place of a time."""
     return rng.choice(TIMES) if rng.random() < 0.8 else text(rng)
 
 
 def xml_text(rng: Random) -> str:
-    """Return some text that XML 1.0 can hold."""
-    return in_xml(text(rng))
+    return to_xml(text(rng))
 
 
-def in_xml(some: str) -> str:
+def to_xml(value: str) -> str:
     """Remove characters that XML 1.0 can't hold."""
-    return FORBIDDEN.sub("", some)
+    return FORBIDDEN.sub("", value)

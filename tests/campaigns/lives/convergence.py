@@ -1,0 +1,70 @@
+"""The end of a history: time without faults, until nothing is left."""
+
+from __future__ import annotations
+
+from task_reporter.history.rows import POLL_PREFIX, Key, Row
+from task_reporter.kinds.bundle import BUNDLE
+from task_reporter.kinds.kind import CANCELLED, FAILED, LOST
+from tests.campaigns.lives.oracle import ANNOUNCED, RECORDED, SETTLED
+from tests.campaigns.lives.world import World, advance
+from tests.campaigns.runner import ViolationError, require
+
+STEPS = [{"minutes": 20}] * 8 + [{"hours": 26}] * 4
+"""Times between polls; the last ones are long because clocks may have been wrong."""
+ONLY_WHILE_WAITING = {"redriven_at", "redrives"}
+
+
+def converge(world: World) -> None:
+    """Poll and deliver until a poll finds nothing to do.
+
+    Raises ViolationError if polls do not come to an end.
+    """
+    world.end_faults()
+    for step in STEPS:
+        advance(world, **step)
+        before = _task_rows(world)
+        result = world.poll()
+        if result is None or result.problems:
+            raise ViolationError(SETTLED, f"a poll fails although nothing else does: {result}")
+        world.shards.drain()
+        is_waiting = any(row.get("awaiting") == "notification" for row in world.history.rows.values())
+        if before == _task_rows(world) and not is_waiting:
+            return
+    raise ViolationError(SETTLED, f"still not quiet: {_task_rows(world)}")
+
+
+def check_final_state(world: World) -> None:
+    """Check the rows and notices of a history that has converged."""
+    rows = _task_rows(world)
+    for task_id in world.oracle.tasks():
+        _check_task(world, task_id, rows.get(Key(world.scope, task_id)))
+    for key, row in rows.items():
+        if key.task_id.startswith("foreign-"):
+            continue
+        require(SETTLED, "awaiting" not in row or row["awaiting"] == "outcome", f"{row} waits")
+        obsolete = ONLY_WHILE_WAITING if "awaiting" in row else ONLY_WHILE_WAITING | {"awaiting_since"}
+        require(SETTLED, not row.keys() & obsolete, f"{row} waits no more, and has {row.keys() & obsolete}")
+        if "outcome" in row:
+            require(ANNOUNCED, (key.task_id, row["outcome"]) in world.oracle.notices, f"{row} was not announced")
+
+
+def _check_task(world: World, task_id: str, row: Row | None) -> None:
+    task, listed = world.oracle.tasks()[task_id], world.ec2.list_tasks()
+    answers = [poll.answer or {} for poll in world.oracle.polls if poll.good]
+    states = [answer[task_id]["State"] for answer in answers if task_id in answer]
+    if not states:
+        return
+    require(RECORDED, row is not None, f"{task} was listed and has no row")
+    assert row
+    if BUNDLE.endings.keys() & set(states):
+        # The oracle distinguished cancelled from failed when the outcome was written.
+        right = {task.outcome, FAILED if task.outcome == CANCELLED else task.outcome}
+        require(RECORDED, row.get("outcome") in right, f"{task} was listed as ended; its row says {row}")
+    elif task_id not in listed:
+        require(SETTLED, row.get("outcome") is not None, f"{task} vanished; its row says {row}")
+    if row.get("outcome") == LOST:
+        require(SETTLED, task_id not in listed or task.outcome is None, f"{task} is lost though it is listed")
+
+
+def _task_rows(world: World) -> dict[Key, Row]:
+    return {key: row for key, row in world.history.rows.items() if not key.task_id.startswith(POLL_PREFIX)}

@@ -1,0 +1,244 @@
+"""Defects that the histories must find, each with one short history that shows it.
+
+A defect replaces one function, value or client while it is applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from operator import methodcaller
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+from task_reporter.errors import HistoryError, MalformedAnswerError
+from task_reporter.history import table as history
+from task_reporter.history.rows import AWAITING_NOTIFICATION, key_of
+from task_reporter.history.table import HistoryTable
+from task_reporter.history.writes import Insert, Update
+from task_reporter.kinds.bundle import BUNDLE
+from task_reporter.kinds.kind import LOST
+from task_reporter.notifying import announce, digest
+from task_reporter.recording import missing, poll_kind, poll_kinds, projection, redrive, transitions
+from task_reporter.times import to_text
+from tests.campaigns.lives import world
+from tests.campaigns.lives.machine import AFTERWARDS, LIST, NO_LISTS, WRITE, Histories
+from tests.support.dynamodb import MAX_KEYS, DynamoDb, Table
+from tests.support.inline import INLINE
+
+Step = Callable[[Histories], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """A defect, and its scene: a short history that shows it."""
+
+    inject: Callable[[], AbstractContextManager[Any]]
+    steps: tuple[Step, ...]
+    digest_above: int = 5
+    page: int = MAX_KEYS
+
+    def play_scene(self, machine: type[Histories]) -> None:
+        """Play the steps, with one task at first. Raises ViolationError."""
+        history = machine()
+        history.begin(self.digest_above, self.page, first=1, pool=INLINE, poison={}, email=True)
+        for step in self.steps:
+            step(history)
+        history.teardown()
+
+
+def instead(owner: Any, name: str, new: Any, *steps: Step, **options: int) -> Defect:
+    """Put ``new`` in the place of attribute ``name``."""
+    return Defect(lambda: patch.object(owner, name, new), steps, **options)
+
+
+def around(owner: Any, name: str, wrapper: Callable[..., Any], *steps: Step, **options: int) -> Defect:
+    """Put ``wrapper`` in the place of function ``name``; its first argument is that function."""
+    real = getattr(owner, name)
+    # A plain function, so that it can be a method.
+    return instead(owner, name, lambda *arguments, **named: wrapper(real, *arguments, **named), *steps, **options)
+
+
+def all_tasks(move: str) -> Step:
+    return methodcaller("move_all", move=move, code_delay=0)
+
+
+POLL, POLL_SOON = methodcaller("poll", minutes=5), methodcaller("poll", minutes=1)
+DELIVER = methodcaller("deliver", first=0)
+START_THREE = methodcaller("start", many=3, has_times=True, past=[])
+COMPLETE = all_tasks("complete")
+END_BEFORE_CONFIRMATION = methodcaller("end_before_confirmation", minutes=5, pending=1)
+OVERTAKE = methodcaller("poll_twice_at_once", at=WRITE, more=0, moves=[(0, "complete", 0)])
+HIDE_TWICE = methodcaller("hide_twice", long=16)
+
+
+def end_again(real: Any, kind: Any, task: Any, row: Any, poll: Any) -> Any:
+    has_ended = row and row.get("outcome", LOST) != LOST
+    return transitions._advance(kind, task, row, poll) if has_ended else real(kind, task, row, poll)
+
+
+def mark_first(
+    real: Any, notice: Any, table: Any, topic: Any, policy: Any, deadline: Any, clock: Any, *rest: Any
+) -> Any:
+    table.apply(announce._marks(notice.rows, policy, clock()), deadline.after_first_try())
+    real(notice, table, topic, policy, deadline, clock, *rest)
+
+
+def forget_applied_writes(real: Any, *arguments: Any) -> Any:
+    try:
+        return real(*arguments)
+    except HistoryError as error:
+        raise HistoryError(error.problems) from error
+
+
+def mark_any_outcome(real: Any, *arguments: Any) -> Any:
+    return [replace(mark, expected={"awaiting": mark.expected["awaiting"]}) for mark in real(*arguments)]
+
+
+def shorten_data(real: Any, *arguments: Any) -> Any:
+    notice = real(*arguments)
+    return replace(notice, data=notice.data | {"tasks": notice.data["tasks"][1:]})
+
+
+def skip_failed_record(real: Any, *arguments: Any) -> Any:
+    return {"batchItemFailures": real(*arguments)["batchItemFailures"][1:]}
+
+
+def announce_all(real: Any, keys: Any, table: Any, *rest: Any, **named: Any) -> Any:
+    def read(*arguments: Any) -> Any:
+        rows = table.read(*arguments)
+        return {
+            key: row | ({"awaiting": AWAITING_NOTIFICATION} if "outcome" in row else {}) for key, row in rows.items()
+        }
+
+    return real(keys, SimpleNamespace(read=read, apply=table.apply), *rest, **named)
+
+
+def lose_at_once(_real: Any, row: Any, poll: Any) -> Any:
+    now = to_text(poll.now)
+    return Update(key_of(row), transitions.end_attributes(LOST, row | {"finished_at": now}, now), {})
+
+
+def keep_missing(real: Any, kind: Any, task: Any, row: Any, poll: Any) -> Any:
+    return real(kind, task, {name: value for name, value in row.items() if name != "missing_since"}, poll)
+
+
+def read_no_list_as_empty(real: Any, *arguments: Any) -> Any:
+    try:
+        return real(*arguments)
+    except MalformedAnswerError:
+        return []
+
+
+def hide_refusals(real: Any, *arguments: Any, **named: Any) -> Any:
+    result = real(*arguments, **named)
+    result.refused = False
+    return result
+
+
+def read_first_page(real: Any, *arguments: Any, **request: Any) -> Any:
+    return {"Items": real(*arguments, **request)["Items"]}
+
+
+LEAKY = replace(BUNDLE, projection=BUNDLE.projection.replace("S3.Prefix,", "S3.UploadPolicy,"))
+
+DEFECTS: Mapping[str, Defect] = {
+    # Recorded
+    "an insert has no condition": around(
+        Table, "allows", lambda real, self, write: isinstance(write, Insert) or real(self, write), OVERTAKE,
+    ),
+    "an update has no condition": around(
+        Table, "allows", lambda real, self, write: isinstance(write, Update) or real(self, write), POLL,
+        all_tasks("step"), OVERTAKE,
+    ),
+    "a later poll ends a task again": around(poll_kind, "next_write", end_again, COMPLETE, POLL, POLL),
+    "a late error code is not waited for": instead(
+        transitions, "LATE_CODE_LIMIT", timedelta(0), methodcaller("delay_code", code_delay=60, end="cancelled late"),
+    ),
+    "the cancelling state is forgotten": instead(
+        transitions, "_is_cancelling", lambda kind, task: False,
+        methodcaller("cancel_without_code", minutes=1, later=5),
+    ),
+    "unprocessed keys are forgotten": around(
+        HistoryTable, "_fetch", lambda real, self, keys: (real(self, keys)[0], []), START_THREE, POLL, COMPLETE, POLL,
+        page=1,
+    ),
+    "a conflict counts as success": instead(
+        history, "RETRYABLE", set(), START_THREE,
+        methodcaller("poll_with_faults", minutes=5, plan={WRITE: "conflict"}, meanwhile=[]),
+    ),
+    "an overtaken write is not checked again": instead(
+        poll_kind, "_has_ended", lambda kind, task: False, methodcaller("overtake_with_stale_list", at=WRITE),
+    ),
+    # Announced
+    "a task is marked before its notice": around(
+        announce, "_publish_and_mark", mark_first, COMPLETE, POLL,
+        methodcaller("deliver_with_faults", plan={2: "throttled"}, meanwhile=[], first=0, down=False),
+    ),
+    "a notice is sent without subscribers": around(
+        world, "announce", lambda real, *arguments, must_wait, **named: real(*arguments, **named),
+        END_BEFORE_CONFIRMATION,
+    ),
+    "writes before a failed request are forgotten": around(
+        HistoryTable, "apply", forget_applied_writes, methodcaller("refuse_an_outcome", more=3),
+    ),
+    "a mark ignores the current outcome": around(
+        announce, "_marks", mark_any_outcome, methodcaller("lose_and_find", at=3, end="complete"),
+    ),
+    "a digest's data lacks a task": around(
+        digest, "_digest", shorten_data, START_THREE, COMPLETE, POLL, DELIVER, digest_above=1,
+    ),
+    "a digest lacks a task": around(
+        digest, "_digest", lambda real, rows, part="": real(rows[1:], part), START_THREE, COMPLETE, POLL, DELIVER,
+        digest_above=1,
+    ),
+    "a failed record is not requested again": around(
+        world, "process_batch", skip_failed_record, methodcaller("refuse_some_notices", refusals={2: "throttled"}),
+    ),
+    "a correction counts as announced": instead(
+        transitions, "REMOVED_BY_CORRECTION", ("missing_since",),
+        methodcaller("lose_and_find", at=AFTERWARDS, end="complete"),
+    ),
+    "only the first page of the backlog is read": around(
+        DynamoDb, "query", read_first_page, START_THREE, POLL, methodcaller("hide_some", step=2), page=1,
+    ),
+    "nothing is redriven": instead(
+        redrive, "MAX_ROWS_PER_POLL", 0, COMPLETE, POLL, methodcaller("change_time", event="expiry"),
+    ),
+    # Once
+    "tasks that do not wait are announced": around(
+        world, "announce", announce_all, COMPLETE, POLL, DELIVER,
+        methodcaller("deliver_again", picks=[0], split=False, plan={}),
+    ),
+    "announced tasks are not marked": instead(announce, "_marks", lambda *_: [], COMPLETE, POLL, DELIVER),
+    "tasks are redriven without subscribers": instead(
+        poll_kinds.PollResult, "still_waiting", False, END_BEFORE_CONFIRMATION,
+    ),
+    # Settled
+    "a task is lost at the first answer without it": around(missing, "_missing", lose_at_once, HIDE_TWICE),
+    "a task is lost at the second answer without it": around(
+        missing, "_missing", lambda real, row, poll: real(row, replace(poll, lost_after=timedelta(0))), POLL,
+        all_tasks("hide"), POLL_SOON, POLL_SOON,
+    ),
+    "a task that is listed again stays missing": around(transitions, "_advance", keep_missing, HIDE_TWICE),
+    "an answer without a list is an empty list": around(
+        projection, "_search", read_no_list_as_empty,
+        methodcaller("answer_without_list", at=LIST[1], answer=NO_LISTS[0]),
+    ),
+    "a redrive has no condition": around(
+        redrive, "_redrive_write", lambda real, *arguments: replace(real(*arguments), expected={}),
+        methodcaller("announce_during_redrive", at=WRITE),
+    ),
+    # Confidential, quiet, heartbeat
+    "the upload policy is recorded": instead(world, "BUNDLE", LEAKY, POLL),
+    "a running task is written at each poll": around(
+        transitions, "_news",
+        lambda real, kind, task, row, poll: real(kind, task, row, poll) or {"state": row["state"]}, POLL, POLL,
+    ),
+    "the heartbeat moves although rows were refused": around(
+        poll_kinds, "poll_kind", hide_refusals, methodcaller("refuse_a_write", at=WRITE, more=2),
+    ),
+}  # fmt: skip

@@ -1,0 +1,212 @@
+"""The test oracle of a history: evidence of polls and notices, and the invariants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from math import inf
+from typing import Any
+
+from task_reporter.history.rows import AWAITING_NOTIFICATION, POLL_PREFIX, Key, Row
+from task_reporter.kinds.bundle import BUNDLE
+from task_reporter.kinds.kind import CANCELLED, FAILED, LOST
+from task_reporter.recording.context import PollContext
+from task_reporter.recording.transitions import LATE_CODE_LIMIT
+from task_reporter.times import parse, to_text
+from tests.campaigns.lives.ec2 import SECRET, BundleTask, TaskList
+from tests.campaigns.lives.faults import FaultInjector, Process
+from tests.campaigns.runner import ViolationError, require
+from tests.support.dynamodb import Change
+
+RECORDED = "1 recorded: a task that a poll saw ended has its row and the right outcome"
+ANNOUNCED = "2 announced: every outcome has its notice"
+ONCE = "3 once: a notice is repeated only where its mark could not follow"
+SETTLED = "4 settled: nothing waits forever, and nothing is lost too soon"
+CONFIDENTIAL = "5 confidential: no secret leaves the answer of EC2"
+QUIET = "6 quiet: no news, no write"
+HEARTBEAT = "7 heartbeat: only good polls move it"
+
+Pair = tuple[str, str]
+"""Task and outcome."""
+
+
+@dataclass
+class PollRecord:
+    """One poll: its answer, the numbers of its first and last event, its success."""
+
+    context: PollContext
+    began: int
+    answer: TaskList | None = None
+    ended: float = inf
+    good: bool = False
+
+
+@dataclass
+class NoticeRecord:
+    """The last accepted notice of one outcome: its process and its request."""
+
+    process: Process
+    request: int
+    marked: bool = False
+
+    @property
+    def is_excused(self) -> bool:
+        """Tell whether a fault with or after this notice prevented the mark."""
+        return self.process.last_fault >= self.request
+
+
+@dataclass
+class Oracle:
+    """Checks every write, notice and answer of one history."""
+
+    faults: FaultInjector
+    tasks: Callable[[], dict[str, BundleTask]]
+    """Returns the true state of all tasks."""
+    rows: dict[Key, Row]
+    polls: list[PollRecord] = field(default_factory=list)
+    notices: dict[Pair, NoticeRecord] = field(default_factory=dict)
+    repeats: int = 0
+    was_cancelling: set[str] = field(default_factory=set)
+    clock_was_set: bool = False
+    """True if times may go back."""
+    violation: ViolationError | None = None
+    order: count[int] = field(default_factory=count)
+
+    def begin_poll(self, context: PollContext) -> PollRecord:
+        self.polls.append(PollRecord(context, next(self.order)))
+        return self.polls[-1]
+
+    def end_poll(self, poll: PollRecord, good: bool) -> None:
+        """End a poll, which may have been killed; ``good`` is the poll's own report."""
+        poll.ended, poll.good = next(self.order), good
+        require(HEARTBEAT, poll.answer is not None or not good, "a poll without a good answer calls itself good")
+
+    def check_metric(self, process: Process, count: int) -> None:
+        """Compare the number of ended tasks in a poll's metrics with its writes."""
+        is_right = process.uncertain or count == process.ended_tasks
+        require(ANNOUNCED, is_right, f"a poll recorded {process.ended_tasks} ends, and counted {count}")
+
+    def check_text(self, text: str) -> None:
+        require(CONFIDENTIAL, SECRET not in text, text)
+
+    @contextmanager
+    def remember_violation(self) -> Iterator[None]:
+        """Remember a violation that the package takes for a service's failure."""
+        try:
+            yield
+        except ViolationError as violation:
+            self.violation = self.violation or violation
+            raise
+
+    # Notices
+
+    def accept_notice(self, text: str, pairs: list[Pair]) -> None:
+        """Check a notice about ``pairs`` that SNS has accepted."""
+        with self.remember_violation():
+            process = self.faults.process
+            require(ANNOUNCED, process.asked_sns, "a notice was sent, maybe to nobody")
+            require(ANNOUNCED, not process.must_wait, "a notice was sent to nobody")
+            self.check_text(text)
+            self.faults.counts["notices"] += 1
+            for pair in pairs:
+                if before := self.notices.get(pair):
+                    require(ONCE, not before.marked, f"{pair} is announced again although it is marked")
+                    require(ONCE, before.is_excused, f"{pair} is announced again although no fault prevented its mark")
+                    self.repeats += 1
+                self.notices[pair] = NoticeRecord(process, process.requests)
+
+    # Writes
+
+    def watch(self, change: Change) -> None:
+        """Check a write of a function; other programs write while no function runs."""
+        if self.faults.processes:
+            with self.remember_violation():
+                self._check_write(change)
+
+    def _check_write(self, change: Change) -> None:
+        task_id, before, after = change.key.task_id, change.before or {}, change.after or {}
+        self.check_text(repr(after))
+        if task_id.startswith(POLL_PREFIX):
+            self._check_heartbeat(change)
+            return
+        if self.faults.process.poll:
+            require(QUIET, change.before != change.after, f"{task_id} is written although nothing is new")
+            redriven = before and after.get("redriven_at") != before.get("redriven_at")
+            must_wait = redriven and self.faults.process.must_wait
+            require(QUIET, not must_wait, f"{task_id} is sent again although nobody listens")
+        if before:
+            require(RECORDED, before.get("first_seen_at") == after.get("first_seen_at"), f"{before} is replaced")
+        if after.get("state") == "cancelling":
+            self.was_cancelling.add(task_id)
+        is_kept = before.get("outcome") in (None, LOST, after.get("outcome"))
+        require(RECORDED, is_kept, f"{task_id} was {before.get('outcome')}, is {after.get('outcome')}")
+        if "outcome" in after and after["outcome"] != before.get("outcome"):
+            self._check_end(task_id, before, after)
+        if before.get("awaiting") == AWAITING_NOTIFICATION and "awaiting" not in after:
+            pair = task_id, str(before.get("outcome"))
+            require(ANNOUNCED, pair in self.notices, f"{pair} is marked and was not announced")
+            self.notices[pair].marked = True
+
+    def _check_heartbeat(self, change: Change) -> None:
+        poll, polled_at = self.faults.process.poll, str((change.after or {}).get("polled_at"))
+        require(HEARTBEAT, poll is not None and poll.answer is not None, "it moves without a good answer")
+        require(HEARTBEAT, polled_at == to_text(poll.context.now), f"it is set to {polled_at}")
+        require(HEARTBEAT, not self.faults.process.refused, "it moves although a row was refused")
+        scope = change.key.scope
+        missing = [task_id for task_id in poll.answer if Key(scope, task_id) not in self.rows]
+        require(HEARTBEAT, not missing, f"it moves although {missing} were not recorded")
+        running = [task_id for task_id, listed in poll.answer.items() if self._is_behind(scope, task_id, listed)]
+        require(HEARTBEAT, not running, f"it moves although the end of {running} was not recorded")
+        if change.before and not self.clock_was_set:
+            require(HEARTBEAT, polled_at >= str(change.before["polled_at"]), f"it goes back to {polled_at}")
+
+    def _is_behind(self, scope: str, task_id: str, listed: dict[str, Any]) -> bool:
+        """Tell whether a task is listed as ended while its row is running."""
+        row = self.rows[Key(scope, task_id)]
+        return listed["State"] in BUNDLE.endings and "outcome" not in row and row["state"] not in BUNDLE.endings
+
+    def _check_end(self, task_id: str, before: Row, after: Row) -> None:
+        self.faults.process.ended_tasks += 1
+        task, outcome = self.tasks()[task_id], after["outcome"]
+        self.faults.counts["lost and found" if before.get("outcome") else str(outcome)] += 1
+        awaits = after.get("awaiting") == AWAITING_NOTIFICATION
+        require(ANNOUNCED, awaits, f"{task} ended and awaits no notification")
+        require(ANNOUNCED, "notified_at" not in after, f"{task} ended anew and counts as announced")
+        if outcome == LOST:
+            self._check_loss(task)
+        elif outcome == FAILED and task.outcome == CANCELLED:
+            self._check_missing_code(task, before, after)
+        else:
+            require(RECORDED, outcome == task.outcome, f"{task} is recorded as {outcome}")
+
+    def _check_missing_code(self, task: BundleTask, before: Row, after: Row) -> None:
+        """Require that no poll could distinguish the cancelled task from a failed one.
+
+        Without a poll that saw its cancellation, only EC2's error code distinguishes it.
+        """
+        poll: PollRecord = self.faults.process.poll
+        listed = (poll.answer or {}).get(task.task_id, {})
+        visible = task.task_id in self.was_cancelling or "error_code" in before or "BundleTaskError" in listed
+        require(RECORDED, not visible, f"{task} is recorded as failed, and a poll saw that it was cancelled")
+        since = listed.get("UpdateTime", before.get("updated_at", to_text(poll.context.now)))
+        waited = poll.context.now - min(parse(str(since)), parse(str(after["first_seen_at"])))
+        require(RECORDED, waited >= LATE_CODE_LIMIT, f"{task} is recorded as failed after only {waited}")
+
+    def _check_loss(self, task: BundleTask) -> None:
+        """Require two good answers without the task, far enough apart.
+
+        No poll may have recorded the task between them.
+        """
+        last: PollRecord = self.faults.process.poll
+        require(SETTLED, last.answer is not None and task.task_id not in last.answer, f"{task} is lost, but listed")
+        is_missing = any(self._is_missing_between(task, first, last) for first in self.polls)
+        require(SETTLED, is_missing, f"{task} is lost too soon")
+
+    def _is_missing_between(self, task: BundleTask, first: PollRecord, last: PollRecord) -> bool:
+        if first is last or first.answer is None or task.task_id in first.answer:
+            return False
+        between = (poll for poll in self.polls if poll.good and poll.began > first.ended and poll.ended < last.began)
+        listed = any(task.task_id in (poll.answer or {}) for poll in between)
+        return not listed and last.context.now - first.context.now >= last.context.lost_after
