@@ -56,4 +56,4 @@ def _must_hold(client: Any, table: str, size: int) -> None:
     """Check that all tasks were recorded."""
     pages = client.get_paginator("scan").paginate(TableName=table, Select="COUNT")
     held = sum(page["Count"] for page in pages)
-    assert held in (size, size + 1), f"{held} rows of {size}"  # ours has its heartbeat there too
+    assert held in (size, size + 1), f"{held} rows of {size}"  # ours has its roster there too

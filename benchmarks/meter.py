@@ -9,7 +9,7 @@ from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
 
-from task_reporter.history.rows import POLL_PREFIX
+from task_reporter.recording.roster import ROSTER_SCOPE
 from tests.support.http_server import Answer, http_server
 
 PASSED_ON = ("X-Amz-Target", "X-Amz-Date", "Authorization", "Content-Type")
@@ -40,16 +40,16 @@ class Reading:
         units = sum(one["CapacityUnits"] for one in (consumed if isinstance(consumed, list) else [consumed]))
         if operation in WRITES:
             self.write_units += units
-            self.tasks += sum(not task_id.startswith(POLL_PREFIX) for task_id in _written(asked))
+            self.tasks += sum(scope != ROSTER_SCOPE for scope in _written(asked))
         else:
             self.units += units
 
 
 def _written(asked: dict[str, Any]) -> Iterator[str]:
-    """Yield the ids in a request that writes."""
+    """Yield the scopes in a request that writes."""
     for action in asked.get("TransactItems", [{"": asked}]):
         for request in action.values():
-            yield request.get("Item", request.get("Key"))["task_id"]["S"]
+            yield request.get("Item", request.get("Key"))["scope"]["S"]
 
 
 class Meter:

@@ -11,7 +11,7 @@ from local.environments import ROOT
 from local.process_environment import isolated_environment
 from local.processes import run_step
 from local.sam import RUNTIME, sam_build_command, sam_deploy_command, sam_variables, write_parameter_file
-from task_reporter.history.rows import POLL_PREFIX
+from task_reporter.recording.roster import ROSTER_SCOPE
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Deployment:
         pages = paginator.paginate(TableName=self.outputs["HistoryTableName"], ConsistentRead=True)
         items = (item for page in pages for item in page["Items"])
         rows = ({name: next(iter(typed.values())) for name, typed in item.items()} for item in items)
-        tasks = (row for row in rows if not str(row["task_id"]).startswith(POLL_PREFIX))
+        tasks = (row for row in rows if row["scope"] != ROSTER_SCOPE)
         return sorted(tasks, key=lambda row: str(row["task_id"]))
 
 

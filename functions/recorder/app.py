@@ -11,14 +11,15 @@ from aws_lambda_powertools import Logger
 
 from task_reporter import times
 from task_reporter.aws import clients
+from task_reporter.aws.failures import describe
 from task_reporter.aws.subscribers import Audience, find_audience
 from task_reporter.history.table import HistoryTable
 from task_reporter.history.writes import Write
 from task_reporter.recording.context import PollContext
-from task_reporter.recording.heartbeat import not_yet_logged, runtime_without_bytecode
+from task_reporter.recording.kind_result import KindResult
 from task_reporter.recording.metrics import ended_task_metrics, poll_metrics
-from task_reporter.recording.poll_kind import KindResult
 from task_reporter.recording.poll_kinds import poll_kinds
+from task_reporter.recording.roster import not_yet_logged, runtime_without_bytecode
 from task_reporter.runtime.deadline import Deadline
 from task_reporter.runtime.metrics import emit
 from task_reporter.runtime.settings import RecorderSettings, recorder_settings
@@ -49,11 +50,11 @@ def make_context(now: datetime, values: RecorderSettings) -> PollContext:
 
 @cache
 def pool() -> ThreadPoolExecutor:
-    """Make the threads for other requests than those to EC2.
+    """Make the threads for requests that run at the same time.
 
-    Two threads read the backlog, and one counts subscribers.
+    Each list has one, two read the backlog, and one counts subscribers.
     """
-    return ThreadPoolExecutor(3)
+    return ThreadPoolExecutor(3 + len(settings().kinds))
 
 
 def count_subscribers(sns: Any) -> Audience:
@@ -67,10 +68,16 @@ def count_subscribers(sns: Any) -> Audience:
 def log_result(result: KindResult) -> None:
     """Log a poll's numbers and the ids of ended tasks.
 
-    Log each task that cannot be stored only once.
+    Log each task that cannot be stored only once, and a list that cannot be read only when that changes.
     """
+    if result.unreadable != result.before.unreadable:
+        level = logger.warning if result.unreadable else logger.info
+        reason = describe(result.error) if result.error else "it can be read again"
+        level("a list changed", kind=result.kind, unreadable=result.unreadable, reason=reason)
+    if result.unreadable:
+        return
     logger.info("polled", kind=result.kind, **result.summary(), tasks=result.ended)
-    for sentence in not_yet_logged(result.unkeepable, result.heartbeat):
+    for sentence in not_yet_logged(result.unkeepable, result.before):
         logger.warning("a task can't be kept", kind=result.kind, reason=sentence)
 
 

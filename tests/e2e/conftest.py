@@ -13,8 +13,10 @@ from local.ec2.response import format_response
 from tests.support.canned_ec2 import Answer, CannedEc2, canned_ec2
 
 READER = "impatient@example.com"
-PATIENT = {"PollSchedule": "rate(12 hours)", "SilentAfterMinutes": "1440", "LostAfterMinutes": "1440"}
-"""Parameters of stacks that tests poll: no schedule, no waiting times."""
+PATIENT = {
+    "PollSchedule": "rate(12 hours)", "SilentAfterMinutes": "1440", "LostAfterMinutes": "1440", "TaskKinds": "bundle"
+}  # fmt: skip
+"""Parameters of stacks that tests poll: no schedule, no waiting times, one list."""
 SECRETS = ("AKIAE2EACCESSKEY", "ZTJlLXVwbG9hZC1wb2xpY3k=", "e2e-upload-signature")
 
 
@@ -26,6 +28,7 @@ class StagedEc2:
 
     def __init__(self, canned: CannedEc2) -> None:
         self.url = canned.url
+        self.by_action = canned.by_action
         self._canned = canned
 
     def lists(self, *tasks: dict[str, Any]) -> None:

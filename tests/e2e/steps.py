@@ -31,6 +31,14 @@ def row_of(deployment: Deployment, task_id: str) -> dict[str, Any] | None:
     return next((row for row in deployment.rows() if row["task_id"] == task_id), None)
 
 
+def roster_row(deployment: Deployment) -> dict[str, str]:
+    """Return the row about the reporter itself."""
+    key = {"scope": {"S": "roster"}, "task_id": {"S": "000000000000"}}
+    dynamodb, table = deployment.cloud.client("dynamodb"), deployment.outputs["HistoryTableName"]
+    item = dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)["Item"]
+    return {name: next(iter(typed.values())) for name, typed in item.items()}
+
+
 def told_row(deployment: Deployment, task_id: str) -> dict[str, Any]:
     """Return the row of a task once it has been announced."""
 

@@ -39,7 +39,7 @@ def test_a_test_is_delivered_marked_and_leaves_nothing(fresh: Deployment) -> Non
     assert (done.returncode, done.stderr) == (0, "")
     assert "Confirmed subscribers: 1." in done.stdout
     [mail] = eventually(fresh.cloud.inbox.new)
-    assert mail.subject.startswith("TEST: EC2 bundle task test-")
+    assert mail.subject.startswith("TEST: EC2 import-image task test-")
     assert "This is a test: there is no such task." in mail.text
     assert not any(row["task_id"].startswith("test-") for row in fresh.rows())
 
@@ -48,7 +48,7 @@ def test_all_is_well_after_a_good_poll(fresh: Deployment) -> None:
     poll(fresh)
     told = parts(fresh)
     assert {level for level, _ in told.values()} == {"well"}
-    assert re.match(r"(just now|\d+ (second|minute)s? ago),", told["last poll (bundle)"][1])
+    assert re.match(r"(just now|\d+ (second|minute)s? ago),", told["last poll"][1])
     assert told["subscribers"][1] == "1 confirmed"
 
 

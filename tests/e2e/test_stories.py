@@ -1,16 +1,16 @@
 """Faults around a deployed stack and their recovery, by `status` and inbox."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from local.deployment import Deployment
 from task_reporter.times import now, to_text
 from tests.e2e.conftest import READER, StagedEc2
-from tests.e2e.steps import parts, poll, row_of, run, task, told_row
+from tests.e2e.steps import parts, poll, roster_row, row_of, run, task, told_row
 from tests.e2e.throttling import throttled
 from tests.support.canned_ec2 import told
 from tests.support.waiting import eventually
@@ -120,10 +120,10 @@ def setting(deployment: Deployment, function: str = "RecorderFunctionName", **ch
 def test_a_recorder_that_is_broken(story: Deployment) -> None:
     with setting(story, HISTORY_TABLE=None):
         assert "HISTORY_TABLE is missing" in story.poll()["payload"]["errorMessage"]
-        assert parts(story)["last poll (bundle)"][0] == "well"
+        assert parts(story)["last poll"][0] == "well"
         a_season_passes(story)
         assert "HISTORY_TABLE is missing" in story.poll()["payload"]["errorMessage"]
-        level, text = parts(story)["last poll (bundle)"]
+        level, text = parts(story)["last poll"]
         assert (level, text.partition(",")[0]) == ("wrong", "90 days ago")
         assert run(story, "status").returncode == 1
     poll(story)
@@ -134,21 +134,27 @@ def test_a_recorder_that_is_broken(story: Deployment) -> None:
 
 def a_season_passes(deployment: Deployment) -> None:
     """Put the last poll 90 days into the past."""
-    change_heartbeat(deployment, "SET polled_at = :then", {":then": {"S": to_text(now() - timedelta(days=90))}})
+    then = now() - timedelta(days=90)
+    change_roster(deployment, to_text(then), at=int(then.timestamp()))
 
 
 def forget_the_gap(deployment: Deployment) -> None:
     """As a day later."""
-    day_before = {":then": {"S": to_text(now() - timedelta(days=2))}}
-    change_heartbeat(deployment, "SET blind_from = :then, blind_until = :then", day_before)
+    day_before = int((now() - timedelta(days=2)).timestamp())
+    change_roster(deployment, to_text(now()), blind_from=day_before, blind_until=day_before)
 
 
-def change_heartbeat(deployment: Deployment, update: str, values: dict[str, Any]) -> None:
+def change_roster(deployment: Deployment, polled_at: str, **record: int) -> None:
+    """Change the time of the last poll and the bundle list's record."""
+    row = roster_row(deployment)
+    lists = json.loads(row["lists"])
+    for kinds in lists.values():
+        kinds["bundle"] |= record
     deployment.cloud.client("dynamodb").update_item(
         TableName=deployment.outputs["HistoryTableName"],
-        Key={"scope": {"S": "000000000000/eu-west-1"}, "task_id": {"S": "poll#bundle"}},
-        UpdateExpression=update,
-        ExpressionAttributeValues=values,
+        Key={name: {"S": row[name]} for name in ("scope", "task_id")},
+        UpdateExpression="SET polled_at = :at, lists = :lists",
+        ExpressionAttributeValues={":at": {"S": polled_at}, ":lists": {"S": json.dumps(lists)}},
     )
 
 

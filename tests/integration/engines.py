@@ -7,8 +7,9 @@ from typing import Any
 from local.cloud import REGION
 from task_reporter.aws import clients
 from task_reporter.aws.request_limits import USE_TABLE
-from task_reporter.history.rows import POLL_PREFIX, Row, from_item
+from task_reporter.history.rows import Row, from_item
 from task_reporter.history.table import HistoryTable
+from task_reporter.recording.roster import ROSTER_SCOPE
 from tests.support.template import table_properties
 from tests.support.waiting import WAIT_SECONDS, unhurried
 
@@ -46,7 +47,7 @@ class Table:
         """All tasks' rows, by task id."""
         pages = self.client.get_paginator("scan").paginate(TableName=self.name, ConsistentRead=True)
         rows = (from_item(item) for page in pages for item in page["Items"])
-        return {str(row["task_id"]): row for row in rows if not str(row["task_id"]).startswith(POLL_PREFIX)}
+        return {str(row["task_id"]): row for row in rows if row["scope"] != ROSTER_SCOPE}
 
     def ask(self, index: str, newest_first: bool = False, **key: str) -> list[str]:
         """Return the task ids under one key of an index, in its order."""

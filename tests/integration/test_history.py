@@ -641,7 +641,7 @@ def busy(table: Table) -> Table:
             insert("bun-d", updated_at=at(4), outcome="complete", finished_at=at(2), **told),
             insert("imp-e", updated_at=at(5), kind="import-image", **running),
             insert("bun-f", updated_at=at(2), outcome="failed", finished_at=at(1), **waiting),
-            Insert({"scope": SCOPE, "task_id": "poll#bundle", "polled_at": NOON}),
+            Insert({"scope": "roster", "task_id": "123456789012", "polled_at": NOON}),
         ]
     )
     return table
@@ -670,11 +670,11 @@ def test_by_awaiting_holds_unfinished_business_only(busy: Table) -> None:
 
 
 @pytest.mark.parametrize("index", ["by-kind", "by-outcome", "by-resource", "by-awaiting"])
-def test_every_index_has_whole_rows_and_no_heartbeats(busy: Table, index: str) -> None:
+def test_every_index_has_whole_rows_and_no_roster(busy: Table, index: str) -> None:
     items = busy.client.scan(TableName=busy.name, IndexName=index)["Items"]
     assert items
     assert all(item in busy.client.scan(TableName=busy.name)["Items"] for item in items)
-    assert "poll#bundle" not in {item["task_id"]["S"] for item in items}
+    assert "123456789012" not in {item["task_id"]["S"] for item in items}
 
 
 def test_the_table_is_the_deployed_one(table: Table) -> None:

@@ -23,7 +23,7 @@ from task_reporter.kinds.bundle import BUNDLE
 from task_reporter.notifying.announce import AnnounceResult, NotificationPolicy, announce
 from task_reporter.notifying.topic import Topic
 from task_reporter.recording.context import PollContext
-from task_reporter.recording.poll_kind import KindResult
+from task_reporter.recording.kind_result import KindResult
 from task_reporter.recording.poll_kinds import poll_kinds
 from tests.integration.engines import CREDENTIALS, LOCAL_AWS, Engine, Table, make_table
 from tests.integration.faults import between, refused
@@ -207,8 +207,8 @@ def test_a_poll_that_finds_nothing_new_writes_no_task(pipeline: Pipeline) -> Non
         pipeline.clock.forward(40)
         assert pipeline.poll().summary() == {"listed": 1, "written": 1, "ended": {"complete": 1}}
         pipeline.poll()
-    written = [asked["Key"]["task_id"]["S"] for asked in sent]
-    assert len([task_id for task_id in written if task_id != "poll#bundle"]) == 1
+    written = [asked["Key"]["scope"]["S"] for asked in sent]
+    assert written.count(SCOPE) == 1
 
 
 def test_a_failure_is_told_with_its_reason_when_that_has_come(pipeline: Pipeline) -> None:

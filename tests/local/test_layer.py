@@ -152,10 +152,10 @@ def test_a_missing_runtime_gets_a_warning_and_no_bytecode(tmp_path: Path, capfd:
 
 
 def test_the_package_knows_whether_it_came_with_bytecode(library: Path, tmp_path: Path) -> None:
-    code = "import sys; sys.path.append(sys.argv[1]); import task_reporter.recording.heartbeat as heartbeat"
+    code = "import sys; sys.path.append(sys.argv[1]); import task_reporter.recording.roster as roster"
     without = tmp_path / "without"
     shutil.copytree(library, without, ignore=shutil.ignore_patterns("__pycache__"))
-    command = [sys.executable, *ISOLATED, "-c", f"{code}; print(heartbeat.runtime_without_bytecode())"]
+    command = [sys.executable, *ISOLATED, "-c", f"{code}; print(roster.runtime_without_bytecode())"]
     # At the second start Python has written bytecode of its own, where it may.
     results = [subprocess.check_output([*command, str(folder)], text=True) for folder in (library, without, without)]
     assert results == ["None\n", f"{THIS}\n", f"{THIS}\n"]

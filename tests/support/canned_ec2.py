@@ -47,6 +47,8 @@ class CannedEc2:
     """The next answers; the last one is repeated."""
     requests: list[dict[str, str]] = field(default_factory=list)
     """The parameters of each request."""
+    by_action: dict[str, Answer] = field(default_factory=dict)
+    """Operations that always have an answer of their own."""
 
     def client(self) -> Any:
         """Return the recorder's client for this server, without its time limits."""
@@ -61,7 +63,8 @@ class CannedEc2:
 
     def answer(self, _headers: Mapping[str, str], body: bytes) -> http_server.Answer:
         self.requests.append(dict(parse_qsl(body.decode())))
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        answer = self.by_action.get(self.requests[-1].get("Action", ""))
+        answer = answer or (self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])
         return answer.status, {"Content-Type": "text/xml;charset=UTF-8"}, answer.body
 
 

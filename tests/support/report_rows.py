@@ -9,9 +9,7 @@ from task_reporter.times import parse, to_text
 
 MADE_AT = "2026-11-23T12:00:00.000Z"
 """The time of the report."""
-TEXTS = st.text() | st.sampled_from(
-    ["complete", "failed", "poll#1", "2026-11-23", "9999-12-31T23:59:59Z", "0001-01-01"]
-)
+TEXTS = st.text() | st.sampled_from(["complete", "failed", "2026-11-23", "9999-12-31T23:59:59Z", "0001-01-01"])
 VALUES = st.none() | st.booleans() | st.integers() | st.floats() | TEXTS | st.lists(TEXTS, max_size=2)
 NAMES = st.sampled_from(
     ["scope", "task_id", "kind", "state", "outcome", "resource_id", "progress", "started_at", "updated_at",

@@ -97,7 +97,7 @@ def test_a_meter_counts_the_tasks_whose_rows_are_written() -> None:
 
     reading, charged = Reading(), {"ConsumedCapacity": {"CapacityUnits": 1.0}}
     reading.add("PutItem", {"Item": item("bun-1")}, charged)
-    reading.add("UpdateItem", {"Key": item("poll#bundle")}, charged)
+    reading.add("UpdateItem", {"Key": {"scope": {"S": "roster"}, "task_id": {"S": "123456789012"}}}, charged)
     both = {"TransactItems": [{"Put": {"Item": item("bun-2")}}, {"Update": {"Key": item("bun-3")}}]}
     reading.add("TransactWriteItems", both, {"ConsumedCapacity": [{"CapacityUnits": 4.0}]})
     assert (reading.tasks, reading.write_units, reading.units) == (3, 6.0, 0.0)

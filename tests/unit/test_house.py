@@ -21,7 +21,7 @@ MODULES = {
 }
 DECIDES = {
     *(name for name in MODULES if name.startswith("task_reporter.kinds.")),
-    *(f"task_reporter.recording.{name}" for name in ("projection", "transitions", "missing", "heartbeat", "redrive")),
+    *(f"task_reporter.recording.{name}" for name in ("projection", "transitions", "missing", "roster", "redrive")),
     *(f"task_reporter.notifying.{name}" for name in ("notice", "task_notice", "digest", "compose", "shell_commands")),
 }
 """Modules that decide, and talk to no service."""
@@ -89,10 +89,9 @@ SHARED = {
 LOADED = {
     "recorder": SHARED | {
         "task_reporter.history.backlog", "task_reporter.recording", "task_reporter.recording.context",
-        "task_reporter.recording.heartbeat", "task_reporter.recording.metrics", "task_reporter.recording.missing",
-        "task_reporter.recording.poll_kind", "task_reporter.recording.poll_kinds",
-        "task_reporter.recording.projection", "task_reporter.recording.redrive",
-        "task_reporter.recording.transitions",
+        "task_reporter.recording.kind_result", "task_reporter.recording.metrics", "task_reporter.recording.missing",
+        "task_reporter.recording.poll_kinds", "task_reporter.recording.projection", "task_reporter.recording.recorder",
+        "task_reporter.recording.redrive", "task_reporter.recording.roster", "task_reporter.recording.transitions",
     },
     "notifier": SHARED | {
         "task_reporter.notifying", "task_reporter.notifying.announce", "task_reporter.notifying.compose",

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from task_reporter.aws.lists import list_pages
+from task_reporter.aws.failures import EXPECTED_ERRORS
 from task_reporter.kinds.table import KINDS
-from task_reporter.recording.projection import project
+from task_reporter.recording.poll_kinds import ABSENT, read_list, unreadable_reason
 from task_reporter_cli.actions.retrier import Retrier
 from task_reporter_cli.history.items import Item
 
@@ -32,8 +32,15 @@ def poll_task(look: Callable[[], Item | None], watch: Retrier) -> Iterator[Item 
 def is_listed(ec2: Any, task_id: str) -> bool:
     """Tell whether EC2 lists a task, so that the next poll will record it.
 
-    Raises botocore's errors.
+    Raises botocore's errors and MalformedAnswerError where a list that may have the task can't be read.
     """
-    return any(
-        task["task_id"] == task_id for kind in KINDS.values() for task in project(kind, list_pages(ec2, kind)).tasks
-    )
+    unread: list[Exception] = []
+    for kind in KINDS.values():
+        try:
+            if any(task["task_id"] == task_id for task in read_list(kind, ec2).tasks):
+                return True
+        except EXPECTED_ERRORS as error:
+            unread += [error] if unreadable_reason(error) != ABSENT else []
+    if unread:
+        raise unread[0]
+    return False

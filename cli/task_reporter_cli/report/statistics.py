@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from task_reporter.history.rows import POLL_PREFIX
 from task_reporter.kinds.kind import COMPLETE, FAILED, LOST
 from task_reporter_cli.report.tasks import RUNNING, Task, parse_task
 
@@ -81,7 +80,5 @@ def collect_statistics(rows: Iterable[Mapping[str, Any]], until: str) -> Statist
     """
     gathered = Statistics()
     for row in rows:
-        task = parse_task(row, until)
-        if not task.task_id.startswith(POLL_PREFIX):
-            gathered.add(task)
+        gathered.add(parse_task(row, until))
     return gathered

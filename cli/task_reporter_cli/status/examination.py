@@ -81,16 +81,17 @@ def _check_schedule(scheduler: Any, resources: Resources) -> Finding:
 def _build_history_checks(target: Target, stack: Stack, sns: Any, now: datetime) -> dict[str, Check]:
     dynamodb, parameters, flags = target.history, stack.parameters, target.flags
     silent, patience = max_silence(parameters), max_announcement_delay(parameters)
-    beats = history.heartbeat_keys(stack.scope, parameters)
+    kinds = history.watched_kinds(parameters)
 
     def audience() -> Audience:
         return read_notice_audience(sns, stack.output("NotificationTopicArn"), parameters)
 
     return {
-        "last poll": lambda: list(history.check_polls(dynamodb, beats, silent, now)),
+        history.POLL: lambda: list(history.check_lists(dynamodb, stack.scope, kinds, silent, now)),
+        "kinds": lambda: list(history.check_kinds(kinds)),
         "running tasks": lambda: history.check_running(dynamodb),
         "lost, last 24 hours": lambda: history.check_lost(dynamodb, now, flags),
-        "not announced": lambda: history.check_unannounced(dynamodb, patience, now, flags, audience, beats.values()),
+        "not announced": lambda: history.check_unannounced(dynamodb, patience, now, flags, audience, stack.scope),
     }
 
 

@@ -35,7 +35,7 @@ TAGS = (
     "instanceId", "bundleId", "state", "startTime", "updateTime", "progress", "storage", "S3", "bucket", "prefix",
     "error", "code", "message", "item", "bundleInstanceTasksSet", "unheardOf", "BundleId", "requestId",
 )  # fmt: skip
-IDS = ("poll#bundle", "poll#", "x" * 2048, "é" * 513, "x" * 1024, "", " ", "bun-00000000", "bun-00000001", "\t", "😀")
+IDS = ("roster", "poll#", "x" * 2048, "é" * 513, "x" * 1024, "", " ", "bun-00000000", "bun-00000001", "\t", "😀")
 
 
 def rewrite(answer: Answer, rng: Random) -> str:

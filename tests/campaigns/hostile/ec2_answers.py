@@ -22,12 +22,13 @@ from task_reporter.history.rows import Key, Row
 from task_reporter.history.writes import Update
 from task_reporter.kinds.bundle import BUNDLE
 from task_reporter.recording.context import PollContext
-from task_reporter.recording.poll_kind import KindResult, poll_kind
+from task_reporter.recording.kind_result import KindResult
 from task_reporter.times import parse
 from tests.campaigns.hostile.answer_mutations import rewrite, spoil_answer, spoil_task
 from tests.campaigns.hostile.answers import GOOD, LIST, NOW, SCOPE, SECRETS, Answer, to_bytes, valid
 from tests.campaigns.hostile.values import STEPS, require
 from tests.support.dynamodb import Table
+from tests.support.polled import poll_kind
 
 POLL = PollContext(SCOPE, parse(NOW), lost_after=timedelta(minutes=15))
 REFUSED = 300

@@ -12,7 +12,7 @@ STEPS = (0, 1, 1, 1, 2, 2, 3, 4, 6, 10)
 WORDS = (
     "", " ", "\t\n", "0", "-1", "null", "true", "NaN", "Infinity", "1e999", "20%", "100 %", "101%", "-5%", "٣%", "1_0%",
     "complete", "failed", "cancelling", "Complete", " failed ", "cancelled", "hibernating", "Client.Cancelled",
-    "poll#bundle", "poll#", "bun-00000001", "../../etc/passwd", "$(reboot)", "`reboot`", "'; --", '"', "\\", "<b>&amp;",
+    "roster", "poll#", "bun-00000001", "../../etc/passwd", "$(reboot)", "`reboot`", "'; --", '"', "\\", "<b>&amp;",
     "]]>", "\x85\x9f", "\u2028\u2029", "\ufeff", "\u202e", "\ud7ff\ue000", "é" * 60, "漢字", "😀" * 9, "\u0301" * 30,
     "\U0010ffff", "a\rb\r\nc", "x" * 1023, "x" * 1025, "é" * 1024, "x" * 2049,
 )  # fmt: skip

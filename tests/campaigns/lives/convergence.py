@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from task_reporter.history.rows import POLL_PREFIX, Key, Row
+from task_reporter.history.rows import Key, Row
 from task_reporter.kinds.bundle import BUNDLE
 from task_reporter.kinds.kind import CANCELLED, FAILED, LOST
+from task_reporter.recording.roster import ROSTER_SCOPE
 from tests.campaigns.lives.oracle import ANNOUNCED, RECORDED, SETTLED
 from tests.campaigns.lives.world import World, advance
 from tests.campaigns.runner import ViolationError, require
@@ -67,4 +68,4 @@ def _check_task(world: World, task_id: str, row: Row | None) -> None:
 
 
 def _task_rows(world: World) -> dict[Key, Row]:
-    return {key: row for key, row in world.history.rows.items() if not key.task_id.startswith(POLL_PREFIX)}
+    return {key: row for key, row in world.history.rows.items() if key.scope != ROSTER_SCOPE}

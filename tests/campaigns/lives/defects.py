@@ -22,7 +22,7 @@ from task_reporter.history.writes import Insert, Update
 from task_reporter.kinds.bundle import BUNDLE
 from task_reporter.kinds.kind import LOST
 from task_reporter.notifying import announce, digest
-from task_reporter.recording import missing, poll_kind, poll_kinds, projection, redrive, transitions
+from task_reporter.recording import missing, poll_kinds, projection, recorder, redrive, transitions
 from task_reporter.times import to_text
 from tests.campaigns.lives import world
 from tests.campaigns.lives.machine import AFTERWARDS, LIST, NO_LISTS, WRITE, Histories
@@ -133,10 +133,11 @@ def read_no_list_as_empty(real: Any, *arguments: Any) -> Any:
         return []
 
 
-def hide_refusals(real: Any, *arguments: Any, **named: Any) -> Any:
-    result = real(*arguments, **named)
-    result.refused = False
-    return result
+def hide_refusals(real: Any, self: Any, *arguments: Any) -> Any:
+    rows = real(self, *arguments)
+    for each in arguments[0]:
+        each.result.incomplete = False
+    return rows
 
 
 def read_first_page(real: Any, *arguments: Any, **request: Any) -> Any:
@@ -154,7 +155,7 @@ DEFECTS: Mapping[str, Defect] = {
         Table, "allows", lambda real, self, write: isinstance(write, Update) or real(self, write), POLL,
         all_tasks("step"), OVERTAKE,
     ),
-    "a later poll ends a task again": around(poll_kind, "next_write", end_again, COMPLETE, POLL, POLL),
+    "a later poll ends a task again": around(recorder, "next_write", end_again, COMPLETE, POLL, POLL),
     "a late error code is not waited for": instead(
         transitions, "LATE_CODE_LIMIT", timedelta(0), methodcaller("delay_code", code_delay=60, end="cancelled late"),
     ),
@@ -171,7 +172,7 @@ DEFECTS: Mapping[str, Defect] = {
         methodcaller("poll_with_faults", minutes=5, plan={WRITE: "conflict"}, meanwhile=[]),
     ),
     "an overtaken write is not checked again": instead(
-        poll_kind, "_has_ended", lambda kind, task: False, methodcaller("overtake_with_stale_list", at=WRITE),
+        recorder.ListPoll, "has_ended", lambda self, key: False, methodcaller("overtake_with_stale_list", at=WRITE),
     ),
     # Announced
     "a task is marked before its notice": around(
@@ -232,13 +233,13 @@ DEFECTS: Mapping[str, Defect] = {
         redrive, "_redrive_write", lambda real, *arguments: replace(real(*arguments), expected={}),
         methodcaller("announce_during_redrive", at=WRITE),
     ),
-    # Confidential, quiet, heartbeat
+    # Confidential, quiet, roster
     "the upload policy is recorded": instead(world, "BUNDLE", LEAKY, POLL),
     "a running task is written at each poll": around(
         transitions, "_news",
         lambda real, kind, task, row, poll: real(kind, task, row, poll) or {"state": row["state"]}, POLL, POLL,
     ),
-    "the heartbeat moves although rows were refused": around(
-        poll_kinds, "poll_kind", hide_refusals, methodcaller("refuse_a_write", at=WRITE, more=2),
+    "the roster moves although rows were refused": around(
+        recorder.Recorder, "record", hide_refusals, methodcaller("refuse_a_write", at=WRITE, more=2),
     ),
 }  # fmt: skip

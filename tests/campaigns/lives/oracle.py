@@ -9,10 +9,11 @@ from itertools import count
 from math import inf
 from typing import Any
 
-from task_reporter.history.rows import AWAITING_NOTIFICATION, POLL_PREFIX, Key, Row
+from task_reporter.history.rows import AWAITING_NOTIFICATION, Key, Row
 from task_reporter.kinds.bundle import BUNDLE
 from task_reporter.kinds.kind import CANCELLED, FAILED, LOST
 from task_reporter.recording.context import PollContext
+from task_reporter.recording.roster import ROSTER_SCOPE
 from task_reporter.recording.transitions import LATE_CODE_LIMIT
 from task_reporter.times import parse, to_text
 from tests.campaigns.lives.ec2 import SECRET, BundleTask, TaskList
@@ -26,7 +27,7 @@ ONCE = "3 once: a notice is repeated only where its mark could not follow"
 SETTLED = "4 settled: nothing waits forever, and nothing is lost too soon"
 CONFIDENTIAL = "5 confidential: no secret leaves the answer of EC2"
 QUIET = "6 quiet: no news, no write"
-HEARTBEAT = "7 heartbeat: only good polls move it"
+ROSTER = "7 roster: only good polls move it"
 
 Pair = tuple[str, str]
 """Task and outcome."""
@@ -81,7 +82,7 @@ class Oracle:
     def end_poll(self, poll: PollRecord, good: bool) -> None:
         """End a poll, which may have been killed; ``good`` is the poll's own report."""
         poll.ended, poll.good = next(self.order), good
-        require(HEARTBEAT, poll.answer is not None or not good, "a poll without a good answer calls itself good")
+        require(ROSTER, poll.answer is not None or not good, "a poll without a good answer calls itself good")
 
     def check_metric(self, process: Process, count: int) -> None:
         """Compare the number of ended tasks in a poll's metrics with its writes."""
@@ -128,8 +129,8 @@ class Oracle:
     def _check_write(self, change: Change) -> None:
         task_id, before, after = change.key.task_id, change.before or {}, change.after or {}
         self.check_text(repr(after))
-        if task_id.startswith(POLL_PREFIX):
-            self._check_heartbeat(change)
+        if change.key.scope == ROSTER_SCOPE:
+            self._check_roster(change)
             return
         if self.faults.process.poll:
             require(QUIET, change.before != change.after, f"{task_id} is written although nothing is new")
@@ -149,18 +150,18 @@ class Oracle:
             require(ANNOUNCED, pair in self.notices, f"{pair} is marked and was not announced")
             self.notices[pair].marked = True
 
-    def _check_heartbeat(self, change: Change) -> None:
+    def _check_roster(self, change: Change) -> None:
         poll, polled_at = self.faults.process.poll, str((change.after or {}).get("polled_at"))
-        require(HEARTBEAT, poll is not None and poll.answer is not None, "it moves without a good answer")
-        require(HEARTBEAT, polled_at == to_text(poll.context.now), f"it is set to {polled_at}")
-        require(HEARTBEAT, not self.faults.process.refused, "it moves although a row was refused")
-        scope = change.key.scope
+        require(ROSTER, poll is not None and poll.answer is not None, "it moves without a good answer")
+        require(ROSTER, polled_at == to_text(poll.context.now), f"it is set to {polled_at}")
+        require(ROSTER, not self.faults.process.refused, "it moves although a row was refused")
+        scope = poll.context.scope
         missing = [task_id for task_id in poll.answer if Key(scope, task_id) not in self.rows]
-        require(HEARTBEAT, not missing, f"it moves although {missing} were not recorded")
+        require(ROSTER, not missing, f"it moves although {missing} were not recorded")
         running = [task_id for task_id, listed in poll.answer.items() if self._is_behind(scope, task_id, listed)]
-        require(HEARTBEAT, not running, f"it moves although the end of {running} was not recorded")
+        require(ROSTER, not running, f"it moves although the end of {running} was not recorded")
         if change.before and not self.clock_was_set:
-            require(HEARTBEAT, polled_at >= str(change.before["polled_at"]), f"it goes back to {polled_at}")
+            require(ROSTER, polled_at >= str(change.before["polled_at"]), f"it goes back to {polled_at}")
 
     def _is_behind(self, scope: str, task_id: str, listed: dict[str, Any]) -> bool:
         """Tell whether a task is listed as ended while its row is running."""

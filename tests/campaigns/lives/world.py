@@ -23,7 +23,7 @@ from task_reporter.notifying.announce import NotificationPolicy, announce
 from task_reporter.notifying.stream_batch import process_batch, record_key
 from task_reporter.notifying.topic import Topic
 from task_reporter.recording.context import PollContext
-from task_reporter.recording.poll_kind import ended_tasks
+from task_reporter.recording.kind_result import ended_tasks
 from task_reporter.recording.poll_kinds import PollResult, poll_kinds
 from tests.campaigns.lives.dynamodb import FaultyDynamoDb, Shards
 from tests.campaigns.lives.ec2 import BundleTask, Ec2

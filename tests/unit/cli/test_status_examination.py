@@ -1,5 +1,6 @@
 """All checks of `status` together: one that fails costs the others nothing."""
 
+import json
 from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -40,7 +41,7 @@ ERRORS = {
     "refused": (DENIED, "no permission for AnOperation"),
     "unreachable": (EndpointConnectionError(endpoint_url="http://x"), "AWS can't be reached"),
     "answered by somebody else": (ResponseParserError("<html>"), "what answers is not AWS"),
-    "unread": (HistoryError({Key(SCOPE, "poll#bundle"): "UnprocessedKeys"}), "1 rows could not be"),
+    "unread": (HistoryError({Key("roster", "123456789012"): "UnprocessedKeys"}), "1 rows could not be"),
     "no output": (NoStackError("no output AlarmTopicArn"), "no output AlarmTopicArn"),
     "not in the stack": (KeyError("RecorderFunctionPollInGroup"), "the stack has no 'RecorderFunctionPollInGroup'"),
 }
@@ -124,7 +125,10 @@ OUTPUTS = {
     "NotificationTopicArn": f"{SNS}:notices",
     "DeadLetterQueueUrl": "https://queue",
 }
-BEAT = {"task_id": "poll#bundle", "polled_at": "2026-11-23T11:57:00.000Z", "listed": 7}
+LISTS = {"us-east-2": {"bundle": {"at": int(parse("2026-11-23T11:57:00Z").timestamp()), "n": 7}}}
+BEAT = {
+    "scope": "roster", "task_id": "123456789012", "polled_at": "2026-11-23T11:57:00.000Z", "lists": json.dumps(LISTS)
+}  # fmt: skip
 
 
 class OneTable(DynamoDb):
@@ -171,7 +175,7 @@ def test_a_stack_in_which_all_is_well() -> None:
     found = examine(NotificationEmail=READER, AlarmEmail=READER)
     assert {part: finding for part, finding in found.items() if finding.level != WELL} == {}
     assert list(found) == [
-        "stack", "schedule", "last poll (bundle)", "gaps, last 24 hours (bundle)", "running tasks",
+        "stack", "schedule", "last poll", "gaps, last 24 hours", "kinds", "running tasks",
         "lost, last 24 hours", "not announced", "stream to notifier", "subscribers", "undelivered, last 24 hours",
         "dead-letter queue", "alarms", "alarm subscribers", "table", "encryption", "retention",
     ]  # fmt: skip

@@ -1,5 +1,7 @@
 """Findings of `status` in the history."""
 
+import json
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +23,6 @@ SCOPE = "123456789012/us-east-2"
 TOPIC = "arn:aws:sns:us-east-2:123456789012:notices"
 HEARD = Audience(TOPIC, 1, 0)
 MINUTES = timedelta(minutes=1)
-BEATS = history.heartbeat_keys(SCOPE, {"TaskKinds": "bundle"})
 
 
 def before(**length: float) -> str:
@@ -32,60 +33,100 @@ def on(*rows: Row) -> HistoryTable:
     return Table(*({"scope": SCOPE, **row} for row in rows))
 
 
-def beat(**changes: Any) -> Row:
-    return {"task_id": "poll#bundle", "polled_at": before(minutes=3), "listed": 7, **changes}
+def ago(**length: float) -> int:
+    return int((NOW - timedelta(**length)).timestamp())
+
+
+def beat(records: Mapping[str, Mapping[str, Any]] | None = None, **changes: Any) -> Row:
+    """Return the roster row of a poll 3 minutes ago, with ``records``."""
+    read = {kind: {"at": ago(minutes=3), "n": 7, **record} for kind, record in (records or {"bundle": {}}).items()}
+    text = json.dumps({"us-east-2": read})
+    return {"scope": "roster", "task_id": "123456789012", "polled_at": before(minutes=3), "lists": text} | changes
 
 
 # Polls
 
 
-def polls(row: Row | None) -> list[Finding]:
-    return list(history.check_polls(on(*([row] if row else [])), BEATS, 15 * MINUTES, NOW))
+def check(row: Row | None, *kinds: str) -> list[Finding]:
+    rows = on(*([row] if row else []))
+    return list(history.check_lists(rows, SCOPE, kinds or ("bundle",), 15 * MINUTES, NOW))
 
 
 NEVER = "none that went well yet"
+READ = "3 minutes ago, 1 list, 7 tasks listed"
 POLLS = {
-    "recent": (
-        beat(longest_gap_seconds=660, listed_for_seconds=7200), WELL,
-        "3 minutes ago, 7 listed; longest gap 11 minutes; EC2 was seen to list ended tasks for 2 hours",
-    ),
-    "at the limit": (beat(polled_at=before(minutes=15)), WELL, "15 minutes ago, 7 listed"),
-    "beyond the limit": (beat(polled_at=before(minutes=15.1)), WRONG, "15 minutes ago, 7 listed"),
-    "long ago": (beat(polled_at=before(minutes=6000)), WRONG, "4 days ago, 7 listed"),
-    "in the future": (beat(polled_at=before(minutes=-2)), WELL, "in 2 minutes, 7 listed"),
+    "recent": (beat({"bundle": {"gap": 660}}), WELL, f"{READ}; longest gap 11 minutes"),
+    "at the limit": (beat(polled_at=before(minutes=15)), WELL, "15 minutes ago, 1 list, 7 tasks listed"),
+    "beyond the limit": (beat(polled_at=before(minutes=15.1)), WRONG, "15 minutes ago, 1 list, 7 tasks listed"),
+    "long ago": (beat(polled_at=before(minutes=6000)), WRONG, "4 days ago, 1 list, 7 tasks listed"),
+    "in the future": (beat(polled_at=before(minutes=-2)), WELL, "in 2 minutes, 1 list, 7 tasks listed"),
     "never": (None, WRONG, NEVER),
     "at no time": (beat(polled_at="yesterday"), WRONG, NEVER),
-    "without a time": ({"task_id": "poll#bundle"}, WRONG, NEVER),
-    "with text for numbers": (
-        beat(longest_gap_seconds="long", listed_for_seconds="long", unkeepable="many"), WELL, "3 minutes ago, 7 listed"
-    ),
+    "without lists": (beat(lists="x"), WRONG, NEVER),
+    "with text for numbers": (beat({"bundle": {"gap": "long", "blind_until": "x", "unkeepable": "many"}}), WELL, READ),
+    "with an absurd time": (beat({"bundle": {"blind_until": 10**30}}), WELL, READ),
     "with unkeepable tasks": (
-        beat(unkeepable=2, longest_gap_seconds=660), WELL,
-        "3 minutes ago, 7 listed; 2 more can't be kept, for EC2 gave no usable id; longest gap 11 minutes",
+        beat({"bundle": {"unkeepable": 2}}), WELL, f"{READ}; 2 more can't be kept, for EC2 gave no usable id"
     ),
-    "without unkeepable tasks": (beat(unkeepable=0), WELL, "3 minutes ago, 7 listed"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("row", "level", "text"), POLLS.values(), ids=POLLS)
 def test_the_last_poll(row: Row | None, level: str, text: str) -> None:
-    poll, gap = polls(row)
-    assert (poll.part, poll.level, poll.text) == ("last poll (bundle)", level, text)
+    poll, gap = check(row)
+    assert (poll.part, poll.level, poll.text) == ("last poll", level, text)
     silence = "nothing for more than 15 minutes: " if level == WRONG and text != NEVER else ""
     assert poll.todo == (f"{silence}see the recorder's log and the schedule" if level == WRONG else "")
-    assert gap == Finding("gaps, last 24 hours (bundle)", WELL, "none in which a task could have come and gone unseen")
+    assert gap == Finding("gaps, last 24 hours", WELL, "none in which a task could have come and gone unseen")
+
+
+def test_lists_that_are_well_have_one_line() -> None:
+    absent = {"unreadable": "absent", "at": 0}
+    row = beat({"bundle": {"gap": 660}, "store-image": {"n": 2}, "mac-modification": absent})
+    poll, _ = check(row, "bundle", "store-image", "mac-modification")
+    expected = "3 minutes ago, 2 lists, 9 tasks listed; longest gap 11 minutes (bundle); not in this region: "
+    assert (poll.level, poll.text) == (WELL, f"{expected}mac-modification")
+
+
+UNREAD = {
+    "denied": (
+        {"unreadable": "denied", "unreadable_since": ago(hours=2)}, "denied since 2 hours ago",
+        "allow the recorder's role ec2:DescribeStoreImageTasks; see the recorder's log",
+    ),
+    "malformed": (
+        {"unreadable": "malformed", "unreadable_since": ago(hours=2)}, "malformed answers since 2 hours ago",
+        "see the recorder's log",
+    ),
+    "late": (
+        {"at": ago(minutes=20)}, "last read 20 minutes ago",
+        "nothing for more than 15 minutes: see the recorder's log and the schedule",
+    ),
+    "never read": ({"at": 0}, NEVER, "see the recorder's log"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("record", "text", "todo"), UNREAD.values(), ids=UNREAD)
+def test_a_list_that_is_not_read_has_a_line_of_its_own(record: dict[str, Any], text: str, todo: str) -> None:
+    _, unread, _ = check(beat({"bundle": {}, "store-image": record}), "bundle", "store-image")
+    assert unread == Finding("list store-image", WRONG, text, todo)
+
+
+def test_kinds_that_are_not_watched_are_named() -> None:
+    [found] = history.check_kinds([kind for kind in KINDS if kind not in ("bundle", "conversion")])
+    assert (found.level, found.text) == (WELL, "7 of 9 are watched, and not conversion, bundle")
+    assert list(history.check_kinds(list(KINDS))) == []
 
 
 def test_a_layer_without_bytecode_is_said_and_well() -> None:
-    *_, layer = polls(beat(without_bytecode="python3.13"))
+    *_, layer = check(beat(without_bytecode="python3.13"))
     assert (layer.part, layer.level) == ("layer", WELL)
     assert layer.text == "no bytecode for python3.13, so a cold start takes about twice as long"
     assert "make deploy" in layer.todo
 
 
 def test_a_gap_that_may_hide_a_task_is_named() -> None:
-    _, gap = polls(beat(blind_from="2026-11-23T06:00:00.000Z", blind_until="2026-11-23T09:30:00.000Z"))
-    assert gap.level == WRONG
+    *_, gap = check(beat({"bundle": {"blind_from": ago(hours=6), "blind_until": ago(hours=2.5)}}))
+    assert (gap.part, gap.level) == ("gaps, last 24 hours (bundle)", WRONG)
     assert gap.text == (
         "between 2026-11-23 06:00:00 and 2026-11-23 09:30:00 UTC EC2 went unasked for longer than it was seen to list:"
         " a task may have come and gone unseen"
@@ -93,9 +134,10 @@ def test_a_gap_that_may_hide_a_task_is_named() -> None:
     assert gap.todo
 
 
-@pytest.mark.parametrize(("until", "level"), [(before(hours=23.9), WRONG), (before(hours=24.1), WELL), ("never", WELL)])
-def test_a_gap_is_wrong_for_a_day(until: str, level: str) -> None:
-    assert polls(beat(blind_from=before(hours=30), blind_until=until))[1].level == level
+@pytest.mark.parametrize(("hours", "level"), [(23.9, WRONG), (24.1, WELL)])
+def test_a_gap_is_wrong_for_a_day(hours: float, level: str) -> None:
+    *_, gap = check(beat({"bundle": {"blind_from": ago(hours=30), "blind_until": ago(hours=hours)}}))
+    assert gap.level == level
 
 
 @pytest.mark.parametrize(("text", "kinds"), [("bundle", ["bundle"]), (" a, b ,", ["a", "b"]), (None, [*KINDS])])
@@ -134,7 +176,7 @@ def unannounced(*rows: Row, audience: Audience | Exception = HEARD) -> Finding:
             raise audience
         return audience
 
-    return history.check_unannounced(on(*rows), 20 * MINUTES, NOW, " --stack x", listeners, BEATS.values())
+    return history.check_unannounced(on(*rows), 20 * MINUTES, NOW, " --stack x", listeners, SCOPE)
 
 
 def waiting(minutes: int, **changes: str) -> Row:

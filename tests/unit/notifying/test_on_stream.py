@@ -115,7 +115,7 @@ def test_what_ends_within_the_window_is_gathered(world: Stack) -> None:
 
 def test_nothing_but_what_awaits_notification_wakes_the_function(world: Stack) -> None:
     running = row(1, outcome=None, finished_at=None, awaiting="outcome")
-    world.record(running, running | {"state": "storing"}, {"scope": str(running["scope"]), "task_id": "poll#bundle"})
+    world.record(running, running | {"state": "storing"}, {"scope": "roster", "task_id": "123456789012"})
     world.flow()
     assert world.mapping.invocations == []
     world.record(row(1))

@@ -13,7 +13,6 @@ from botocore.exceptions import ClientError
 from local.environments import ROOT
 from task_reporter.aws import clients
 from task_reporter.errors import PollError, SettingError
-from task_reporter.history.rows import POLL_PREFIX
 from tests.support.canned_ec2 import canned_ec2, told
 from tests.support.dynamodb import DynamoDb, Table
 from tests.support.functions import RECORDER, load
@@ -79,7 +78,7 @@ def ec2(monkeypatch, table, made):
 
 
 def tasks(table):
-    return {key: row for key, row in table.rows.items() if not key.task_id.startswith(POLL_PREFIX)}
+    return {key: row for key, row in table.rows.items() if key.scope != "roster"}
 
 
 def entries(log):
@@ -129,7 +128,7 @@ def test_recorded_tasks_are_counted_before_anything_else(app, ec2, log, table, m
         pass
 
     def dies(self, **request):
-        if "poll#" in str(request):
+        if "roster" in str(request):
             raise Killed
         return put_item(self, **request)
 
@@ -173,8 +172,8 @@ def test_a_task_that_can_not_be_kept_is_logged_once(app, ec2, table, log):
 def test_it_notes_that_it_did_not_come_with_bytecode(app, ec2, table, log):
     """As here, where the package is read from its source."""
     app.handler({}, CONTEXT)
-    [heartbeat] = [row for row in table.rows.values() if row["task_id"] == "poll#bundle"]
-    assert heartbeat["without_bytecode"] == f"python{sys.version_info.major}.{sys.version_info.minor}"
+    [roster] = [row for row in table.rows.values() if row["scope"] == "roster"]
+    assert roster["without_bytecode"] == f"python{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def test_the_answer_can_be_written_as_json(app, ec2, log):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from botocore.exceptions import ClientError
 
-from task_reporter.history.rows import POLL_PREFIX, Key
+from task_reporter.history.rows import Key
 from task_reporter.history.table import HistoryTable
 from task_reporter.kinds.bundle import BUNDLE
 from task_reporter.kinds.kind import COMPLETE, LOST, Kind
@@ -272,5 +272,5 @@ def test_many_vanish_at_once(table):
     }  # fmt: skip
     done = polls(table, GONE, GONE, minutes=0)
     assert [len(poll.done[0].written) for poll in done] == [250, 250]
-    tasks = [row for key, row in table.rows.items() if not key.task_id.startswith(POLL_PREFIX)]
+    tasks = [row for key, row in table.rows.items() if key.scope == SCOPE]
     assert sum(row.get("outcome") == "lost" for row in tasks) == 250

@@ -12,7 +12,7 @@ from task_reporter.history.writes import Insert, Update
 from task_reporter.notifying.announce import AnnounceResult
 from task_reporter.notifying.notice import Notice
 from task_reporter.recording.context import PollContext
-from task_reporter.recording.poll_kind import KindResult
+from task_reporter.recording.kind_result import KindResult
 from task_reporter.recording.poll_kinds import PollResult
 from task_reporter.runtime.metrics import _log, emit
 from tests.support.polled import figures_of
@@ -42,9 +42,10 @@ def test_a_poll_in_figures():
     writes = [insert(1, **ENDED), insert(2, state="bundling"), update]
     waiting = [{"awaiting_since": "2026-11-23T11:30:00.000Z"}, {"awaiting_since": "2026-11-23T11:59:59.000Z"}, {}]
     waiting = [row | {"redrives": 2} for row in waiting]
-    polled = PollResult(["bundle"], Backlog([], waiting), [recorded(*writes, tasks=7)], ["bundle"])
+    polled = PollResult(["bundle"], Backlog([], waiting), [recorded(*writes, tasks=7)])
     assert of_poll(polled) == {
         "GoodPolls": 1,
+        "ListsUnreadable": 0,
         "TasksListed": 7,
         "TasksComplete": 1,
         "TasksFailed": 1,
@@ -61,30 +62,47 @@ def test_what_is_out_of_order_has_figures_of_its_own():
     assert not {"CoverageGap", "ConfirmedSubscribers"} & of_poll(PollResult(["bundle"])).keys()
 
 
-@pytest.mark.parametrize(("good", "is_good"), [([], 0), (["bundle"], 0), (["bundle", "export-image"], 1)])
-def test_a_poll_is_good_where_every_kind_was(good, is_good):
-    assert of_poll(PollResult(["bundle", "export-image"], good=good))["GoodPolls"] == is_good
+READ, DENIED, ABSENT = (
+    KindResult(name, unreadable=name if name != "read" else "") for name in ("read", "denied", "absent")
+)
+DENIED.error = ABSENT.error = PermissionError()
+
+
+@pytest.mark.parametrize(
+    ("done", "is_good", "unreadable"),
+    [
+        ([], 0, 0),
+        ([READ], 0, 0),
+        ([READ, READ], 1, 0),
+        ([READ, KindResult("incomplete", incomplete=True)], 0, 0),
+        ([READ, DENIED], 1, 1),
+        ([READ, ABSENT], 1, 0),
+        ([DENIED, DENIED], 0, 1),
+    ],
+)
+def test_a_poll_is_good_where_every_list_was_or_is_unreadable(done, is_good, unreadable):
+    told = of_poll(PollResult(["bundle", "export-image"], done=done))
+    assert (told["GoodPolls"], told["ListsUnreadable"]) == (is_good, unreadable)
 
 
 LONG_AGO = {"awaiting_since": "2026-11-23T08:00:00.000Z"}
-UNHEARD = {"unheard_since": "2026-11-23T09:00:00.000Z"}
 
 
 @pytest.mark.parametrize("redrives", [0, 1, 2, 9])
 @pytest.mark.parametrize(
-    ("confirmed", "must_wait", "heartbeat", "counts"),
+    ("confirmed", "must_wait", "waited", "counts"),
     [
-        (1, False, {}, True),
-        (1, False, UNHEARD, True),
-        (0, True, {}, False),
-        (None, False, UNHEARD, False),
-        (None, False, {}, True),
+        (1, False, False, True),
+        (1, False, True, True),
+        (0, True, False, False),
+        (None, False, True, False),
+        (None, False, False, True),
     ],
     ids=["somebody listens", "somebody came", "nobody listens", "nobody did, SNS is silent", "SNS is silent"],
 )
-def test_a_row_is_overdue_after_two_redrives_with_a_subscriber(confirmed, must_wait, heartbeat, counts, redrives):
+def test_a_row_is_overdue_after_two_redrives_with_a_subscriber(confirmed, must_wait, waited, counts, redrives):
     polled = PollResult(["bundle"], Backlog([], [LONG_AGO | {"redrives": redrives}]))
-    polled.done, polled.audience = [KindResult("bundle", heartbeat=heartbeat)], Audience(confirmed, must_wait)
+    polled.waited, polled.audience = waited, Audience(confirmed, must_wait)
     told = of_poll(polled, confirmed)
     assert (told["RowsOverdue"], told["OldestWaiting"]) == (int(counts and redrives >= 2), 4 * 3600)
 

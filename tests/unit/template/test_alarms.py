@@ -19,7 +19,7 @@ from task_reporter.history.rows import Row
 from task_reporter.history.writes import Insert
 from task_reporter.notifying.announce import AnnounceResult
 from task_reporter.recording.context import PollContext
-from task_reporter.recording.poll_kind import KindResult
+from task_reporter.recording.kind_result import KindResult
 from task_reporter.recording.poll_kinds import PollResult
 from task_reporter.runtime.metrics import NAMESPACE
 from task_reporter.times import to_text
@@ -67,7 +67,7 @@ class WatchedStack:
 
     def poll(self, at: float, confirmed: int | None = 1, **more: Any) -> None:
         """Add the metrics of one good poll, changed by ``more``, and Lambda's errors."""
-        polled = PollResult(["bundle"], **{"good": ["bundle"], **more})
+        polled = PollResult(**{"kinds": ["bundle"], "done": [KindResult("bundle")], **more})
         for figure in figures_of(polled, PollContext(SCOPE, at_second(at)), confirmed):
             self.put(NAMESPACE, figure.name, STACK, at, figure.value)
         self.put("AWS/Lambda", "Errors", {"Ref": "RecorderFunction"}, at, int(not polled.good))
@@ -158,7 +158,7 @@ def test_silent_alarm_rings_until_the_next_good_poll(minutes: str, fails: bool, 
     stack.poll(-30)
     back = 2 * silent + further + 5
     if fails:
-        stack.polls(0, back * MINUTE, every=MINUTE, good=[])
+        stack.polls(0, back * MINUTE, every=MINUTE, done=[])
     stack.poll(back * MINUTE + 30)
     rings = stack.minutes("Silent", back + 2)
     assert silent <= rings[0] <= silent + (0 if fails else further)
@@ -168,7 +168,7 @@ def test_silent_alarm_rings_until_the_next_good_poll(minutes: str, fails: bool, 
 def test_failed_polls_between_good_ones_are_no_silence(watched: WatchedStack) -> None:
     for at in range(0, 4 * HOUR, 10 * MINUTE):
         watched.poll(at + 30)
-        watched.poll(at + 5 * MINUTE + 30, good=[])
+        watched.poll(at + 5 * MINUTE + 30, done=[])
     assert watched.minutes("Silent", 240) == []
 
 
@@ -190,6 +190,21 @@ def test_one_error_rings_until_there_are_no_more(
     assert rings == list(range(11, rings[-1] + 1))
     assert rings[-1] <= 15 + 5 * further * (not runs)
     assert watched.ringing_in(range(120)) == {name}
+
+
+# Lists
+
+
+@pytest.mark.parametrize(("reason", "rings"), [("denied", True), ("malformed", True), ("absent", False)])
+def test_a_list_that_can_not_be_read_rings_until_it_can(reason: str, rings: bool, watched: WatchedStack) -> None:
+    unreadable = KindResult("store-image", error=PermissionError(), unreadable=reason)
+    done = [KindResult("bundle"), unreadable]
+    watched.polls(30, 30 * MINUTE, kinds=["bundle", "store-image"], done=done)
+    watched.polls(30 * MINUTE + 30, 2 * HOUR)
+    found = watched.minutes("UnreadableList", 120)
+    assert watched.ringing_in(range(120)) == ({"UnreadableList"} if rings else set())
+    assert found == (list(range(1, found[-1] + 1)) if rings else [])
+    assert not rings or 30 <= found[-1] <= 31
 
 
 # Notices and messages that were not delivered
@@ -312,7 +327,7 @@ AWS_DIMENSIONS = {
 
 
 def test_number_of_alarms_is_the_documented_one() -> None:
-    number = {10: "ten"}[len(ALARMS)]
+    number = {10: "ten", 11: "eleven"}[len(ALARMS)]
     assert f"{number} alarms" in (ROOT / "docs" / "watching.md").read_text()
     assert f"{number} alarms at $0.10" in (ROOT / "docs" / "performance.md").read_text()
 

@@ -24,7 +24,7 @@ from task_reporter.kinds.kind import OUTCOMES
 from task_reporter.kinds.table import KINDS
 from task_reporter.notifying.announce import AnnounceResult
 from task_reporter.recording.context import PollContext
-from task_reporter.recording.poll_kind import KindResult
+from task_reporter.recording.kind_result import KindResult
 from task_reporter.recording.poll_kinds import PollResult
 from task_reporter.runtime.deadline import MARGIN_SECONDS
 from task_reporter.runtime.metrics import NAMESPACE
@@ -428,7 +428,7 @@ def needed(function: str) -> set[str]:
     for service, operation in operations_of(function):
         rights = WRITE_RIGHTS[function] if operation in WRITES else {operation}
         actions |= {f"{service}:{name}" for name in rights}
-    if any(module.name == "poll_kind.py" for module in imported(ROOT / "functions" / function / "app.py")):
+    if any(module.name == "poll_kinds.py" for module in imported(ROOT / "functions" / function / "app.py")):
         actions |= {f"ec2:{kind.operation}" for kind in KINDS.values()}
     return actions
 

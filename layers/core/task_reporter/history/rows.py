@@ -28,9 +28,6 @@ TEST_ATTRIBUTE = "test"
 ``task-reporter test`` writes such a row, and removes it afterwards.
 """
 
-POLL_PREFIX = "poll#"
-"""Prefix of the ids of the reporter's own rows; no task has it."""
-
 
 class Key(NamedTuple):
     """The primary key of a row."""

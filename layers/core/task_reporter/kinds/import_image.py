@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ImportImageTask.html
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from task_reporter.history.rows import Row
 from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST, Kind, NextStep
@@ -48,6 +49,8 @@ IMPORT_IMAGE = Kind(
             object_key: SnapshotDetails[0].UserBucket.S3Key,
             error_message: contains(`["deleted"]`, Status) && StatusMessage
         }""",
+    # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImportImageTasks.html
+    listed_for=timedelta(days=7),
     endings={"completed": COMPLETE, "deleted": FAILED},
     failure=failure_by_text,
     without_reason=CANCELLED,

@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ImportSnapshotTask.ht
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from task_reporter.history.rows import Row
 from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST, Kind, NextStep
@@ -49,6 +50,8 @@ IMPORT_SNAPSHOT = Kind(
             error_message: contains(`["deleted", "error"]`, SnapshotTaskDetail.Status)
                 && SnapshotTaskDetail.StatusMessage
         }""",
+    # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImportSnapshotTasks.html
+    listed_for=timedelta(days=7),
     endings={"completed": COMPLETE, "deleted": FAILED, "error": FAILED},
     failure=failure_by_text,
     without_reason=CANCELLED,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from task_reporter.history.rows import COMMON_ATTRIBUTES, Row
 
@@ -86,6 +87,8 @@ class Kind:
 
     The list has no field for the code.
     """
+    listed_for: timedelta = timedelta(0)
+    """Time for which EC2 lists ended tasks by its documentation; 0 if undocumented."""
     cancelling_state: str | None = None
     """State of a task that is being cancelled; no running state follows it."""
     attributes: Mapping[str, str] = field(default_factory=dict)

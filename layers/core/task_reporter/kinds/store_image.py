@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StoreImageTaskResult.
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from task_reporter.history.rows import Row
 from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST, Kind, NextStep
@@ -54,6 +55,8 @@ STORE_IMAGE = Kind(
             object_key: S3objectKey,
             error_message: StoreTaskFailureReason
         }""",
+    # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeStoreImageTasks.html
+    listed_for=timedelta(days=31),
     endings={"Completed": COMPLETE, "Failed": FAILED},
     failure=failure,
     code_in_text=True,

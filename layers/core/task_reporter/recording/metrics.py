@@ -8,8 +8,8 @@ from task_reporter.history.rows import Row
 from task_reporter.history.writes import Write
 from task_reporter.kinds.kind import OUTCOMES
 from task_reporter.recording.context import PollContext
-from task_reporter.recording.poll_kind import ended_tasks
-from task_reporter.recording.poll_kinds import PollResult
+from task_reporter.recording.kind_result import ended_tasks
+from task_reporter.recording.poll_kinds import ABSENT, PollResult
 from task_reporter.recording.redrive import overdue
 from task_reporter.runtime.metrics import COUNT, SECONDS, Metric
 from task_reporter.times import seconds_since
@@ -31,11 +31,13 @@ def ended_task_metrics(written: Iterable[Write], now: datetime) -> Iterator[Metr
 def poll_metrics(result: PollResult, poll: PollContext) -> Iterator[Metric]:
     """Emit the metrics of one poll, and of rows that awaited notification before it.
 
-    ``GoodPolls`` is 1 where every kind was listed and recorded completely. ``OldestWaiting`` is the age of the oldest
-    of the ``RowsWaiting``. ``RowsOverdue`` wait in spite of redriving; it is 0 while rows wait for a subscriber.
-    ``ConfirmedSubscribers`` is left out where SNS did not answer.
+    ``GoodPolls`` is 1 where every list was recorded completely, or is known to be unreadable. ``ListsUnreadable`` does
+    not count lists that the region lacks. ``OldestWaiting`` is the age of the oldest of the ``RowsWaiting``.
+    ``RowsOverdue`` wait in spite of redriving; it is 0 while rows wait for a subscriber. ``ConfirmedSubscribers`` is
+    left out where SNS did not answer.
     """
-    yield Metric("GoodPolls", COUNT, int(result.good == result.kinds))
+    yield Metric("GoodPolls", COUNT, int(result.is_good))
+    yield Metric("ListsUnreadable", COUNT, sum(reason != ABSENT for reason in result.unreadable.values()))
     yield Metric("TasksListed", COUNT, sum(len(kind_result.tasks) for kind_result in result.done))
     if unkeepable := sum(len(kind_result.unkeepable) for kind_result in result.done):
         yield Metric("TasksUnkeepable", COUNT, unkeepable)

@@ -1,26 +1,49 @@
-"""Poll every kind, write the heartbeats, and redrive rows."""
+"""Poll all lists side by side, record the news at once, redrive rows."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any, TypeVar
 
-from task_reporter.aws.failures import describe
+from task_reporter.aws.failures import code_of, describe
+from task_reporter.aws.lists import list_pages
 from task_reporter.aws.subscribers import Audience
-from task_reporter.errors import HistoryError, PollError
+from task_reporter.errors import HistoryError, MalformedAnswerError, PollError
 from task_reporter.history.backlog import Backlog, start_reading_backlog
 from task_reporter.history.rows import Row
 from task_reporter.history.table import HistoryTable
 from task_reporter.history.writes import Update
 from task_reporter.kinds.kind import Kind
 from task_reporter.recording.context import PollContext
-from task_reporter.recording.heartbeat import blind_seconds, heartbeat_write
-from task_reporter.recording.poll_kind import KindResult, OnWritten, poll_kind
+from task_reporter.recording.kind_result import KindResult
+from task_reporter.recording.projection import ProjectedTasks, project
+from task_reporter.recording.recorder import ListPoll, OnWritten, Recorder
 from task_reporter.recording.redrive import MAX_ROWS_PER_POLL, due, redrive_writes
+from task_reporter.recording.roster import (
+    ListRecord,
+    blind_seconds,
+    lists_of,
+    read_record,
+    roster_key,
+    roster_write,
+    unreadable_record,
+)
 from task_reporter.runtime.deadline import NO_DEADLINE, Deadline
 
 Result = TypeVar("Result")
+
+DENIED, MALFORMED, ABSENT = "denied", "malformed", "absent"
+"""Lasting reasons for an unreadable list; a region lacks one that is ``absent``."""
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+UNREADABLE_CODES = {
+    "UnauthorizedOperation": DENIED,
+    "AccessDenied": DENIED,
+    "AccessDeniedException": DENIED,
+    "InvalidAction": ABSENT,
+    "UnknownOperationException": ABSENT,
+    "UnsupportedOperation": ABSENT,
+}
 
 
 @dataclass(slots=True)
@@ -31,27 +54,37 @@ class PollResult:
     backlog: Backlog = field(default_factory=Backlog)
     """The unfinished rows before this poll."""
     done: list[KindResult] = field(default_factory=list)
-    """The results of the kinds that could be polled."""
-    good: list[str] = field(default_factory=list)
-    """The kinds whose answer was well-formed and was recorded completely."""
+    """Results of the kinds whose lists were read, or are unreadable."""
     redriven: int = 0
     """Rows that were redriven."""
     blind_seconds: int = 0
     """Longest gap before this poll that could hide a whole task."""
     audience: Audience = field(default_factory=Audience)
     """The subscribers of the topic."""
+    waited: bool = False
+    """Notices waited for a subscriber before this poll, by the roster."""
     problems: list[str] = field(default_factory=list)
 
     @property
-    def waited(self) -> bool:
-        """Tell whether notices waited for a subscriber before this poll, by the heartbeats."""
-        return any("unheard_since" in (result.heartbeat or {}) for result in self.done)
+    def good(self) -> list[str]:
+        """The kinds whose answer was well-formed and was recorded completely."""
+        return [result.kind for result in self.done if result.is_good]
+
+    @property
+    def unreadable(self) -> dict[str, str]:
+        """Kind → reason, for the lists that can't be read."""
+        return {result.kind: result.unreadable for result in self.done if result.unreadable}
+
+    @property
+    def is_good(self) -> bool:
+        """True if every list was recorded or is unreadable, and one was recorded."""
+        return bool(self.good) and len(self.good) + len(self.unreadable) == len(self.kinds)
 
     @property
     def still_waiting(self) -> bool:
-        """Tell whether notices wait for a subscriber, by SNS or by the heartbeats.
+        """Tell whether notices wait for a subscriber, by SNS or by the roster.
 
-        The heartbeats decide where SNS does not answer.
+        The roster decides where SNS does not answer.
         """
         return self.audience.must_wait or (self.audience.confirmed is None and self.waited)
 
@@ -86,34 +119,40 @@ def poll_kinds(
 ) -> PollResult:
     """Poll every kind, and call ``report`` with each result.
 
-    A kind that fails does not affect the others.
-
-    The backlog is read in ``pool`` while EC2 is asked. ``audience`` returns the subscribers of the topic.
-    ``on_written`` receives the writes of tasks as soon as they are made.
+    A kind that fails does not affect the others. The lists and the backlog are read in ``pool`` at the same time.
+    ``audience`` returns the subscribers of the topic. ``on_written`` receives the writes of tasks as soon as they are
+    made.
     """
     result = PollResult([kind.name for kind in kinds])
     read_backlog = start_reading_backlog(history, poll.scope, pool, deadline)
+    answers = [pool.submit(read_list, kind, ec2, deadline) for kind in kinds]
 
     @cache
     def backlog() -> Backlog:
         return result.attempt("history", read_backlog) or Backlog()
 
-    def running() -> Iterator[Row]:
-        yield from backlog().running
-
-    for kind in kinds:
-        work = partial(poll_kind, kind, ec2, history, poll, running(), deadline, on_written)
-        kind_result = result.attempt(kind.name, work)
-        if kind_result is None:
-            continue
-        result.done.append(kind_result)
-        result.problems += kind_result.problems
-        report(kind_result)
-        if not kind_result.refused:
-            result.good.append(kind.name)
-            unheard = _is_unheard(kind_result.heartbeat, audience(), backlog, poll)
-            beat = partial(_write_heartbeat, kind, kind_result, history, poll, deadline, unheard)
-            result.blind_seconds = max(result.blind_seconds, result.attempt(f"{kind.name} heartbeat", beat) or 0)
+    pairs = zip(kinds, answers, strict=True)
+    lists = [ListPoll(kind, answer.exception() or answer.result()) for kind, answer in pairs]
+    read = [each for each in lists if each.result.error is None]
+    for each in lists:
+        if error := each.result.error:
+            each.result.unreadable = unreadable_reason(error) if read else ""
+            if not each.result.unreadable:
+                result.problems.append(f"{each.kind.name}: {describe(error)}")
+    recorder = Recorder(history, poll, deadline, on_written)
+    rows = result.attempt("history", partial(recorder.record, read, backlog)) if read else None
+    before = (rows or {}).get(roster_key(poll.scope))
+    for each in lists:
+        if each.result.unreadable or (each in read and rows is not None):
+            each.result.before = lists_of(before, poll.scope).get(each.kind.name, ListRecord())
+            result.done.append(each.result)
+            result.problems += each.result.problems
+            report(each.result)
+    result.waited = "unheard_since" in (before or {})
+    if result.good:
+        unheard = _is_unheard(result.waited, audience(), backlog, poll)
+        write = partial(_write_roster, lists, before, history, poll, deadline, unheard)
+        result.blind_seconds = result.attempt("roster", write) or 0
     result.backlog = backlog()
     result.audience = audience()
     if not result.still_waiting:
@@ -122,14 +161,23 @@ def poll_kinds(
     return result
 
 
-def _is_unheard(before: Row | None, audience: Audience, backlog: Callable[[], Backlog], poll: PollContext) -> bool:
-    """Tell whether a heartbeat must say that notices wait for a subscriber.
+def read_list(kind: Kind, ec2: Any, deadline: Deadline = NO_DEADLINE) -> ProjectedTasks:
+    """Return the tasks that EC2 lists. Raises MalformedAnswerError, OutOfTimeError and botocore's errors."""
+    return project(kind, list_pages(ec2, kind, deadline))
 
-    ``before`` is the heartbeat so far.
 
-    The heartbeat says so until somebody has confirmed a subscription, and until one poll can redrive all waiting rows.
+def unreadable_reason(error: Exception) -> str:
+    """Return the lasting reason for an unreadable list, or '' for a transient error."""
+    return MALFORMED if isinstance(error, MalformedAnswerError) else UNREADABLE_CODES.get(code_of(error), "")
+
+
+def _is_unheard(waited: bool, audience: Audience, backlog: Callable[[], Backlog], poll: PollContext) -> bool:
+    """Tell whether the roster must say that notices wait for a subscriber.
+
+    ``waited`` tells that it says so already. It says so until somebody has confirmed a subscription, and until one poll
+    can redrive all waiting rows.
     """
-    if audience.must_wait or "unheard_since" not in (before or {}):
+    if audience.must_wait or not waited:
         return audience.must_wait
     return audience.confirmed is None or len(due(backlog().waiting, poll, released=True)) > MAX_ROWS_PER_POLL
 
@@ -143,15 +191,28 @@ def _redrive(result: PollResult, writes: Sequence[Update], history: HistoryTable
         return len(error.applied.written)
 
 
-def _write_heartbeat(
-    kind: Kind, result: KindResult, history: HistoryTable, poll: PollContext, deadline: Deadline, unheard: bool
+def _write_roster(
+    lists: Sequence[ListPoll],
+    before: Row | None,
+    history: HistoryTable,
+    poll: PollContext,
+    deadline: Deadline,
+    unheard: bool,
 ) -> int:
-    """Write the heartbeat after a good poll.
+    """Write the roster row.
 
-    Return the seconds of the gap that ended with it, if that was too long.
+    Return the seconds of the longest gap that ended with it and was too long.
 
-    A concurrent poll that was faster has written the heartbeat already.
+    A concurrent poll that was faster has written the row already.
     """
-    write = heartbeat_write(kind, result.tasks, result.heartbeat, poll, result.unkeepable, unheard)
+    records: dict[str, ListRecord] = {}
+    for each in lists:
+        result = each.result
+        if result.unreadable:
+            records[result.kind] = unreadable_record(result.unreadable, result.before, poll)
+        elif result.is_good:
+            records[result.kind] = read_record(each.kind, result.tasks, result.before, poll, result.unkeepable)
+    write = roster_write(before, records, poll, unheard)
     applied = history.apply([write] if write else [], deadline)
-    return blind_seconds(result.heartbeat, poll) if applied.written else 0
+    gaps = (blind_seconds(each.kind, each.result.before, poll) for each in lists if each.result.is_good)
+    return max(gaps, default=0) if applied.written else 0

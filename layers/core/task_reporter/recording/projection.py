@@ -12,7 +12,7 @@ from jmespath.parser import ParsedResult
 
 from task_reporter import times
 from task_reporter.errors import MalformedAnswerError
-from task_reporter.history.rows import POLL_PREFIX, Row, Value
+from task_reporter.history.rows import Row, Value
 from task_reporter.kinds.kind import Kind
 from task_reporter.kinds.reasons import error_code_in
 from task_reporter.texts import truncate_utf8
@@ -158,8 +158,6 @@ def _unkeepable(kind: Kind, task: Row) -> str | None:
         return f"{kind.operation} listed a {kind.name} task without an id (for {about}); it can't be kept"
     if len(task_id.encode(errors="replace")) > MAX_ID_BYTES:
         return f"{kind.operation} listed an id of more than {MAX_ID_BYTES} bytes ({task_id[:40]}…); it can't be kept"
-    if task_id.startswith(POLL_PREFIX):
-        return f"{kind.operation} listed the id {task_id[:40]!r}; ids that begin with {POLL_PREFIX} are reserved"
     return None
 
 
