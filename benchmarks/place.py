@@ -93,6 +93,7 @@ def variables(table: str, topic: str) -> Mapping[str, str]:
         "EMAIL_SUBSCRIPTION": "false",
         "SCOPE": SCOPE,
         "TASK_KINDS": "bundle",
+        "ANNOUNCE_HISTORY": "digest",
         "RETENTION_DAYS": "0",
         "DIGEST_ABOVE": "5",
         "LOST_AFTER_MINUTES": "15",

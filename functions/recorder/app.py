@@ -45,7 +45,7 @@ def client(service: str) -> Any:
 def make_context(now: datetime, values: RecorderSettings) -> PollContext:
     """Build the poll context from the settings."""
     limits = (values.retention_days, values.lost_after, values.redrive_after, values.silent_after)
-    return PollContext(values.scope, now, *limits, runtime_without_bytecode())
+    return PollContext(values.scope, now, *limits, values.announce_history, runtime_without_bytecode())
 
 
 @cache

@@ -12,6 +12,7 @@ RECORDER = {
     "HISTORY_TABLE": "history",
     "SCOPE": "123456789012/us-east-2",
     "TASK_KINDS": "bundle",
+    "ANNOUNCE_HISTORY": "digest",
     "RETENTION_DAYS": "0",
     "TOPIC_ARN": "arn:aws:sns:us-east-2:123456789012:notices",
     "EMAIL_SUBSCRIPTION": "true",

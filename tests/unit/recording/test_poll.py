@@ -7,6 +7,7 @@ from itertools import count
 import pytest
 from botocore.exceptions import ClientError
 
+from local.ec2.response import format_response
 from task_reporter import times
 from task_reporter.aws.request_limits import LIST_TASKS
 from task_reporter.aws.subscribers import Audience
@@ -15,6 +16,7 @@ from task_reporter.history.rows import Key, key_of
 from task_reporter.history.table import HistoryTable
 from task_reporter.kinds.bundle import BUNDLE
 from task_reporter.kinds.kind import COMPLETE, FAILED, Kind
+from task_reporter.kinds.store_image import STORE_IMAGE
 from task_reporter.recording.context import PollContext
 from task_reporter.recording.kind_result import KindResult
 from task_reporter.recording.poll_kinds import poll_kinds
@@ -449,6 +451,35 @@ def test_a_poll_without_a_readable_list_names_every_reason(dynamodb, history):
     assert "bundle: DescribeBundleTasks: malformed answer" in malformed
     assert "import-image: An error occurred (Unauth" in denied
     assert set(dynamodb.calls) == {"query"}
+
+
+def test_a_list_s_past_is_recorded_without_notices_on_request(table, history):
+    quiet = PollContext(SCOPE, NOW, announce_history=False)
+    with canned_ec2(told("complete"), told("duplicated")) as ec2:
+        for _ in range(2):
+            poll_kinds([BUNDLE], ec2.client(), history, quiet, INLINE)
+    assert [row.get("awaiting") for key, row in sorted(table.rows.items()) if key.scope == SCOPE] == [None, "outcome"]
+    with canned_ec2(told("complete"), IMPORTED) as ec2:
+        poll_kinds([BUNDLE, OTHER], ec2.client(), history, quiet, INLINE)
+    assert table.rows[SCOPE, "import-1"].get("awaiting") is None, "its list is read for the first time"
+
+
+STORED = "ami-1/2026-11-23T12:00:00.000Z"
+
+
+@pytest.mark.parametrize(
+    ("ami", "started", "is_missing"),
+    [("ami-1", "12:30", False), ("ami-1", "11:00", True), ("ami-2", "12:30", True)],
+)
+def test_a_superseded_store_task_is_not_missing(ami, started, is_missing, table, history):
+    row = {"scope": SCOPE, "task_id": STORED, "kind": "store-image", "state": "InProgress", "resource_id": "ami-1"}
+    times = dict.fromkeys(("started_at", "updated_at", "first_seen_at"), "2026-11-23T12:00:00.000Z")
+    table.rows[Key(SCOPE, STORED)] = {**row, **times, "awaiting": "outcome"}
+    listed = {"AmiId": ami, "TaskStartTime": f"2026-11-23T{started}:00.000Z", "StoreTaskState": "InProgress"}
+    body = format_response("DescribeStoreImageTasks", {"StoreImageTaskResults": [listed]}, "x")
+    with canned_ec2(Answer(body)) as ec2:
+        poll_all(ec2, history, STORE_IMAGE)
+    assert ("missing_since" in table.rows[Key(SCOPE, STORED)]) == is_missing
 
 
 def test_an_id_in_two_lists_belongs_to_the_first_or_to_its_row(table, history):

@@ -1,5 +1,6 @@
 """A row's life: cases as data, then invariants for any answers and polls."""
 
+import math
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,7 @@ from task_reporter.kinds.table import KINDS
 from task_reporter.recording.context import PollContext
 from task_reporter.recording.missing import write_for_unlisted
 from task_reporter.recording.redrive import redrive_writes
-from task_reporter.recording.transitions import next_write, outcome_of
+from task_reporter.recording.transitions import next_write, outcome_of, without_notice
 from task_reporter.times import parse, to_text
 from tests.support.dynamodb import Table
 from tests.unit.cases import KEY, cases, full, full_row
@@ -34,7 +35,9 @@ EC2's times are believed up to an hour ahead of a poll.
 
 def notified(row, now, retention_days=0):
     """Return the notifier's mark."""
-    mark = {"notified_at": to_text(now)} | ({"expires_at": int(now.timestamp()) + 1} if retention_days else {})
+    mark = {"notified_at": to_text(now)}
+    if retention_days:
+        mark["expires_at"] = int(now.timestamp()) + retention_days * 86_400
     wanted = {"awaiting": AWAITING_NOTIFICATION, "outcome": row["outcome"]}
     return Update(KEY, mark, wanted, remove=("awaiting", "awaiting_since", "redriven_at", "redrives"))
 
@@ -153,6 +156,34 @@ def test_every_state_that_ends_a_task_has_its_outcome(kind):
     error = {"error_code": "x", "error_message": "x", "updated_at": to_text(NOW)}
     for state, outcome in kind.endings.items():
         assert outcome_of(kind, {"state": state, **error}, {}, NOW) == outcome
+
+
+def test_a_row_stays_while_ec2_lists_its_task():
+    """A year of daily polls with RetentionDays 90 makes one notice."""
+    table, task, announced = Table(), {"task_id": KEY.task_id, "state": "complete"}, 0
+    for day in range(366):
+        now = NOW + timedelta(days=day)
+        row = table.rows.get(KEY)
+        if row and row.get("expires_at", math.inf) <= now.timestamp():
+            del table.rows[KEY]
+        write = next_write(BUNDLE, task, table.rows.get(KEY), PollContext(KEY.scope, now, retention_days=90))
+        table.apply([write] if write else [])
+        if table.rows[KEY].get("awaiting"):
+            announced += 1
+            expiry = {"notified_at": to_text(now), "expires_at": int((now + timedelta(days=90)).timestamp())}
+            table.apply([Update(KEY, expiry, {}, remove=("awaiting", "awaiting_since"))])
+    assert announced == 1
+    assert len(table.written) in range(7, 9)
+
+
+@pytest.mark.parametrize(("retention_days", "expires_at"), [(0, None), (90, int(NOW.timestamp()) + 90 * 86_400)])
+def test_an_end_recorded_without_a_notice_awaits_nothing(retention_days, expires_at):
+    poll = PollContext(KEY.scope, NOW, retention_days=retention_days)
+    insert = next_write(BUNDLE, {"task_id": KEY.task_id, "state": "complete"}, None, poll)
+    row = without_notice(insert, poll).row
+    assert (row["outcome"], row.get("awaiting"), row.get("expires_at")) == ("complete", None, expires_at)
+    running = next_write(BUNDLE, {"task_id": KEY.task_id, "state": "storing"}, None, poll)
+    assert without_notice(running, poll) == running
 
 
 # What holds whatever EC2 lists.

@@ -173,6 +173,7 @@ CASES: Mapping[str, tuple[list[str], list[str]]] = {
     "SilentAfterMinutes": (["1", "9", "15", "99", "100", "1399", "1440"], ["", "0", "-1", "015", "1441", "9999"]),
     "DigestAbove": (["1", "5", "10"], ["0", "11", "-1", "", "five", "2.5", "5.0"]),
     "TaskKinds": ([*KINDS, ",".join(KINDS)], ["", "bundles", "Bundle", "bundle,", "bundle,unknown", "*"]),
+    "AnnounceHistory": (["digest", "none"], ["", "Digest", "all", "true"]),
     "PollSchedule": (
         [
             "rate(1 minute)", "rate(2 minutes)", "rate(5 minutes)", "rate(10 minutes)", "rate(99 minutes)",
@@ -270,6 +271,7 @@ def test_silent_alarm_covers_two_rounds_of_the_longest_rate() -> None:
 
 VARIABLES = {
     "TaskKinds": "TASK_KINDS",
+    "AnnounceHistory": "ANNOUNCE_HISTORY",
     "RetentionDays": "RETENTION_DAYS",
     "DigestAbove": "DIGEST_ABOVE",
     "LostAfterMinutes": "LOST_AFTER_MINUTES",

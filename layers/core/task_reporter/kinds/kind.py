@@ -89,6 +89,8 @@ class Kind:
     """
     listed_for: timedelta = timedelta(0)
     """Time for which EC2 lists ended tasks by its documentation; 0 if undocumented."""
+    supersedes: Callable[[Row, Row], bool] | None = None
+    """Tells whether a listed task may have replaced a row's task in the list."""
     cancelling_state: str | None = None
     """State of a task that is being cancelled; no running state follows it."""
     attributes: Mapping[str, str] = field(default_factory=dict)

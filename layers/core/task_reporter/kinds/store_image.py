@@ -40,6 +40,15 @@ def failure(row: Row) -> str | None:
     return FAILED if "error_message" in row else None
 
 
+def supersedes(task: Row, row: Row) -> bool:
+    """Tell whether ``task`` is of the same AMI and began later.
+
+    EC2 may list only an AMI's newest task.
+    """
+    is_later = str(task.get("started_at", "")) > str(row.get("started_at", ""))
+    return task.get("resource_id") == row.get("resource_id") and is_later
+
+
 STORE_IMAGE = Kind(
     name="store-image",
     operation="DescribeStoreImageTasks",
@@ -59,6 +68,7 @@ STORE_IMAGE = Kind(
     listed_for=timedelta(days=31),
     endings={"Completed": COMPLETE, "Failed": FAILED},
     failure=failure,
+    supersedes=supersedes,
     code_in_text=True,
     attributes={"object_key": "Object"},
     next_steps=next_steps,

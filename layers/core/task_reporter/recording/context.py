@@ -18,5 +18,7 @@ class PollContext:
     """Time until a row awaiting notification is redriven, and between two redrives."""
     silent_after: timedelta = timedelta(minutes=15)
     """The longest acceptable time between two good polls."""
+    announce_history: bool = True
+    """Announce tasks that have ended before the first good answer of their list."""
     without_bytecode: str | None = None
     """Runtime that compiled this package at start, for lack of bytecode in the layer."""

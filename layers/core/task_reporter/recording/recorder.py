@@ -16,8 +16,8 @@ from task_reporter.recording.context import PollContext
 from task_reporter.recording.kind_result import KindResult
 from task_reporter.recording.missing import write_for_unlisted
 from task_reporter.recording.projection import ProjectedTasks
-from task_reporter.recording.roster import roster_key
-from task_reporter.recording.transitions import next_write
+from task_reporter.recording.roster import ListRecord, lists_of, roster_key
+from task_reporter.recording.transitions import next_write, without_notice
 from task_reporter.runtime.deadline import Deadline
 
 OnWritten = Callable[[Sequence[Write]], None]
@@ -47,6 +47,13 @@ class ListPoll:
                 self.tasks[key] = task
         self.result.tasks = list(self.tasks.values())
 
+    def may_hold(self, row: Row) -> bool:
+        """Tell whether the list may hold the unlisted task of ``row``."""
+        supersedes = self.kind.supersedes
+        return self.answer.may_hold(row) or (
+            supersedes is not None and any(supersedes(task, row) for task in self.tasks.values())
+        )
+
     def has_ended(self, key: Key) -> bool:
         """Tell whether EC2 lists the task as ended."""
         return key in self.tasks and self.tasks[key]["state"] in self.kind.endings
@@ -71,10 +78,14 @@ class Recorder:
         writes: list[Write] = []
         for each in lists:
             each.take_tasks(rows, self._owners, scope)
-            writes += self._decide(each, [(key, next_write, task, rows.get(key)) for key, task in each.tasks.items()])
+            news = self._decide(each, [(key, next_write, task, rows.get(key)) for key, task in each.tasks.items()])
+            is_first = not lists_of(rows.get(roster_key(scope)), scope).get(each.kind.name, ListRecord()).at
+            if is_first and not self._poll.announce_history:
+                news = [without_notice(write, self._poll) for write in news]
+            writes += news
         running = [row for row in backlog().running if key_of(row) not in self._owners]
         for each in lists:
-            vanished = [row for row in running if row.get("kind") == each.kind.name and not each.answer.may_hold(row)]
+            vanished = [row for row in running if row.get("kind") == each.kind.name and not each.may_hold(row)]
             writes += self._decide(each, [(key_of(row), write_for_unlisted, row) for row in vanished])
         overtaken = self._apply(writes)
         try:

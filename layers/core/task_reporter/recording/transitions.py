@@ -28,6 +28,9 @@ MAX_FUTURE = timedelta(days=366)
 A row with one would stay first in every list.
 """
 
+EXPIRY_MARGIN = 30 * 24 * 3600
+"""Seconds before its expiry at which a listed task's row gets more time."""
+
 REMOVED_BY_CORRECTION = ("notified_at", "expires_at", "missing_since", "redriven_at", "redrives")
 """Attributes that a correction removes from the row of a lost task."""
 
@@ -38,9 +41,9 @@ def next_write(kind: Kind, task: Row, row: Row | None, poll: PollContext) -> Wri
     if row is None:
         return _insert(kind, task, poll)
     if row.get("outcome") == LOST:
-        return _correction(kind, task, row, poll)
+        return _correction(kind, task, row, poll) or _later_expiry(row, poll)
     if "outcome" in row:
-        return _late_error(task, row)
+        return _late_error(task, row) or _later_expiry(row, poll)
     return _advance(kind, task, row, poll)
 
 
@@ -156,6 +159,28 @@ def _late_error(task: Row, row: Row) -> Update | None:
     if not late:
         return None
     return Update(key_of(row), late, {"outcome": row["outcome"], **dict.fromkeys(late)})
+
+
+def _later_expiry(row: Row, poll: PollContext) -> Update | None:
+    """Postpone the expiry of a row whose task EC2 still lists.
+
+    Without the row, the next poll would record and announce the task anew.
+    """
+    expires_at, now = row.get("expires_at"), int(poll.now.timestamp())
+    later = now + poll.retention_days * 24 * 3600
+    if not poll.retention_days or not isinstance(expires_at, int) or expires_at > min(now + EXPIRY_MARGIN, later - 1):
+        return None
+    return Update(key_of(row), {"expires_at": later}, {"outcome": row["outcome"], "expires_at": expires_at})
+
+
+def without_notice(write: Write, poll: PollContext) -> Write:
+    """Return ``write`` without a later notice, if it inserts an ended task."""
+    if not (isinstance(write, Insert) and "outcome" in write.row):
+        return write
+    row = {name: value for name, value in write.row.items() if name not in ("awaiting", "awaiting_since")}
+    if poll.retention_days:
+        row["expires_at"] = int(poll.now.timestamp()) + poll.retention_days * 24 * 3600
+    return Insert(row)
 
 
 def end_attributes(outcome: str, task: Row, now: str) -> Row:

@@ -36,6 +36,8 @@ class RecorderSettings(FunctionSettings):
 
     kinds: tuple[Kind, ...]
     """The kinds to poll."""
+    announce_history: bool
+    """Announce tasks that have ended before the first good answer of their list."""
     lost_after: timedelta
     redrive_after: timedelta
     silent_after: timedelta
@@ -63,6 +65,7 @@ def recorder_settings(environment: Mapping[str, str]) -> RecorderSettings:
             retention_days=reader.retention_days(),
             topic=reader.topic(),
             email_subscription=reader.email_subscription(),
+            announce_history=reader.read("ANNOUNCE_HISTORY", _digest_or_none, "digest or none", True),
             lost_after=reader.minutes("LOST_AFTER_MINUTES", 0),
             redrive_after=reader.minutes("REDRIVE_AFTER_MINUTES", 0),
             silent_after=reader.minutes("SILENT_AFTER_MINUTES", 1),
@@ -153,6 +156,12 @@ def _boolean(value: str) -> bool:
     if value not in ("true", "false"):
         raise ValueError(value)
     return value == "true"
+
+
+def _digest_or_none(value: str) -> bool:
+    if value not in ("digest", "none"):
+        raise ValueError(value)
+    return value == "digest"
 
 
 def _kinds(value: str) -> tuple[Kind, ...]:
