@@ -1,6 +1,17 @@
 """Texts within limits."""
 
+import re
+
 CUT = "…"
+URL_QUERY = re.compile(r"(\w+://[^\s?\"'<>]*)\?[^\s\"'<>]*")
+
+
+def without_url_queries(text: str) -> str:
+    """Return ``text`` with ``?…`` for each URL's query, which may be a signature.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/ShareObjectPreSignedURL.html
+    """
+    return URL_QUERY.sub(r"\1?…", text) if "://" in text else text
 
 
 def truncate_utf8(text: str, max_bytes: int) -> str:

@@ -15,7 +15,7 @@ from task_reporter.errors import MalformedAnswerError
 from task_reporter.history.rows import Row, Value
 from task_reporter.kinds.kind import Kind
 from task_reporter.kinds.reasons import error_code_in
-from task_reporter.texts import truncate_utf8
+from task_reporter.texts import truncate_utf8, without_url_queries
 
 UNKNOWN_STATE = "unknown"
 """State of a task for which EC2 gave none; every row has one."""
@@ -114,7 +114,7 @@ def _with_code(kind: Kind, task: Row) -> Row:
 def _text(name: str, value: object) -> str | None:
     if not isinstance(value, str) or not value.strip():
         return None
-    return truncate_utf8(value, MAX_BYTES.get(name, MAX_OTHER_BYTES))
+    return truncate_utf8(without_url_queries(value), MAX_BYTES.get(name, MAX_OTHER_BYTES))
 
 
 def _word(name: str, value: object) -> str | None:
