@@ -12,7 +12,7 @@ from task_reporter.aws.failures import EXPECTED_ERRORS
 from task_reporter.history.rows import key_of
 from task_reporter.history.table import HistoryTable
 from task_reporter.history.writes import Update
-from task_reporter.kinds.kind import COMPLETE, Registration
+from task_reporter.kinds.kind import COMPLETE, Registration, no_registration
 from task_reporter.kinds.table import kind_of
 from task_reporter_cli.aws.explanations import explain
 from task_reporter_cli.aws.faults.refusals import DENIED
@@ -79,7 +79,14 @@ def require_registration(row: Item) -> Registration:
     if row["outcome"] != COMPLETE:
         reason = f", {row['error_code']}" if "error_code" in row else ""
         raise RefusedError(f"task {task} ended {row['outcome']}{reason}, so there is no image to register")
-    registration = kind_of(row).registration(row)
+    kind = kind_of(row)
+    if kind.registration is no_registration:
+        made = f"; it has made {row['image_id']}" if "image_id" in row else ""
+        raise RefusedError(
+            f"no AMI is registered from a task of the kind {kind.name}{made}; `task-reporter show {task}` has the"
+            " commands that can follow"
+        )
+    registration = kind.registration(row)
     if registration is None:
         raise RefusedError(f"the history does not hold where the image of task {task} is")
     return registration
@@ -99,7 +106,9 @@ def find_existing_image(ec2: Any, registration: Registration) -> str | None:
             raise  # with throttling, for example, the answer is unknown, and a second AMI must not be made
         return None
     wanted = registration.parameters.items()
-    same = (image for image in images if all(image.get(name, value) == value for name, value in wanted))
+    # The filters have selected by what is not text.
+    texts = {name: value for name, value in wanted if isinstance(value, str)}
+    same = (image for image in images if all(image.get(name, value) == value for name, value in texts.items()))
     return next((str(image["ImageId"]) for image in same), None)
 
 

@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from task_reporter.history.rows import Row
-from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST, Kind, NextStep
+from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST, Kind, NextStep, Registration
 from task_reporter.kinds.reasons import failure_by_text
 
 REGISTER = "To register an AMI with the snapshot as its root volume, if an x86 system is on it"
 AGAIN = "To import the disk again"
 CHECK = "An import that ended well has made a snapshot, the description of which names the task"
+
+ROOT = "/dev/sda1"
+"""Device name of the root volume."""
 
 EXAMPLE: Row = {"bucket": "example-bucket", "object_key": "test.vmdk"}
 
@@ -21,9 +24,9 @@ def next_steps(row: Row) -> Iterator[NextStep]:
     """Return commands that register the snapshot, import again, or search."""
     outcome = row.get("outcome")
     if outcome == COMPLETE and "snapshot_ids" in row:
-        root = f"DeviceName=/dev/sda1,Ebs={{SnapshotId={row['snapshot_ids']}}}"
+        root = f"DeviceName={ROOT},Ebs={{SnapshotId={row['snapshot_ids']}}}"
         options = ("--architecture", "x86_64", "--virtualization-type", "hvm", "--ena-support")
-        place = ("--root-device-name", "/dev/sda1", "--block-device-mappings", root)
+        place = ("--root-device-name", ROOT, "--block-device-mappings", root)
         register = ("ec2", "register-image", "--name", str(row["task_id"]), *options, *place)
         yield NextStep("register", REGISTER, "with the command that registers an AMI of the snapshot", register)
     if outcome == FAILED and {"bucket", "object_key"} <= row.keys():
@@ -34,6 +37,20 @@ def next_steps(row: Row) -> Iterator[NextStep]:
         filters = ("--filters", f"Name=description,Values=*{row['task_id']}*")
         check = ("ec2", "describe-snapshots", "--owner-ids", "self", *filters)
         yield NextStep("check", CHECK, "with the command that looks for the snapshot", check)
+
+
+def registration(row: Row) -> Registration | None:
+    """Make an AMI with the snapshot as its root volume, for an x86 system.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RegisterImage.html
+    """
+    if "snapshot_ids" not in row:
+        return None
+    snapshot = str(row["snapshot_ids"])
+    root = {"DeviceName": ROOT, "Ebs": {"SnapshotId": snapshot}}
+    system = {"Architecture": "x86_64", "VirtualizationType": "hvm", "EnaSupport": True}
+    parameters = {**system, "RootDeviceName": ROOT, "BlockDeviceMappings": [root]}
+    return Registration(parameters, {"block-device-mapping.snapshot-id": snapshot})
 
 
 IMPORT_SNAPSHOT = Kind(
@@ -60,6 +77,7 @@ IMPORT_SNAPSHOT = Kind(
     result="snapshot_ids",
     place_label="Source",
     next_steps=next_steps,
+    registration=registration,
     examples={
         COMPLETE: {"state": "completed", "snapshot_ids": "snap-0123456789abcdef0", **EXAMPLE},
         FAILED: {

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from task_reporter.history.rows import COMMON_ATTRIBUTES, Row
 
@@ -31,7 +32,7 @@ class NextStep:
 class Registration:
     """Parameters of a request that makes an AMI from a task's result."""
 
-    parameters: Mapping[str, str]
+    parameters: Mapping[str, Any]
     """Parameters of RegisterImage, besides the name."""
     filters: Mapping[str, str]
     """Filters of DescribeImages that find an AMI of the same source."""
