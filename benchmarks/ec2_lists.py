@@ -6,9 +6,12 @@ from functools import cache
 from typing import Any
 
 from benchmarks.rows import SCOPE
+from local.ec2.model import ec2_model
 from local.ec2.response import format_response
 from task_reporter.history.rows import Row
+from task_reporter.kinds.kind import Kind
 from task_reporter.times import to_text
+from tests.support.canned_ec2 import Answer
 
 ENDED = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -17,6 +20,13 @@ ENDED = datetime(2026, 11, 23, 12, tzinfo=UTC)
 def listed(count: int) -> bytes:
     """EC2's answer with so many tasks, all complete."""
     return format_response("DescribeBundleTasks", {"BundleTasks": [_task(number) for number in range(count)]}, "bench")
+
+
+def empty_list(kind: Kind) -> Answer:
+    """Return EC2's answer without tasks of a kind."""
+    members = ec2_model().operation_model(kind.operation).output_shape.members
+    lists = {name: [] for name, shape in members.items() if shape.type_name == "list"}
+    return Answer(format_response(kind.operation, lists, "bench"))
 
 
 def _task(number: int) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Each is at the end of a network of its own.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -14,12 +14,15 @@ from ssl import PROTOCOL_TLS_SERVER, SSLContext
 import trustme
 from botocore.httpsession import DEFAULT_CA_BUNDLE
 
+from benchmarks.ec2_lists import empty_list
 from benchmarks.engine import NO_EC2, engine, filled, surroundings
 from benchmarks.lag import LAG, lagging
 from benchmarks.programs import Shell
 from benchmarks.rows import RUNNING, SCOPE, rows
 from local.cloud import local_cloud
 from local.process_environment import isolated_environment
+from task_reporter.kinds.bundle import BUNDLE
+from task_reporter.kinds.kind import Kind
 from tests.integration.engines import Engine
 from tests.support.canned_ec2 import Answer, canned_ec2
 
@@ -42,23 +45,34 @@ class Place:
 
     @contextmanager
     def shell(
-        self, table: str, *answers: Answer, lag: float = LAG, dynamodb: str | None = None, tls: bool = False
+        self,
+        table: str,
+        *answers: Answer,
+        lag: float = LAG,
+        dynamodb: str | None = None,
+        tls: bool = False,
+        kinds: Sequence[Kind] = (BUNDLE,),
     ) -> Iterator[Shell]:
         """Run functions as if each service were ``lag`` seconds away.
 
         With ``tls`` they use TLS, as with AWS.
 
-        EC2 gives ``answers``, DynamoDB is at ``dynamodb`` if that is not the engine itself.
+        EC2 gives ``answers`` for bundles, and empty lists for the other ``kinds``. DynamoDB is at ``dynamodb`` if that
+        is not the engine itself.
         """
         secret, trust = _encryption(self.folder) if tls else (None, {})
         with ExitStack() as stack:
-            ec2 = stack.enter_context(canned_ec2(*answers)).url if answers else NO_EC2
-            near = {"EC2": ec2, "DYNAMODB": dynamodb or self.engine.endpoint, "SNS": self.sns}
+            url = NO_EC2
+            if answers:
+                ec2 = stack.enter_context(canned_ec2(*answers))
+                ec2.by_action |= {kind.operation: empty_list(kind) for kind in kinds if kind is not BUNDLE}
+                url = ec2.url
+            near = {"EC2": url, "DYNAMODB": dynamodb or self.engine.endpoint, "SNS": self.sns}
             wires = {
                 f"AWS_ENDPOINT_URL_{name}": stack.enter_context(lagging(endpoint, lag, secret))
                 for name, endpoint in near.items()
             }
-            yield Shell(self._surroundings | wires | variables(table, self.topic) | trust, self.folder)
+            yield Shell(self._surroundings | wires | variables(table, self.topic, kinds) | trust, self.folder)
 
     @property
     def _surroundings(self) -> Mapping[str, str]:
@@ -85,14 +99,14 @@ def place(folder: Path) -> Iterator[Place]:
         yield Place(running, cloud.endpoint, topic, folder)
 
 
-def variables(table: str, topic: str) -> Mapping[str, str]:
+def variables(table: str, topic: str, kinds: Sequence[Kind] = (BUNDLE,)) -> Mapping[str, str]:
     """Return the functions' environment: what the template gives them, and what Lambda does."""
     return {
         "HISTORY_TABLE": table,
         "TOPIC_ARN": topic,
         "EMAIL_SUBSCRIPTION": "false",
         "SCOPE": SCOPE,
-        "TASK_KINDS": "bundle",
+        "TASK_KINDS": ",".join(kind.name for kind in kinds),
         "ANNOUNCE_HISTORY": "digest",
         "RETENTION_DAYS": "0",
         "DIGEST_ABOVE": "5",

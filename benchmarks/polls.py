@@ -1,6 +1,6 @@
 """Polls without news, as nearly every poll is: requests and time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from statistics import median
 
 from benchmarks.bench import Bench
@@ -11,6 +11,9 @@ from benchmarks.lag import LAG
 from benchmarks.meter import Reading, meter
 from benchmarks.place import Place
 from benchmarks.sides import AGAINST, Side, both, life
+from task_reporter.kinds.bundle import BUNDLE
+from task_reporter.kinds.kind import Kind
+from task_reporter.kinds.table import KINDS
 from tests.support.canned_ec2 import Answer
 
 FUNCTION = "RecorderFunction"
@@ -23,6 +26,8 @@ WARM = 5
 """Polls that are timed after the first one, which begins the connections."""
 FAR = 0.05
 """Seconds that a request takes longer where round trips are counted."""
+NINE = 1.5
+"""The time of a poll of nine lists, divided by that of one list."""
 ROUND_TRIPS = 3.4
 """Seconds: EC2's answer and two more in sequence, and the function's own time."""
 
@@ -35,6 +40,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
         table = _history(here, SMALL, FEW)
         small = _asked(here, ours, table, FEW)
         yield from _few(here, (ours, theirs), table, small)
+        yield from _nine(here, ours, table)
         yield from _many(here, (ours, theirs))
     with bench.screen.step("polls", f"{bench.rows:,} rows in the history"):
         large = _asked(here, ours, _history(here, bench.rows, FEW), FEW)
@@ -57,6 +63,17 @@ def _few(here: Place, sides: tuple[Side, Side], table: str, small: Reading) -> I
     yield figure(f"{name}: charged for writes", "write units", asked, lambda read: read.write_units, AGAINST)
     trips = [(_round_trips(here, ours, table), _round_trips(here, theirs, empty))]
     yield figure(f"{name}: one after the other", "trips", trips, float, AGAINST, limit=ROUND_TRIPS)
+
+
+def _nine(here: Place, ours: Side, table: str) -> Iterator[Figure]:
+    """Measure a poll of all lists beside a poll of one."""
+    nine, name = tuple(KINDS.values()), f"nothing new, {FEW} listed, nine lists"
+    times = [lambda kinds=kinds: _seconds(here, ours, table, FEW, lag=FAR, kinds=kinds) for kinds in (nine, (BUNDLE,))]
+    pairs = in_turns(*times, PAIRS, 0)
+    yield figure(f"{name}, {FAR * 1000:.0f} ms away", "ms", pairs, lambda seconds: seconds * 1000, "one list", NINE)
+    asked = _asked(here, ours, table, FEW, nine)
+    yield alone(f"{name}: asked of DynamoDB", "requests", [asked.requests], limit=4)
+    yield alone(f"{name}: charged for writes", "write units", [asked.write_units], limit=1)
 
 
 def _many(here: Place, sides: tuple[Side, Side]) -> Iterator[Figure]:
@@ -82,12 +99,20 @@ def _history(here: Place, size: int, count: int) -> str:
     return table
 
 
-def _seconds(here: Place, side: Side, table: str, count: int, polls: int = WARM, lag: float = LAG) -> float:
+def _seconds(
+    here: Place,
+    side: Side,
+    table: str,
+    count: int,
+    polls: int = WARM,
+    lag: float = LAG,
+    kinds: Sequence[Kind] = (BUNDLE,),
+) -> float:
     """Return the median time of later polls in one process.
 
     The first one opens the connections.
     """
-    with here.shell(table, Answer(listed(count)), lag=lag) as shell:
+    with here.shell(table, Answer(listed(count)), lag=lag, kinds=kinds) as shell:
         steps = life(side, FUNCTION, [{}] * (1 + polls), shell)
     return median(step.seconds for step in steps[2:])
 
@@ -101,10 +126,10 @@ def _round_trips(here: Place, side: Side, table: str) -> float:
     return (far - near) / FAR
 
 
-def _asked(here: Place, side: Side, table: str, count: int) -> Reading:
+def _asked(here: Place, side: Side, table: str, count: int, kinds: Sequence[Kind] = (BUNDLE,)) -> Reading:
     """Count the DynamoDB requests of a poll without news."""
     with meter(here.engine.endpoint) as between:
-        with here.shell(table, Answer(listed(count)), lag=0.0, dynamodb=between.endpoint) as shell:
+        with here.shell(table, Answer(listed(count)), lag=0.0, dynamodb=between.endpoint, kinds=kinds) as shell:
             life(side, FUNCTION, [{}], shell)
             between.reading = Reading()
             life(side, FUNCTION, [{}], shell)
