@@ -164,6 +164,15 @@ def test_the_documented_permissions_are_those_of_the_calls() -> None:
     assert made | {f"ec2:{kind.operation}" for kind in KINDS.values()} == explained
 
 
+def test_the_kinds_are_those_of_the_table() -> None:
+    text, _, outcomes = (ROOT / "docs" / "kinds.md").read_text().partition("## Outcomes")
+    rows = re.findall(r"^\| `([a-z-]+)` \| `(\w+)` \| .* \| (?:(\d+) days|.*) \|$", text, re.MULTILINE)
+    assert rows == [(kind.name, kind.operation, str(kind.listed_for.days or "")) for kind in KINDS.values()]
+    for kind in KINDS.values():
+        [states] = re.findall(rf"^\| [^|]*`{kind.name}`[^|]* \|(.*`.*)$", outcomes.partition("\n- ")[0], re.MULTILINE)
+        assert set(kind.endings) - {"deleted"} <= {*states.split("`")}
+
+
 def test_every_attribute_that_is_told_is_explained() -> None:
     text = (ROOT / "docs" / "history.md").read_text()
     explained = {name for cell in re.findall(r"^\| (`.*?`) \| [SN] \|", text, re.MULTILINE) for name in cell.split("`")}
