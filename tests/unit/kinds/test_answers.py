@@ -16,9 +16,12 @@ from local.ec2.response import format_response
 from task_reporter.aws.lists import list_pages
 from task_reporter.kinds.kind import Kind
 from task_reporter.kinds.table import KINDS
+from task_reporter.notifying.digest import digest_notices
+from task_reporter.notifying.task_notice import task_notice
 from task_reporter.recording.projection import ProjectedTasks, project
 from task_reporter.recording.transitions import outcome_of
 from task_reporter.times import to_text
+from task_reporter_cli.report.tasks import parse_task
 from tests.support.canned_ec2 import Answer, CannedEc2, canned_ec2
 from tests.unit.cases import cases
 
@@ -124,3 +127,11 @@ def test_a_task_without_an_id_is_named(kind: Kind, ec2: tuple[CannedEc2, Any]) -
     projected = read(ec2, kind, {})
     assert projected.tasks == []
     assert len(projected.unkeepable) == 1
+
+
+def test_a_code_that_is_in_the_text_is_not_repeated() -> None:
+    failed = next(case["row"] for kind, case in CASES.values() if case.get("outcome") == "failed" and kind.code_in_text)
+    row = {"scope": "123456789012/us-east-2", "kind": "import-image", "outcome": "failed", **failed}
+    texts = [task_notice(row).text, digest_notices([row, {**row, "task_id": "other"}])[0].text]
+    texts.append(parse_task(row, to_text(NOW)).detail)
+    assert [text.count(row["error_code"]) for text in texts] == [1, 2, 1]

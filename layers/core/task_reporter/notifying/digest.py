@@ -7,6 +7,7 @@ from itertools import groupby
 from task_reporter import times
 from task_reporter.history.rows import Row
 from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST
+from task_reporter.kinds.table import kind_of
 from task_reporter.notifying.notice import (
     FILTER_ATTRIBUTES,
     MAX_MESSAGE_BYTES,
@@ -96,7 +97,8 @@ def _entry(row: Row, command: str | None) -> str:
         last = (str(row.get("state", "")), f"{row['progress']} %" if "progress" in row else "")
         lines.append(f"    last seen: {', '.join(part for part in last if part)}")
     if "error_code" in row or "error_message" in row:
-        error = f"{row.get('error_code', 'no code')}: {row.get('error_message', '')}"
+        code, message = f"{row.get('error_code', 'no code')}: ", str(row.get("error_message", ""))
+        error = message if kind_of(row).code_in_text and message else code + message
         lines.append("    " + " ".join(error.split()).removesuffix(":"))
     if command:
         lines.append(f"    {command}")
