@@ -11,6 +11,7 @@ from typing import Any
 
 from local.ec2.errors import Ec2Error
 from local.ec2.lifecycle import Lifecycle
+from local.ec2.task_lists import TaskLists
 
 ACCOUNT_ID = "000000000000"
 MISSING_BUCKET_PREFIX = "no-such-bucket"
@@ -59,6 +60,7 @@ class Account:
         self.images: dict[str, Image] = {}
         self._tasks: dict[str, Task] = {}
         self._latest: dict[str, Task] = {}  # by instance: only its latest task can be running
+        self.lists = TaskLists(speed, lambda prefix: self._new_id(prefix, digits=17, existing={}))
         self._random = random.Random(seed)  # nosec B311 # ids of fictional tasks, no secret
 
     def start_task(self, instance_id: str, storage: Mapping[str, Any], moment: datetime) -> Task:

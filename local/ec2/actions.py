@@ -4,8 +4,9 @@ Every action first makes all its checks, then ends if the request is a dry run, 
 """
 
 import re
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from local.ec2 import filters
@@ -14,6 +15,7 @@ from local.ec2.errors import Ec2Error
 from local.ec2.lifecycle import image_state
 from local.ec2.request import parse_parameters, require
 from local.ec2.response import format_time
+from local.ec2.task_lists import LISTS, TaskList, TaskLists
 
 Values = Mapping[str, Any]
 
@@ -116,7 +118,7 @@ class Action(NamedTuple):
     supported: Set[str]
 
 
-ACTIONS: Mapping[str, Action] = {
+ACTIONS: dict[str, Action] = {
     "BundleInstance": Action(bundle_instance, {"InstanceId", "Storage", "DryRun"}),
     "CancelBundleTask": Action(cancel_bundle_task, {"BundleId", "DryRun"}),
     "DescribeBundleTasks": Action(describe_bundle_tasks, {"BundleIds", "Filters", "DryRun"}),
@@ -132,10 +134,37 @@ ACTIONS: Mapping[str, Action] = {
 }
 
 
+EVERY_START = {"ClientToken", "DryRun"}
+
+
+def _list_actions() -> Iterator[tuple[str, Action]]:
+    """Yield the actions of the other task lists."""
+    for kind in LISTS:
+        yield kind.describe, Action(partial(_on_list, TaskLists.describe, kind), kind.supported)
+        if kind.start:
+            yield kind.start, Action(partial(_on_list, TaskLists.start, kind), kind.start_supported | EVERY_START)
+        if kind.cancel:
+            yield kind.cancel, Action(partial(_on_list, TaskLists.cancel, kind), {kind.cancel_id})
+
+
+def _on_list(
+    do: Callable[[TaskLists, TaskList, Values, datetime], Values],
+    kind: TaskList,
+    account: Account,
+    params: Values,
+    moment: datetime,
+) -> Values:
+    _end_dry_run(params)
+    return do(account.lists, kind, params, moment)
+
+
 def _end_dry_run(params: Values) -> None:
     if params.get("DryRun"):
         message = "Request would have succeeded, but DryRun flag is set."
         raise Ec2Error("DryRunOperation", message, status=412)
+
+
+ACTIONS |= _list_actions()
 
 
 def _check_image_id(account: Account, image_id: str) -> str:
