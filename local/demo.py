@@ -11,24 +11,29 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from local.cloud import REGION
 from local.deployment import Deployment
 from local.ec2 import Ec2Server
 from local.local_stack import local_stack
 from local.processes import StepError
 from local.screen import Screen, run_with_screen
+from task_reporter.aws import clients
+from task_reporter.history.rows import Row
+from task_reporter.kinds.table import KINDS
+from task_reporter.recording.poll_kinds import read_list
 
 EMAIL = "you@example.com"
 SPEED = 200
 LISTED_FOR = 20
-"""Minutes before SPEED divides them; EC2 documents no listing time of finished tasks."""
+"""Minutes before SPEED divides them; EC2 documents no listing time of bundle tasks."""
 STEP = timedelta(seconds=1)
 """The local EC2's clock advances by this after each poll.
 
 With a real clock, a task could end and be forgotten between two slow polls."""
 TIMEOUT = 600
-"""Seconds in which EC2 must have forgotten all tasks. Normally this takes about twenty."""
+"""Seconds until EC2 must have forgotten the bundle task; about twenty suffice."""
 
-BUCKET, MISSING_BUCKET = "golden-images", "no-such-bucket-here"
+IMAGES, EXPORTS = "golden-images", "machine-exports"
 
 
 class Clock:
@@ -43,7 +48,7 @@ class Clock:
 
 
 def run_demo(screen: Screen) -> None:
-    """Show the lives of three tasks, and the history after EC2 has forgotten them."""
+    """Show the lives of four tasks, one of which EC2 forgets."""
     screen.say("ec2-task-reporter on this machine.\n", "bold")
     parameters = {"NotificationEmail": EMAIL, "PollSchedule": "rate(1 minute)"}
     clock = Clock()
@@ -51,50 +56,41 @@ def run_demo(screen: Screen) -> None:
         Ec2Server(speed=SPEED, listed_for=LISTED_FOR, clock=clock) as ec2,
         local_stack(screen, ec2.url, parameters) as deployment,
     ):
-        tasks = start_tasks(screen, deployment)
-        commands = poll_until_forgotten(screen, deployment, tasks, clock)
-        show_history(screen, deployment, tasks["complete"], commands)
+        bundle, count = start_tasks(screen, deployment.cloud.client("ec2"))
+        commands = poll_until_forgotten(screen, deployment, bundle, count, clock)
+        show_history(screen, deployment, bundle, commands)
 
 
-def start_tasks(screen: Screen, deployment: Deployment) -> dict[str, str]:
-    """Start three bundle tasks; return their ids by the outcome that they will have."""
-    screen.show_heading("Three bundle tasks start")
-    ec2 = deployment.cloud.client("ec2")
-    tasks = {
-        "complete": start_task(ec2, "i-0a1b2c3d4e5f60001", BUCKET, "payroll-2026-11"),
-        "failed": start_task(ec2, "i-0a1b2c3d4e5f60002", MISSING_BUCKET, "intranet-2026-11"),
-        "cancelled": start_task(ec2, "i-0a1b2c3d4e5f60003", BUCKET, "wiki-2026-11"),
-    }
-    screen.say(
-        "The first will complete, the second will fail because its bucket does not exist, and the third will be"
-        f" cancelled. A minute of EC2 takes {60 / SPEED:g} seconds here, and EC2 forgets a task"
-        f" {LISTED_FOR * 60 // SPEED} seconds after its end. In AWS, a schedule invokes the recorder every five"
-        " minutes; here it is invoked every second."
-    )
-    return tasks
-
-
-def start_task(ec2: Any, instance: str, bucket: str, prefix: str) -> str:
-    """Start a bundle task and return its id.
-
-    Its upload policy is a secret that the project must not store.
-    """
+def start_tasks(screen: Screen, ec2: Any) -> tuple[str, int]:
+    """Start four tasks; return the id of the bundle task, and their number."""
+    screen.show_heading("Four tasks start")
+    ec2.import_image(DiskContainers=[{"UserBucket": {"S3Bucket": EXPORTS, "S3Key": "intranet.txt"}}])
+    ec2.import_snapshot(DiskContainer={"UserBucket": {"S3Bucket": EXPORTS, "S3Key": "wiki-data.vmdk"}})
+    ec2.create_store_image_task(ImageId="ami-0a1b2c3d4e5f60001", Bucket=IMAGES)
+    # Its upload policy is a secret that the project must not store.
     s3 = {
-        "Bucket": bucket,
-        "Prefix": prefix,
+        "Bucket": IMAGES,
+        "Prefix": "payroll-2026-11",
         "AWSAccessKeyId": "AKIAIOSFODNN7EXAMPLE",
         "UploadPolicy": b"an upload policy",
         "UploadPolicySignature": "its signature",
     }
-    return str(ec2.bundle_instance(InstanceId=instance, Storage={"S3": s3})["BundleTask"]["BundleId"])
+    task = ec2.bundle_instance(InstanceId="i-0a1b2c3d4e5f60001", Storage={"S3": s3})["BundleTask"]
+    screen.say(
+        "An image import that will fail, because its disk is a text file, a snapshot import, an AMI that is stored in"
+        f" S3, and a bundled instance. A minute of EC2 takes {60 / SPEED:g} seconds here, and EC2 forgets the bundle"
+        f" task {LISTED_FOR * 60 // SPEED} seconds after its end. In AWS, a schedule invokes the recorder every five"
+        " minutes; here it is invoked every second."
+    )
+    return str(task["BundleId"]), 4
 
 
-def poll_until_forgotten(screen: Screen, deployment: Deployment, tasks: dict[str, str], clock: Clock) -> list[str]:
-    """Poll until EC2 has forgotten all tasks; return the commands in the emails.
+def poll_until_forgotten(screen: Screen, deployment: Deployment, bundle: str, count: int, clock: Clock) -> list[str]:
+    """Poll until EC2 has forgotten the task ``bundle``; return the commands in its email.
 
-    Shows every change and every email. Raises StepError if that takes too long.
+    Shows every change and all ``count`` emails. Raises StepError if that takes too long.
     """
-    ec2 = deployment.cloud.client("ec2")
+    ec2 = task_client(deployment)
     commands, shown_states = [], None
     deadline = time.monotonic() + TIMEOUT
     mail_count = 0
@@ -107,16 +103,19 @@ def poll_until_forgotten(screen: Screen, deployment: Deployment, tasks: dict[str
         for mail in deployment.cloud.inbox.new():
             mail_count += 1
             screen.show_mail(mail)
-            commands += [line.strip() for line in mail.text.splitlines() if line.strip().startswith("aws ec2 ")]
-        if not listed and mail_count >= len(tasks):
+            if bundle in mail.subject:
+                commands = [line.strip() for line in mail.text.splitlines() if line.strip().startswith("aws ec2 ")]
+        if mail_count >= count and bundle not in {task["task_id"] for task in listed}:
             return commands
-        if any(task["BundleId"] == tasks["cancelled"] and task["State"] == "bundling" for task in listed):
-            ec2.cancel_bundle_task(BundleId=tasks["cancelled"])
         clock.now += STEP
         time.sleep(STEP.total_seconds())
-    raise StepError(
-        "waiting for the end of the tasks", f"{mail_count} of {len(tasks)} emails arrived in {TIMEOUT} seconds"
-    )
+    raise StepError("waiting for the end of the tasks", f"{mail_count} of {count} emails arrived in {TIMEOUT} seconds")
+
+
+def task_client(deployment: Deployment) -> Any:
+    """Return the recorder's client, which leaves times as text."""
+    keys: dict[str, Any] = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    return clients.client("ec2", endpoint_url=deployment.cloud.ec2, region_name=REGION, **keys)
 
 
 def poll(deployment: Deployment) -> None:
@@ -126,25 +125,26 @@ def poll(deployment: Deployment) -> None:
         raise StepError("polling", str(answer["payload"]))
 
 
-def list_tasks(ec2: Any) -> list[dict[str, Any]]:
-    """Return the tasks that EC2 lists, sorted by id."""
-    return sorted(ec2.describe_bundle_tasks()["BundleTasks"], key=lambda task: str(task["BundleId"]))
+def list_tasks(ec2: Any) -> list[Row]:
+    """Return the tasks that EC2 lists, sorted by kind."""
+    return [task | {"kind": kind.name} for kind in KINDS.values() for task in read_list(kind, ec2).tasks]
 
 
-def task_states(listed: list[dict[str, Any]], rows: list[dict[str, Any]]) -> object:
+def task_states(listed: list[Row], rows: list[dict[str, Any]]) -> object:
     """Return the states of all tasks, without their progress."""
-    return [(task["BundleId"], task["State"]) for task in listed], [(row["task_id"], row["state"]) for row in rows]
+    return [[(task["task_id"], task["state"]) for task in tasks] for tasks in (listed, rows)]
 
 
-def show_history(screen: Screen, deployment: Deployment, task: str, commands: list[str]) -> None:
-    """Show that the history still has ``task``, and run the emails' ``commands``."""
+def show_history(screen: Screen, deployment: Deployment, bundle: str, commands: list[str]) -> None:
+    """Show that the history still has the task ``bundle``, and run its email's ``commands``."""
     screen.show_heading("EC2 has forgotten. The history has not.")
     ec2 = deployment.cloud.client("ec2")
-    screen.show_command(f"aws ec2 describe-bundle-tasks --bundle-ids {task}")
-    screen.say(f"    {describe(ec2, task)}\n")
+    screen.show_command(f"aws ec2 describe-bundle-tasks --bundle-ids {bundle}")
+    screen.say(f"    {describe(ec2, bundle)}\n")
     query = "--index-name by-kind --key-condition-expression 'kind = :k' --expression-attribute-values"
     screen.show_command(f"""aws dynamodb query --table-name "$TABLE" {query} '{{":k": {{"S": "bundle"}}}}'""")
-    screen.show_tasks(list_tasks(ec2), deployment.rows())
+    listed, rows = list_tasks(task_client(deployment)), deployment.rows()
+    screen.show_tasks(*([task for task in tasks if task["kind"] == "bundle"] for tasks in (listed, rows)))
     screen.say("\nThe command from the email still registers the image:\n")
     for command in commands:
         screen.show_command(command)

@@ -50,8 +50,12 @@ class Screen:
 
     def show_tasks(self, listed: Sequence[dict[str, Any]], rows: Sequence[dict[str, Any]]) -> None:
         """Show the tasks that EC2 lists, next to the rows of the history."""
-        left = _make_table("EC2 lists", ("task", "state"), ((task["BundleId"], _format_state(task)) for task in listed))
-        right = _make_table("The history holds", ("task", "state", "outcome", "awaiting"), map(_row_cells, rows))
+        left = _make_table(
+            "EC2 lists", ("kind of task", "state"), ((task["kind"], _format_state(task)) for task in listed)
+        )
+        right = _make_table(
+            "The history holds", ("kind of task", "state", "outcome", "awaiting"), map(_row_cells, rows)
+        )
         self._console.print(Columns([left, right], padding=(0, 4)))
 
     def show_mail(self, mail: Mail) -> None:
@@ -116,10 +120,10 @@ def _make_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Cell
 
 
 def _format_state(task: dict[str, Any]) -> str:
-    has_progress = task["State"] in ("bundling", "storing")
-    return f"{task['State']} {task.get('Progress', '')}" if has_progress else str(task["State"])
+    is_running = task.get("progress") not in (None, 100)
+    return f"{task['state']} {task['progress']} %" if is_running else str(task["state"])
 
 
 def _row_cells(row: dict[str, Any]) -> Sequence[Cell]:
     outcome = row.get("outcome", "")
-    return row["task_id"], row["state"], Text(outcome, OUTCOME_COLOURS.get(outcome, "")), row.get("awaiting", "")
+    return row["kind"], row["state"], Text(outcome, OUTCOME_COLOURS.get(outcome, "")), row.get("awaiting", "")

@@ -26,7 +26,9 @@ EXAMPLES = (
     f"source {EXPORTS_FILE.relative_to(ROOT)}",
     "aws ec2 bundle-instance --instance-id i-0a1b2c3d4e5f60001 --bucket golden-images --prefix payroll"
     " --owner-akid AKIAIOSFODNN7EXAMPLE --owner-sak an-example",
-    "aws ec2 describe-bundle-tasks",
+    "aws ec2 import-image --disk-containers 'UserBucket={S3Bucket=machine-exports,S3Key=intranet.vmdk}'",
+    "aws ec2 create-store-image-task --image-id ami-0a1b2c3d4e5f60001 --bucket golden-images",
+    "aws ec2 describe-import-image-tasks",
     f"alias task-reporter={Path(program_path('project', 'task-reporter')).relative_to(ROOT)}",
     "task-reporter list",
     "task-reporter test",
