@@ -4,6 +4,8 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
+from task_reporter.kinds.table import kind_of
+
 Item = dict[str, Any]
 """Attribute name → plain JSON value: text, number, true, null, list or object."""
 
@@ -14,6 +16,16 @@ def parse_item(item: Mapping[str, Mapping[str, Any]]) -> Item:
     https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html
     """
     return {name: _parse_value(typed) for name, typed in item.items()}
+
+
+def start_of(row: Mapping[str, Any]) -> Any:
+    """Return the start of a task, None where it is unknown.
+
+    For a kind whose list has no start, it is the first poll that saw the task, unless the task had ended by then.
+    """
+    if "started_at" in row or "started_at:" in kind_of(row).projection:
+        return row.get("started_at")
+    return row.get("first_seen_at") if row.get("first_seen_at") != row.get("finished_at") else None
 
 
 def _parse_value(typed: Mapping[str, Any]) -> Any:

@@ -5,7 +5,7 @@ from itertools import chain, islice
 from typing import TextIO
 
 from task_reporter.times import format_duration
-from task_reporter_cli.history.items import Item
+from task_reporter_cli.history.items import Item, start_of
 from task_reporter_cli.output.lines import to_one_line
 from task_reporter_cli.time_formats import format_for_column
 
@@ -45,10 +45,11 @@ def format_state(row: Item) -> str:
 
 def format_run_time(row: Item) -> str:
     """Return the duration, where start and end are known and plausible."""
-    if not ("started_at" in row and "finished_at" in row):
+    start = start_of(row)
+    if not (start and "finished_at" in row):
         return ""
     try:
-        return format_duration(str(row["started_at"]), str(row["finished_at"])) or ""
+        return format_duration(str(start), str(row["finished_at"])) or ""
     except (ValueError, OverflowError):
         return ""
 

@@ -11,6 +11,7 @@ from task_reporter.kinds.kind import FAILED, OUTCOMES
 from task_reporter.kinds.table import kind_of
 from task_reporter.texts import truncate_utf8
 from task_reporter.times import normalize, parse
+from task_reporter_cli.history.items import start_of
 
 RUNNING, OTHER = "running", "other"
 GROUPS = (*OUTCOMES, RUNNING, OTHER)
@@ -64,7 +65,7 @@ def parse_task(row: Mapping[str, Any], until: str) -> Task:
         started_at=started_at,
         updated_at=_read_time(row, "updated_at", until),
         finished_at=finished_at,
-        seconds=_run_time(started_at, finished_at) if outcome else None,
+        seconds=_run_time(_read_time({"start": start_of(row)}, "start", until), finished_at) if outcome else None,
     )
 
 

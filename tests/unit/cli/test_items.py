@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from task_reporter_cli.history.items import parse_item
+from task_reporter_cli.history.items import parse_item, start_of
 
 PLAIN = {
     "text": ({"S": "é\n"}, "é\n"),
@@ -70,3 +70,21 @@ def test_a_whole_number_stays_whole(number):
 @given(NUMBERS)
 def test_a_number_is_as_near_as_a_program_can_have_it(number):
     assert parse_item({"n": {"N": str(number)}})["n"] in (float(number), Decimal(number))
+
+
+SEEN, END, START = "2026-11-23T11:00:00.000Z", "2026-11-23T12:00:00.000Z", "2026-11-23T10:00:00.000Z"
+
+
+@pytest.mark.parametrize(
+    ("row", "start"),
+    [
+        ({"kind": "import-image", "first_seen_at": SEEN, "finished_at": END}, SEEN),
+        ({"kind": "import-image", "first_seen_at": END, "finished_at": END}, None),
+        ({"kind": "bundle", "first_seen_at": SEEN, "finished_at": END}, None),
+        ({"kind": "bundle", "first_seen_at": SEEN, "started_at": START, "finished_at": END}, START),
+        ({"kind": "of a later version", "started_at": START}, START),
+        ({}, None),
+    ],
+)
+def test_the_start_is_ec2_s_or_the_first_poll_s(row: dict[str, str], start: str | None) -> None:
+    assert start_of(row) == start
