@@ -14,6 +14,8 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+from botocore.exceptions import ClientError
+
 from task_reporter.errors import HistoryError, MalformedAnswerError
 from task_reporter.history import table as history
 from task_reporter.history.rows import AWAITING_NOTIFICATION, key_of
@@ -133,6 +135,13 @@ def read_no_list_as_empty(real: Any, *arguments: Any) -> Any:
         return []
 
 
+def read_nothing_if_denied(real: Any, *arguments: Any) -> Any:
+    try:
+        return real(*arguments)
+    except ClientError:
+        return projection.ProjectedTasks()
+
+
 def hide_refusals(real: Any, self: Any, *arguments: Any) -> Any:
     rows = real(self, *arguments)
     for each in arguments[0]:
@@ -225,6 +234,10 @@ DEFECTS: Mapping[str, Defect] = {
         all_tasks("hide"), POLL_SOON, POLL_SOON,
     ),
     "a task that is listed again stays missing": around(transitions, "_advance", keep_missing, HIDE_TWICE),
+    "a denied list is an empty list": around(
+        poll_kinds, "read_list", read_nothing_if_denied,
+        methodcaller("answer_without_list", at=LIST[1], answer="denied"),
+    ),
     "an answer without a list is an empty list": around(
         projection, "_search", read_no_list_as_empty,
         methodcaller("answer_without_list", at=LIST[1], answer=NO_LISTS[0]),

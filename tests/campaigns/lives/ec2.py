@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from botocore.parsers import ResponseParserError
 
+from task_reporter.kinds.bundle import BUNDLE
 from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED
 from tests.campaigns.lives.faults import FaultInjector
 
@@ -28,6 +29,11 @@ LISTED_ENDINGS = ("complete", "fail", "fail late", "cancelled late")
 ENDINGS = (*LISTED_ENDINGS, "forget")
 MAX_CODE_DELAY = 120
 """Seconds after a task's end within which EC2 adds its error code."""
+
+TWIN = replace(
+    BUNDLE, name="twin", operation="DescribeTwinTasks", projection=BUNDLE.projection.replace("BundleTasks", "TwinTasks")
+)
+"""A second list, whose tasks live as bundle tasks do."""
 
 TaskList = dict[str, dict[str, Any]]
 """Task id → the task as EC2 lists it."""
@@ -50,6 +56,11 @@ class BundleTask:
     """True if EC2 lists it no more."""
     hidden: bool = False
     """True if a lagging replica leaves it out."""
+
+    @property
+    def kind(self) -> str:
+        """The list that holds the task: every second one is in the second list."""
+        return TWIN.name if int(self.task_id[4:], 16) % 2 else BUNDLE.name
 
     def move(self, move: str, now: float, code_delay: int) -> None:
         """Apply the next event to the task, unless it is impossible."""
@@ -102,34 +113,44 @@ class Ec2:
         self.tasks: list[BundleTask] = []
         self._faults, self._clock = faults, clock
         self.lags = False
-        self._lists: list[TaskList] = [{}]
+        self._lists: dict[str, list[TaskList]] = {BUNDLE.name: [{}], TWIN.name: [{}]}
 
     def can_paginate(self, _operation: str) -> bool:
         return False
 
     def describe_bundle_tasks(self) -> Any:
+        return self._describe(BUNDLE.name, "BundleTasks")
+
+    def describe_twin_tasks(self) -> Any:
+        return self._describe(TWIN.name, "TwinTasks")
+
+    def _describe(self, kind: str, member: str) -> Any:
         service_faults: dict[str, Callable[[], Any]] = {
             "no list": dict,
-            "null for a list": lambda: {"BundleTasks": None},
-            "text for a list": lambda: {"BundleTasks": SECRET},
+            "null for a list": lambda: {member: None},
+            "text for a list": lambda: {member: SECRET},
             "unreadable": _raise_parser_error,
-            "stale list": lambda: self._answer(self._stale_list()),
+            "stale list": lambda: self._answer(kind, member, self._stale_list(kind)),
         }
-        list_tasks = self._stale_list if self.lags else self.list_tasks
-        return self._faults.perform("EC2", lambda: self._answer(list_tasks()), service_faults)
+        list_tasks = self._stale_list if self.lags else self._list
+        return self._faults.perform("EC2", lambda: self._answer(kind, member, list_tasks(kind)), service_faults)
 
     def list_tasks(self) -> TaskList:
         listed = (task for task in self.tasks if not task.forgotten and not task.hidden)
         return {task.task_id: task.describe(self._clock()) for task in listed}
 
-    def _stale_list(self) -> TaskList:
-        self._faults.counts["stale lists"] += 1
-        return self._lists[0]
+    def _list(self, kind: str) -> TaskList:
+        kinds = {task.task_id: task.kind for task in self.tasks}
+        return {task_id: task for task_id, task in self.list_tasks().items() if kinds[task_id] == kind}
 
-    def _answer(self, listed: TaskList) -> Any:
-        self._lists = [*self._lists[-1:], self.list_tasks()]
-        self._faults.process.poll.answer = listed
-        return {"BundleTasks": list(listed.values())}
+    def _stale_list(self, kind: str) -> TaskList:
+        self._faults.counts["stale lists"] += 1
+        return self._lists[kind][0]
+
+    def _answer(self, kind: str, member: str, listed: TaskList) -> Any:
+        self._lists[kind] = [*self._lists[kind][-1:], self._list(kind)]
+        self._faults.process.poll.lists[kind] = listed
+        return {member: list(listed.values())}
 
 
 def _raise_parser_error() -> Any:

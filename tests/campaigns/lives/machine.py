@@ -20,10 +20,10 @@ from tests.campaigns.lives.world import DEFERRED, World, advance
 from tests.support.dynamodb import MAX_KEYS
 from tests.support.inline import INLINE
 
-WRITE = 4
+WRITE = 5
 """Position of a poll's request that writes tasks.
 
-Two queries, EC2's list and one read come before it.
+Two queries, EC2's two lists and one read come before it.
 """
 LIST = (0, 2)
 """Positions of the request for EC2's list, with deferred and with immediate queries."""
@@ -64,27 +64,27 @@ class Histories(Rules):
         self.poll(1)
         self.world.deliver(notifier_plan, lambda: self.poll_meanwhile(meanwhile))
 
-    @rule(at=st.sampled_from([WRITE, WRITE + 1, *range(8)]), more=st.integers(0, 1), moves=moves)
+    @rule(at=st.sampled_from([WRITE, WRITE + 1, *range(9)]), more=st.integers(0, 1), moves=moves)
     def poll_twice_at_once(self, at: int, more: int, moves: list[Any]) -> None:
         """Run two recorders, the second one before request ``at`` of the first."""
         advance(self.world, minutes=5)
         self.world.start(min(more, TASKS - len(self.world.ec2.tasks)), has_times=True)
         self.world.poll({at: MEANWHILE}, lambda: self.poll_meanwhile(moves))
 
-    @rule(at=st.integers(3, 6))
+    @rule(at=st.integers(WRITE - 1, WRITE + 2))
     def overtake_with_stale_list(self, at: int) -> None:
         """Show one recorder the end of a task, another a stale list.
 
         The second recorder works before request ``at`` of the first. Then EC2 forgets the task.
         """
         self.start(1, True, [])
-        self.world.poll({3: KILLED_BEFORE})
+        self.world.poll({WRITE - 1: KILLED_BEFORE})
         self.move_all("complete", 0)
         advance(self.world, minutes=5)
         self.world.poll({at: MEANWHILE}, lambda: self.poll_stale_list(0))
         self.move_all("forget", 0)
 
-    @rule(at=st.integers(3, 6), more=st.integers(1, 3))
+    @rule(at=st.integers(WRITE - 1, WRITE + 2), more=st.integers(1, 3))
     def refuse_a_write(self, at: int, more: int) -> None:
         """Refuse one of a poll's writes permanently."""
         self.start(more, True, [])
@@ -107,7 +107,7 @@ class Histories(Rules):
         self.poll(5)
         self.world.deliver(refusals)
 
-    @rule(at=st.integers(2, 5))
+    @rule(at=st.integers(WRITE - 2, WRITE + 1))
     def announce_during_redrive(self, at: int) -> None:
         """Announce tasks after a poll read them as waiting, before it redrives them."""
         self.move_all("complete", 0)

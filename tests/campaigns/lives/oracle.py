@@ -13,7 +13,7 @@ from task_reporter.history.rows import AWAITING_NOTIFICATION, Key, Row
 from task_reporter.kinds.bundle import BUNDLE
 from task_reporter.kinds.kind import CANCELLED, FAILED, LOST
 from task_reporter.recording.context import PollContext
-from task_reporter.recording.roster import ROSTER_SCOPE
+from task_reporter.recording.roster import ROSTER_SCOPE, ListRecord, lists_of
 from task_reporter.recording.transitions import LATE_CODE_LIMIT
 from task_reporter.times import parse, to_text
 from tests.campaigns.lives.ec2 import SECRET, BundleTask, TaskList
@@ -28,6 +28,8 @@ SETTLED = "4 settled: nothing waits forever, and nothing is lost too soon"
 CONFIDENTIAL = "5 confidential: no secret leaves the answer of EC2"
 QUIET = "6 quiet: no news, no write"
 ROSTER = "7 roster: only good polls move it"
+KINDS = 2
+"""Number of lists."""
 
 Pair = tuple[str, str]
 """Task and outcome."""
@@ -35,13 +37,23 @@ Pair = tuple[str, str]
 
 @dataclass
 class PollRecord:
-    """One poll: its answer, the numbers of its first and last event, its success."""
+    """One poll: its answers, the numbers of its first and last event, its success."""
 
     context: PollContext
     began: int
-    answer: TaskList | None = None
+    lists: dict[str, TaskList] = field(default_factory=dict)
+    """Kind → good answer."""
     ended: float = inf
     good: bool = False
+
+    @property
+    def answer(self) -> TaskList | None:
+        """The tasks in all good answers, None without any."""
+        return {name: task for tasks in self.lists.values() for name, task in tasks.items()} if self.lists else None
+
+    def lacks(self, task: BundleTask) -> bool:
+        """Tell whether a good answer of the task's list does not have the task."""
+        return task.kind in self.lists and task.task_id not in self.lists[task.kind]
 
 
 @dataclass
@@ -154,11 +166,17 @@ class Oracle:
         poll, polled_at = self.faults.process.poll, str((change.after or {}).get("polled_at"))
         require(ROSTER, poll is not None and poll.answer is not None, "it moves without a good answer")
         require(ROSTER, polled_at == to_text(poll.context.now), f"it is set to {polled_at}")
-        require(ROSTER, not self.faults.process.refused, "it moves although a row was refused")
-        scope = poll.context.scope
-        missing = [task_id for task_id in poll.answer if Key(scope, task_id) not in self.rows]
+        scope, now = poll.context.scope, int(poll.context.now.timestamp())
+        before, after = (lists_of(row, scope) for row in (change.before, change.after))
+        moved = {kind for kind, record in after.items() if record.at == now != before.get(kind, ListRecord()).at}
+        require(ROSTER, moved <= poll.lists.keys(), f"{moved} move without a good answer")
+        require(
+            ROSTER, not self.faults.process.refused or len(moved) < KINDS, "all lists move although a row was refused"
+        )
+        listed = {task_id: task for kind in moved for task_id, task in poll.lists[kind].items()}
+        missing = [task_id for task_id in listed if Key(scope, task_id) not in self.rows]
         require(ROSTER, not missing, f"it moves although {missing} were not recorded")
-        running = [task_id for task_id, listed in poll.answer.items() if self._is_behind(scope, task_id, listed)]
+        running = [task_id for task_id, task in listed.items() if self._is_behind(scope, task_id, task)]
         require(ROSTER, not running, f"it moves although the end of {running} was not recorded")
         if change.before and not self.clock_was_set:
             require(ROSTER, polled_at >= str(change.before["polled_at"]), f"it goes back to {polled_at}")
@@ -201,12 +219,12 @@ class Oracle:
         No poll may have recorded the task between them.
         """
         last: PollRecord = self.faults.process.poll
-        require(SETTLED, last.answer is not None and task.task_id not in last.answer, f"{task} is lost, but listed")
+        require(SETTLED, last.lacks(task), f"{task} is lost, but listed")
         is_missing = any(self._is_missing_between(task, first, last) for first in self.polls)
         require(SETTLED, is_missing, f"{task} is lost too soon")
 
     def _is_missing_between(self, task: BundleTask, first: PollRecord, last: PollRecord) -> bool:
-        if first is last or first.answer is None or task.task_id in first.answer:
+        if first is last or not first.lacks(task):
             return False
         between = (poll for poll in self.polls if poll.good and poll.began > first.ended and poll.ended < last.began)
         listed = any(task.task_id in (poll.answer or {}) for poll in between)

@@ -26,7 +26,7 @@ from task_reporter.recording.context import PollContext
 from task_reporter.recording.kind_result import ended_tasks
 from task_reporter.recording.poll_kinds import PollResult, poll_kinds
 from tests.campaigns.lives.dynamodb import FaultyDynamoDb, Shards
-from tests.campaigns.lives.ec2 import BundleTask, Ec2
+from tests.campaigns.lives.ec2 import TWIN, BundleTask, Ec2
 from tests.campaigns.lives.faults import EXPECTED_ERRORS, FaultInjector, Plan, Process
 from tests.campaigns.lives.oracle import ANNOUNCED, Oracle
 from tests.campaigns.lives.sns import FaultySns
@@ -117,7 +117,7 @@ class World:
         row: Row = {"scope": self.scope, "task_id": f"foreign-{number}", "kind": "bundle", "awaiting": "outcome"}
         if "state" in FOREIGN_ROWS[number]:
             self.start(1, has_times=False, moves=[("complete", 0)])
-            row["task_id"] = self.ec2.tasks[-1].task_id
+            row |= {"task_id": self.ec2.tasks[-1].task_id, "kind": self.ec2.tasks[-1].kind}
         self.history.put(row | FOREIGN_ROWS[number])
 
     def end_faults(self) -> None:
@@ -135,7 +135,7 @@ class World:
         process, written = Process(plan or {}, meanwhile, poll), list[Write]()
         with self.faults.running(process):
             result = poll_kinds(
-                [BUNDLE],
+                [BUNDLE, TWIN],
                 self.ec2,
                 self.history,
                 poll.context,
