@@ -158,3 +158,8 @@ def test_descriptions_and_test_names_are_short(folder: str) -> None:
     assert first_lines
     assert not [line for line in first_lines if len(line.split()) > MAX_WORDS or QUESTION.match(line)]
     assert not [name for name in names if name.startswith("test_") and len(name) > MAX_TEST_NAME]
+
+
+def test_no_test_imports_from_the_module_of_another() -> None:
+    imported = re.compile(r"^from tests\.\S*\.test_", re.MULTILINE)
+    assert not [path for path in (ROOT / "tests").rglob("*.py") if imported.search(path.read_text(encoding="utf-8"))]

@@ -23,16 +23,15 @@ from task_reporter.errors import HistoryError, IncompleteRowError, NotAnnouncedE
 from task_reporter.history.rows import Key, Row
 from task_reporter.history.table import HistoryTable
 from task_reporter.history.writes import Update, Write
-from task_reporter.notifying import compose as notices
-from task_reporter.notifying import digest as digests
 from task_reporter.notifying import task_notice as single
 from task_reporter.notifying.announce import AnnounceResult, NotificationPolicy, announce
 from task_reporter.notifying.notice import Notice
 from task_reporter.notifying.topic import Topic
 from task_reporter.runtime.deadline import MARGIN_SECONDS, Deadline
+from tests.support.broken_notices import break_composing, numbers_in, unless_plain
 from tests.support.dynamodb import DynamoDb, Table
 from tests.support.finished import key, row
-from tests.support.sns import TOPIC, FakeSns, Request, is_plain, told_in
+from tests.support.sns import TOPIC, FakeSns, is_plain
 
 NOW = datetime(2026, 11, 23, 12, 1, 5, 120_000, UTC)
 STAMP = "2026-11-23T12:01:05.120Z"
@@ -57,10 +56,6 @@ def keys(count: int) -> list[Key]:
 def about(number: int, code: str | Exception = "InternalError") -> Any:
     """SNS fails for every notice that is about one task."""
     return lambda request: code if number in numbers_in(request) else None
-
-
-def numbers_in(request: Request) -> list[int]:
-    return [int(task_id.removeprefix("bun-"), 16) for task_id, _ in told_in(request)]
 
 
 def told_numbers(sns: FakeSns) -> list[int]:
@@ -293,11 +288,6 @@ def forms(sns: FakeSns) -> list[tuple[list[int], bool]]:
     return [(sorted(numbers_in(request)), is_plain(request)) for request in sns.accepted]
 
 
-def unless_plain(code: str | Exception, *numbers: int) -> Any:
-    """SNS fails for every full notice that is about one of ``numbers``."""
-    return lambda request: None if is_plain(request) or not {*numbers} & {*numbers_in(request)} else code
-
-
 PASSING = ["InternalError", "Throttled", EndpointConnectionError(endpoint_url="x"), ReadTimeoutError(endpoint_url="x")]
 INVALID = ["InvalidParameter", ParamValidationError(report="no")]
 
@@ -334,26 +324,6 @@ def test_where_neither_form_is_taken_the_others_are_told(failure: Any, digest_ab
     assert told_numbers(sns) == [2]
 
 
-def break_composing(monkeypatch: pytest.MonkeyPatch, *numbers: int) -> None:
-    """Composing the notice for some tasks fails."""
-    broken = {key(number).task_id for number in numbers}
-    composed, digested = single.task_notice, digests.digest_notices
-
-    def one(told: Row) -> Notice:
-        if told["task_id"] in broken:
-            raise ZeroDivisionError("a bug")
-        return composed(told)
-
-    def many(told: Sequence[Row]) -> list[Notice]:
-        if broken & {row["task_id"] for row in told}:
-            raise ZeroDivisionError("a bug")
-        return digested(told)
-
-    monkeypatch.setattr(single, "task_notice", one)
-    monkeypatch.setattr(notices, "task_notice", one)
-    monkeypatch.setattr(notices, "digest_notices", many)
-
-
 @pytest.mark.parametrize("digest_above", [1, 10])
 def test_a_notice_that_can_not_be_composed_is_plain_and_named(
     digest_above: int, monkeypatch: pytest.MonkeyPatch
@@ -365,7 +335,7 @@ def test_a_notice_that_can_not_be_composed_is_plain_and_named(
     assert forms(sns) == [([0], False), ([1], True), ([2], False)]
     assert table.untold() == set()
     assert announced.problems.keys() == {key(1)}
-    assert "unexpected ZeroDivisionError at test_announce.py" in announced.problems[key(1)]
+    assert "unexpected ZeroDivisionError at broken_notices.py" in announced.problems[key(1)]
 
 
 def test_one_of_many_that_can_not_be_composed_leaves_the_digests(monkeypatch: pytest.MonkeyPatch) -> None:
