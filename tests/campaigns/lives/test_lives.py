@@ -1,4 +1,7 @@
-"""Random histories of the whole reporter: nothing lost, nothing repeated. ``make soak`` runs more."""
+"""Random histories of the whole reporter lose nothing, and repeat nothing without need.
+
+``make soak`` runs more.
+"""
 
 import pytest
 

@@ -1,6 +1,6 @@
 """The backlog: rows that await their outcome or their notification.
 
-They are in the sparse index ``by-awaiting``, which is as long as there is such unfinished business.
+They are in the sparse index ``by-awaiting``, which has only these rows.
 """
 
 from collections.abc import Callable

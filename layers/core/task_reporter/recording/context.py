@@ -13,7 +13,7 @@ class PollContext:
     retention_days: int = 0
     """0 keeps rows for ever."""
     lost_after: timedelta = timedelta(minutes=15)
-    """Time that a running task is missing from good answers until it is lost."""
+    """Time after which a task that good answers still lack is lost."""
     redrive_after: timedelta = timedelta(minutes=10)
     """Time until a row awaiting notification is redriven, and between two redrives."""
     silent_after: timedelta = timedelta(minutes=15)
