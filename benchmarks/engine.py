@@ -12,10 +12,10 @@ from typing import Any
 from botocore.config import Config
 from botocore.session import Session
 
-from local.cloud import REGION, local_cloud
+from local.cloud import CREDENTIALS, REGION, local_cloud
 from task_reporter.history.rows import Row, to_attribute
 from tests.integration.dynamodb_local import UnavailableError, dynamodb_local
-from tests.integration.engines import CREDENTIALS, DYNAMODB_LOCAL, LOCAL_AWS, Engine, make_table
+from tests.integration.engines import DYNAMODB_LOCAL, LOCAL_AWS, Engine, make_table
 
 LASTING = ("-Xmx1g", "-XX:+UseSerialGC", "-XX:-UsePerfData")
 """Java's options for a process that writes a hundred thousand rows.

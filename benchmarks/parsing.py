@@ -10,12 +10,11 @@ from botocore.awsrequest import AWSResponse
 from benchmarks.bench import Bench
 from benchmarks.ec2_lists import listed
 from benchmarks.figures import Figure, figure, in_turns
-from local.cloud import REGION
+from local.cloud import CREDENTIALS, REGION
 from task_reporter.aws import clients
 from task_reporter.aws.lists import list_pages as answers
 from task_reporter.kinds.bundle import BUNDLE
 from task_reporter.recording.projection import project
-from tests.integration.engines import CREDENTIALS
 
 TASKS = 10_000
 PAIRS = 5

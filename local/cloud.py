@@ -17,6 +17,8 @@ from local.process_environment import isolated_environment
 from local.processes import StepError, find_free_port, running_process
 
 REGION = "eu-west-1"
+# The local AWS accepts any.
+CREDENTIALS: dict[str, Any] = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}  # nosec B105
 START_TIMEOUT = 60
 """Seconds in which the local AWS must answer its health check."""
 
@@ -40,8 +42,7 @@ class Cloud:
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ENDPOINT_URL_EC2": self.ec2,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",  # nosec B105 # the local AWS accepts any
+            **{name.upper(): value for name, value in CREDENTIALS.items()},
             "AWS_DEFAULT_REGION": REGION,
             "AWS_REGION": REGION,
         }
@@ -52,8 +53,7 @@ class Cloud:
             service,
             region_name=REGION,
             endpoint_url=self.ec2 if service == "ec2" else self.endpoint,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",  # nosec B106 # the local AWS accepts any
+            **CREDENTIALS,
             config=Config(read_timeout=150, retries={"total_max_attempts": 1}, proxies={}),
         )
 

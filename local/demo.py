@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from local.cloud import REGION
+from local.cloud import CREDENTIALS, REGION
 from local.deployment import Deployment
 from local.ec2 import Ec2Server
 from local.local_stack import local_stack
@@ -114,8 +114,7 @@ def poll_until_forgotten(screen: Screen, deployment: Deployment, bundle: str, co
 
 def task_client(deployment: Deployment) -> Any:
     """Return the recorder's client, which leaves times as text."""
-    keys: dict[str, Any] = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    return clients.client("ec2", endpoint_url=deployment.cloud.ec2, region_name=REGION, **keys)
+    return clients.client("ec2", endpoint_url=deployment.cloud.ec2, region_name=REGION, **CREDENTIALS)
 
 
 def poll(deployment: Deployment) -> None:

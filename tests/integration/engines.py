@@ -4,7 +4,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.cloud import REGION
+from local.cloud import CREDENTIALS, REGION
 from task_reporter.aws import clients
 from task_reporter.aws.request_limits import USE_TABLE
 from task_reporter.history.rows import Row, from_item
@@ -13,7 +13,6 @@ from task_reporter.recording.roster import ROSTER_SCOPE
 from tests.support.template import table_properties
 from tests.support.waiting import WAIT_SECONDS, unhurried
 
-CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 LOCAL_AWS, DYNAMODB_LOCAL = "local AWS", "DynamoDB Local"
 ENGINES = (LOCAL_AWS, DYNAMODB_LOCAL)
 
