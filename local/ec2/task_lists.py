@@ -110,26 +110,33 @@ class TaskLists:
         ]
         if wanted := next((params[name] for name in params if name.endswith("Ids")), None):
             items = [item for item in items if item[kind.id_member] in wanted]
-        first = int(params.get("NextToken", "0"))
-        last = first + int(params.get("MaxResults", len(items)))
+        token, size = str(params.get("NextToken", "0")), int(params.get("MaxResults", len(items) or 1))
+        if not token.isdecimal():
+            raise Ec2Error("InvalidNextToken", f"The NextToken '{token}' is not valid")
+        if size < 1:
+            raise Ec2Error("InvalidParameterValue", f"Value ( {size} ) for parameter MaxResults is invalid")
+        first = int(token)
+        last = first + size
         return {kind.member: items[first:last]} | ({"NextToken": str(last)} if last < len(items) else {})
 
     def cancel(self, kind: TaskList, params: Values, moment: datetime) -> Values:
-        """Cancel a running task.
+        """Cancel a running task of any list that has the operation.
 
         Raises Ec2Error for a task that has ended, or that does not exist.
         """
-        tasks = self.tasks.get(kind.describe, [])
-        index = next((number for number, task in enumerate(tasks) if task.task_id == params[kind.cancel_id]), None)
-        if index is None:
-            raise Ec2Error("InvalidParameterValue", f"The task '{params[kind.cancel_id]}' does not exist")
-        task = tasks[index]
+        task_id = params[kind.cancel_id]
+        lists = [(each, self.tasks.get(each.describe, [])) for each in LISTS if each.cancel == kind.cancel]
+        found = [(each, tasks, task) for each, tasks in lists for task in tasks if task.task_id == task_id]
+        if not found:
+            raise Ec2Error("InvalidParameterValue", f"The task '{task_id}' does not exist")
+        [(own, tasks, task)] = found
         if task.minutes_after_end(moment) >= 0:
-            raise Ec2Error("IncorrectState", f"The task '{task.task_id}' has ended.")
+            raise Ec2Error("IncorrectState", f"The task '{task_id}' has ended.")
         minute = task.minutes(moment)
-        cancelled = tuple(phase._replace(minute=minute + phase.minute) for phase in kind.cancelled)
-        tasks[index] = replace(task, phases=(*(phase for phase in task.phases if phase.minute <= minute), *cancelled))
-        return {}
+        cancelled = tuple(phase._replace(minute=minute + phase.minute) for phase in own.cancelled)
+        phases = (*(phase for phase in task.phases if phase.minute <= minute), *cancelled)
+        tasks[tasks.index(task)] = replace(task, phases=phases)
+        return {kind.cancel_id: task_id, "PreviousState": task.phase(moment).state, "State": cancelled[0].state}
 
     def _item(self, kind: TaskList, task: ListedTask, moment: datetime) -> Values:
         phase = task.phase(moment)
@@ -215,40 +222,84 @@ PAGES = frozenset({"MaxResults", "NextToken"})
 
 LISTS = (
     TaskList(
-        "DescribeImportImageTasks", "ImportImageTasks", "ImportTaskId", 7 * DAY, PAGES | {"ImportTaskIds"},
-        "ImportImage", frozenset({"DiskContainers", "Description"}),
-        "CancelImportTask", "ImportTaskId", "import-ami", "ami",
-        (*RUNNING, Phase(30, "completed")), (*RUNNING[:2], Phase(3, "deleted", DISK_ERROR)), _has_unsupported_disk,
-        DELETED, _import_image,
+        describe="DescribeImportImageTasks",
+        member="ImportImageTasks",
+        id_member="ImportTaskId",
+        listed_for=7 * DAY,
+        supported=PAGES | {"ImportTaskIds"},
+        start="ImportImage",
+        start_supported=frozenset({"DiskContainers", "Description"}),
+        cancel="CancelImportTask",
+        cancel_id="ImportTaskId",
+        prefix="import-ami",
+        result_prefix="ami",
+        phases=(*RUNNING, Phase(30, "completed")),
+        failing=(*RUNNING[:2], Phase(3, "deleted", DISK_ERROR)),
+        will_fail=_has_unsupported_disk,
+        cancelled=DELETED,
+        item=_import_image,
     ),
     TaskList(
-        "DescribeImportSnapshotTasks", "ImportSnapshotTasks", "ImportTaskId", 7 * DAY, PAGES | {"ImportTaskIds"},
-        "ImportSnapshot", frozenset({"DiskContainer", "Description"}), "", "", "import-snap", "snap",
-        (*SNAPSHOT, Phase(15, "completed")),
-        (*SNAPSHOT, Phase(2, "deleted", DISK_ERROR)), _has_unsupported_disk, DELETED,
-        _import_snapshot,
+        describe="DescribeImportSnapshotTasks",
+        member="ImportSnapshotTasks",
+        id_member="ImportTaskId",
+        listed_for=7 * DAY,
+        supported=PAGES | {"ImportTaskIds"},
+        start="ImportSnapshot",
+        start_supported=frozenset({"DiskContainer", "Description"}),
+        cancel="CancelImportTask",
+        cancel_id="ImportTaskId",
+        prefix="import-snap",
+        result_prefix="snap",
+        phases=(*SNAPSHOT, Phase(15, "completed")),
+        failing=(*SNAPSHOT, Phase(2, "deleted", DISK_ERROR)),
+        will_fail=_has_unsupported_disk,
+        cancelled=DELETED,
+        item=_import_snapshot,
     ),
     TaskList(
-        "DescribeExportImageTasks", "ExportImageTasks", "ExportImageTaskId", DAY, PAGES | {"ExportImageTaskIds"},
-        "ExportImage", frozenset({"DiskImageFormat", "ImageId", "S3ExportLocation", "Description"}),
-        "", "", "export-ami", "vol",
-        (Phase(0, "active", "validating", "0"), Phase(2, "active", "converting", "40"), Phase(25, "completed")),
+        describe="DescribeExportImageTasks",
+        member="ExportImageTasks",
+        id_member="ExportImageTaskId",
+        listed_for=DAY,
+        supported=PAGES | {"ExportImageTaskIds"},
+        start="ExportImage",
+        start_supported=frozenset({"DiskImageFormat", "ImageId", "S3ExportLocation", "Description"}),
+        prefix="export-ami",
+        result_prefix="vol",
+        phases=(
+            Phase(0, "active", "validating", "0"), Phase(2, "active", "converting", "40"), Phase(25, "completed"),
+        ),
         item=_export_image,
     ),
     TaskList(
-        "DescribeStoreImageTasks", "StoreImageTaskResults", "AmiId", 31 * DAY, PAGES | {"ImageIds"},
-        "CreateStoreImageTask", frozenset({"ImageId", "Bucket"}), prefix="store", result_prefix="vol",
+        describe="DescribeStoreImageTasks",
+        member="StoreImageTaskResults",
+        id_member="AmiId",
+        listed_for=31 * DAY,
+        supported=PAGES | {"ImageIds"},
+        start="CreateStoreImageTask",
+        start_supported=frozenset({"ImageId", "Bucket"}),
+        prefix="store",
+        result_prefix="vol",
         phases=(Phase(0, "InProgress", "", "1"), Phase(4, "InProgress", "", "60"), Phase(8, "Completed", "", "100")),
         failing=(Phase(0, "InProgress", "", "1"), Phase(1, "Failed", "The bucket does not exist")),
-        will_fail=lambda params: str(params["Bucket"]).startswith("no-such-bucket"), item=_store_image,
+        will_fail=lambda params: str(params["Bucket"]).startswith("no-such-bucket"),
+        item=_store_image,
         answer=lambda task, item: {"ObjectKey": item["S3objectKey"]},
     ),
     TaskList(
-        "DescribeReplaceRootVolumeTasks", "ReplaceRootVolumeTasks", "ReplaceRootVolumeTaskId", DAY,
-        PAGES | {"ReplaceRootVolumeTaskIds"},
-        "CreateReplaceRootVolumeTask", frozenset({"InstanceId", "ImageId", "SnapshotId"}),
-        prefix="replacevol", result_prefix="vol",
-        phases=(Phase(0, "pending"), Phase(1, "in-progress"), Phase(3, "succeeded")), item=_replace_root_volume,
+        describe="DescribeReplaceRootVolumeTasks",
+        member="ReplaceRootVolumeTasks",
+        id_member="ReplaceRootVolumeTaskId",
+        listed_for=DAY,
+        supported=PAGES | {"ReplaceRootVolumeTaskIds"},
+        start="CreateReplaceRootVolumeTask",
+        start_supported=frozenset({"InstanceId", "ImageId", "SnapshotId"}),
+        prefix="replacevol",
+        result_prefix="vol",
+        phases=(Phase(0, "pending"), Phase(1, "in-progress"), Phase(3, "succeeded")),
+        item=_replace_root_volume,
         answer=lambda task, item: {"ReplaceRootVolumeTask": item},
     ),
     TaskList("DescribeExportTasks", "ExportTasks", "ExportTaskId", DAY),

@@ -5,13 +5,13 @@ import json
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
-from local.cloud import REGION, Cloud
+from local.cloud import CREDENTIALS, REGION, Cloud
 from local.ec2 import Ec2Server
 from task_reporter.aws import clients
 from task_reporter.aws.request_limits import LIST_TASKS
@@ -25,8 +25,9 @@ from task_reporter.notifying.topic import Topic
 from task_reporter.recording.context import PollContext
 from task_reporter.recording.kind_result import KindResult
 from task_reporter.recording.poll_kinds import poll_kinds
-from tests.integration.engines import CREDENTIALS, LOCAL_AWS, Engine, Table, make_table
+from tests.integration.engines import LOCAL_AWS, Engine, Table, make_table
 from tests.integration.faults import between, refused
+from tests.support.clock import Clock
 from tests.support.inline import INLINE
 from tests.support.sns import delivered_detail
 from tests.support.template import default
@@ -38,19 +39,6 @@ INSTANCE = "i-1234567890abcdef0"
 DIGEST_ABOVE = int(default("DigestAbove"))
 LARGEST = 256 * 1024
 """Bytes of a message that SNS takes: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html"""
-
-
-@dataclass(slots=True)
-class Clock:
-    """Time that the test moves; EC2 and the poller share it."""
-
-    now: datetime = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def forward(self, minutes: float) -> None:
-        self.now += timedelta(minutes=minutes)
 
 
 @dataclass(slots=True)

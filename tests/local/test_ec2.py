@@ -19,36 +19,11 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError, WaiterError
 
 from local.ec2 import Ec2Server, actions
+from tests.support.clock import Clock
 from tests.support.waiting import WAIT_SECONDS
 
 INSTANCE = "i-1234567890abcdef0"
 LOCATION = "north/win.manifest.xml"
-
-
-class Clock:
-    """A clock that advances only when it is set."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 11, 23, 12, 0, 0, 123_999, tzinfo=UTC)
-        self.pace = timedelta()
-
-    def __call__(self) -> datetime:
-        self.now += self.pace
-        return self.now
-
-    def forward(self, minutes: float) -> None:
-        self.now += timedelta(minutes=minutes)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def server(clock: Clock) -> Iterator[Ec2Server]:
-    with Ec2Server(clock=clock, seed=1) as server:
-        yield server
 
 
 # One session for all: each would parse the whole model of EC2 again.

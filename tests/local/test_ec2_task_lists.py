@@ -1,7 +1,6 @@
 """The local EC2's other task lists, read by the recorder from start to end."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,35 +13,18 @@ from task_reporter.kinds.table import KINDS
 from task_reporter.recording.poll_kinds import read_list
 from task_reporter.recording.transitions import outcome_of
 from task_reporter.times import to_text
+from tests.support.clock import Clock
 
 DISK = {"UserBucket": {"S3Bucket": "disks", "S3Key": "web.vmdk"}}
 TEXT = {"UserBucket": {"S3Bucket": "disks", "S3Key": "web.txt"}}
 
 
-class Clock:
-    """A clock that advances only when it is set."""
-
-    now = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def forward(self, minutes: float) -> None:
-        self.now += timedelta(minutes=minutes)
-
-
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def ec2(clock: Clock) -> Iterator[Any]:
-    with Ec2Server(clock=clock, seed=1) as server:
-        keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
-        client = clients.client("ec2", endpoint_url=server.url, region_name="eu-west-1", **keys)
-        yield client
-        client.close()
+def ec2(server: Ec2Server) -> Iterator[Any]:
+    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
+    client = clients.client("ec2", endpoint_url=server.url, region_name="eu-west-1", **keys)
+    yield client
+    client.close()
 
 
 STARTS: dict[str, tuple[str, Callable[[Any], object], str]] = {
@@ -82,13 +64,16 @@ def test_a_task_runs_and_ends(name: str, start: Callable[[Any], object], outcome
     assert read_list(kind, ec2).tasks == []
 
 
-def test_a_cancelled_import_is_cancelled(ec2: Any, clock: Clock) -> None:
-    task_id = ec2.import_image(DiskContainers=[DISK])["ImportTaskId"]
+@pytest.mark.parametrize("name", ["an imported image", "an imported snapshot"])
+def test_a_cancelled_import_is_cancelled(name: str, ec2: Any, clock: Clock) -> None:
+    kind, start = KINDS[STARTS[name][0]], STARTS[name][1]
+    start(ec2)
     clock.forward(2)
-    ec2.cancel_import_task(ImportTaskId=task_id)
-    assert ec2.describe_import_image_tasks()["ImportImageTasks"][0]["Status"] == "deleting"
+    task_id = str(read_list(kind, ec2).tasks[0]["task_id"])
+    answer = ec2.cancel_import_task(ImportTaskId=task_id)
+    assert (answer["ImportTaskId"], answer["PreviousState"], answer["State"]) == (task_id, "active", "deleting")
+    assert [task["state"] for task in read_list(kind, ec2).tasks] == ["deleting"]
     clock.forward(2)
-    kind = KINDS["import-image"]
     [task] = read_list(kind, ec2).tasks
     assert outcome_of(kind, {"updated_at": to_text(clock.now), **task}, {}, clock.now) == "cancelled"
     for wrong in (task_id, "import-ami-none"):
@@ -102,6 +87,12 @@ def test_pages_and_ids_select_tasks(ec2: Any) -> None:
     assert [len(page["ImportImageTasks"]) for page in pages] == [2, 2, 1]
     [one] = ec2.describe_import_image_tasks(ImportTaskIds=[ids[3]])["ImportImageTasks"]
     assert one["ImportTaskId"] == ids[3]
+
+
+@pytest.mark.parametrize("wrong", [{"NextToken": "x"}, {"NextToken": "-5"}, {"MaxResults": 0}], ids=str)
+def test_a_page_that_cannot_be_is_refused(wrong: Any, ec2: Any) -> None:
+    with pytest.raises(ClientError, match=r"NextToken|MaxResults"):
+        ec2.describe_import_image_tasks(**wrong)
 
 
 @pytest.mark.parametrize("listed", LISTS, ids=lambda listed: listed.describe)
