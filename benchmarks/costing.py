@@ -90,7 +90,7 @@ def _task(here: Place, side: Side, megabytes: int) -> float:
         table = filled(here.engine, [])
         with here.shell(table, *answers, lag=0.0, dynamodb=between.endpoint) as shell:
             life(side, "RecorderFunction", [{}] * len(STATES), shell)
-        heartbeats = len(STATES)
+        roster_writes = len(STATES)
         between.reading.units = 0.0  # what polls read is the polls' cost
         row = next(map(waiting, known(1)))
         table = filled(here.engine, [row])
@@ -99,5 +99,5 @@ def _task(here: Place, side: Side, megabytes: int) -> float:
             logged = len(said(shell).encode()) + prices.LAMBDA_S_OWN_LINES
         asked = between.reading
     telling = prices.computing(Life(start, first, first).cold(megabytes), megabytes)
-    requests = asked.units * prices.READ_UNIT + (asked.write_units - heartbeats) * prices.WRITE_UNIT
+    requests = asked.units * prices.READ_UNIT + (asked.write_units - roster_writes) * prices.WRITE_UNIT
     return requests + telling + logged * prices.LOGGED_BYTE + prices.PUBLISHED + prices.EMAIL

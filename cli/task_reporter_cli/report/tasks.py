@@ -103,7 +103,7 @@ def _run_time(start: str | None, end: str | None) -> float | None:
 
 def _format_detail(row: Mapping[str, Any], outcome: str) -> str:
     code, message = read_text(row, "error_code"), read_text(row, "error_message")
-    error = message if kind_of(row).code_in_text and message else ": ".join(filter(None, (code, message)))
+    error = ": ".join(filter(None, (code, message))) if kind_of(row).needs_code(message) else message
     if not outcome:
         return error or ", ".join(filter(None, (read_text(row, "state"), _format_progress(row))))
     return error or ("" if outcome == FAILED else read_text(row, kind_of(row).result or ""))

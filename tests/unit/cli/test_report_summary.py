@@ -32,10 +32,6 @@ def test_tasks_are_counted_by_what_they_count_as():
     assert [summary.groups[group] for group in GROUPS] == [2, 1, 1, 1, 2, 2]
 
 
-def test_rows_about_the_reporter_itself_are_no_tasks():
-    assert summarise([{"task_id": "bun-1"}], MADE_AT).total == 1
-
-
 def test_the_success_rate_needs_enough_tasks_that_can_fail():
     rows = [ended()] * 3 + [ended("failed")] + [ended("cancelled"), ended("lost"), ended("paused"), {}] * 9
     assert summarise(rows, MADE_AT).success_rate is None

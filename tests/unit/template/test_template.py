@@ -293,7 +293,7 @@ def test_functions_accept_what_the_template_accepts(name: str, value: str) -> No
 # Functions
 
 # One request after another, each at its longest
-POLL_STEPS = [LIST_TASKS, *[USE_TABLE] * 5]  # open business, read, write, heartbeat, redrive
+POLL_STEPS = [LIST_TASKS, *[USE_TABLE] * 5]  # open business, read, write, roster, redrive
 BATCH_STEPS = [USE_TABLE, COUNT_SUBSCRIBERS, PUBLISH, PUBLISH, *[USE_TABLE] * 2]  # read, ask, publish twice, mark
 
 

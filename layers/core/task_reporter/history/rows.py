@@ -4,6 +4,7 @@ The attributes are a public interface: people query the table with their own too
 """
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 Value = str | int
@@ -45,6 +46,11 @@ def redrives_of(row: Mapping[str, Value]) -> int:
     """Return how often ``row`` was redriven; 0 where another program wrote something else there."""
     count = row.get("redrives", 0)
     return count if isinstance(count, int) else 0
+
+
+def expiry(since: datetime, retention_days: int) -> int:
+    """Return the epoch seconds at which a row expires that is kept for ``retention_days``."""
+    return int((since + timedelta(days=retention_days)).timestamp())
 
 
 def account_and_region(row: Mapping[str, Value]) -> tuple[str, str]:

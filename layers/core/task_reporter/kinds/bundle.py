@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_BundleTask.html
 from collections.abc import Iterator
 
 from task_reporter.history.rows import Row
-from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST, Kind, NextStep, Registration
+from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST, Kind, NextStep, Registration, find_object
 
 # https://docs.aws.amazon.com/cli/latest/reference/ec2/register-image.html
 REGISTER = "To register it as an AMI, now or when EC2 has forgotten the task"
@@ -23,7 +23,7 @@ def next_steps(row: Row) -> Iterator[NextStep]:
     location = str(row["image_location"])
     bucket, _, key = location.partition("/")
     register = ("ec2", "register-image", "--name", str(row["task_id"]), "--image-location", location)
-    check = ("s3api", "head-object", "--bucket", bucket, "--key", key)
+    check = find_object(bucket, key)
     if row.get("outcome") == COMPLETE:
         heading = "with the command that registers the AMI, now or when EC2 has forgotten the task"
         yield NextStep("register", REGISTER, heading, register)

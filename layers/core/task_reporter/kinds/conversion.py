@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from task_reporter.history.rows import Row
 from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST, Kind, NextStep
-from task_reporter.kinds.reasons import failure_by_text
+from task_reporter.kinds.reasons import examples_by_text, failure_by_text
 
 START = "To start the imported instance"
 VOLUME = "This shows the imported volume, which can now be attached to an instance"
@@ -44,19 +44,8 @@ CONVERSION = Kind(
     endings={"completed": COMPLETE, "cancelled": FAILED, "deleted": FAILED},
     failure=failure_by_text,
     without_reason=CANCELLED,
-    code_in_text=True,
     attributes={"volume_ids": "Volumes"},
     result="volume_ids",
     next_steps=next_steps,
-    examples={
-        COMPLETE: {"state": "completed", **EXAMPLE},
-        FAILED: {
-            "state": "cancelled",
-            "error_code": "ClientError",
-            "error_message": "ClientError: This is what EC2 says of a failure.",
-            **EXAMPLE,
-        },
-        CANCELLED: {"state": "cancelled", "error_message": "This is what EC2 says: it was cancelled.", **EXAMPLE},
-        LOST: {"state": "active", **EXAMPLE},
-    },
+    examples=examples_by_text(EXAMPLE, "cancelled"),
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from task_reporter.history.rows import Row
 from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST, Kind, NextStep
-from task_reporter.kinds.reasons import failure_by_text
+from task_reporter.kinds.reasons import examples_by_text, failure_by_text
 
 COPY = "To copy the disk from S3"
 AGAIN = "To export the AMI again"
@@ -50,17 +50,6 @@ EXPORT_IMAGE = Kind(
     endings={"completed": COMPLETE, "deleted": FAILED},
     failure=failure_by_text,
     without_reason=CANCELLED,
-    code_in_text=True,
     next_steps=next_steps,
-    examples={
-        COMPLETE: {"state": "completed", **EXAMPLE},
-        FAILED: {
-            "state": "deleted",
-            "error_code": "ClientError",
-            "error_message": "ClientError: This is what EC2 says of a failure.",
-            **EXAMPLE,
-        },
-        CANCELLED: {"state": "deleted", "error_message": "This is what EC2 says: the task was cancelled.", **EXAMPLE},
-        LOST: {"state": "active", **EXAMPLE},
-    },
+    examples=examples_by_text(EXAMPLE, "deleted"),
 )

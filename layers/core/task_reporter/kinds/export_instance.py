@@ -6,8 +6,8 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ExportTask.html
 from collections.abc import Iterator
 
 from task_reporter.history.rows import Row
-from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST, Kind, NextStep
-from task_reporter.kinds.reasons import failure_by_text
+from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST, Kind, NextStep, find_object
+from task_reporter.kinds.reasons import examples_by_text, failure_by_text
 
 COPY = "To copy the disk from S3"
 CHECK = "An export that ended well has written its disk to S3. This fails if there is none"
@@ -24,8 +24,7 @@ def next_steps(row: Row) -> Iterator[NextStep]:
         copy = ("s3", "cp", f"s3://{bucket}/{key}", ".")
         yield NextStep("copy", COPY, "with the command that copies the disk from S3", copy)
     if row.get("outcome") == LOST:
-        check = ("s3api", "head-object", "--bucket", bucket, "--key", key)
-        yield NextStep("check", CHECK, "with a check for the disk in S3", check)
+        yield NextStep("check", CHECK, "with a check for the disk in S3", find_object(bucket, key))
 
 
 EXPORT_INSTANCE = Kind(
@@ -44,17 +43,7 @@ EXPORT_INSTANCE = Kind(
     endings={"completed": COMPLETE, "cancelled": FAILED},
     failure=failure_by_text,
     without_reason=CANCELLED,
-    code_in_text=True,
     attributes={"object_key": "Object"},
     next_steps=next_steps,
-    examples={
-        COMPLETE: {"state": "completed", **EXAMPLE},
-        FAILED: {
-            "state": "cancelled",
-            "error_message": "This is what EC2 says of a failure: the task expired.",
-            **EXAMPLE,
-        },
-        CANCELLED: {"state": "cancelled", "error_message": "This is what EC2 says: it was cancelled.", **EXAMPLE},
-        LOST: {"state": "active", **EXAMPLE},
-    },
+    examples=examples_by_text(EXAMPLE, "cancelled"),
 )

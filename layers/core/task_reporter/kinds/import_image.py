@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from task_reporter.history.rows import Row
+from task_reporter.kinds.import_snapshot import disk_of, import_snapshot
 from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST, Kind, NextStep
-from task_reporter.kinds.reasons import failure_by_text
+from task_reporter.kinds.reasons import examples_by_text, failure_by_text
 
 RUN = "To start an instance from the AMI"
 AGAIN = "To import the disk again, for example after a correction"
@@ -25,11 +26,10 @@ def next_steps(row: Row) -> Iterator[NextStep]:
         run = ("ec2", "run-instances", "--image-id", str(row["image_id"]), "--instance-type", "t3.micro")
         yield NextStep("run", RUN, "with the command that starts an instance", run)
     if outcome == FAILED and {"bucket", "object_key"} <= row.keys():
-        disk = f"UserBucket={{S3Bucket={row['bucket']},S3Key={row['object_key']}}}"
-        again = ("ec2", "import-image", "--disk-containers", disk)
+        again = ("ec2", "import-image", "--disk-containers", disk_of(row))
         yield NextStep("again", AGAIN, "with the command that imports the disk again", again)
-        snapshot = ("ec2", "import-snapshot", "--disk-container", disk)
-        yield NextStep("snapshot", SNAPSHOT, "with the command that imports the disk as a snapshot", snapshot)
+        heading = "with the command that imports the disk as a snapshot"
+        yield NextStep("snapshot", SNAPSHOT, heading, import_snapshot(row))
     if outcome == LOST:
         check = ("ec2", "describe-images", "--owners", "self", "--filters", f"Name=name,Values={row['task_id']}")
         yield NextStep("check", CHECK, "with the command that looks for the AMI", check)
@@ -54,20 +54,9 @@ IMPORT_IMAGE = Kind(
     endings={"completed": COMPLETE, "deleted": FAILED},
     failure=failure_by_text,
     without_reason=CANCELLED,
-    code_in_text=True,
     attributes={"image_id": "AMI", "snapshot_ids": "Snapshots", "object_key": "Object"},
     result="image_id",
     place_label="Source",
     next_steps=next_steps,
-    examples={
-        COMPLETE: {"state": "completed", "image_id": "ami-0123456789abcdef0", **EXAMPLE},
-        FAILED: {
-            "state": "deleted",
-            "error_code": "ClientError",
-            "error_message": "ClientError: This is what EC2 says of a failure.",
-            **EXAMPLE,
-        },
-        CANCELLED: {"state": "deleted", "error_message": "This is what EC2 says: the task was cancelled.", **EXAMPLE},
-        LOST: {"state": "active", **EXAMPLE},
-    },
+    examples=examples_by_text(EXAMPLE, "deleted", {"image_id": "ami-0123456789abcdef0"}),
 )

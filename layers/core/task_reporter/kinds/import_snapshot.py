@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from task_reporter.history.rows import Row
 from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST, Kind, NextStep, Registration
-from task_reporter.kinds.reasons import failure_by_text
+from task_reporter.kinds.reasons import examples_by_text, failure_by_text
 
 REGISTER = "To register an AMI with the snapshot as its root volume, if an x86 system is on it"
 AGAIN = "To import the disk again"
@@ -30,13 +30,21 @@ def next_steps(row: Row) -> Iterator[NextStep]:
         register = ("ec2", "register-image", "--name", str(row["task_id"]), *options, *place)
         yield NextStep("register", REGISTER, "with the command that registers an AMI of the snapshot", register)
     if outcome == FAILED and {"bucket", "object_key"} <= row.keys():
-        disk = f"UserBucket={{S3Bucket={row['bucket']},S3Key={row['object_key']}}}"
-        again = ("ec2", "import-snapshot", "--disk-container", disk)
-        yield NextStep("again", AGAIN, "with the command that imports the disk again", again)
+        yield NextStep("again", AGAIN, "with the command that imports the disk again", import_snapshot(row))
     if outcome == LOST:
         filters = ("--filters", f"Name=description,Values=*{row['task_id']}*")
         check = ("ec2", "describe-snapshots", "--owner-ids", "self", *filters)
         yield NextStep("check", CHECK, "with the command that looks for the snapshot", check)
+
+
+def import_snapshot(row: Row) -> tuple[str, ...]:
+    """Return the arguments that import the disk of ``row`` as a snapshot."""
+    return ("ec2", "import-snapshot", "--disk-container", disk_of(row))
+
+
+def disk_of(row: Row) -> str:
+    """Return the disk of ``row`` as an argument of imports."""
+    return f"UserBucket={{S3Bucket={row['bucket']},S3Key={row['object_key']}}}"
 
 
 def registration(row: Row) -> Registration | None:
@@ -72,21 +80,10 @@ IMPORT_SNAPSHOT = Kind(
     endings={"completed": COMPLETE, "deleted": FAILED, "error": FAILED},
     failure=failure_by_text,
     without_reason=CANCELLED,
-    code_in_text=True,
     attributes={"snapshot_ids": "Snapshot", "object_key": "Object"},
     result="snapshot_ids",
     place_label="Source",
     next_steps=next_steps,
     registration=registration,
-    examples={
-        COMPLETE: {"state": "completed", "snapshot_ids": "snap-0123456789abcdef0", **EXAMPLE},
-        FAILED: {
-            "state": "deleted",
-            "error_code": "ClientError",
-            "error_message": "ClientError: This is what EC2 says of a failure.",
-            **EXAMPLE,
-        },
-        CANCELLED: {"state": "deleted", "error_message": "This is what EC2 says: the task was cancelled.", **EXAMPLE},
-        LOST: {"state": "active", **EXAMPLE},
-    },
+    examples=examples_by_text(EXAMPLE, "deleted", {"snapshot_ids": "snap-0123456789abcdef0"}),
 )

@@ -43,6 +43,11 @@ def failed(_row: Row) -> str | None:
     return FAILED
 
 
+def find_object(bucket: str, key: str) -> tuple[str, ...]:
+    """Return the arguments of a check that fails without the object in S3."""
+    return ("s3api", "head-object", "--bucket", bucket, "--key", key)
+
+
 def no_next_steps(_row: Row) -> Iterable[NextStep]:
     """Suggest nothing."""
     return ()
@@ -83,11 +88,6 @@ class Kind:
     """
     without_reason: str = FAILED
     """The outcome of a task for which EC2 never adds a reason."""
-    code_in_text: bool = False
-    """True if the error code is the first word of the error text.
-
-    The list has no field for the code.
-    """
     listed_for: timedelta = timedelta(0)
     """Time for which EC2 lists ended tasks by its documentation; 0 if undocumented."""
     supersedes: Callable[[Row, Row], bool] | None = None
@@ -116,6 +116,15 @@ class Kind:
     def has_end_times(self) -> bool:
         """True if EC2 lists the time of the end or of the last change."""
         return "updated_at:" in self.projection or "finished_at:" in self.projection
+
+    @property
+    def code_in_text(self) -> bool:
+        """True if the list has error texts without codes, which may begin with one."""
+        return "error_message:" in self.projection and "error_code:" not in self.projection
+
+    def needs_code(self, message: str) -> bool:
+        """Tell whether people need the error code beside the error text ``message``."""
+        return not (self.code_in_text and message)
 
     @property
     def public_attributes(self) -> tuple[str, ...]:

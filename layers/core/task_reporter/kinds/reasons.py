@@ -7,7 +7,7 @@ something else. While the task runs, the same field holds the phase, so projecti
 import re
 
 from task_reporter.history.rows import Row
-from task_reporter.kinds.kind import CANCELLED, FAILED
+from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST
 
 # Newer back ends put another form of the code before it: ``CLIENT_ERROR : ClientError: …``.
 CODE = re.compile(r"\s*(?:[A-Z_]+ : )?([A-Za-z]*(?:Error|Failure)): ")
@@ -32,3 +32,18 @@ def failure_by_text(row: Row) -> str | None:
         return None
     is_cancelled = CANCELLED_BY_SOMEBODY.search(text) and not EXPIRED.search(text)
     return CANCELLED if is_cancelled and not error_code_in(text) else FAILED
+
+
+def examples_by_text(place: Row, failed_state: str, result: Row | None = None) -> dict[str, Row]:
+    """Return the examples of a kind whose tasks fail, or are cancelled, in ``failed_state``.
+
+    ``place`` is in each of them, ``result`` in that of a complete task.
+    """
+    error: Row = {"error_code": "ClientError", "error_message": "ClientError: This is what EC2 says of a failure."}
+    cancellation: Row = {"error_message": "This is what EC2 says: the task was cancelled."}
+    return {
+        COMPLETE: {"state": "completed", **(result or {}), **place},
+        FAILED: {"state": failed_state, **error, **place},
+        CANCELLED: {"state": failed_state, **cancellation, **place},
+        LOST: {"state": "active", **place},
+    }

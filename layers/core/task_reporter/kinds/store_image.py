@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from task_reporter.history.rows import Row
-from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST, Kind, NextStep
+from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST, Kind, NextStep, find_object
 
 RESTORE = "To restore the AMI from S3, in any region of the partition"
 AGAIN = "To store the AMI again"
@@ -28,8 +28,7 @@ def next_steps(row: Row) -> Iterator[NextStep]:
         again = ("ec2", "create-store-image-task", "--image-id", str(row["resource_id"]), "--bucket", bucket)
         yield NextStep("again", AGAIN, "with the command that stores the AMI again", again)
     if outcome == LOST and bucket and key:
-        check = ("s3api", "head-object", "--bucket", bucket, "--key", key)
-        yield NextStep("check", CHECK, "with a check for the object in S3", check)
+        yield NextStep("check", CHECK, "with a check for the object in S3", find_object(bucket, key))
 
 
 def failure(row: Row) -> str | None:
@@ -69,7 +68,6 @@ STORE_IMAGE = Kind(
     endings={"Completed": COMPLETE, "Failed": FAILED},
     failure=failure,
     supersedes=supersedes,
-    code_in_text=True,
     attributes={"object_key": "Object"},
     next_steps=next_steps,
     examples={

@@ -6,12 +6,12 @@ record that is delivered twice, late or out of order changes nothing.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from task_reporter.aws.failures import EXPECTED_ERRORS, answer_is_missing, describe
 from task_reporter.aws.request_limits import COUNT_SUBSCRIBERS, PUBLISH, USE_TABLE
 from task_reporter.errors import HistoryError, IncompleteRowError, NotAnnouncedError
-from task_reporter.history.rows import AWAITING_NOTIFICATION, Key, Row, key_of
+from task_reporter.history.rows import AWAITING_NOTIFICATION, Key, Row, expiry, key_of
 from task_reporter.history.table import HistoryTable
 from task_reporter.history.writes import Update
 from task_reporter.notifying.compose import compose_notices
@@ -144,7 +144,7 @@ def _marks(rows: Sequence[Row], policy: NotificationPolicy, announced_at: dateti
     """
     mark: Row = {"notified_at": to_text(announced_at)}
     if policy.retention_days:
-        mark["expires_at"] = int((announced_at + timedelta(days=policy.retention_days)).timestamp())
+        mark["expires_at"] = expiry(announced_at, policy.retention_days)
     settled = ("awaiting", "awaiting_since", "redriven_at", "redrives")
     return [
         Update(key_of(row), mark, {"awaiting": AWAITING_NOTIFICATION, "outcome": row["outcome"]}, remove=settled)

@@ -98,7 +98,7 @@ def _entry(row: Row, command: str | None) -> str:
         lines.append(f"    last seen: {', '.join(part for part in last if part)}")
     if "error_code" in row or "error_message" in row:
         code, message = f"{row.get('error_code', 'no code')}: ", str(row.get("error_message", ""))
-        error = message if kind_of(row).code_in_text and message else code + message
+        error = code + message if kind_of(row).needs_code(message) else message
         lines.append("    " + " ".join(error.split()).removesuffix(":"))
     if command:
         lines.append(f"    {command}")

@@ -135,5 +135,4 @@ def _error(row: Row) -> str | None:
     if not ("error_code" in row or "error_message" in row):
         return "EC2 gave no error code." if row["outcome"] == FAILED else None
     code, message = str(row.get("error_code", "none")), str(row.get("error_message", ""))
-    # The text of some lists begins with the code, or has no code at all.
-    return message if kind_of(row).code_in_text and message else f"Error code: {code}\n\n{message}".rstrip()
+    return f"Error code: {code}\n\n{message}".rstrip() if kind_of(row).needs_code(message) else message

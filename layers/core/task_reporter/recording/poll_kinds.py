@@ -142,9 +142,10 @@ def poll_kinds(
     recorder = Recorder(history, poll, deadline, on_written)
     rows = result.attempt("history", partial(recorder.record, read, backlog)) if read else None
     before = (rows or {}).get(roster_key(poll.scope))
+    records = lists_of(before, poll.scope)
     for each in lists:
         if each.result.unreadable or (each in read and rows is not None):
-            each.result.before = lists_of(before, poll.scope).get(each.kind.name, ListRecord())
+            each.result.before = records.get(each.kind.name, ListRecord())
             result.done.append(each.result)
             result.problems += each.result.problems
             report(each.result)

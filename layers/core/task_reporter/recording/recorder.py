@@ -75,11 +75,12 @@ class Recorder:
         scope = self._poll.scope
         listed = (Key(scope, str(task["task_id"])) for each in lists for task in each.answer.tasks)
         rows = self._history.read([roster_key(scope), *listed], self._deadline)
+        polled_before = lists_of(rows.get(roster_key(scope)), scope)
         writes: list[Write] = []
         for each in lists:
             each.take_tasks(rows, self._owners, scope)
             news = self._decide(each, [(key, next_write, task, rows.get(key)) for key, task in each.tasks.items()])
-            is_first = not lists_of(rows.get(roster_key(scope)), scope).get(each.kind.name, ListRecord()).at
+            is_first = not polled_before.get(each.kind.name, ListRecord()).at
             if is_first and not self._poll.announce_history:
                 news = [without_notice(write, self._poll) for write in news]
             writes += news

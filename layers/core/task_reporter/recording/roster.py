@@ -129,8 +129,8 @@ def read_record(
         unkeepable=len(unkeepable),
         logged=" ".join(map(_fingerprint, _limited(unkeepable))),
     )
-    if gap_seconds(before, poll.now) > before.gap:
-        record = replace(record, gap=gap_seconds(before, poll.now), gap_at=now)
+    if (gap := gap_seconds(before, poll.now)) > before.gap:
+        record = replace(record, gap=gap, gap_at=now)
     if blind_seconds(kind, before, poll):
         record = replace(record, blind_from=before.at, blind_until=now)
     return record

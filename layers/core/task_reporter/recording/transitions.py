@@ -6,7 +6,7 @@ interrupted poll and its repetition, can't undo each other's writes.
 
 from datetime import datetime, timedelta
 
-from task_reporter.history.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, Row, Value, key_of
+from task_reporter.history.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, Row, Value, expiry, key_of
 from task_reporter.history.writes import Insert, Update, Write
 from task_reporter.kinds.kind import CANCELLED, FAILED, LOST, Kind
 from task_reporter.recording.context import PollContext
@@ -167,19 +167,19 @@ def _later_expiry(row: Row, poll: PollContext) -> Update | None:
     Without the row, the next poll would record and announce the task anew.
     """
     expires_at, now = row.get("expires_at"), int(poll.now.timestamp())
-    later = now + poll.retention_days * 24 * 3600
+    later = expiry(poll.now, poll.retention_days)
     if not poll.retention_days or not isinstance(expires_at, int) or expires_at > min(now + EXPIRY_MARGIN, later - 1):
         return None
     return Update(key_of(row), {"expires_at": later}, {"outcome": row["outcome"], "expires_at": expires_at})
 
 
 def without_notice(write: Write, poll: PollContext) -> Write:
-    """Return ``write`` without a later notice, if it inserts an ended task."""
+    """Return ``write``, changed so that no notice follows where it inserts an ended task."""
     if not (isinstance(write, Insert) and "outcome" in write.row):
         return write
     row = {name: value for name, value in write.row.items() if name not in ("awaiting", "awaiting_since")}
     if poll.retention_days:
-        row["expires_at"] = int(poll.now.timestamp()) + poll.retention_days * 24 * 3600
+        row["expires_at"] = expiry(poll.now, poll.retention_days)
     return Insert(row)
 
 
