@@ -1,11 +1,13 @@
 """A local EC2 whose clock each test moves."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from local.ec2 import Ec2Server
 from tests.support.clock import Clock
+from tests.support.ec2_client import client_of
 
 
 @pytest.fixture
@@ -20,3 +22,10 @@ def clock() -> Clock:
 def server(clock: Clock) -> Iterator[Ec2Server]:
     with Ec2Server(clock=clock, seed=1) as server:
         yield server
+
+
+@pytest.fixture
+def ec2(server: Ec2Server) -> Iterator[Any]:
+    client = client_of(server)
+    yield client
+    client.close()

@@ -8,44 +8,20 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import botocore.session
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError, WaiterError
 
 from local.ec2 import Ec2Server, actions
 from tests.support.clock import Clock
+from tests.support.ec2_client import client_of
 from tests.support.waiting import WAIT_SECONDS
 
 INSTANCE = "i-1234567890abcdef0"
 LOCATION = "north/win.manifest.xml"
-
-
-# One session for all: each would parse the whole model of EC2 again.
-SESSION = cache(botocore.session.Session)
-
-
-def client_of(server: Ec2Server, **config: Any) -> Any:
-    return SESSION().create_client(
-        "ec2",
-        region_name="eu-west-1",
-        endpoint_url=server.url,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=Config(retries={"total_max_attempts": 1}, proxies={}, **config),
-    )
-
-
-@pytest.fixture
-def ec2(server: Ec2Server) -> Iterator[Any]:
-    client = client_of(server)
-    yield client
-    client.close()
 
 
 def bundle(ec2: Any, instance: str = INSTANCE, bucket: str = "north", prefix: str = "win", **more: Any) -> str:
