@@ -1,4 +1,4 @@
-"""The local EC2: an HTTP endpoint that runs bundle tasks.
+"""The local EC2: an HTTP endpoint that runs the tasks of all nine lists.
 
 boto3, botocore and the aws CLI can use it. It replaces EC2 in the demo, in ``make local`` and in tests. As in EC2, its
 tasks make progress, end, and disappear from the list. Its clock can run faster. It has one account and one region,

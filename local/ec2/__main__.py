@@ -15,7 +15,9 @@ example, a bundle task in half a minute:
   aws ec2 bundle-instance --instance-id i-1234567890abcdef0 --storage S3='{Bucket=my-bucket,Prefix=winami}'
   aws ec2 describe-bundle-tasks
 
-A bucket whose name starts with no-such-bucket makes the task fail.
+A bucket whose name starts with no-such-bucket makes the task fail. So do, in other lists, an imported disk whose key
+ends with .txt, a snapshot for a root volume whose id starts with snap-bad, and credentials of a Mac with the word
+wrong.
 """
 
 
@@ -23,7 +25,7 @@ def make_parser() -> argparse.ArgumentParser:
     """Make the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m local.ec2",
-        description="A local stand-in for EC2's bundle tasks, on 127.0.0.1 only.",
+        description="A local stand-in for EC2's task lists, on 127.0.0.1 only.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -11,11 +11,9 @@ from typing import Any
 
 from local.ec2.errors import Ec2Error
 from local.ec2.lifecycle import Lifecycle
-from local.ec2.task_lists import TaskLists
+from local.ec2.task_lists import MISSING_BUCKET_PREFIX, TaskLists
 
 ACCOUNT_ID = "000000000000"
-MISSING_BUCKET_PREFIX = "no-such-bucket"
-"""A task with such a bucket fails."""
 
 
 @dataclass(frozen=True)

@@ -135,16 +135,17 @@ ACTIONS: dict[str, Action] = {
 
 
 EVERY_START = {"ClientToken", "DryRun"}
+EVERY_CANCEL = {"DryRun", "CancelReason", "ReasonMessage"}
+"""Parameters of every cancellation that has them; a reason has no effect."""
 
 
 def _list_actions() -> Iterator[tuple[str, Action]]:
     """Yield the actions of the other task lists."""
     for kind in LISTS:
         yield kind.describe, Action(partial(_on_list, TaskLists.describe, kind), kind.supported)
-        if kind.start:
-            yield kind.start, Action(partial(_on_list, TaskLists.start, kind), kind.start_supported | EVERY_START)
+        yield kind.start, Action(partial(_on_list, TaskLists.start, kind), kind.start_supported | EVERY_START)
         if kind.cancel:
-            yield kind.cancel, Action(partial(_on_list, TaskLists.cancel, kind), {kind.cancel_id})
+            yield kind.cancel, Action(partial(_on_list, TaskLists.cancel, kind), {kind.cancel_id} | EVERY_CANCEL)
 
 
 def _on_list(

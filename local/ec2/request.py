@@ -81,11 +81,19 @@ def _read(shape: Any, value: Any, name: str) -> Any:
     if read_tree is not None:
         return read_tree(shape, value, name)
     try:
-        return _SCALARS.get(shape.type_name, str)(value)
+        scalar = _SCALARS.get(shape.type_name, str)(value)
     except (KeyError, ValueError):
         # The message does not contain the value, which could be an upload policy.
         message = f"The value of {name} is not of the type {shape.type_name}"
         raise Ec2Error("InvalidParameterValue", message) from None
+    if shape.type_name == "integer":
+        _check_range(shape.metadata, scalar, name)
+    return scalar
+
+
+def _check_range(limits: Mapping[str, int], number: int, name: str) -> None:
+    if not limits.get("min", number) <= number <= limits.get("max", number):
+        raise Ec2Error("InvalidParameterValue", f"Value ( {number} ) for parameter {name} is invalid")
 
 
 def _read_structure(shape: Any, tree: Tree, name: str) -> dict[str, Any]:

@@ -17,10 +17,14 @@ NAMESPACE = f"http://ec2.amazonaws.com/doc/{API_VERSION}/"
 
 
 def format_response(action: str, result: Mapping[str, Any], request_id: str) -> bytes:
-    """Format the ``result`` of ``action``, which has the form that boto3 returns."""
+    """Format the ``result`` of ``action``, which has the form that boto3 returns.
+
+    It is left out where the action has none.
+    """
     root = ElementTree.Element(f"{action}Response", xmlns=NAMESPACE)
     ElementTree.SubElement(root, "requestId").text = request_id
-    _write_structure(ec2_model().operation_model(action).output_shape, result, root)
+    if shape := ec2_model().operation_model(action).output_shape:
+        _write_structure(shape, result, root)
     return _document(root)
 
 
