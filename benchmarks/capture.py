@@ -1,4 +1,4 @@
-"""Capture of many new tasks in one answer, with a region's network delay."""
+"""Capture of many new tasks in nine lists, with a region's network delay."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,6 @@ from benchmarks.lag import LAG
 from benchmarks.programs import Run
 from benchmarks.sides import AGAINST, Side, both
 from tests.integration.engines import make_table
-from tests.support.canned_ec2 import Answer
 
 QUICKER = 0.1
 """The share of the other's time that a capture may take."""
@@ -41,11 +40,11 @@ def measure(bench: Bench) -> Iterator[Figure]:
 
 
 def _capture(bench: Bench, side: Side, size: int) -> Run:
-    """Poll an answer with so many tasks into an empty table."""
+    """Poll lists with so many tasks into an empty table."""
     event, client = bench.folder / "schedule.json", bench.place.engine.client()
     event.write_text("[{}]")
     table = make_table(client, StreamSpecification={"StreamEnabled": False}).name
-    with bench.place.shell(table, Answer(listed(size))) as shell:
+    with bench.place.shell(table, listed(size)) as shell:
         run = shell.run(*side.command("RecorderFunction", event))
     _must_hold(client, table, size)
     client.delete_table(TableName=table)

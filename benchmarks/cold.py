@@ -5,25 +5,28 @@ write bytecode, as in Lambda.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from benchmarks.bench import Bench
-from benchmarks.ec2_lists import known
+from benchmarks.ec2_lists import known, listed
+from benchmarks.engine import filled
 from benchmarks.figures import Figure, figure, in_turns
-from benchmarks.place import variables
 from benchmarks.programs import Run, Shell
 from benchmarks.sides import AGAINST, Side, both
 from benchmarks.streams import batch, waiting
-from local.cloud import Cloud, local_cloud
-from local.process_environment import isolated_environment
-from task_reporter.history.rows import to_attribute
-from tests.integration.engines import LOCAL_AWS, Engine, make_table
-from tests.support.canned_ec2 import canned_ec2, told
+from tests.support.canned_ec2 import Answer
 
-QUICKER, LIGHTER = 0.35, 0.65
-LARGEST_ZIP = 4.0
+FAR = 0.05
+"""Seconds that a request takes longer in a second measurement of the recorder."""
+QUICKER, QUICKER_FAR = {"recorder": 0.31, "notifier": 0.35}, 0.25
+LIGHTER = {"recorder": 0.5, "notifier": 0.7}
+LARGEST_ZIP = 2.5
 """Megabytes."""
+LISTED = 10
+"""Tasks that EC2 lists, spread over nine lists."""
 MOST = 1000
 """Rows of which the notifier can be told."""
 
@@ -31,47 +34,46 @@ MOST = 1000
 def measure(bench: Bench) -> Iterator[Figure]:
     """Yield the figures; raises StepError."""
     ours, theirs = both(bench)
-    with canned_ec2(told("complete")) as ec2, local_cloud(bench.folder, ec2.url) as cloud:
-        topic = cloud.client("sns").create_topic(Name="bench")["TopicArn"]
-        table = make_table(Engine(LOCAL_AWS, cloud.endpoint).client()).name
-        shell = Shell(isolated_environment() | cloud.environment | variables(table, topic), bench.folder)
-        with bench.screen.step("cold starts", f"{bench.pairs} pairs of each function"):
-            yield from _starts("recorder", _polls(bench), (ours, theirs), shell, bench.pairs)
-            yield from _starts("notifier", _batches(bench, cloud, shell), (ours, theirs), shell, bench.pairs)
+    for function, lag in (("recorder", 0.0), ("recorder", FAR), ("notifier", 0.0)):
+        with bench.screen.step("cold starts", f"{bench.pairs} pairs of the {function}, {lag * 1000:.0f} ms added"):
+            runs = _starts(bench, function, listed(LISTED) if function == "recorder" else {}, lag)
+        name, quicker = f"cold start of the {function}", QUICKER[function]
+        if lag:
+            name, quicker = f"{name}, {lag * 1000:.0f} ms away", QUICKER_FAR
+        yield figure(name, "ms", runs, lambda run: run.seconds * 1000, AGAINST, quicker)
+        if not lag:
+            wanted = LIGHTER[function]
+            yield figure(f"memory of the {function}", "MB", runs, lambda run: run.peak / 1e6, AGAINST, wanted)
     sizes = [(side.megabytes, side.zipped(bench.folder)) for side in (ours, theirs)]
     yield figure("layer on disk", "MB", [tuple(size for size, _ in sizes)], float, AGAINST)
     yield figure("layer, zipped", "MB", [tuple(zipped for _, zipped in sizes)], float, AGAINST, limit=LARGEST_ZIP)
 
 
-def _starts(
-    function: str, events: Iterator[Path], sides: tuple[Side, Side], shell: Shell, pairs: int
-) -> Iterator[Figure]:
-    """Yield the cold start and the memory of one function on both sides."""
-    logical = f"{function.capitalize()}Function"
+def _starts(bench: Bench, function: str, lists: Mapping[str, Answer], lag: float) -> list[tuple[Run, Run]]:
+    """Start one function of both sides in turns.
 
-    def start(side: Side) -> Run:
-        return shell.run(*side.command(logical, next(events)))
+    Each side has a table of its own. The first pair does not count, and records the tasks.
+    """
+    with ExitStack() as stack:
 
-    ours, theirs = sides
-    runs = in_turns(lambda: start(ours), lambda: start(theirs), pairs)
-    yield figure(f"cold start of the {function}", "ms", runs, lambda run: run.seconds * 1000, AGAINST, QUICKER)
-    yield figure(f"memory of the {function}", "MB", runs, lambda run: run.peak / 1e6, AGAINST, LIGHTER)
+        def starter(side: Side) -> partial[Run]:
+            table = filled(bench.place.engine, map(waiting, () if lists else known(MOST)))
+            shell = stack.enter_context(bench.place.shell(table, lists, lag=lag, announce_history="none"))
+            return partial(_start, shell, side, function, _events(bench.folder, bool(lists)))
 
-
-def _polls(bench: Bench) -> Iterator[Path]:
-    """Schedules, of which the recorder reads nothing."""
-    path = bench.folder / "schedule.json"
-    path.write_text("[{}]")
-    while True:
-        yield path
+        return in_turns(*map(starter, both(bench)), bench.pairs)
 
 
-def _batches(bench: Bench, cloud: Cloud, shell: Shell) -> Iterator[Path]:
-    """Batches of one record each, about a row that awaits its notification."""
-    client = cloud.client("dynamodb")
+def _start(shell: Shell, side: Side, function: str, events: Iterator[Path]) -> Run:
+    return shell.run(*side.command(f"{function.capitalize()}Function", next(events)))
+
+
+def _events(folder: Path, scheduled: bool) -> Iterator[Path]:
+    """Yield files with one event each.
+
+    It is a schedule's, or one about a row that awaits its notification.
+    """
     for number, row in enumerate(map(waiting, known(MOST))):
-        item = {name: to_attribute(value) for name, value in row.items()}
-        client.put_item(TableName=shell.environment["HISTORY_TABLE"], Item=item)
-        path = bench.folder / f"batch-{number}.json"
-        path.write_text(json.dumps([batch([row])]))
+        path = folder / f"event-{number}.json"
+        path.write_text(json.dumps([{} if scheduled else batch([row])]))
         yield path

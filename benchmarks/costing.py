@@ -15,7 +15,8 @@ from benchmarks.place import Place
 from benchmarks.prices import Life
 from benchmarks.sides import AGAINST, Side, Step, both, life, said
 from benchmarks.streams import batch, waiting
-from tests.support.canned_ec2 import Answer, told
+from task_reporter.kinds.bundle import BUNDLE
+from tests.support.canned_ec2 import told
 from tests.support.template import template
 
 LISTED = 10
@@ -62,8 +63,8 @@ def measure(bench: Bench) -> Iterator[Figure]:
 
 
 def _polling(here: Place, side: Side) -> Polling:
-    table, answer = filled(here.engine, known(LISTED)), Answer(listed(LISTED))
-    with here.shell(table, answer, tls=True) as shell:
+    table, answer = filled(here.engine, []), listed(LISTED)
+    with here.shell(table, answer, tls=True, announce_history="none") as shell:
         life(side, "RecorderFunction", [{}], shell)  # from here on nothing is new
         steps = life(side, "RecorderFunction", [{}] * (1 + WARM), shell)
         printed = said(shell)
@@ -88,7 +89,7 @@ def _task(here: Place, side: Side, megabytes: int) -> float:
         between = stack.enter_context(meter(here.engine.endpoint))
         answers = [told(state) for state in STATES]
         table = filled(here.engine, [])
-        with here.shell(table, *answers, lag=0.0, dynamodb=between.endpoint) as shell:
+        with here.shell(table, None, *answers, lag=0.0, dynamodb=between.endpoint, kinds=(BUNDLE,)) as shell:
             life(side, "RecorderFunction", [{}] * len(STATES), shell)
         roster_writes = len(STATES)
         between.reading.units = 0.0  # what polls read is the polls' cost

@@ -26,13 +26,14 @@ from benchmarks.sides import AGAINST, Side, both, interpreter
 from benchmarks.streams import batch, waiting
 from local.environments import environment_folder
 from local.processes import StepError, find_free_port, running_process
-from tests.support.canned_ec2 import Answer
 
 SERVED = Path(__file__).with_name("served.py")
 INVOKE = "/2015-03-31/functions/function/invocations"
 INITIALISED = re.compile(r"INIT REPORT\(durationMs: ([\d.]+)\)")
 PAIRS = 3
 PATIENCE = 30
+LISTED = 10
+"""Tasks that EC2 lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def _asked(function: str) -> tuple[str, dict[str, Any]]:
 
 def _start(here: Place, function: str, event: dict[str, Any], side: Side) -> Answered:
     table = filled(here.engine, map(waiting, known(1)) if event else [])
-    with here.shell(table, Answer(listed(1)), tls=True) as shell:
+    with here.shell(table, listed(LISTED), tls=True) as shell:
         return _first_answer(side, function, event, shell)
 
 

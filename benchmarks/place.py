@@ -14,15 +14,14 @@ from ssl import PROTOCOL_TLS_SERVER, SSLContext
 import trustme
 from botocore.httpsession import DEFAULT_CA_BUNDLE
 
-from benchmarks.ec2_lists import empty_list
 from benchmarks.engine import NO_EC2, engine, filled, surroundings
 from benchmarks.lag import LAG, lagging
 from benchmarks.programs import Shell
 from benchmarks.rows import RUNNING, SCOPE, rows
 from local.cloud import local_cloud
 from local.process_environment import isolated_environment
-from task_reporter.kinds.bundle import BUNDLE
 from task_reporter.kinds.kind import Kind
+from task_reporter.kinds.table import ALL
 from tests.integration.engines import Engine
 from tests.support.canned_ec2 import Answer, canned_ec2
 
@@ -40,39 +39,46 @@ class Place:
     def history(self, size: int) -> str:
         """Return a table with ``size`` rows of ended tasks, made once for all."""
         if size not in self._histories:
-            self._histories[size] = filled(self.engine, islice(rows(size + RUNNING), RUNNING, None))
+            self._histories[size] = self.new_history(size)
         return self._histories[size]
+
+    def new_history(self, size: int) -> str:
+        """Return a new table with ``size`` rows of ended tasks."""
+        return filled(self.engine, islice(rows(size + RUNNING), RUNNING, None))
 
     @contextmanager
     def shell(
         self,
         table: str,
+        lists: Mapping[str, Answer] | None = None,
         *answers: Answer,
         lag: float = LAG,
         dynamodb: str | None = None,
         tls: bool = False,
-        kinds: Sequence[Kind] = (BUNDLE,),
+        kinds: Sequence[Kind] = ALL,
+        announce_history: str = "digest",
     ) -> Iterator[Shell]:
         """Run functions as if each service were ``lag`` seconds away.
 
         With ``tls`` they use TLS, as with AWS.
 
-        EC2 gives ``answers`` for bundles, and empty lists for the other ``kinds``. DynamoDB is at ``dynamodb`` if that
+        EC2 answers operations as in ``lists``, and others with ``answers`` in turn. DynamoDB is at ``dynamodb`` if that
         is not the engine itself.
         """
         secret, trust = _encryption(self.folder) if tls else (None, {})
         with ExitStack() as stack:
             url = NO_EC2
-            if answers:
+            if lists or answers:
                 ec2 = stack.enter_context(canned_ec2(*answers))
-                ec2.by_action |= {kind.operation: empty_list(kind) for kind in kinds if kind is not BUNDLE}
+                ec2.by_action |= lists or {}
                 url = ec2.url
             near = {"EC2": url, "DYNAMODB": dynamodb or self.engine.endpoint, "SNS": self.sns}
             wires = {
                 f"AWS_ENDPOINT_URL_{name}": stack.enter_context(lagging(endpoint, lag, secret))
                 for name, endpoint in near.items()
             }
-            yield Shell(self._surroundings | wires | variables(table, self.topic, kinds) | trust, self.folder)
+            given = variables(table, self.topic, kinds) | {"ANNOUNCE_HISTORY": announce_history}
+            yield Shell(self._surroundings | wires | given | trust, self.folder)
 
     @property
     def _surroundings(self) -> Mapping[str, str]:
@@ -99,7 +105,7 @@ def place(folder: Path) -> Iterator[Place]:
         yield Place(running, cloud.endpoint, topic, folder)
 
 
-def variables(table: str, topic: str, kinds: Sequence[Kind] = (BUNDLE,)) -> Mapping[str, str]:
+def variables(table: str, topic: str, kinds: Sequence[Kind]) -> Mapping[str, str]:
     """Return the functions' environment: what the template gives them, and what Lambda does."""
     return {
         "HISTORY_TABLE": table,
@@ -107,7 +113,6 @@ def variables(table: str, topic: str, kinds: Sequence[Kind] = (BUNDLE,)) -> Mapp
         "EMAIL_SUBSCRIPTION": "false",
         "SCOPE": SCOPE,
         "TASK_KINDS": ",".join(kind.name for kind in kinds),
-        "ANNOUNCE_HISTORY": "digest",
         "RETENTION_DAYS": "0",
         "DIGEST_ABOVE": "5",
         "LOST_AFTER_MINUTES": "15",

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from benchmarks.bench import Bench
-from benchmarks.ec2_lists import known, listed
-from benchmarks.engine import fill, filled
+from benchmarks.ec2_lists import listed
+from benchmarks.engine import filled
 from benchmarks.figures import Figure, alone, figure, in_turns
 from benchmarks.lag import LAG
 from benchmarks.meter import Reading, meter
@@ -13,12 +13,11 @@ from benchmarks.place import Place
 from benchmarks.sides import AGAINST, Side, both, life
 from task_reporter.kinds.bundle import BUNDLE
 from task_reporter.kinds.kind import Kind
-from task_reporter.kinds.table import KINDS
-from tests.support.canned_ec2 import Answer
+from task_reporter.kinds.table import ALL
 
 FUNCTION = "RecorderFunction"
-FEW, MANY, ALL = 10, 1000, 10_000
-"""Tasks in EC2's list."""
+FEW, MANY, MOST = 10, 1000, 10_000
+"""Tasks in EC2's lists."""
 SMALL = 100
 """Rows in a history that has just begun."""
 PAIRS = 3
@@ -37,13 +36,13 @@ def measure(bench: Bench) -> Iterator[Figure]:
     ours, theirs = both(bench)
     here = bench.place
     with bench.screen.step("polls", f"{SMALL:,} rows in the history"):
-        table = _history(here, SMALL, FEW)
+        table = _history(here, ours, here.new_history(SMALL), FEW)
         small = _asked(here, ours, table, FEW)
         yield from _few(here, (ours, theirs), table, small)
-        yield from _nine(here, ours, table)
+        yield from _nine(here, ours, table, small)
         yield from _many(here, (ours, theirs))
     with bench.screen.step("polls", f"{bench.rows:,} rows in the history"):
-        large = _asked(here, ours, _history(here, bench.rows, FEW), FEW)
+        large = _asked(here, ours, _history(here, ours, here.history(bench.rows), FEW), FEW)
     name, against = f"with {bench.rows:,} rows in the history", f"ours with {SMALL:,} rows"
     for what, unit in (("requests", "requests"), ("units", "read units"), ("write_units", "write units")):
         pair = [(getattr(large, what), getattr(small, what))]
@@ -65,22 +64,26 @@ def _few(here: Place, sides: tuple[Side, Side], table: str, small: Reading) -> I
     yield figure(f"{name}: one after the other", "trips", trips, float, AGAINST, limit=ROUND_TRIPS)
 
 
-def _nine(here: Place, ours: Side, table: str) -> Iterator[Figure]:
+def _nine(here: Place, ours: Side, table: str, small: Reading) -> Iterator[Figure]:
     """Measure a poll of all lists beside a poll of one."""
-    nine, name = tuple(KINDS.values()), f"nothing new, {FEW} listed, nine lists"
-    times = [lambda kinds=kinds: _seconds(here, ours, table, FEW, lag=FAR, kinds=kinds) for kinds in (nine, (BUNDLE,))]
-    pairs = in_turns(*times, PAIRS, 0)
+    name, one = f"nothing new, {FEW} listed, nine lists", (BUNDLE,)
+    table_of_one = _history(here, ours, here.new_history(SMALL), FEW, one)
+    pairs = in_turns(
+        lambda: _seconds(here, ours, table, FEW, lag=FAR),
+        lambda: _seconds(here, ours, table_of_one, FEW, lag=FAR, kinds=one),
+        PAIRS,
+        warm_ups=0,
+    )
     yield figure(f"{name}, {FAR * 1000:.0f} ms away", "ms", pairs, lambda seconds: seconds * 1000, "one list", NINE)
-    asked = _asked(here, ours, table, FEW, nine)
-    yield alone(f"{name}: asked of DynamoDB", "requests", [asked.requests], limit=4)
-    yield alone(f"{name}: charged for writes", "write units", [asked.write_units], limit=1)
+    yield alone(f"{name}: asked of DynamoDB", "requests", [small.requests], limit=4)
+    yield alone(f"{name}: charged for writes", "write units", [small.write_units], limit=1)
 
 
 def _many(here: Place, sides: tuple[Side, Side]) -> Iterator[Figure]:
-    """Measure a poll of a list that a pipeline filled."""
+    """Measure a poll of lists that a pipeline filled."""
     ours, theirs = sides
-    for count in (MANY, ALL):
-        name, table = f"nothing new, {count:,} listed", _history(here, SMALL, count)
+    for count in (MANY, MOST):
+        name, table = f"nothing new, {count:,} listed", _history(here, ours, here.new_history(SMALL), count)
         seconds = _seconds(here, ours, table, count, polls=2)
         if count == MANY:
             pair = [(seconds, _seconds(here, theirs, filled(here.engine, []), count, polls=1))]
@@ -92,27 +95,21 @@ def _many(here: Place, sides: tuple[Side, Side]) -> Iterator[Figure]:
         yield alone(f"{name}: tasks written", "rows", [asked.tasks], limit=0)
 
 
-def _history(here: Place, size: int, count: int) -> str:
-    """Return a table with ``size`` forgotten tasks and ``count`` listed ones."""
-    table = here.history(size)
-    fill(here.engine, table, known(count))
+def _history(here: Place, ours: Side, table: str, count: int, kinds: Sequence[Kind] = ALL) -> str:
+    """Return ``table`` with ``count`` listed tasks that were recorded without a notice."""
+    with here.shell(table, listed(count, kinds), lag=0.0, kinds=kinds, announce_history="none") as shell:
+        life(ours, FUNCTION, [{}], shell)
     return table
 
 
 def _seconds(
-    here: Place,
-    side: Side,
-    table: str,
-    count: int,
-    polls: int = WARM,
-    lag: float = LAG,
-    kinds: Sequence[Kind] = (BUNDLE,),
+    here: Place, side: Side, table: str, count: int, polls: int = WARM, lag: float = LAG, kinds: Sequence[Kind] = ALL
 ) -> float:
     """Return the median time of later polls in one process.
 
     The first one opens the connections.
     """
-    with here.shell(table, Answer(listed(count)), lag=lag, kinds=kinds) as shell:
+    with here.shell(table, listed(count, kinds), lag=lag, kinds=kinds) as shell:
         steps = life(side, FUNCTION, [{}] * (1 + polls), shell)
     return median(step.seconds for step in steps[2:])
 
@@ -126,10 +123,10 @@ def _round_trips(here: Place, side: Side, table: str) -> float:
     return (far - near) / FAR
 
 
-def _asked(here: Place, side: Side, table: str, count: int, kinds: Sequence[Kind] = (BUNDLE,)) -> Reading:
+def _asked(here: Place, side: Side, table: str, count: int) -> Reading:
     """Count the DynamoDB requests of a poll without news."""
     with meter(here.engine.endpoint) as between:
-        with here.shell(table, Answer(listed(count)), lag=0.0, dynamodb=between.endpoint, kinds=kinds) as shell:
+        with here.shell(table, listed(count), lag=0.0, dynamodb=between.endpoint) as shell:
             life(side, FUNCTION, [{}], shell)
             between.reading = Reading()
             life(side, FUNCTION, [{}], shell)

@@ -54,6 +54,11 @@ WITHOUT_BYTECODE = """\
 WARNING: no {runtime} was found, so the layer ships without bytecode: a cold start takes about twice as long.
 WARNING: Install {runtime}, or deploy with `make deploy`, whose runtime is the version of its own Python."""
 
+WITHOUT_COLUMNS = "no_debug_ranges"
+"""Option of Python for bytecode that knows lines, but no columns: an eighth smaller.
+
+https://docs.python.org/3/using/cmdline.html#cmdoption-X"""
+
 ZIP_EPOCH = 315_532_800
 """1980-01-01 as a Unix time: the earliest time that a zip file can store."""
 
@@ -99,7 +104,8 @@ def compile_bytecode(artifacts: Path, runtime: str) -> None:
         # On standard output, because `sam build` shows standard error only when make fails.
         print(WITHOUT_BYTECODE.format(runtime=runtime), flush=True)
         return
-    subprocess.run([python, "-I", str(LAYER / "bytecode.py"), str(artifacts), "/opt"], check=True)  # nosec B603 # no shell, arguments of our own
+    command = [python, "-I", "-X", WITHOUT_COLUMNS, str(LAYER / "bytecode.py"), str(artifacts), "/opt"]
+    subprocess.run(command, check=True)  # nosec B603 # no shell, arguments of our own
 
 
 def set_fixed_times(artifacts: Path) -> None:

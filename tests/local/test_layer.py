@@ -319,7 +319,7 @@ def test_the_layer_is_small_enough_for_a_fast_cold_start(library: Path) -> None:
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in library.rglob("*"):
             archive.write(path, path.relative_to(library))
-    assert len(packed.getvalue()) < 4 * 1024 * 1024
+    assert len(packed.getvalue()) < 2_500_000
 
 
 # Whether it is enough

@@ -1,12 +1,13 @@
-"""Preparation of all clients at once."""
+"""The garbage collector while a client parses."""
 
 import gc
 
 import pytest
 
 from benchmarks.ec2_lists import listed
-from task_reporter.aws import clients
-from tests.support.canned_ec2 import Answer, canned_ec2
+from task_reporter.kinds.bundle import BUNDLE
+from tests.support.canned_ec2 import canned_ec2
+from tests.support.functions import load
 
 PYTHONS_OWN = (700, 10, 10)
 """The default thresholds of Python 3.11 and 3.12; another test may change them."""
@@ -28,12 +29,13 @@ def searches():
     gc.set_threshold(*thresholds)
 
 
-def test_parsing_a_large_answer_starts_no_garbage_collection(searches):
-    with canned_ec2(Answer(listed(5000))) as ec2:
+@pytest.mark.parametrize("function", ["recorder", "notifier"])
+def test_handlers_parse_with_few_garbage_collections(function, searches):
+    with canned_ec2(listed(5000, (BUNDLE,))[BUNDLE.operation]) as ec2:
         client = ec2.client()
         searches.clear()
         client.describe_bundle_tasks()
         unprepared = len(searches)
-        clients.prepare([client])
+        load(function)
         client.describe_bundle_tasks()
     assert len(searches) - unprepared < unprepared / 2

@@ -1,6 +1,5 @@
 """The shared TLS context: authorities read once, connections still verified."""
 
-import gc
 import ssl
 from contextlib import ExitStack
 
@@ -17,11 +16,9 @@ from tests.support.waiting import WAIT_SECONDS
 @pytest.fixture(autouse=True)
 def anew():
     """Give each test a process's caches of its own."""
-    thresholds = gc.get_threshold()
     tls.contexts.clear()
     yield
     tls.contexts.clear()
-    gc.set_threshold(*thresholds)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Clients for the AWS services that the functions use."""
 
-import gc
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
@@ -21,12 +20,6 @@ WITHOUT_VALIDATION = {"dynamodb"}
 For a full transaction, validation takes longer than everything else that botocore does. Every value comes from
 ``rows.to_attribute``, and DynamoDB itself refuses what is not valid."""
 
-OBJECTS_BETWEEN_COLLECTIONS = 20_000
-"""New objects before Python's garbage collector runs.
-
-With its default of 700 or 2,000 it runs again and again while a large answer is parsed: a seventh of the time with
-Python 3.11, a fourteenth from 3.12 on. https://docs.python.org/3/library/gc.html#gc.set_threshold"""
-
 
 def is_initialising(environment: Mapping[str, str]) -> bool:
     """Tell whether Lambda initialises a function in this process.
@@ -39,7 +32,6 @@ def is_initialising(environment: Mapping[str, str]) -> bool:
 
 def prepare(clients: Iterable[Any]) -> None:
     """Do the slow local work of the first requests of ``clients`` in advance."""
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     encrypted = (client for client in clients if client.meta.endpoint_url.startswith("https:"))
     tls.read_authorities({client._endpoint.http_session._verify for client in encrypted})
 

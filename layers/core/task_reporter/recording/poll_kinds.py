@@ -113,11 +113,10 @@ def poll_kinds(
     poll: PollContext,
     pool: Executor,
     deadline: Deadline = NO_DEADLINE,
-    report: Callable[[KindResult], None] = lambda result: None,
     audience: Callable[[], Audience] = Audience,
     on_written: OnWritten = lambda written: None,
 ) -> PollResult:
-    """Poll every kind, and call ``report`` with each result.
+    """Poll every kind.
 
     A kind that fails does not affect the others. The lists and the backlog are read in ``pool`` at the same time.
     ``audience`` returns the subscribers of the topic. ``on_written`` receives the writes of tasks as soon as they are
@@ -148,7 +147,6 @@ def poll_kinds(
             each.result.before = records.get(each.kind.name, ListRecord())
             result.done.append(each.result)
             result.problems += each.result.problems
-            report(each.result)
     result.waited = "unheard_since" in (before or {})
     if result.good:
         unheard = _is_unheard(result.waited, audience(), backlog, poll)
