@@ -54,7 +54,8 @@ def test_there_are_aws_commands() -> None:
 
 
 def test_the_parameters_are_the_templates() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| (?:`(.*?)`|none) \|", (ROOT / "docs" / "parameters.md").read_text(), re.MULTILINE)
+    document = (ROOT / "docs" / "parameters.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (?:`(.*?)`|none) \|", document, re.MULTILINE)
     parameters = {name: str(parameter.get("Default", "")) for name, parameter in template()["Parameters"].items()}
     assert dict(rows) == parameters
 
