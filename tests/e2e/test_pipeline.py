@@ -61,7 +61,7 @@ def test_a_vanished_failure_without_a_code_is_announced(fresh: Deployment, ec2: 
     assert poll(fresh)["ended"] == {"failed": 1}
     assert told_row(fresh, "bun-e2e-gone")["finished_at"] == failed_at
     [mail] = fresh.cloud.inbox.new()
-    assert "EC2 gave no error code." in mail.text
+    assert "EC2 gave no reason." in mail.text
 
 
 def fail_earlier(deployment: Deployment, task_id: str, failed_at: str) -> None:

@@ -12,9 +12,8 @@ import pytest
 from botocore import xform_name
 from botocore.session import Session
 
-from task_reporter.kinds.bundle import BUNDLE
 from task_reporter.kinds.kind import OUTCOMES
-from task_reporter.kinds.table import KINDS
+from task_reporter.kinds.table import KINDS, kind_of
 from task_reporter.notifying.task_notice import task_notice
 from task_reporter_cli.lazy import COMMANDS
 from task_reporter_cli.main import cli
@@ -62,31 +61,55 @@ def test_the_parameters_are_the_templates() -> None:
 
 def test_the_email_is_the_one_that_is_sent() -> None:
     [shown] = [block for block in blocks(README, "") if block.startswith("Subject: ")]
-    assert (EMAILS / "complete.txt").read_text().startswith(shown)
+    assert (EMAILS / "import-image-complete.txt").read_text().startswith(shown)
 
 
 def test_the_json_is_what_machines_get() -> None:
     shown = json.loads(blocks(ROOT / "docs" / "notices.md", "json")[0])
-    row: dict[str, Any] = {name: value for name, value in shown.items() if name in BUNDLE.public_attributes}
+    public = kind_of(shown).public_attributes
+    row: dict[str, Any] = {name: value for name, value in shown.items() if name in public}
     assert task_notice(row).data == shown
     assert list(task_notice(row).data) == list(shown)
 
 
 LISTED = [
-    {"task_id": "bun-5b6c7d8e", "state": "storing", "progress": 80, "updated_at": "2026-11-23T12:31:07.000Z"},
     {
-        "task_id": "bun-2a4e041c",
-        "outcome": "complete",
-        "started_at": "2026-11-23T11:25:50.000Z",
-        "finished_at": "2026-11-23T12:00:00.000Z",
+        "task_id": "import-snap-0d9c8b7a6f5e4d3c2",
+        "kind": "import-snapshot",
+        "state": "active",
+        "progress": 57,
+        "updated_at": "2026-11-23T12:30:03.412Z",
     },
     {
-        "task_id": "bun-9f8e7d6c",
-        "resource_id": "i-0f9e8d7c6b5a40312",
+        "task_id": "export-ami-0a9b8c7d6e5f40312",
+        "kind": "export-image",
+        "resource_id": "ami-0b1c2d3e4f5061728",
+        "outcome": "complete",
+        "first_seen_at": "2026-11-23T11:15:03.127Z",
+        "finished_at": "2026-11-23T12:25:03.205Z",
+    },
+    {
+        "task_id": "import-ami-0f9e8d7c6b5a43210",
+        "kind": "import-image",
         "outcome": "failed",
-        "error_code": "Client.S3Error",
-        "started_at": "2026-11-22T09:02:52.000Z",
-        "finished_at": "2026-11-22T09:14:55.000Z",
+        "error_code": "ClientError",
+        "first_seen_at": "2026-11-23T11:30:03.412Z",
+        "finished_at": "2026-11-23T12:05:03.412Z",
+    },
+    {
+        "task_id": "import-snap-0a1b2c3d4e5f60718",
+        "kind": "import-snapshot",
+        "outcome": "complete",
+        "first_seen_at": "2026-11-22T09:05:02.881Z",
+        "finished_at": "2026-11-22T09:20:03.018Z",
+    },
+    {
+        "task_id": "bun-2a4e041c",
+        "kind": "bundle",
+        "resource_id": "i-0a1b2c3d4e5f60718",
+        "outcome": "complete",
+        "started_at": "2026-11-20T11:25:50.000Z",
+        "finished_at": "2026-11-20T12:00:00.000Z",
     },
 ]
 
@@ -114,7 +137,7 @@ def test_the_metrics_are_those_that_are_written() -> None:
 def test_the_list_is_the_one_that_is_printed() -> None:
     [shown] = [block for block in blocks(README, "") if block.startswith("$ task-reporter list")]
     printed = StringIO()
-    write_plain(({"kind": "bundle", "resource_id": "i-0a1b2c3d4e5f60718"} | row for row in LISTED), printed)
+    write_plain(LISTED, printed)
     assert shown.split("\n", 1)[1] == printed.getvalue()
 
 

@@ -24,7 +24,7 @@ TEST_RESOURCE = "i-0123456789abcdef0"
 
 def build_test_row(scope: str, outcome: str, now: datetime) -> Row:
     """Return a test row like that of a task that just ended with ``outcome``."""
-    ended = to_text(now)
+    started, ended = to_text(now - DURATION), to_text(now)
     kind = next(iter(KINDS.values()))
     return {
         "scope": scope,
@@ -34,9 +34,9 @@ def build_test_row(scope: str, outcome: str, now: datetime) -> Row:
         **kind.examples[outcome],
         "resource_id": TEST_RESOURCE,
         "progress": 100 if outcome == COMPLETE else 40,
-        "started_at": to_text(now - DURATION),
+        **({"started_at": started} if kind.has_start_times else {}),
         "updated_at": ended,
-        "first_seen_at": ended,
+        "first_seen_at": started,
         "finished_at": ended,
         "awaiting": AWAITING_NOTIFICATION,
         "awaiting_since": ended,

@@ -34,7 +34,7 @@ MAX_RICH_ROWS = 1000
     type=click.Choice(OUTCOMES, case_sensitive=False),
     help="Ended so. Can be repeated.",
 )
-@click.option("--resource", metavar="ID", help="Of this instance, AMI or snapshot.")
+@click.option("--resource", metavar="ID", help="Of this instance or AMI.")
 @click.option(
     "--since",
     callback=values.parse_since,
@@ -74,7 +74,7 @@ def command(
     Examples:
       task-reporter list
       task-reporter list --outcome failed --since 7d
-      task-reporter list --resource i-0a1b2c3d4e5f60718 --output json
+      task-reporter list --resource ami-0b1c2d3e4f5061728 --output json
       task-reporter list --output csv > tasks.csv
     """
     from task_reporter_cli.actions.find import explain_no_tasks

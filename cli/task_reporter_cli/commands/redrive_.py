@@ -30,7 +30,7 @@ def command(target: Target, tasks: tuple[str, ...], timeout: float) -> None:
     \b
     Examples:
       task-reporter redrive
-      task-reporter redrive bun-2a4e041c
+      task-reporter redrive import-ami-0c1f2e3d4b5a69788
     """
     from task_reporter_cli.actions.audience import read_target_audience
     from task_reporter_cli.actions.redrive import redrive, select_keys, watch_waiting

@@ -23,8 +23,8 @@ def command(target: Target, task: str, name: str, dry_run: bool, again: bool) ->
 
     \b
     Examples:
-      task-reporter register bun-2a4e041c --name web-2026-11-23 --dry-run
-      task-reporter register bun-2a4e041c --name web-2026-11-23
+      task-reporter register import-snap-0a1b2c3d4e5f60718 --name web-2026-11-23 --dry-run
+      task-reporter register import-snap-0a1b2c3d4e5f60718 --name web-2026-11-23
     """
     from task_reporter.history.rows import account_and_region
     from task_reporter_cli.actions.find import find_task

@@ -20,8 +20,8 @@ def command(target: Target, task: str, output: str) -> None:
 
     \b
     Examples:
-      task-reporter show bun-2a4e041c
-      task-reporter show bun-2a4e041c --output json
+      task-reporter show import-ami-0c1f2e3d4b5a69788
+      task-reporter show import-ami-0c1f2e3d4b5a69788 --output json
     """
     from task_reporter_cli.actions.find import find_task
     from task_reporter_cli.output.data import order_attributes, to_json

@@ -36,8 +36,8 @@ def command(target: Target, task: str, timeout: float | None) -> None:
 
     \b
     Examples:
-      task-reporter wait bun-2a4e041c && echo ready
-      task-reporter wait bun-2a4e041c --timeout 90
+      task-reporter wait import-ami-0c1f2e3d4b5a69788 && echo ready
+      task-reporter wait import-ami-0c1f2e3d4b5a69788 --timeout 90
     """
     from task_reporter_cli.actions.find import find_task
     from task_reporter_cli.actions.retrier import OutOfTimeError, Retrier

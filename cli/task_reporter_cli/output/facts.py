@@ -77,9 +77,10 @@ def next_steps(row: Item, name: str, flags: str) -> Iterator[tuple[str, str]]:
         yield "Wait until it ends", f"task-reporter wait {task}"
     if row.get("awaiting") == "notification":
         yield "Nobody was told yet; send it again", f"task-reporter redrive {task}"
-    if "image_id" in row:
+    can_register = row.get("outcome") == COMPLETE and kind_of(row).registration(row)
+    if can_register and "image_id" in row:
         return
-    if row.get("outcome") == COMPLETE and kind_of(row).registration(row):
+    if can_register:
         register = f"task-reporter register {task} --name {shlex.quote(row['task_id'])}"
         yield "Make an AMI of it, now or when EC2 has forgotten it", register
     yield from ((step.text, command) for step, command in next_commands(row))

@@ -289,6 +289,10 @@ NEXT = {
     "runs": (row(1, None, image_location=None, awaiting="outcome"), [["task-reporter", "wait"]]),
     "complete": (row(awaiting=None), [["task-reporter", "register"], ["aws", "ec2"]]),
     "registered": (row(awaiting=None, image_id="ami-1"), []),
+    "an imported image": (
+        row(awaiting=None, kind="import-image", image_id="ami-1"),
+        [["aws", "ec2"]],
+    ),
     "complete somewhere": (row(awaiting=None, image_location=None), []),
     "failed": (row(1, "failed", awaiting=None), []),
     "not announced": (row(1, "failed"), [["task-reporter", "redrive"]]),

@@ -12,9 +12,9 @@ from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST, Kind, Ne
 from task_reporter.kinds.reasons import examples_by_text, failure_by_text
 
 RUN = "To start an instance from the AMI"
-AGAIN = "To import the disk again, for example after a correction"
-CHECK = "An import that ended well has made an AMI. This lists the account's AMIs of imports"
-SNAPSHOT = "An import of the disk as a snapshot does not check the system on it"
+AGAIN = "To import the disk again after a correction (add the options and further disks that you gave)"
+CHECK = "An import that ended well has made an AMI with the task's id as its name. This looks for it"
+SNAPSHOT = "If EC2 does not support the system on the disk, this imports the disk as a snapshot"
 
 EXAMPLE: Row = {"bucket": "example-bucket", "object_key": "test.vmdk"}
 

@@ -11,7 +11,7 @@ from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST, Kind, Ne
 from task_reporter.kinds.reasons import examples_by_text, failure_by_text
 
 REGISTER = "To register an AMI with the snapshot as its root volume, if an x86 system is on it"
-AGAIN = "To import the disk again"
+AGAIN = "To import the disk again after a correction (add the options that you gave)"
 CHECK = "An import that ended well has made a snapshot, the description of which names the task"
 
 ROOT = "/dev/sda1"

@@ -113,6 +113,11 @@ class Kind:
     """
 
     @property
+    def has_start_times(self) -> bool:
+        """True if EC2 lists the time of the start."""
+        return "started_at:" in self.projection
+
+    @property
     def has_end_times(self) -> bool:
         """True if EC2 lists the time of the end or of the last change."""
         return "updated_at:" in self.projection or "finished_at:" in self.projection

@@ -8,16 +8,19 @@ from collections.abc import Iterator
 from task_reporter.history.rows import Row
 from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST, Kind, NextStep
 
-CHECK = "This shows the instance. On it, `csrutil status` tells whether system integrity protection is on"
+PROTECTION = "sip-modification"
+CHECK = "This shows the instance"
+CHECK_PROTECTION = f"{CHECK}, on which `csrutil status` shows system integrity protection"
 
-EXAMPLE: Row = {"task_type": "sip-modification"}
+EXAMPLE: Row = {"task_type": PROTECTION}
 
 
 def next_steps(row: Row) -> Iterator[NextStep]:
     """Look at the instance."""
     if "resource_id" in row and row.get("outcome") in (COMPLETE, FAILED, LOST):
         check = ("ec2", "describe-instances", "--instance-ids", str(row["resource_id"]))
-        yield NextStep("check", CHECK, "with the command that shows the instance", check)
+        text = CHECK_PROTECTION if row.get("task_type") == PROTECTION else CHECK
+        yield NextStep("check", text, "with the command that shows the instance", check)
 
 
 MAC_MODIFICATION = Kind(

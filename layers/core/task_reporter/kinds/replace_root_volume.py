@@ -10,10 +10,8 @@ from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST, Kind, Ne
 
 DETACHED = "failed-detached"
 """The state after a failure that left the instance without a root volume."""
-OLD_VOLUMES = (
-    "Unless you asked for its deletion, the old root volume still exists and costs. This lists detached volumes"
-)
-ATTACH = "To attach a root volume, put the id of the old one in place of VOLUME"
+OLD_VOLUMES = "The old root volume still costs, unless you had it deleted. This lists detached volumes"
+ATTACH = "To attach a root volume, put its id in place of VOLUME, and correct /dev/xvda if necessary"
 AGAIN = "To replace the root volume again"
 CHECK = "This shows the volumes of the instance, with the times at which they were attached"
 

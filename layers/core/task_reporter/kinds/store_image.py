@@ -9,7 +9,7 @@ from datetime import timedelta
 from task_reporter.history.rows import Row
 from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST, Kind, NextStep, find_object
 
-RESTORE = "To restore the AMI from S3, in any region of the partition"
+RESTORE = "To restore the AMI from S3, even if it was deregistered"
 AGAIN = "To store the AMI again"
 CHECK = "A task that ended well has written its object to S3. This fails if there is none"
 

@@ -6,7 +6,7 @@ from itertools import groupby
 
 from task_reporter import times
 from task_reporter.history.rows import Row
-from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST
+from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST, NextStep
 from task_reporter.kinds.table import kind_of
 from task_reporter.notifying.notice import (
     FILTER_ATTRIBUTES,
@@ -80,19 +80,30 @@ def _with_short_error(row: Row) -> Row:
 def _section(outcome: str, rows: Sequence[Row]) -> list[str]:
     """List the tasks of one outcome, each with its first next step.
 
-    The heading says what the commands are for, where all of them are for the same.
+    The heading says what the commands are for, where all of them are for the same. Otherwise each entry says it.
     """
     steps = [next(next_commands(row), None) for row in rows]
     purposes = {step.heading for step, _ in filter(None, steps)}
-    heading = ", ".join([f"{outcome.upper()} ({len(rows)})", *(purposes if len(purposes) == 1 else ())])
-    return [heading, *(_entry(row, step[1] if step else None) for row, step in zip(rows, steps, strict=True))]
+    is_common = len(purposes) == 1
+    heading = ", ".join([f"{outcome.upper()} ({len(rows)})", *(purposes if is_common else ())])
+    return [heading, *(_entry(row, _step_lines(step, is_common)) for row, step in zip(rows, steps, strict=True))]
 
 
-def _entry(row: Row, command: str | None) -> str:
+def _step_lines(step: tuple[NextStep, str] | None, is_common: bool) -> list[str]:
+    if step is None:
+        return []
+    return [step[1]] if is_common else [f"{step[0].text}:", step[1]]
+
+
+def _entry(row: Row, step: Sequence[str]) -> str:
     is_lost = row["outcome"] == LOST
     time = str(row.get("updated_at" if is_lost else "finished_at", ""))
-    parts = (task_name(row), str(row.get("resource_id", "")), times.format_for_people(time) if time else "")
+    resource = str(row.get("resource_id", ""))
+    is_in_id = resource in str(row["task_id"])
+    parts = (task_name(row), "" if is_in_id else resource, times.format_for_people(time) if time else "")
     lines = ["  " + "  ".join(part for part in parts if part)]
+    if warning := kind_of(row).warning(row):
+        lines.append(f"    {warning}")
     if is_lost:
         last = (str(row.get("state", "")), f"{row['progress']} %" if "progress" in row else "")
         lines.append(f"    last seen: {', '.join(part for part in last if part)}")
@@ -100,6 +111,4 @@ def _entry(row: Row, command: str | None) -> str:
         code, message = f"{row.get('error_code', 'no code')}: ", str(row.get("error_message", ""))
         error = code + message if kind_of(row).needs_code(message) else message
         lines.append("    " + " ".join(error.split()).removesuffix(":"))
-    if command:
-        lines.append(f"    {command}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *(f"    {line}" for line in step)])

@@ -24,10 +24,12 @@ VERDICTS = {
     COMPLETE: "is complete.",
     FAILED: "failed.",
     CANCELLED: "was cancelled.",
-    LOST: "vanished from EC2's list before it was seen to end.",
+    LOST: "vanished from EC2's list.",
 }
 TEST_NOTE = "This is a test: there is no such task. A real notice looks like what follows."
 LOST_NOTE = "It may have ended well or not. If EC2 lists it again as ended, another notice will say so."
+PLACE = ("bucket", "prefix", "object_key")
+"""The attributes that together are a place in S3."""
 MIN_ERROR_BYTES = 500
 """Smallest size of a shortened error text.
 
@@ -105,12 +107,15 @@ def _facts(row: Row) -> Iterator[tuple[str, str | None]]:
     yield "Last state", _value(row, "state") if outcome == LOST else None
     yield "Progress", f"{row['progress']} %" if outcome != COMPLETE and "progress" in row else None
     yield "Started", _value(row, "started_at", times.format_for_people)
+    yield "First seen", None if kind.has_start_times else _value(row, "first_seen_at", times.format_for_people)
     yield "Last update", _value(row, "updated_at", times.format_for_people) if outcome == LOST else None
     yield "Missing since", _value(row, "missing_since", times.format_for_people) if outcome == LOST else None
     yield "Declared lost", _value(row, "finished_at", times.format_for_people) if outcome == LOST else None
-    yield "Finished" if kind.has_end_times else "Seen", None if outcome == LOST else _finished(row)
+    yield "Finished" if kind.has_end_times else "End seen", None if outcome == LOST else _finished(row)
     result = _value(row, kind.result) if outcome == COMPLETE and kind.result else None
-    yield kind.attributes.get(str(kind.result), ""), result
+    for name, label in kind.attributes.items():
+        if name not in PLACE:
+            yield label, result if name == kind.result else _value(row, name)
     place = _place(row)
     yield kind.place_label, None if outcome == LOST or (result or "").startswith(place) else place
 
@@ -120,7 +125,7 @@ def _value(row: Row, name: str, form: Callable[[str], str] = str) -> str | None:
 
 
 def _place(row: Row) -> str:
-    return "/".join(str(row[name]) for name in ("bucket", "prefix", "object_key") if name in row)
+    return "/".join(str(row[name]) for name in PLACE if name in row)
 
 
 def _finished(row: Row) -> str | None:
@@ -133,6 +138,6 @@ def _finished(row: Row) -> str | None:
 
 def _error(row: Row) -> str | None:
     if not ("error_code" in row or "error_message" in row):
-        return "EC2 gave no error code." if row["outcome"] == FAILED else None
+        return "EC2 gave no reason." if row["outcome"] == FAILED else None
     code, message = str(row.get("error_code", "none")), str(row.get("error_message", ""))
     return f"Error code: {code}\n\n{message}".rstrip() if kind_of(row).needs_code(message) else message
