@@ -114,6 +114,8 @@ def variables(table: str, topic: str, kinds: Sequence[Kind]) -> Mapping[str, str
         "SCOPE": SCOPE,
         "TASK_KINDS": ",".join(kind.name for kind in kinds),
         "RETENTION_DAYS": "0",
+        "EVENT_BUS": "",
+        "CHAT_NOTICES": "false",
         "DIGEST_ABOVE": "5",
         "LOST_AFTER_MINUTES": "15",
         "REDRIVE_AFTER_MINUTES": "10",

@@ -19,6 +19,7 @@ from task_reporter.aws.subscribers import find_audience
 from task_reporter.history.rows import Key
 from task_reporter.history.table import HistoryTable
 from task_reporter.notifying.announce import AnnounceResult, NotificationPolicy, announce
+from task_reporter.notifying.bus import Bus
 from task_reporter.notifying.stream_batch import process_batch
 from task_reporter.notifying.topic import Topic
 from task_reporter.runtime.deadline import Deadline
@@ -40,18 +41,27 @@ def client(service: str, limits: RequestLimits | None = None) -> Any:
     return clients.client(service, limits)
 
 
+def fresh(client: Any) -> Any:
+    """Close the idle connections of ``client``, and return it.
+
+    AWS may have closed them by now, and a failed Publish or PutEvents is not retried.
+    """
+    client.close()
+    return client
+
+
 @logger.inject_lambda_context
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     """Announce a batch of rows; return the records that Lambda must deliver again."""
-    policy = NotificationPolicy(settings().digest_above, settings().retention_days)
+    policy = NotificationPolicy(settings().digest_above, settings().retention_days, settings().chat)
     deadline = Deadline(context.get_remaining_time_in_millis)
-    history, publisher = HistoryTable(client("dynamodb"), settings().table), client("sns", PUBLISH)
-    # An idle connection may be closed by now, and a failed Publish is not retried.
-    publisher.close()
-    topic = Topic(publisher, settings().topic)
+    history = HistoryTable(client("dynamodb"), settings().table)
+    topic = Topic(fresh(client("sns", PUBLISH)), settings().topic)
+    bus = Bus(fresh(client("events", PUBLISH)), settings().event_bus) if settings().event_bus else None
 
     def announce_and_log(keys: Sequence[Key]) -> Mapping[Key, Exception]:
-        result = announce(select_own_scope(keys), history, topic, policy, deadline, must_wait=notices_must_wait)
+        own = select_own_scope(keys)
+        result = announce(own, history, topic, policy, deadline, must_wait=notices_must_wait, bus=bus)
         log_result(result)
         emit(result.metrics())
         return result.failed
@@ -92,11 +102,20 @@ def log_result(result: AnnounceResult) -> None:
         logger.warning("nobody has confirmed a subscription, so these notices wait", tasks=waiting)
     for key, problem in result.problems.items():
         logger.error("announced in the minimal form", task=key.task_id, scope=key.scope, reason=problem)
-    for key, reason in result.failed.items():
-        logger.error("not announced", task=key.task_id, scope=key.scope, reason=str(reason))
-    for key, reason in result.unmarked.items():
-        logger.error("perhaps announced, not marked", task=key.task_id, scope=key.scope, reason=str(reason))
+    if result.events:
+        rows = [event.row for event in result.events]
+        logger.info("events sent", tasks={str(row["task_id"]): row["outcome"] for row in rows})
+    failures = {
+        "not announced": result.by_notice.failed,
+        "perhaps announced, not marked": result.by_notice.unmarked,
+        "no event sent": result.by_event.failed,
+        "event perhaps sent, not marked": result.by_event.unmarked,
+    }
+    for message, reasons in failures.items():
+        for key, reason in reasons.items():
+            logger.error(message, task=key.task_id, scope=key.scope, reason=str(reason))
 
 
 if clients.is_initialising(environ):
-    clients.prepare([client("dynamodb"), client("sns"), client("sns", PUBLISH)])
+    own = [client("dynamodb"), client("sns"), client("sns", PUBLISH)]
+    clients.prepare([*own, *([client("events", PUBLISH)] if environ.get("EVENT_BUS") else [])])

@@ -51,7 +51,8 @@ def client(service: str) -> Any:
 def make_context(now: datetime, values: RecorderSettings) -> PollContext:
     """Build the poll context from the settings."""
     limits = (values.retention_days, values.lost_after, values.redrive_after, values.silent_after)
-    return PollContext(values.scope, now, *limits, values.announce_history, runtime_without_bytecode())
+    sends_events, without_bytecode = bool(values.event_bus), runtime_without_bytecode()
+    return PollContext(values.scope, now, *limits, values.announce_history, sends_events, without_bytecode)
 
 
 @cache

@@ -28,6 +28,7 @@ PACKAGE = "task_reporter"
 
 OPERATIONS = {
     "dynamodb": ("BatchGetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem"),
+    "events": ("DescribeEventBus", "PutEvents"),
     "ec2": tuple(kind.operation for kind in KINDS.values()),
     "sns": ("GetTopicAttributes", "Publish"),
 }

@@ -21,6 +21,7 @@ ARNS = {
     "AWS::DynamoDB::Table": "dynamodb:{place}:table/{name}",
     "AWS::SNS::Topic": "sns:{place}:{name}",
     "AWS::SQS::Queue": "sqs:{place}:{name}",
+    "AWS::Events::Rule": "events:{place}:rule/{name}",
     "AWS::Logs::LogGroup": "logs:{place}:log-group:{name}:*",
     "AWS::Serverless::Function": "lambda:{place}:function:{name}",
     "AWS::Scheduler::ScheduleGroup": "scheduler:{place}:schedule-group/{name}",

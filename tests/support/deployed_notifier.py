@@ -28,6 +28,8 @@ ENVIRONMENT = {
     "TOPIC_ARN": TOPIC,
     "DIGEST_ABOVE": str(default("DigestAbove")),
     "RETENTION_DAYS": str(default("RetentionDays")),
+    "EVENT_BUS": "",
+    "CHAT_NOTICES": "false",
 }
 
 

@@ -14,6 +14,7 @@ RECORDER = {
     "TASK_KINDS": "bundle",
     "ANNOUNCE_HISTORY": "digest",
     "RETENTION_DAYS": "0",
+    "EVENT_BUS": "",
     "TOPIC_ARN": "arn:aws:sns:us-east-2:123456789012:notices",
     "EMAIL_SUBSCRIPTION": "true",
     "LOST_AFTER_MINUTES": "15",

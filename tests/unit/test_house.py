@@ -22,7 +22,10 @@ MODULES = {
 DECIDES = {
     *(name for name in MODULES if name.startswith("task_reporter.kinds.")),
     *(f"task_reporter.recording.{name}" for name in ("projection", "transitions", "missing", "roster", "redrive")),
-    *(f"task_reporter.notifying.{name}" for name in ("notice", "task_notice", "digest", "compose", "shell_commands")),
+    *(
+        f"task_reporter.notifying.{name}"
+        for name in ("notice", "task_notice", "digest", "compose", "event", "chat", "shell_commands")
+    ),
 }
 """Modules that decide, and talk to no service."""
 WORDS_OF_ONE_KIND = re.compile(r"\b(bundles?|manifests?|image_location|BundleTask\w*)\b", re.IGNORECASE)
@@ -84,7 +87,7 @@ SHARED = {
     "task_reporter.kinds", "task_reporter.kinds.kind", "task_reporter.kinds.reasons", "task_reporter.kinds.table",
     *(f"task_reporter.kinds.{name.replace('-', '_')}" for name in KINDS),
     "task_reporter.runtime", "task_reporter.runtime.deadline", "task_reporter.runtime.metrics",
-    "task_reporter.runtime.settings", "task_reporter.texts",
+    "task_reporter.runtime.parallel", "task_reporter.runtime.settings", "task_reporter.texts",
 }  # fmt: skip
 LOADED = {
     "recorder": SHARED | {
@@ -94,9 +97,11 @@ LOADED = {
         "task_reporter.recording.redrive", "task_reporter.recording.roster", "task_reporter.recording.transitions",
     },
     "notifier": SHARED | {
-        "task_reporter.notifying", "task_reporter.notifying.announce", "task_reporter.notifying.compose",
-        "task_reporter.notifying.digest", "task_reporter.notifying.notice", "task_reporter.notifying.shell_commands",
-        "task_reporter.notifying.stream_batch", "task_reporter.notifying.task_notice", "task_reporter.notifying.topic",
+        "task_reporter.notifying", "task_reporter.notifying.announce", "task_reporter.notifying.bus",
+        "task_reporter.notifying.chat", "task_reporter.notifying.compose", "task_reporter.notifying.digest",
+        "task_reporter.notifying.event", "task_reporter.notifying.marks", "task_reporter.notifying.notice",
+        "task_reporter.notifying.shell_commands", "task_reporter.notifying.stream_batch",
+        "task_reporter.notifying.task_notice", "task_reporter.notifying.topic",
     },
 }  # fmt: skip
 """Function → the modules that it loads, each of which slows cold starts."""

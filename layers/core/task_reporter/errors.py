@@ -79,6 +79,14 @@ class IncompleteRowError(TaskReporterError):
     """A row awaits notification but has no outcome, so there is nothing to announce."""
 
 
+class NotSentError(TaskReporterError):
+    """The event bus did not accept an event; ``code`` says why."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
 class NotAnnouncedError(TaskReporterError):
     """A task's notice was not accepted, or its mark was not written.
 

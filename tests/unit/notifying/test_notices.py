@@ -106,6 +106,14 @@ def test_a_completed_task_for_machines() -> None:
         "image_location": "acme-bundles/bun-00000001.manifest.xml",
         "register_command": "aws ec2 register-image --region us-east-2 --name bun-00000001"
         " --image-location acme-bundles/bun-00000001.manifest.xml",
+        "subject": "EC2 bundle task bun-00000001 complete (123456789012/us-east-2)",
+        "next_steps": [
+            {
+                "text": "To register it as an AMI, now or when EC2 has forgotten the task",
+                "command": "aws ec2 register-image --region us-east-2 --name bun-00000001"
+                " --image-location acme-bundles/bun-00000001.manifest.xml",
+            }
+        ],
     }
 
 
@@ -115,7 +123,8 @@ def test_a_digest_for_machines() -> None:
     data, _ = bodies(told)
     assert (data["type"], data["count"]) == ("digest", 2)
     assert data["tasks"] == [
-        {k: v for k, v in bodies(task_notice(row))[0].items() if k != "type"} for row in reversed(rows)
+        {k: v for k, v in bodies(task_notice(row))[0].items() if k not in ("type", "subject", "next_steps")}
+        for row in reversed(rows)
     ]
 
 
@@ -416,7 +425,7 @@ STRAY = {
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_nothing_outside_the_allow_list_is_told(outcome: str) -> None:
     rows = [row(n, outcome) | STRAY for n in (1, 2)]
-    own = {"type", "account", "region", "register_command"}
+    own = {"type", "account", "region", "register_command", "subject", "next_steps"}
     for told in [task_notice(rows[0]), *compose_notices(rows, 1), minimal_notice(task_notice(rows[0]))]:
         sent = told.subject + told.text + json.dumps(told.message_attributes)
         assert "stray" not in sent

@@ -9,7 +9,7 @@ from task_reporter.aws.subscribers import Audience
 from task_reporter.history.backlog import Backlog
 from task_reporter.history.rows import Key
 from task_reporter.history.writes import Insert, Update
-from task_reporter.notifying.announce import AnnounceResult
+from task_reporter.notifying.announce import AnnounceResult, Delivery
 from task_reporter.notifying.notice import Notice
 from task_reporter.recording.context import PollContext
 from task_reporter.recording.kind_result import KindResult
@@ -121,12 +121,12 @@ def test_clocks_that_disagree_make_no_negative_age():
 def test_a_batch_in_figures():
     notices = [Notice(({}, {}), "", "", {}, {}), Notice(({},), "", "", {}, {})]
     failed, unmarked = {Key("s", "bun-9"): ValueError()}, {Key("s", "bun-8"): ValueError()}
-    told = AnnounceResult(notices, failed, unmarked, waiting=[Key("s", "bun-7")]).metrics()
-    assert {figure.name: figure.value for figure in told} == {
-        "NoticesPublished": 2,
-        "TasksAnnounced": 3,
-        "TasksNotAnnounced": 2,
-    }
+    result = AnnounceResult(notices, by_notice=Delivery(failed, unmarked), waiting=[Key("s", "bun-7")])
+    figures = {"NoticesPublished": 2, "TasksAnnounced": 3, "TasksNotAnnounced": 2}
+    assert {figure.name: figure.value for figure in result.metrics()} == figures
+    result.by_event = Delivery(failed)
+    figures |= {"EventsSent": 0, "EventsNotSent": 1}
+    assert {figure.name: figure.value for figure in result.metrics()} == figures
 
 
 def test_they_are_written_in_the_embedded_metric_format(monkeypatch, capsys):

@@ -25,22 +25,26 @@ RECORDER = {
     "REDRIVE_AFTER_MINUTES": "10",
     "SILENT_AFTER_MINUTES": "20",
 }
+OPTIONAL = {"EVENT_BUS": "tasks"}
+"""Variables that may be empty."""
 NOTIFIER = {
     "HISTORY_TABLE": "history",
     "SCOPE": "123456789012/eu-west-1",
     "TOPIC_ARN": ARN,
     "EMAIL_SUBSCRIPTION": "false",
     "DIGEST_ABOVE": "5",
+    "CHAT_NOTICES": "true",
     "RETENTION_DAYS": "0",
 }
 
 Read = Callable[[Mapping[str, str]], Any]
 BOTH: list[tuple[Read, dict[str, str]]] = [(recorder_settings, RECORDER), (notifier_settings, NOTIFIER)]
+WITH_BUS: tuple[Read, dict[str, str], str] = (recorder_settings, RECORDER, "EVENT_BUS")
 EVERY = [(read, right, name) for read, right in BOTH for name in right]
 
 
 def test_right_settings_are_read() -> None:
-    assert recorder_settings(RECORDER) == RecorderSettings(
+    assert recorder_settings(RECORDER | OPTIONAL) == RecorderSettings(
         table="history",
         scope=RECORDER["SCOPE"],
         kinds=(KINDS["bundle"],),
@@ -48,15 +52,18 @@ def test_right_settings_are_read() -> None:
         retention_days=0,
         topic=ARN,
         email_subscription=True,
+        event_bus="tasks",
         lost_after=timedelta(minutes=15),
         redrive_after=timedelta(minutes=10),
         silent_after=timedelta(minutes=20),
     )
-    assert notifier_settings(NOTIFIER) == NotifierSettings(
+    assert notifier_settings(NOTIFIER | OPTIONAL) == NotifierSettings(
         table="history",
         scope=NOTIFIER["SCOPE"],
         topic=ARN,
         email_subscription=False,
+        event_bus="tasks",
+        chat=True,
         digest_above=5,
         retention_days=0,
     )
@@ -72,6 +79,7 @@ RIGHT: list[tuple[Read, dict[str, str], str, str, str, Any]] = [
     (recorder_settings, RECORDER, "SCOPE", "123456789012/us-gov-west-1", "scope", "123456789012/us-gov-west-1"),
     (recorder_settings, RECORDER, "ANNOUNCE_HISTORY", "none", "announce_history", False),
     (recorder_settings, RECORDER, "TASK_KINDS", " bundle , bundle", "kinds", (KINDS["bundle"],)),
+    (recorder_settings, RECORDER, "EVENT_BUS", "", "event_bus", ""),
     (recorder_settings, RECORDER, "RETENTION_DAYS", "90", "retention_days", 90),
     (recorder_settings, RECORDER, "LOST_AFTER_MINUTES", "0", "lost_after", timedelta()),
     (recorder_settings, RECORDER, "REDRIVE_AFTER_MINUTES", "0", "redrive_after", timedelta()),
@@ -99,6 +107,8 @@ EXPECTED = {
     "RETENTION_DAYS": "0 (for ever) or a number of days from 90 to 99999",
     "TOPIC_ARN": "the ARN of the SNS topic, arn:aws:sns:<region>:<account id>:<name>",
     "EMAIL_SUBSCRIPTION": "true or false",
+    "CHAT_NOTICES": "true or false",
+    "EVENT_BUS": "the name of an event bus, or empty for none",
     "DIGEST_ABOVE": "a whole number of at least 1",
     "LOST_AFTER_MINUTES": "whole minutes from 0 to 9999",
     "REDRIVE_AFTER_MINUTES": "whole minutes from 0 to 9999",
@@ -112,6 +122,8 @@ WRONG = {
     "RETENTION_DAYS": ["-1", "1", "89", "100000", "9" * 30, "90.5", "for ever", "0x5a", " "],
     "TOPIC_ARN": ["notices", "arn:aws:sqs:eu-west-1:123456789012:q", "arn:aws:sns:eu-west-1::t", f"{ARN} ", f"{ARN}\n"],
     "EMAIL_SUBSCRIPTION": ["yes", "True", "1", "true "],
+    "CHAT_NOTICES": ["yes", "True", "1"],
+    "EVENT_BUS": ["my bus", "arn:aws:events", "b" * 257],
     "DIGEST_ABOVE": ["0", "-5", "five", "1.5", " "],
     "LOST_AFTER_MINUTES": ["-1", "10000", "9" * 30, "1.5", "15m"],
     "REDRIVE_AFTER_MINUTES": ["-1", "10000", "ten"],
@@ -130,7 +142,7 @@ def test_missing_variable_is_named(read: Read, right: dict[str, str], name: str,
 
 @pytest.mark.parametrize(
     ("read", "right", "name", "value"),
-    [(read, right, name, value) for read, right, name in EVERY for value in WRONG[name]],
+    [(read, right, name, value) for read, right, name in [*EVERY, WITH_BUS] for value in WRONG[name]],
 )
 def test_wrong_value_is_named(read: Read, right: dict[str, str], name: str, value: str) -> None:
     with pytest.raises(SettingError) as raised:

@@ -15,9 +15,9 @@ import pytest
 
 from local.environments import ROOT
 from task_reporter.history.backlog import Backlog
-from task_reporter.history.rows import Row
+from task_reporter.history.rows import Key, Row
 from task_reporter.history.writes import Insert
-from task_reporter.notifying.announce import AnnounceResult
+from task_reporter.notifying.announce import AnnounceResult, Delivery
 from task_reporter.recording.context import PollContext
 from task_reporter.recording.kind_result import KindResult
 from task_reporter.recording.poll_kinds import PollResult
@@ -327,7 +327,7 @@ AWS_DIMENSIONS = {
 
 
 def test_number_of_alarms_is_the_documented_one() -> None:
-    number = {10: "ten", 11: "eleven"}[len(ALARMS)]
+    number = {11: "eleven", 13: "thirteen"}[len(ALARMS)]
     assert f"{number} alarms" in (ROOT / "docs" / "watching.md").read_text()
     assert f"{number} alarms at $0.10" in (ROOT / "docs" / "performance.md").read_text()
 
@@ -349,7 +349,8 @@ def test_metric_of_an_alarm_is_written_with_its_dimension(name: str) -> None:
         assert dimension["Value"] in values
         return
     polled = PollResult(["bundle"], Backlog(waiting=[waiting(0, 600)]), ended_with("lost", "complete"), blind_seconds=1)
-    figures = [*figures_of(polled, PollContext(SCOPE, NOON), 1), *AnnounceResult().metrics()]
+    sent = AnnounceResult(by_event=Delivery({Key(SCOPE, "one"): ValueError()}))
+    figures = [*figures_of(polled, PollContext(SCOPE, NOON, sends_events=True), 1), *sent.metrics()]
     assert asked["MetricName"] in {figure.name for figure in figures}
     variables = template()["Globals"]["Function"]["Environment"]["Variables"]
     assert dimension == {"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}

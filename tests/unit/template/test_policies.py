@@ -90,14 +90,17 @@ TOPIC_USES = [
     ("NotificationTopic", "Publish", "cloudwatch.amazonaws.com", ACCOUNT, False),
     ("NotificationTopic", "Publish", "s3.amazonaws.com", ACCOUNT, False),
     ("NotificationTopic", "Publish", "events.amazonaws.com", ACCOUNT, False),
+    ("ChatTopic", "Publish", "events.amazonaws.com", ACCOUNT, True),
+    ("ChatTopic", "Subscribe", "events.amazonaws.com", ACCOUNT, False),
+    ("ChatTopic", "Publish", "cloudwatch.amazonaws.com", ACCOUNT, False),
 ]
 
 
 @pytest.mark.parametrize(("topic", "action", "principal", "account", "expected"), TOPIC_USES)
-def test_topic_serves_this_account_and_its_alarms_only(
+def test_topic_serves_this_account_and_its_own_services_only(
     topic: str, action: str, principal: str, account: str, expected: bool, stack: Stack
 ) -> None:
-    context = {**SECURE, "aws:SourceAccount": account}
+    context = {**SECURE, "aws:SourceAccount": account, "aws:SourceArn": stack.arn("ChatRule")}
     request = Request(f"sns:{action}", stack.arn(topic), context, principal.format(stack.partition, account))
     assert allowed(topic_policy(topic, stack), request) is expected
 
@@ -127,6 +130,15 @@ def test_queue_accepts_nothing_else(action: str, service: str, topic: str, stack
     context = {**SECURE, "aws:SourceArn": f"arn:{stack.partition}:sns:{stack.region}:{ACCOUNT}:{topic}"}
     request = Request(f"sqs:{action}", stack.arn("DeadLetterQueue"), context, service)
     assert not allowed(queue_policy(stack), request)
+
+
+@pytest.mark.parametrize(("rule", "expected"), [("ChatRule", True), ("another", False)])
+@pytest.mark.parametrize(("name", "action"), [("ChatTopic", "sns:Publish"), ("DeadLetterQueue", "sqs:SendMessage")])
+def test_only_the_chat_rule_passes_messages_on(name: str, action: str, rule: str, expected: bool) -> None:
+    stack = Stack(ChatNotices="true")
+    policy = queue_policy(stack) if name == "DeadLetterQueue" else topic_policy(name, stack)
+    context = {**SECURE, "aws:SourceArn": f"arn:aws:events:{stack.region}:{ACCOUNT}:rule/{NAME}-{rule}"}
+    assert allowed(policy, Request(action, stack.arn(name), context, "events.amazonaws.com")) is expected
 
 
 # Rows

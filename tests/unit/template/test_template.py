@@ -18,11 +18,11 @@ from local.environments import ROOT, SUPPORTED
 from task_reporter.aws.request_limits import COUNT_SUBSCRIBERS, LIST_TASKS, PUBLISH, USE_TABLE, RequestLimits
 from task_reporter.errors import SettingError
 from task_reporter.history.backlog import Backlog
-from task_reporter.history.rows import Row
+from task_reporter.history.rows import Key, Row
 from task_reporter.history.writes import Insert
 from task_reporter.kinds.kind import OUTCOMES
 from task_reporter.kinds.table import KINDS
-from task_reporter.notifying.announce import AnnounceResult
+from task_reporter.notifying.announce import AnnounceResult, Delivery
 from task_reporter.recording.context import PollContext
 from task_reporter.recording.kind_result import KindResult
 from task_reporter.recording.poll_kinds import PollResult
@@ -172,6 +172,8 @@ CASES: Mapping[str, tuple[list[str], list[str]]] = {
     # CloudWatch looks back one day of single minutes at most.
     "SilentAfterMinutes": (["1", "9", "15", "99", "100", "1399", "1440"], ["", "0", "-1", "015", "1441", "9999"]),
     "DigestAbove": (["1", "5", "10"], ["0", "11", "-1", "", "five", "2.5", "5.0"]),
+    "EventBusName": (["", "default", "my-bus", "partners/acme.1_2"], [" ", "my bus", "arn:aws:events:x", "b" * 257]),
+    "ChatNotices": (["true", "false"], ["", "True", "yes"]),
     "TaskKinds": ([*KINDS, ",".join(KINDS)], ["", "bundles", "Bundle", "bundle,", "bundle,unknown", "*"]),
     "AnnounceHistory": (["digest", "none"], ["", "Digest", "all", "true"]),
     "PollSchedule": (
@@ -274,6 +276,8 @@ VARIABLES = {
     "AnnounceHistory": "ANNOUNCE_HISTORY",
     "RetentionDays": "RETENTION_DAYS",
     "DigestAbove": "DIGEST_ABOVE",
+    "EventBusName": "EVENT_BUS",
+    "ChatNotices": "CHAT_NOTICES",
     "LostAfterMinutes": "LOST_AFTER_MINUTES",
     "RedriveAfterMinutes": "REDRIVE_AFTER_MINUTES",
     "SilentAfterMinutes": "SILENT_AFTER_MINUTES",
@@ -401,7 +405,9 @@ def operations_of(function: str) -> set[tuple[str, str]]:
         for node in ast.walk(ast.parse(module.read_text()))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
     }
-    models = [ServiceModel(Loader().load_service_model(name, "service-2"), name) for name in ("dynamodb", "sns")]
+    models = [
+        ServiceModel(Loader().load_service_model(name, "service-2"), name) for name in ("dynamodb", "events", "sns")
+    ]
     methods = {xform_name(name): (model.service_name, name) for model in models for name in model.operation_names}
     return {methods[call] for call in calls & methods.keys()}
 
@@ -456,6 +462,7 @@ def test_schedule_may_do_what_a_schedule_needs() -> None:
     assert granted("ScheduleRole") == PLATFORM_RIGHTS["ScheduleRole"]
 
 
+BUS_ARN = {"Fn::Sub": "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${EventBusName}"}
 RESOURCE_OF = {
     "dynamodb:BatchGetItem": arn("HistoryTable"),
     "dynamodb:PutItem": arn("HistoryTable"),
@@ -466,6 +473,8 @@ RESOURCE_OF = {
     "dynamodb:GetShardIterator": arn("HistoryTable", "StreamArn"),
     "sns:GetTopicAttributes": {"Ref": "NotificationTopic"},
     "sns:Publish": {"Ref": "NotificationTopic"},
+    "events:PutEvents": BUS_ARN,
+    "events:DescribeEventBus": BUS_ARN,
     "sqs:SendMessage": arn("DeadLetterQueue"),
     "lambda:InvokeFunction": arn("RecorderFunction"),
 }
@@ -526,7 +535,10 @@ def test_email_is_filtered_where_not_all_outcomes_are_wanted(wanted: str, is_fil
 
 # The dashboard
 
-WIDGETS: list[dict[str, Any]] = json.loads(properties("Dashboard")["DashboardBody"]["Fn::Sub"])["widgets"]
+BODY, VALUES = properties("Dashboard")["DashboardBody"]["Fn::Sub"]
+WIDGETS: list[dict[str, Any]] = json.loads(
+    BODY.replace("${EventAlarms}", VALUES["EventAlarms"]["Fn::If"][1]["Fn::Sub"])
+)["widgets"]
 
 
 def test_dashboard_shows_every_alarm() -> None:
@@ -557,8 +569,10 @@ def test_dashboard_shows_all_metrics_that_the_functions_write() -> None:
     )
     late: Row = {"awaiting_since": "2026-11-23T11:00:00.000Z"}
     polled = PollResult(["bundle"], Backlog(waiting=[late]), [ended], blind_seconds=7200)
-    figures = figures_of(polled, PollContext("123456789012/us-east-2", datetime(2026, 11, 23, 12, tzinfo=UTC)), 1)
-    assert {metric[1] for metric in ours} == {figure.name for figure in [*figures, *AnnounceResult().metrics()]}
+    context = PollContext("123456789012/us-east-2", datetime(2026, 11, 23, 12, tzinfo=UTC), sends_events=True)
+    announced = AnnounceResult(by_event=Delivery({Key("s", "t"): ValueError()}))
+    figures = [*figures_of(polled, context, 1), *announced.metrics()]
+    assert {metric[1] for metric in ours} == {figure.name for figure in figures}
     assert all(metric[2:4] == ["service", "${AWS::StackName}"] for metric in ours)
 
 

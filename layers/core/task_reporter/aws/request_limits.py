@@ -37,8 +37,8 @@ COUNT_SUBSCRIBERS = RequestLimits(connect=2, read=5, attempts=3)
 """SNS's GetTopicAttributes."""
 
 PUBLISH = RequestLimits(connect=2, read=25, attempts=1)
-"""SNS's Publish.
+"""SNS's Publish, and the requests to EventBridge.
 
-SNS may have accepted a message although its response is late, and a second attempt would repeat the message. So
+The service may have accepted a message although its response is late, and a second attempt would repeat the message. So
 botocore waits long and does not retry; the row, the stream and redriving are the retry.
 """

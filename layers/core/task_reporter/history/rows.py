@@ -13,6 +13,8 @@ Row = dict[str, Value]
 
 AWAITING_OUTCOME = "outcome"
 AWAITING_NOTIFICATION = "notification"
+NOTIFIED_AT, EVENT_SENT_AT = "notified_at", "event_sent_at"
+"""Marks: when SNS accepted the notice, and the event bus the event."""
 
 COMMON_ATTRIBUTES = (
     "scope", "kind", "task_id", "state", "outcome", "resource_id", "progress", "started_at", "updated_at",

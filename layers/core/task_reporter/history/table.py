@@ -8,7 +8,6 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-api
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -21,10 +20,10 @@ from task_reporter.errors import HistoryError, MalformedAnswerError
 from task_reporter.history.rows import Key, Row, from_item, key_of, to_key
 from task_reporter.history.writes import Insert, Write, is_applied, put_request, transaction_item, update_request
 from task_reporter.runtime.deadline import NO_DEADLINE, Deadline
+from task_reporter.runtime.parallel import in_parallel
 
 KEYS_PER_READ = 100
 WRITES_PER_TRANSACTION = 100
-MAX_THREADS = 8
 MAX_ATTEMPTS = 16
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 """Seconds; shorter than a deadline's margin, so no pause exceeds the function's timeout."""
@@ -50,7 +49,6 @@ DynamoDB throttles, and finds conflicts in, single writes and transactions. Only
 """
 
 Item = TypeVar("Item")
-Left = TypeVar("Left")
 
 
 @dataclass(slots=True)
@@ -160,7 +158,7 @@ class HistoryTable:
                 break
             if attempts:
                 self._pause(_pause_before(attempts))
-            left = [item for rest in _in_parallel(attempt, list(_batches(left, batch_size))) for item in rest]
+            left = [item for rest in in_parallel(attempt, list(_batches(left, batch_size))) for item in rest]
         return left
 
     def _fetch(self, keys: Sequence[Key]) -> tuple[dict[Key, Row], list[Key]]:
@@ -226,15 +224,3 @@ def _is_invalid(error: Exception) -> bool:
 
 def _batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
     return (items[start : start + size] for start in range(0, len(items), size))
-
-
-def _in_parallel(work: Callable[[Sequence[Item]], Left], batches: Sequence[Sequence[Item]]) -> list[Left]:
-    """Run ``work`` on every batch, in threads if there are several.
-
-    Raises the first error after all have ended.
-    """
-    if len(batches) == 1:
-        return [work(batches[0])]
-    with ThreadPoolExecutor(MAX_THREADS) as pool:
-        futures = [pool.submit(work, batch) for batch in batches]
-    return [future.result() for future in futures]

@@ -1,39 +1,83 @@
-"""Announce rows that await notification, and mark each after SNS accepts it.
+"""Announce rows that await notification: a notice to SNS, an event to EventBridge.
 
-A stream record only says which row to look at. The notice is about the row as it is in the history at that moment, so a
-record that is delivered twice, late or out of order changes nothing.
+A stream record only says which row to look at. The message is about the row as it is in the history at that moment, so
+a record that is delivered twice, late or out of order changes nothing. A row is marked after SNS accepts its notice,
+and after the bus accepts its event. Only what lacks its mark is sent, so a failure of one never repeats the other.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from typing import TypeVar
 
 from task_reporter.aws.failures import EXPECTED_ERRORS, answer_is_missing, describe
 from task_reporter.aws.request_limits import COUNT_SUBSCRIBERS, PUBLISH, USE_TABLE
-from task_reporter.errors import HistoryError, IncompleteRowError, NotAnnouncedError
-from task_reporter.history.rows import AWAITING_NOTIFICATION, Key, Row, expiry, key_of
-from task_reporter.history.table import HistoryTable
-from task_reporter.history.writes import Update
-from task_reporter.notifying.compose import compose_notices
+from task_reporter.errors import (
+    HistoryError,
+    IncompleteRowError,
+    MalformedAnswerError,
+    NotAnnouncedError,
+    OutOfTimeError,
+)
+from task_reporter.history.rows import AWAITING_NOTIFICATION, EVENT_SENT_AT, NOTIFIED_AT, Key, Row, key_of
+from task_reporter.history.table import WRITES_PER_TRANSACTION, HistoryTable
+from task_reporter.notifying.bus import Bus
+from task_reporter.notifying.compose import compose_events, compose_notices
+from task_reporter.notifying.event import Event, minimal_event
+from task_reporter.notifying.marks import Marker
 from task_reporter.notifying.notice import Notice
 from task_reporter.notifying.task_notice import minimal_task_notice
 from task_reporter.notifying.topic import Topic
 from task_reporter.runtime.deadline import NO_DEADLINE, Deadline
 from task_reporter.runtime.metrics import COUNT, Metric
-from task_reporter.times import now, to_text
+from task_reporter.times import now
 
 MARK_SECONDS = 2 * USE_TABLE.max_seconds
 """Time to mark a row: one write, and one read after a lost response."""
+SENDER = ThreadPoolExecutor(1)
+"""The thread that sends events."""
+Message = TypeVar("Message", Notice, Event)
 
 
 @dataclass(frozen=True, slots=True)
 class NotificationPolicy:
-    """The settings of the stack that govern notices."""
+    """The settings of the stack that govern notices and events."""
 
     digest_above: int
     """More tasks than this in one batch and scope become a digest."""
     retention_days: int = 0
-    """Days after its notice on which a row expires; 0 keeps rows for ever."""
+    """Days from a row's last mark to its expiry; 0 keeps rows for ever."""
+    chat: bool = False
+    """Events carry a message for a chat."""
+
+
+@dataclass(slots=True)
+class Delivery:
+    """The result of sending notices, or of sending events."""
+
+    failed: dict[Key, Exception] = field(default_factory=dict)
+    """Tasks whose message was refused or never sent. Lambda delivers their stream records again."""
+    unmarked: dict[Key, Exception] = field(default_factory=dict)
+    """Tasks whose message may have been accepted: the response, or the mark, is missing.
+
+    They are not reported as failed, because retries by the stream would send many messages within minutes. Redriving
+    sends them again, or the stream, where it delivers the batch again because of an earlier record that failed.
+    """
+
+    def fail(self, rows: Sequence[Row], error: Exception) -> None:
+        """Note that the message about ``rows`` was not accepted, or perhaps was."""
+        is_uncertain = answer_is_missing(error) or isinstance(error, MalformedAnswerError)
+        failures = self.unmarked if is_uncertain else self.failed
+        failures |= _failures(rows, error)
+
+    def mark(self, rows: Sequence[Row], mark: Callable[[Sequence[Row]], None]) -> None:
+        """Mark ``rows``, whose message was accepted."""
+        try:
+            mark(rows)
+        except EXPECTED_ERRORS as error:
+            self.unmarked |= _failures(rows, error)
 
 
 @dataclass(slots=True)
@@ -42,24 +86,37 @@ class AnnounceResult:
 
     notices: list[Notice] = field(default_factory=list)
     """The notices that SNS accepted."""
-    failed: dict[Key, Exception] = field(default_factory=dict)
-    """Tasks whose notice was refused or never sent. Lambda delivers their stream records again."""
-    unmarked: dict[Key, Exception] = field(default_factory=dict)
-    """Tasks whose notice SNS may have accepted: its response, or the mark, is missing.
-
-    They are not reported as failed, because retries by the stream would send many emails within minutes. Redriving
-    sends them again, or the stream, where it delivers the batch again because of an earlier record that failed.
-    """
+    events: list[Event] = field(default_factory=list)
+    """The events that the bus accepted."""
+    by_notice: Delivery = field(default_factory=Delivery)
+    by_event: Delivery = field(default_factory=Delivery)
     waiting: list[Key] = field(default_factory=list)
-    """Tasks that wait until somebody has confirmed a subscription."""
+    """Tasks whose notice waits until somebody has confirmed a subscription."""
     problems: dict[Key, str] = field(default_factory=dict)
-    """Tasks announced in the minimal form, with the reason: their notice couldn't be composed."""
+    """Tasks announced in the minimal form, with the reason: their message couldn't be composed."""
+
+    @property
+    def failed(self) -> dict[Key, Exception]:
+        """The tasks whose stream records Lambda must deliver again."""
+        return self.by_notice.failed | self.by_event.failed
+
+    @property
+    def unmarked(self) -> dict[Key, Exception]:
+        """The tasks whose notice or event may be repeated."""
+        return self.by_notice.unmarked | self.by_event.unmarked
 
     def metrics(self) -> Iterator[Metric]:
-        """Count accepted messages, their tasks, and tasks not announced or not marked."""
+        """Count messages, tasks, and tasks not announced, not sent or not marked.
+
+        Counts of events are left out without any, because a metric costs for each hour in which it has a value.
+        """
         yield Metric("NoticesPublished", COUNT, len(self.notices))
         yield Metric("TasksAnnounced", COUNT, sum(len(notice.rows) for notice in self.notices))
-        yield Metric("TasksNotAnnounced", COUNT, len(self.failed) + len(self.unmarked))
+        yield Metric("TasksNotAnnounced", COUNT, len(self.by_notice.failed) + len(self.by_notice.unmarked))
+        not_sent = len(self.by_event.failed) + len(self.by_event.unmarked)
+        if self.events or not_sent:
+            yield Metric("EventsSent", COUNT, len(self.events))
+            yield Metric("EventsNotSent", COUNT, not_sent)
 
 
 def announce(
@@ -70,86 +127,125 @@ def announce(
     deadline: Deadline = NO_DEADLINE,
     clock: Callable[[], datetime] = now,
     must_wait: Callable[[], bool] = lambda: False,
+    bus: Bus | None = None,
+    pool: Executor = SENDER,
 ) -> AnnounceResult:
-    """Announce those ``keys`` whose rows await notification, and mark each row.
+    """Send what the rows of ``keys`` lack that await notification, and mark each row.
 
-    ``must_wait`` tells whether SNS would drop the notices because nobody has confirmed a subscription. It is called
-    only where there is something to announce. Raises HistoryError, OutOfTimeError and botocore's errors where the rows
-    can't be read.
+    Events are sent in ``pool`` while notices are sent, so that neither delays the other. ``must_wait`` tells whether
+    SNS would drop the notices because nobody has confirmed a subscription. It is called only where there is a notice to
+    send. Raises HistoryError, OutOfTimeError and botocore's errors where the rows can't be read.
     """
     rows = [row for row in history.read(keys, deadline).values() if row.get("awaiting") == AWAITING_NOTIFICATION]
-    incomplete = {key_of(row): IncompleteRowError("no outcome") for row in rows if "outcome" not in row}
-    result = AnnounceResult(failed=dict(incomplete))
+    result = AnnounceResult()
+    result.by_notice.failed |= {key_of(row): IncompleteRowError("no outcome") for row in rows if "outcome" not in row}
     rows = [row for row in rows if "outcome" in row]
-    if rows:
-        deadline.check("counting subscribers", COUNT_SUBSCRIBERS.max_seconds)
-        if must_wait():
-            result.waiting = [key_of(row) for row in rows]
-            return result
-    for notice in _compose(rows, policy.digest_above, result):
-        _publish_and_mark(notice, history, topic, policy, deadline, clock, result)
+    needed = (NOTIFIED_AT, EVENT_SENT_AT) if bus else (NOTIFIED_AT,)
+    marker = Marker(history, needed, policy.retention_days, deadline, clock)
+    unsent = [row for row in rows if marker.lacks(row, EVENT_SENT_AT)]
+    sending = pool.submit(_send_events, unsent, bus, policy, marker, deadline, result) if bus and unsent else None
+    try:
+        if unannounced := [row for row in rows if marker.lacks(row, NOTIFIED_AT)]:
+            _send_notices(unannounced, topic, policy, marker, deadline, must_wait, result)
+        if settled := [row for row in rows if not any(marker.lacks(row, mark) for mark in needed)]:
+            marker.mark(settled, None)  # the bus for which they waited is no longer wanted
+    finally:
+        if sending:
+            sending.result()  # Lambda freezes the function at the return, so no thread may be running then
     return result
 
 
-def _publish_and_mark(
-    notice: Notice,
-    history: HistoryTable,
+def _send_notices(
+    rows: Sequence[Row],
     topic: Topic,
     policy: NotificationPolicy,
+    marker: Marker,
     deadline: Deadline,
-    clock: Callable[[], datetime],
+    must_wait: Callable[[], bool],
     result: AnnounceResult,
 ) -> None:
-    """Publish ``notice`` and mark its rows; what fails is noted in ``result``.
+    """Publish the notices about ``rows``, and mark the rows of each.
 
-    The mark is tried once however little time is left, because without the mark the notice would be repeated.
+    What fails is noted in ``result``.
     """
 
     def check_time() -> None:
         deadline.check("announcing", PUBLISH.max_seconds + MARK_SECONDS)
 
     try:
-        published = topic.publish(notice, check_time)
-    except Exception as error:  # no failure may cost the notices that follow
-        failures = result.unmarked if answer_is_missing(error) else result.failed
-        failures |= _failures(notice.rows, error)
+        deadline.check("counting subscribers", COUNT_SUBSCRIBERS.max_seconds)
+    except OutOfTimeError as error:
+        result.by_notice.fail(rows, error)
         return
-    result.notices.append(published)
-    try:
-        history.apply(_marks(notice.rows, policy, clock()), deadline.after_first_try())
-    except EXPECTED_ERRORS as error:
-        result.unmarked |= _failures(notice.rows, error)
+    if must_wait():
+        result.waiting = [key_of(row) for row in rows]
+        return
+    notices = _compose(rows, partial(compose_notices, digest_above=policy.digest_above), minimal_task_notice, result)
+    for notice in notices:
+        try:
+            result.notices.append(topic.publish(notice, check_time))
+        except Exception as error:  # no failure may cost the notices that follow
+            result.by_notice.fail(notice.rows, error)
+        else:
+            result.by_notice.mark(notice.rows, partial(marker.mark, mark=NOTIFIED_AT))
 
 
-def _compose(rows: Sequence[Row], digest_above: int, result: AnnounceResult) -> list[Notice]:
-    """Compose the notices for ``rows``.
+def _send_events(
+    rows: Sequence[Row],
+    bus: Bus,
+    policy: NotificationPolicy,
+    marker: Marker,
+    deadline: Deadline,
+    result: AnnounceResult,
+) -> None:
+    """Send the events about ``rows``, and mark each row.
 
-    A row that makes composing fail gets the minimal notice.
+    What fails is noted in ``result``.
     """
     try:
-        return compose_notices(rows, digest_above)
+        bus.check(deadline)
+    except Exception as error:  # it must not cost the notices
+        result.by_event.failed |= _failures(rows, error)
+        return
+    chat_digest_above = policy.digest_above if policy.chat else None
+    compose = partial(compose_events, chat_digest_above=chat_digest_above)
+    events = _compose(rows, compose, minimal_event, result)
+    for start in range(0, len(events), WRITES_PER_TRANSACTION):
+        batch = events[start : start + WRITES_PER_TRANSACTION]
+        try:
+            deadline.check("sending events", PUBLISH.max_seconds + MARK_SECONDS)
+            reasons = bus.send(batch, deadline)
+        except Exception as error:  # no failure may cost the events that follow
+            result.by_event.failed |= _failures([event.row for event in batch], error)
+            continue
+        for event, reason in zip(batch, reasons, strict=True):
+            if reason:
+                result.by_event.fail([event.row], reason)
+        accepted = [event for event, reason in zip(batch, reasons, strict=True) if not reason]
+        result.events += accepted
+        if accepted:
+            result.by_event.mark([event.row for event in accepted], partial(marker.mark, mark=EVENT_SENT_AT))
+
+
+def _compose(
+    rows: Sequence[Row],
+    compose: Callable[[Sequence[Row]], list[Message]],
+    minimal: Callable[[Row], Message],
+    result: AnnounceResult,
+) -> list[Message]:
+    """Compose the messages about ``rows``.
+
+    A row that makes composing fail gets the minimal message.
+    """
+    try:
+        return compose(rows)
     except Exception as error:
         if len(rows) == 1:
             result.problems[key_of(rows[0])] = describe(error)
-            return [minimal_task_notice(rows[0])]
+            return [minimal(rows[0])]
         middle = len(rows) // 2
         halves = rows[:middle], rows[middle:]
-        return [notice for half in halves for notice in _compose(half, digest_above, result)]
-
-
-def _marks(rows: Sequence[Row], policy: NotificationPolicy, announced_at: datetime) -> list[Update]:
-    """Return the marks, conditional on the row still awaiting notification of its outcome.
-
-    A lost task that was corrected meanwhile does not meet the condition, and its correction is announced next.
-    """
-    mark: Row = {"notified_at": to_text(announced_at)}
-    if policy.retention_days:
-        mark["expires_at"] = expiry(announced_at, policy.retention_days)
-    settled = ("awaiting", "awaiting_since", "redriven_at", "redrives")
-    return [
-        Update(key_of(row), mark, {"awaiting": AWAITING_NOTIFICATION, "outcome": row["outcome"]}, remove=settled)
-        for row in rows
-    ]
+        return [message for half in halves for message in _compose(half, compose, minimal, result)]
 
 
 def _failures(rows: Sequence[Row], error: Exception) -> dict[Key, Exception]:

@@ -45,22 +45,35 @@ def _parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
 
 def _digest(rows: Sequence[Row], part: str = "") -> Notice:
     """Compose one digest, the worst outcome first, because a reader must see that."""
-    rows = [_with_short_error(row) for row in sorted(rows, key=_severity)]
-    counts = Counter(str(row["outcome"]) for row in rows)
-    tally = ", ".join(f"{counts[outcome]} {outcome}" for outcome in sorted(counts, key=_rank))
+    rows = [_with_short_error(row) for row in worst_first(rows)]
     scope = str(rows[0]["scope"])
-    sections = [f"{len(rows)} EC2 tasks ended in {scope}{part}: {tally}."]
+    sections = [f"{len(rows)} EC2 tasks ended in {scope}{part}: {_tally(rows)}."]
     for outcome, group in groupby(rows, key=lambda row: str(row["outcome"])):
         sections += _section(outcome, list(group))
     sections.append(f"The history keeps them all, with EC2's error texts in full, under\n  scope = {scope}")
     filters = {name: {str(row[name]) for row in rows if name in row} for name in FILTER_ATTRIBUTES}
     return Notice(
         tuple(rows),
-        format_subject("EC2 tasks: ", tally, f" ({scope}{part})"),
+        digest_subject(rows, part),
         "\n\n".join(sections) + "\n",
         {"type": "digest", "count": len(rows), "tasks": [task_data(row) for row in rows]},
         to_message_attributes(rows[0], filters),
     )
+
+
+def worst_first(rows: Sequence[Row]) -> list[Row]:
+    """Sort ``rows`` by outcome."""
+    return sorted(rows, key=_severity)
+
+
+def digest_subject(rows: Sequence[Row], part: str = "") -> str:
+    """Return the subject of a digest: how many tasks ended, and how."""
+    return format_subject("EC2 tasks: ", _tally(rows), f" ({rows[0]['scope']}{part})")
+
+
+def _tally(rows: Sequence[Row]) -> str:
+    counts = Counter(str(row["outcome"]) for row in rows)
+    return ", ".join(f"{counts[outcome]} {outcome}" for outcome in sorted(counts, key=_rank))
 
 
 def _rank(outcome: str) -> int:

@@ -1,7 +1,7 @@
 """One SNS message, within the limits of SNS. https://docs.aws.amazon.com/sns/latest/api/API_Publish.html"""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +9,17 @@ from task_reporter.history.rows import TEST_ATTRIBUTE, Row, account_and_region
 from task_reporter.kinds.kind import COMPLETE
 from task_reporter.kinds.table import kind_of
 from task_reporter.notifying.shell_commands import next_commands
-from task_reporter.texts import printable_ascii
+from task_reporter.texts import printable_ascii, truncate_utf8
 
 MAX_SUBJECT = 99
 MAX_MESSAGE_BYTES = 256 * 1024
 """Text and attributes together. SNS refuses larger messages."""
+
+MIN_ERROR_BYTES = 500
+"""Smallest size of a shortened error text.
+
+A message that is still too large has other causes.
+"""
 
 FILTER_ATTRIBUTES = ("kind", "outcome", "resource_id")
 """The attributes by which subscriptions filter, besides account and region."""
@@ -41,7 +47,7 @@ class Notice:
     @property
     def message_attributes(self) -> Attributes:
         """All attributes as SNS takes them, ``detail`` included."""
-        return self.attributes | {"detail": {"DataType": "String", "StringValue": _json(self.data)}}
+        return self.attributes | {"detail": {"DataType": "String", "StringValue": to_json(self.data)}}
 
     @property
     def size(self) -> int:
@@ -54,13 +60,18 @@ class Notice:
 MINIMAL_ATTRIBUTES = ("scope", "kind", "task_id", "outcome", TEST_ATTRIBUTE)
 
 
+def minimal_row(row: Row) -> Row:
+    """Return ``row`` without any text of EC2's."""
+    return {name: row[name] for name in MINIMAL_ATTRIBUTES if name in row}
+
+
 def minimal_notice(notice: Notice) -> Notice:
     """Reduce ``notice`` to tasks and outcomes, without any text of EC2's.
 
     The attributes that this package defines itself stay, because a subscription with a filter policy receives no
     message that lacks them.
     """
-    rows = [{name: row[name] for name in MINIMAL_ATTRIBUTES if name in row} for row in notice.rows]
+    rows = [minimal_row(row) for row in notice.rows]
     lines = [f"{task_name(row)}: {row['outcome']}" for row in rows]
     rest = f"The full notice could not be sent. The history has the rest, under\n  scope = {notice.rows[0]['scope']}"
     data = {"type": "plain", "tasks": [task_data(row) for row in rows]}
@@ -87,6 +98,31 @@ def task_name(row: Row) -> str:
     return f"{row.get('kind', 'unknown')} task {row['task_id']}"
 
 
+def task_subject(row: Row) -> str:
+    """Return the subject of a task's notice."""
+    start = f"{'TEST: ' if TEST_ATTRIBUTE in row else ''}EC2 {row.get('kind', 'unknown')} task "
+    return format_subject(start, str(row["task_id"]), f" {row['outcome']} ({row['scope']})")
+
+
+def task_detail(row: Row) -> dict[str, Any]:
+    """Return the ``detail`` of a task's notice and of its event."""
+    steps = [{"text": step.text, "command": command} for step, command in next_commands(row)]
+    return {"type": "task", **task_data(row), "subject": task_subject(row), "next_steps": steps}
+
+
+def shorten_error(row: Row, fits: Callable[[Row], bool]) -> Row | None:
+    """Return ``row``, with a shortened error text where it does not fit otherwise.
+
+    None where that does not suffice.
+    """
+    while not fits(row):
+        size = len(str(row.get("error_message", "")).encode())
+        if size <= MIN_ERROR_BYTES:
+            return None
+        row = row | {"error_message": truncate_utf8(str(row["error_message"]), size // 2)}
+    return row
+
+
 def task_data(row: Row) -> dict[str, Any]:
     """Return a task's data for machines: public attributes, and commands for its result."""
     account, region = account_and_region(row)
@@ -111,8 +147,9 @@ def to_message_attributes(row: Row, values: Mapping[str, str | set[str]]) -> Att
 def _typed(value: str | set[str]) -> dict[str, str]:
     if isinstance(value, str):
         return {"DataType": "String", "StringValue": value}
-    return {"DataType": "String.Array", "StringValue": _json(sorted(value))}
+    return {"DataType": "String.Array", "StringValue": to_json(sorted(value))}
 
 
-def _json(value: Any) -> str:
+def to_json(value: Any) -> str:
+    """Return ``value`` as compact JSON."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -11,14 +11,14 @@ from task_reporter.notifying.notice import (
     FILTER_ATTRIBUTES,
     MAX_MESSAGE_BYTES,
     Notice,
-    format_subject,
     minimal_notice,
-    task_data,
+    shorten_error,
+    task_detail,
     task_name,
+    task_subject,
     to_message_attributes,
 )
 from task_reporter.notifying.shell_commands import next_commands
-from task_reporter.texts import truncate_utf8
 
 VERDICTS = {
     COMPLETE: "is complete.",
@@ -30,11 +30,6 @@ TEST_NOTE = "This is a test: there is no such task. A real notice looks like wha
 LOST_NOTE = "It may have ended well or not. If EC2 lists it again as ended, another notice will say so."
 PLACE = ("bucket", "prefix", "object_key")
 """The attributes that together are a place in S3."""
-MIN_ERROR_BYTES = 500
-"""Smallest size of a shortened error text.
-
-A notice that is still too large has other causes.
-"""
 
 
 def task_notice(row: Row) -> Notice:
@@ -43,14 +38,8 @@ def task_notice(row: Row) -> Notice:
     EC2's error text is shortened where the notice would be larger than SNS accepts. Where that does not suffice, the
     result is the minimal notice.
     """
-    notice = _full_notice(row)
-    while notice.size > MAX_MESSAGE_BYTES:
-        size = len(str(row.get("error_message", "")).encode())
-        if size <= MIN_ERROR_BYTES:
-            return minimal_notice(notice)
-        row = row | {"error_message": truncate_utf8(str(row["error_message"]), size // 2)}
-        notice = _full_notice(row)
-    return notice
+    fitting = shorten_error(row, lambda shorter: _full_notice(shorter).size <= MAX_MESSAGE_BYTES)
+    return _full_notice(fitting) if fitting else minimal_notice(_full_notice(row))
 
 
 def minimal_task_notice(row: Row) -> Notice:
@@ -59,19 +48,17 @@ def minimal_task_notice(row: Row) -> Notice:
 
 
 def _full_notice(row: Row) -> Notice:
-    return _notice(row, _text(row), {"type": "task", **task_data(row)})
+    return _notice(row, _text(row), task_detail(row))
 
 
 def _notice(row: Row, text: str, data: dict[str, Any] | None = None) -> Notice:
-    is_test = TEST_ATTRIBUTE in row
-    start = f"{'TEST: ' if is_test else ''}EC2 {row.get('kind', 'unknown')} task "
     filters = {name: str(row.get(name, "")) for name in FILTER_ATTRIBUTES}
     return Notice(
         (row,),
-        format_subject(start, str(row["task_id"]), f" {row['outcome']} ({row['scope']})"),
+        task_subject(row),
         text,
         data or {},
-        to_message_attributes(row, filters | ({TEST_ATTRIBUTE: "true"} if is_test else {})),
+        to_message_attributes(row, filters | ({TEST_ATTRIBUTE: "true"} if TEST_ATTRIBUTE in row else {})),
     )
 
 
@@ -81,8 +68,8 @@ def _text(row: Row) -> str:
         TEST_NOTE if TEST_ATTRIBUTE in row else None,
         kind_of(row).warning(row),
         f"EC2 {task_name(row)} {VERDICTS.get(outcome, f'ended: {outcome}.')}",
-        "\n".join(f"  {label:<13} {value}" for label, value in _facts(row) if value),
-        _error(row),
+        "\n".join(f"  {label:<13} {value}" for label, value in task_facts(row) if value),
+        error_text(row),
         LOST_NOTE if outcome == LOST else None,
         *(f"{step.text}:\n\n  {command}" for step, command in next_commands(row)),
         _where_in_history(row),
@@ -97,7 +84,7 @@ def _where_in_history(row: Row) -> str | None:
     return f"The history keeps this task under\n  {key}\nalso when EC2 no longer lists it."
 
 
-def _facts(row: Row) -> Iterator[tuple[str, str | None]]:
+def task_facts(row: Row) -> Iterator[tuple[str, str | None]]:
     """Yield label and value of each line that has a value."""
     account, region = account_and_region(row)
     kind, outcome = kind_of(row), row["outcome"]
@@ -136,7 +123,8 @@ def _finished(row: Row) -> str | None:
     return times.format_for_people(finished) + (f" (after {duration})" if duration else "")
 
 
-def _error(row: Row) -> str | None:
+def error_text(row: Row) -> str | None:
+    """Return EC2's error, what a failed task lacks of it, or None."""
     if not ("error_code" in row or "error_message" in row):
         return "EC2 gave no reason." if row["outcome"] == FAILED else None
     code, message = str(row.get("error_code", "none")), str(row.get("error_message", ""))

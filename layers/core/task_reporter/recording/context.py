@@ -20,5 +20,7 @@ class PollContext:
     """The longest acceptable time between two good polls."""
     announce_history: bool = True
     """Announce tasks that have ended before the first good answer of their list."""
+    sends_events: bool = False
+    """The notifier sends events, so a row needs a mark for its event too."""
     without_bytecode: str | None = None
     """Runtime that compiled this package at start, for lack of bytecode in the layer."""

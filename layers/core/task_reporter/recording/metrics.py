@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from task_reporter.history.rows import Row
+from task_reporter.history.rows import EVENT_SENT_AT, NOTIFIED_AT, Row
 from task_reporter.history.writes import Write
 from task_reporter.kinds.kind import OUTCOMES
 from task_reporter.recording.context import PollContext
 from task_reporter.recording.kind_result import ended_tasks
 from task_reporter.recording.poll_kinds import ABSENT, PollResult
-from task_reporter.recording.redrive import overdue
+from task_reporter.recording.redrive import lacking, overdue
 from task_reporter.runtime.metrics import COUNT, SECONDS, Metric
 from task_reporter.times import seconds_since
 
@@ -33,8 +33,9 @@ def poll_metrics(result: PollResult, poll: PollContext) -> Iterator[Metric]:
 
     ``GoodPolls`` is 1 where every list was recorded completely, or is known to be unreadable. ``ListsUnreadable`` does
     not count lists that the region lacks. ``OldestWaiting`` is the age of the oldest of the ``RowsWaiting``.
-    ``RowsOverdue`` wait in spite of redriving; it is 0 while rows wait for a subscriber. ``ConfirmedSubscribers`` is
-    left out where SNS did not answer.
+    ``RowsOverdue`` wait for their notice in spite of redriving; it is 0 while rows wait for a subscriber.
+    ``EventsOverdue`` wait for their event; it is left out without an event bus. ``ConfirmedSubscribers`` is left out
+    where SNS did not answer.
     """
     yield Metric("GoodPolls", COUNT, int(result.is_good))
     yield Metric("ListsUnreadable", COUNT, sum(reason != ABSENT for reason in result.unreadable.values()))
@@ -44,7 +45,10 @@ def poll_metrics(result: PollResult, poll: PollContext) -> Iterator[Metric]:
     waiting = result.backlog.waiting
     yield Metric("RowsWaiting", COUNT, len(waiting))
     yield Metric("OldestWaiting", SECONDS, max(_ages(waiting, "awaiting_since", poll.now), default=0))
-    yield Metric("RowsOverdue", COUNT, 0 if result.still_waiting else overdue(waiting, poll))
+    without_notice = [] if result.still_waiting else lacking(NOTIFIED_AT, waiting)
+    yield Metric("RowsOverdue", COUNT, overdue(without_notice, poll))
+    if poll.sends_events:
+        yield Metric("EventsOverdue", COUNT, overdue(lacking(EVENT_SENT_AT, waiting), poll))
     if result.audience.confirmed is not None:
         yield Metric("ConfirmedSubscribers", COUNT, result.audience.confirmed)
     if result.blind_seconds:

@@ -11,7 +11,7 @@ from task_reporter.aws.lists import list_pages
 from task_reporter.aws.subscribers import Audience
 from task_reporter.errors import HistoryError, MalformedAnswerError, PollError
 from task_reporter.history.backlog import Backlog, start_reading_backlog
-from task_reporter.history.rows import Row
+from task_reporter.history.rows import EVENT_SENT_AT, Row
 from task_reporter.history.table import HistoryTable
 from task_reporter.history.writes import Update
 from task_reporter.kinds.kind import Kind
@@ -19,7 +19,7 @@ from task_reporter.recording.context import PollContext
 from task_reporter.recording.kind_result import KindResult
 from task_reporter.recording.projection import ProjectedTasks, project
 from task_reporter.recording.recorder import ListPoll, OnWritten, Recorder
-from task_reporter.recording.redrive import MAX_ROWS_PER_POLL, due, redrive_writes
+from task_reporter.recording.redrive import MAX_ROWS_PER_POLL, due, lacking, redrive_writes
 from task_reporter.recording.roster import (
     ListRecord,
     blind_seconds,
@@ -154,9 +154,11 @@ def poll_kinds(
         result.blind_seconds = result.attempt("roster", write) or 0
     result.backlog = backlog()
     result.audience = audience()
-    if not result.still_waiting:
-        find_writes = partial(redrive_writes, result.backlog.waiting, poll, released=result.waited)
-        result.redriven = _redrive(result, result.attempt("redrive", find_writes) or [], history, deadline)
+    waiting = result.backlog.waiting
+    if result.still_waiting:  # for a subscriber, which concerns notices alone
+        waiting = lacking(EVENT_SENT_AT, waiting) if poll.sends_events else []
+    find_writes = partial(redrive_writes, waiting, poll, released=result.waited and not result.still_waiting)
+    result.redriven = _redrive(result, result.attempt("redrive", find_writes) or [], history, deadline)
     return result
 
 

@@ -37,6 +37,11 @@ def due(waiting: Iterable[Row], poll: PollContext, released: bool) -> list[Row]:
     return [row for row in waiting if all(_has_passed(row.get(name), poll.now, poll.redrive_after) for name in names)]
 
 
+def lacking(mark: str, rows: Iterable[Row]) -> list[Row]:
+    """Return those of ``rows`` that lack ``mark``."""
+    return [row for row in rows if mark not in row]
+
+
 def overdue(waiting: Iterable[Row], poll: PollContext) -> int:
     """Count those of ``waiting`` that still wait after two redrives and their time."""
     limit = 2 * poll.redrive_after + DELIVERY_TIME

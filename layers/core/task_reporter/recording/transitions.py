@@ -6,7 +6,16 @@ interrupted poll and its repetition, can't undo each other's writes.
 
 from datetime import datetime, timedelta
 
-from task_reporter.history.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, Row, Value, expiry, key_of
+from task_reporter.history.rows import (
+    AWAITING_NOTIFICATION,
+    AWAITING_OUTCOME,
+    EVENT_SENT_AT,
+    NOTIFIED_AT,
+    Row,
+    Value,
+    expiry,
+    key_of,
+)
 from task_reporter.history.writes import Insert, Update, Write
 from task_reporter.kinds.kind import CANCELLED, FAILED, LOST, Kind
 from task_reporter.recording.context import PollContext
@@ -31,7 +40,7 @@ A row with one would stay first in every list.
 EXPIRY_MARGIN = 30 * 24 * 3600
 """Seconds before its expiry at which a listed task's row gets more time."""
 
-REMOVED_BY_CORRECTION = ("notified_at", "expires_at", "missing_since", "redriven_at", "redrives")
+REMOVED_BY_CORRECTION = (NOTIFIED_AT, EVENT_SENT_AT, "expires_at", "missing_since", "redriven_at", "redrives")
 """Attributes that a correction removes from the row of a lost task."""
 
 

@@ -28,6 +28,8 @@ class FunctionSettings:
     """The stack made an email subscription to the topic."""
     retention_days: int
     """0 keeps rows for ever."""
+    event_bus: str
+    """The name of the bus to which events are sent; empty for none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,8 @@ class NotifierSettings(FunctionSettings):
 
     digest_above: int
     """More tasks than this in one batch become a digest."""
+    chat: bool
+    """Events carry a message for a chat."""
 
 
 def recorder_settings(environment: Mapping[str, str]) -> RecorderSettings:
@@ -63,8 +67,9 @@ def recorder_settings(environment: Mapping[str, str]) -> RecorderSettings:
             scope=reader.scope(),
             kinds=reader.read("TASK_KINDS", _kinds, f"a comma-separated list of: {', '.join(KINDS)}", ()),
             retention_days=reader.retention_days(),
+            event_bus=reader.event_bus(),
             topic=reader.topic(),
-            email_subscription=reader.email_subscription(),
+            email_subscription=reader.boolean("EMAIL_SUBSCRIPTION"),
             announce_history=reader.read("ANNOUNCE_HISTORY", _digest_or_none, "digest or none", True),
             lost_after=reader.minutes("LOST_AFTER_MINUTES", 0),
             redrive_after=reader.minutes("REDRIVE_AFTER_MINUTES", 0),
@@ -84,9 +89,11 @@ def notifier_settings(environment: Mapping[str, str]) -> NotifierSettings:
             table=reader.table(),
             scope=reader.scope(),
             topic=reader.topic(),
-            email_subscription=reader.email_subscription(),
+            email_subscription=reader.boolean("EMAIL_SUBSCRIPTION"),
+            chat=reader.boolean("CHAT_NOTICES"),
             digest_above=reader.read("DIGEST_ABOVE", _between(1, sys.maxsize), "a whole number of at least 1", 0),
             retention_days=reader.retention_days(),
+            event_bus=reader.event_bus(),
         )
     )
 
@@ -94,6 +101,7 @@ def notifier_settings(environment: Mapping[str, str]) -> NotifierSettings:
 TABLE = re.compile(r"[A-Za-z0-9_.:/-]{3,1024}")
 SCOPE = re.compile(r"\d{12}/[a-z0-9-]+")
 ARN = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:\S+")
+BUS = re.compile(r"[A-Za-z0-9._/-]{0,256}")
 MAX_MINUTES = 9999
 MIN_RETENTION_DAYS, MAX_RETENTION_DAYS = 90, 99_999
 
@@ -123,8 +131,11 @@ class _Reader:
     def scope(self) -> str:
         return self.text("SCOPE", SCOPE, "<account id>/<region>, such as 123456789012/eu-west-1")
 
-    def email_subscription(self) -> bool:
-        return self.read("EMAIL_SUBSCRIPTION", _boolean, "true or false", False)
+    def boolean(self, name: str) -> bool:
+        return self.read(name, _boolean, "true or false", False)
+
+    def event_bus(self) -> str:
+        return self.text("EVENT_BUS", BUS, "the name of an event bus, or empty for none")
 
     def topic(self) -> str:
         return self.text("TOPIC_ARN", ARN, "the ARN of the SNS topic, arn:aws:sns:<region>:<account id>:<name>")
