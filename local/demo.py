@@ -3,15 +3,17 @@
 python -m local.demo
 """
 
+import json
 import shlex
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from local.cloud import CREDENTIALS, REGION
+from local.cloud import CREDENTIALS, REGION, Cloud
 from local.deployment import Deployment
 from local.ec2 import Ec2Server
 from local.local_stack import local_stack
@@ -56,8 +58,9 @@ def run_demo(screen: Screen) -> None:
         Ec2Server(speed=SPEED, listed_for=LISTED_FOR, clock=clock) as ec2,
         local_stack(screen, ec2.url, parameters) as deployment,
     ):
+        events = EventQueue(deployment.cloud)
         bundle, count = start_tasks(screen, deployment.cloud.client("ec2"))
-        commands = poll_until_forgotten(screen, deployment, bundle, count, clock)
+        commands = poll_until_forgotten(screen, deployment, events, bundle, count, clock)
         show_history(screen, deployment, bundle, commands)
 
 
@@ -85,15 +88,36 @@ def start_tasks(screen: Screen, ec2: Any) -> tuple[str, int]:
     return str(task["BundleId"]), 4
 
 
-def poll_until_forgotten(screen: Screen, deployment: Deployment, bundle: str, count: int, clock: Clock) -> list[str]:
+class EventQueue:
+    """A queue that gets the events of the default bus, as another program's would."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._sqs, events = cloud.client("sqs"), cloud.client("events")
+        self._url = self._sqs.create_queue(QueueName="ended-tasks")["QueueUrl"]
+        names = ["QueueArn"]
+        arn = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)["Attributes"]["QueueArn"]
+        events.put_rule(Name="ended-tasks", EventPattern='{"source": ["ec2-task-reporter"]}')
+        events.put_targets(Rule="ended-tasks", Targets=[{"Id": "queue", "Arn": arn}])
+
+    def new(self) -> Iterator[dict[str, Any]]:
+        """Yield the events that have arrived, and remove them from the queue."""
+        messages = self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10).get("Messages", [])
+        for message in messages:
+            self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+            yield json.loads(message["Body"])
+
+
+def poll_until_forgotten(
+    screen: Screen, deployment: Deployment, events: EventQueue, bundle: str, count: int, clock: Clock
+) -> list[str]:
     """Poll until EC2 has forgotten the task ``bundle``; return the commands in its email.
 
-    Shows every change and all ``count`` emails. Raises StepError if that takes too long.
+    Shows every change, and ``count`` emails and events. Raises StepError if that takes too long.
     """
     ec2 = task_client(deployment)
     commands, shown_states = [], None
     deadline = time.monotonic() + TIMEOUT
-    mail_count = 0
+    mail_count = event_count = 0
     while time.monotonic() < deadline:
         poll(deployment)
         listed, rows = list_tasks(ec2), deployment.rows()
@@ -105,11 +129,15 @@ def poll_until_forgotten(screen: Screen, deployment: Deployment, bundle: str, co
             screen.show_mail(mail)
             if bundle in mail.subject:
                 commands = [line.strip() for line in mail.text.splitlines() if line.strip().startswith("aws ec2 ")]
-        if mail_count >= count and bundle not in {task["task_id"] for task in listed}:
+        for event in events.new():
+            event_count += 1
+            screen.show_event(event)
+        if min(mail_count, event_count) >= count and bundle not in {task["task_id"] for task in listed}:
             return commands
         clock.now += STEP
         time.sleep(STEP.total_seconds())
-    raise StepError("waiting for the end of the tasks", f"{mail_count} of {count} emails arrived in {TIMEOUT} seconds")
+    arrived = f"{mail_count} of {count} emails and {event_count} events arrived in {TIMEOUT} seconds"
+    raise StepError("waiting for the end of the tasks", arrived)
 
 
 def task_client(deployment: Deployment) -> Any:

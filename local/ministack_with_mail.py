@@ -1,8 +1,10 @@
-"""Runs ministack with two additions: emails that arrive, and string functions in conditions.
+"""Runs ministack with emails that arrive, and with three corrections.
 
 Runs in the Python environment ``aws``: ``python ministack_with_mail.py MAILDIR``.
 
 - ministack only logs emails. Here, each email that SNS would send to a confirmed subscriber goes into a Maildir folder.
+- ministack gives attributes to subscribers of a structured message, which SNS does not.
+- ministack gives an event the time of its arrival, and EventBridge the time that the sender names.
 - ministack does not evaluate ``Fn::Join`` and ``Fn::Split`` in a condition, but CloudFormation does.
 
 This replaces private functions of ministack, so its version is pinned. The process ends when its parent process ends.
@@ -13,21 +15,25 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextvars import ContextVar
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from typing import Any
 
 from ministack import app
-from ministack.services import sns
+from ministack.services import eventbridge, sns
 from ministack.services.cloudformation import changesets, engine, handlers, stacks
 
 ministack_fanout = sns._fanout
+ministack_put_events, ministack_now = eventbridge._put_events, eventbridge._now_ts
 ministack_evaluate_conditions = engine._evaluate_conditions
 
 
 def main() -> None:
     maildir = mailbox.Maildir(sys.argv.pop())
     sns._fanout = make_fanout(maildir)
+    eventbridge._put_events, eventbridge._now_ts = put_events, now_or_time_of_event
     for module in (changesets, engine, handlers, stacks):
         module._evaluate_conditions = evaluate_conditions
     threading.Thread(target=end_with_parent, daemon=True).start()
@@ -58,6 +64,24 @@ def make_fanout(maildir: mailbox.Maildir) -> Any:
                 maildir.add(compose_email(subscription["endpoint"], subject, text))
 
     return fanout
+
+
+times_of_events: ContextVar[Iterator[Any]] = ContextVar("times_of_events")
+"""The times in the entries of the running request."""
+
+
+def put_events(data: dict[str, Any], **options: Any) -> Any:
+    """Put events that happened when their entries say.
+
+    https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsRequestEntry.html
+    """
+    times_of_events.set(iter([entry.get("Time") for entry in data.get("Entries", [])]))
+    return ministack_put_events(data, **options)
+
+
+def now_or_time_of_event() -> float:
+    """Return the next entry's time, or the present time."""
+    return eventbridge._coerce_timestamp(next(times_of_events.get(iter(())), None) or ministack_now())  # type: ignore[no-any-return]
 
 
 def evaluate_conditions(template: dict[str, Any], parameters: dict[str, Any]) -> dict[str, bool]:

@@ -1,5 +1,6 @@
 """The programs' output for a person, on a terminal or in a log."""
 
+import json
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,6 +22,8 @@ from task_reporter_cli.output.streams import prepare_streams
 
 OUTCOME_COLOURS = {"complete": "green", "failed": "red", "cancelled": "yellow", "lost": "magenta"}
 LOG_WIDTH = 110
+EVENT_DETAIL = ("account", "region", "kind", "task_id", "outcome", "image_id", "error_code", "error_message")
+"""Members of an event's detail that the demo shows."""
 Cell = str | Text
 
 
@@ -66,6 +69,14 @@ class Screen:
             self._console.print(Text.assemble((label, "dim"), (value, "bold")), soft_wrap=True)
         self._console.print(Text(f"\n{mail.text.rstrip()}"), soft_wrap=True)
         self._console.print(Rule(style="cyan"))
+
+    def show_event(self, event: dict[str, Any]) -> None:
+        """Show the parts of an event by which rules select, without its commands."""
+        shown = {name: event[name] for name in ("source", "detail-type", "time", "resources")}
+        detail = {name: value for name, value in event["detail"].items() if name in EVENT_DETAIL}
+        self._console.print(Rule(Text("⚡ event", "bold yellow"), align="left", style="yellow"))
+        self._console.print(Text(json.dumps(shown | {"detail": detail}, indent=2)), soft_wrap=True)
+        self._console.print(Rule(style="yellow"))
 
     def show_command(self, command: str) -> None:
         """Show a command that a person can copy: neither wrapped nor truncated."""

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from task_reporter.errors import HistoryError, OutOfTimeError
 from task_reporter.history.backlog import query_awaiting
 from task_reporter.history.rows import Key, Row, to_attribute
-from task_reporter.history.table import MAX_ATTEMPTS, MAX_THREADS, WRITES_PER_TRANSACTION, HistoryTable
+from task_reporter.history.table import MAX_ATTEMPTS, WRITES_PER_TRANSACTION, HistoryTable
 from task_reporter.history.writes import Insert, Update, is_applied
 from task_reporter.kinds.bundle import BUNDLE
 from task_reporter.notifying.announce import NotificationPolicy, announce
@@ -22,6 +22,7 @@ from task_reporter.recording.context import PollContext
 from task_reporter.recording.projection import project
 from task_reporter.recording.transitions import next_write
 from task_reporter.runtime.deadline import Deadline
+from task_reporter.runtime.parallel import MAX_THREADS
 from tests.integration.engines import Table
 from tests.integration.faults import (
     Fault,
