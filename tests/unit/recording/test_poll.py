@@ -649,9 +649,9 @@ WAITS = {"scope": SCOPE, "task_id": "bun-waits", "kind": "bundle", "state": "com
 WAITS |= {"awaiting": "notification", "awaiting_since": "2026-11-23T12:39:00.000Z"}
 
 
-def poll_heard_by(history, audience, minutes):
+def poll_heard_by(history, audience, minutes, **context):
     with canned_ec2(told("empty")) as ec2:
-        later = PollContext(SCOPE, NOW + timedelta(minutes=minutes))
+        later = PollContext(SCOPE, NOW + timedelta(minutes=minutes), **context)
         return poll_kinds([BUNDLE], ec2.client(), history, later, INLINE, audience=lambda: audience)
 
 
@@ -666,6 +666,16 @@ def test_redrives_wait_for_the_first_subscriber(table, history):
     assert "unheard_since" not in table.rows[ROSTER]
     assert table.rows[key_of(WAITS)]["redrives"] == 1
     assert poll_heard_by(history, SOMEBODY, 36).redriven == 0
+
+
+@pytest.mark.parametrize(
+    ("marks", "sends_events", "redriven"),
+    [({}, True, 1), ({"event_sent_at": "2026-11-23T12:39:05.000Z"}, True, 0), ({}, False, 0)],
+    ids=["no event yet", "the event is sent", "no bus"],
+)
+def test_events_are_redriven_without_a_subscriber(marks, sends_events, redriven, table, history):
+    table.rows[key_of(WAITS)] = WAITS | marks
+    assert poll_heard_by(history, NOBODY, 30, sends_events=sends_events).redriven == redriven
 
 
 def test_where_sns_is_silent_rows_wait_on_if_they_did_before(table, history):

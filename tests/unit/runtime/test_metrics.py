@@ -1,6 +1,7 @@
 """The figures by which the reporter is watched, and how they reach CloudWatch."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -22,9 +23,9 @@ POLL = PollContext("123456789012/us-east-2", NOW)
 ENDED = {"outcome": "complete", "finished_at": "2026-11-23T11:58:30.000Z"}
 
 
-def of_poll(polled, confirmed=None):
+def of_poll(polled, confirmed=None, poll=POLL):
     told = {}
-    for figure in figures_of(polled, POLL, confirmed):
+    for figure in figures_of(polled, poll, confirmed):
         told.setdefault(figure.name, []).append(figure.value)
     return {name: values if name == "CaptureDelay" else values[0] for name, values in told.items()}
 
@@ -105,6 +106,20 @@ def test_a_row_is_overdue_after_two_redrives_with_a_subscriber(confirmed, must_w
     polled.waited, polled.audience = waited, Audience(confirmed, must_wait)
     told = of_poll(polled, confirmed)
     assert (told["RowsOverdue"], told["OldestWaiting"]) == (int(counts and redrives >= 2), 4 * 3600)
+
+
+@pytest.mark.parametrize("must_wait", [False, True])
+@pytest.mark.parametrize(
+    ("marks", "notices", "events"),
+    [({}, 1, 1), ({"notified_at": "x"}, 0, 1), ({"event_sent_at": "x"}, 1, 0)],
+    ids=["neither", "the notice is sent", "the event is sent"],
+)
+def test_overdue_rows_are_counted_by_mark(marks, notices, events, must_wait):
+    polled = PollResult(["bundle"], Backlog([], [LONG_AGO | {"redrives": 2} | marks]))
+    polled.audience = Audience(int(not must_wait), must_wait)
+    told = of_poll(polled, poll=replace(POLL, sends_events=True))
+    assert (told["RowsOverdue"], told["EventsOverdue"]) == (0 if must_wait else notices, events)
+    assert "EventsOverdue" not in of_poll(polled)
 
 
 def test_tasks_that_can_not_be_kept_are_counted():
