@@ -57,13 +57,14 @@ class Place:
         tls: bool = False,
         kinds: Sequence[Kind] = ALL,
         announce_history: str = "digest",
+        bus: str = "",
     ) -> Iterator[Shell]:
         """Run functions as if each service were ``lag`` seconds away.
 
         With ``tls`` they use TLS, as with AWS.
 
         EC2 answers operations as in ``lists``, and others with ``answers`` in turn. DynamoDB is at ``dynamodb`` if that
-        is not the engine itself.
+        is not the engine itself. The notifier sends events to ``bus``.
         """
         secret, trust = _encryption(self.folder) if tls else (None, {})
         with ExitStack() as stack:
@@ -72,12 +73,12 @@ class Place:
                 ec2 = stack.enter_context(canned_ec2(*answers))
                 ec2.by_action |= lists or {}
                 url = ec2.url
-            near = {"EC2": url, "DYNAMODB": dynamodb or self.engine.endpoint, "SNS": self.sns}
+            near = {"EC2": url, "DYNAMODB": dynamodb or self.engine.endpoint, "SNS": self.sns, "EVENTBRIDGE": self.sns}
             wires = {
                 f"AWS_ENDPOINT_URL_{name}": stack.enter_context(lagging(endpoint, lag, secret))
                 for name, endpoint in near.items()
             }
-            given = variables(table, self.topic, kinds) | {"ANNOUNCE_HISTORY": announce_history}
+            given = variables(table, self.topic, kinds) | {"ANNOUNCE_HISTORY": announce_history, "EVENT_BUS": bus}
             yield Shell(self._surroundings | wires | given | trust, self.folder)
 
     @property
@@ -114,7 +115,6 @@ def variables(table: str, topic: str, kinds: Sequence[Kind]) -> Mapping[str, str
         "SCOPE": SCOPE,
         "TASK_KINDS": ",".join(kind.name for kind in kinds),
         "RETENTION_DAYS": "0",
-        "EVENT_BUS": "",
         "CHAT_NOTICES": "false",
         "DIGEST_ABOVE": "5",
         "LOST_AFTER_MINUTES": "15",

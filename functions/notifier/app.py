@@ -57,7 +57,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     deadline = Deadline(context.get_remaining_time_in_millis)
     history = HistoryTable(client("dynamodb"), settings().table)
     topic = Topic(fresh(client("sns", PUBLISH)), settings().topic)
-    bus = Bus(fresh(client("events", PUBLISH)), settings().event_bus) if settings().event_bus else None
+    bus = Bus(fresh(client("events")), settings().event_bus) if settings().event_bus else None
 
     def announce_and_log(keys: Sequence[Key]) -> Mapping[Key, Exception]:
         own = select_own_scope(keys)
@@ -118,4 +118,4 @@ def log_result(result: AnnounceResult) -> None:
 
 if clients.is_initialising(environ):
     own = [client("dynamodb"), client("sns"), client("sns", PUBLISH)]
-    clients.prepare([*own, *([client("events", PUBLISH)] if environ.get("EVENT_BUS") else [])])
+    clients.prepare([*own, *([client("events")] if environ.get("EVENT_BUS") else [])])

@@ -169,6 +169,10 @@ def test_a_bundle_is_followed_to_its_end_and_told_once(pipeline: Pipeline) -> No
         "account": "000000000000",
         "region": REGION,
         "register_command": command,
+        "subject": f"EC2 bundle task {row['task_id']} complete (000000000000/{REGION})",
+        "next_steps": [
+            {"text": "To register it as an AMI, now or when EC2 has forgotten the task", "command": command}
+        ],
         **{name: value for name, value in row.items() if name != "notified_at"},
     }
     assert message["MessageAttributes"] == {

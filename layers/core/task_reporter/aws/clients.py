@@ -9,9 +9,9 @@ from botocore.config import Config
 from botocore.session import get_session
 
 from task_reporter.aws import lists, tls
-from task_reporter.aws.request_limits import COUNT_SUBSCRIBERS, LIST_TASKS, USE_TABLE, RequestLimits
+from task_reporter.aws.request_limits import COUNT_SUBSCRIBERS, LIST_TASKS, PUBLISH, USE_TABLE, RequestLimits
 
-TIMEOUT_AND_ATTEMPTS = {"ec2": LIST_TASKS, "dynamodb": USE_TABLE, "sns": COUNT_SUBSCRIBERS}
+TIMEOUT_AND_ATTEMPTS = {"ec2": LIST_TASKS, "dynamodb": USE_TABLE, "sns": COUNT_SUBSCRIBERS, "events": PUBLISH}
 """Service → limits of its requests, where the caller names no others."""
 
 WITHOUT_VALIDATION = {"dynamodb"}
