@@ -141,8 +141,8 @@ def _correction(kind: Kind, task: Row, row: Row, poll: PollContext) -> Update | 
     if task["state"] not in kind.endings:
         return None
     now = to_text(poll.now)
-    outcome = outcome_of(kind, {**row, **task}, row, poll.now)
     updated = {**row, "updated_at": now, **task}
+    outcome = outcome_of(kind, updated, row, poll.now)
     news = {name: value for name, value in updated.items() if row.get(name) != value}
     expected = {"outcome": LOST, "awaiting": row.get("awaiting")}
     if outcome is None:
