@@ -97,7 +97,11 @@ def _advance(kind: Kind, task: Row, row: Row, poll: PollContext) -> Update | Non
     news = {} if _is_stale(kind, task, row) else _news(kind, task, row, poll)
     if not news and not missing:
         return None
-    return Update(key_of(row), news, {**unchanged_since_read(row), **missing}, remove=tuple(missing))
+    unchanged = unchanged_since_read(row)
+    if not news.keys() & unchanged.keys():
+        # After such a write the others' conditions would still hold, so each would repeat or undo it.
+        unchanged |= {name: row.get(name) for name in news}
+    return Update(key_of(row), news, {**unchanged, **missing}, remove=tuple(missing))
 
 
 def _news(kind: Kind, task: Row, row: Row, poll: PollContext) -> Row:
