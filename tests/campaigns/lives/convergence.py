@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from task_reporter.history.rows import Key, Row
-from task_reporter.kinds.bundle import BUNDLE
 from task_reporter.kinds.kind import CANCELLED, FAILED, LOST
 from task_reporter.recording.roster import ROSTER_SCOPE
 from tests.campaigns.lives.oracle import ANNOUNCED, RECORDED, SETTLED
@@ -52,16 +51,16 @@ def check_final_state(world: World) -> None:
 def _check_task(world: World, task_id: str, row: Row | None) -> None:
     task, listed = world.oracle.tasks()[task_id], world.ec2.list_tasks()
     answers = [poll.answer or {} for poll in world.oracle.polls if poll.good]
-    states = [answer[task_id]["State"] for answer in answers if task_id in answer]
-    if not states:
+    ends = [answer[task_id].has_ended for answer in answers if task_id in answer]
+    if not ends:
         return
     require(RECORDED, row is not None, f"{task} was listed and has no row")
     assert row
-    if BUNDLE.endings.keys() & set(states):
+    if any(ends):
         # The oracle distinguished cancelled from failed when the outcome was written.
-        right = {task.outcome, FAILED if task.outcome == CANCELLED else task.outcome}
+        right = {task.outcome, task.kind.without_reason} if task.outcome in (FAILED, CANCELLED) else {task.outcome}
         require(RECORDED, row.get("outcome") in right, f"{task} was listed as ended; its row says {row}")
-    elif task_id not in listed:
+    elif not any(map(task.is_or_precedes, listed)):
         require(SETTLED, row.get("outcome") is not None, f"{task} vanished; its row says {row}")
     if row.get("outcome") == LOST:
         require(SETTLED, task_id not in listed or task.outcome is None, f"{task} is lost though it is listed")

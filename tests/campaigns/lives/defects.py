@@ -22,14 +22,16 @@ from task_reporter.history.rows import AWAITING_NOTIFICATION, key_of
 from task_reporter.history.table import HistoryTable
 from task_reporter.history.writes import Insert, Update
 from task_reporter.kinds.bundle import BUNDLE
-from task_reporter.kinds.kind import LOST
+from task_reporter.kinds.import_image import IMPORT_IMAGE
+from task_reporter.kinds.kind import LOST, Kind
+from task_reporter.kinds.table import ALL
 from task_reporter.notifying import announce, digest
 from task_reporter.recording import missing, poll_kinds, projection, recorder, redrive, transitions
 from task_reporter.times import to_text
 from tests.campaigns.lives import world
-from tests.campaigns.lives.machine import AFTERWARDS, LIST, NO_LISTS, WRITE, Histories
+from tests.campaigns.lives.machine import AFTERWARDS, NO_LISTS, Histories
+from tests.campaigns.lives.world import FIRST_LIST, WRITE
 from tests.support.dynamodb import MAX_KEYS, DynamoDb, Table
-from tests.support.inline import INLINE
 
 Step = Callable[[Histories], None]
 
@@ -42,22 +44,23 @@ class Defect:
     steps: tuple[Step, ...]
     digest_above: int = 5
     page: int = MAX_KEYS
+    kind: str = "bundle"
 
     def play_scene(self, machine: type[Histories]) -> None:
         """Play the steps, with one task at first. Raises ViolationError."""
         history = machine()
-        history.begin(self.digest_above, self.page, first=1, pool=INLINE, poison={}, email=True)
+        history.begin(world.World(self.digest_above, self.page, kinds=[self.kind]), first=1, poison={})
         for step in self.steps:
             step(history)
         history.teardown()
 
 
-def instead(owner: Any, name: str, new: Any, *steps: Step, **options: int) -> Defect:
+def instead(owner: Any, name: str, new: Any, *steps: Step, **options: Any) -> Defect:
     """Put ``new`` in the place of attribute ``name``."""
     return Defect(lambda: patch.object(owner, name, new), steps, **options)
 
 
-def around(owner: Any, name: str, wrapper: Callable[..., Any], *steps: Step, **options: int) -> Defect:
+def around(owner: Any, name: str, wrapper: Callable[..., Any], *steps: Step, **options: Any) -> Defect:
     """Put ``wrapper`` in the place of function ``name``; its first argument is that function."""
     real = getattr(owner, name)
     # A plain function, so that it can be a method.
@@ -70,7 +73,7 @@ def all_tasks(move: str) -> Step:
 
 POLL, POLL_SOON = methodcaller("poll", minutes=5), methodcaller("poll", minutes=1)
 DELIVER = methodcaller("deliver", first=0)
-START_THREE = methodcaller("start", many=3, has_times=True, past=[])
+START_THREE = methodcaller("start", many=3, past=[])
 COMPLETE = all_tasks("complete")
 END_BEFORE_CONFIRMATION = methodcaller("end_before_confirmation", minutes=5, pending=1)
 OVERTAKE = methodcaller("poll_twice_at_once", at=WRITE, more=0, moves=[(0, "complete", 0)])
@@ -153,7 +156,11 @@ def read_first_page(real: Any, *arguments: Any, **request: Any) -> Any:
     return {"Items": real(*arguments, **request)["Items"]}
 
 
-LEAKY = replace(BUNDLE, projection=BUNDLE.projection.replace("S3.Prefix,", "S3.UploadPolicy,"))
+def kinds_with(kind: Kind, text: str, other: str) -> tuple[Kind, ...]:
+    """Return all kinds; in the projection of ``kind`` the ``text`` is replaced."""
+    spoilt = replace(kind, projection=kind.projection.replace(text, other))
+    return tuple(spoilt if each is kind else each for each in ALL)
+
 
 DEFECTS: Mapping[str, Defect] = {
     # Recorded
@@ -167,6 +174,13 @@ DEFECTS: Mapping[str, Defect] = {
     "a later poll ends a task again": around(recorder, "next_write", end_again, COMPLETE, POLL, POLL),
     "a late error code is not waited for": instead(
         transitions, "LATE_CODE_LIMIT", timedelta(0), methodcaller("delay_code", code_delay=60, end="cancelled late"),
+    ),
+    "a late error text is not waited for": instead(
+        transitions, "LATE_CODE_LIMIT", timedelta(0), methodcaller("delay_code", code_delay=60, end="fail late"),
+        kind="import-image",
+    ),
+    "the phase of a running task is its error": instead(
+        world, "ALL", kinds_with(IMPORT_IMAGE, 'contains(`["deleted"]`, Status) && ', ""), POLL, kind="import-image",
     ),
     "the cancelling state is forgotten": instead(
         transitions, "_is_cancelling", lambda kind, task: False,
@@ -196,7 +210,7 @@ DEFECTS: Mapping[str, Defect] = {
         HistoryTable, "apply", forget_applied_writes, methodcaller("refuse_an_outcome", more=3),
     ),
     "a mark ignores the current outcome": around(
-        announce, "_marks", mark_any_outcome, methodcaller("lose_and_find", at=3, end="complete"),
+        announce, "_marks", mark_any_outcome, methodcaller("lose_and_find", at=3, end="complete", code_delay=0),
     ),
     "a digest's data lacks a task": around(
         digest, "_digest", shorten_data, START_THREE, COMPLETE, POLL, DELIVER, digest_above=1,
@@ -210,7 +224,7 @@ DEFECTS: Mapping[str, Defect] = {
     ),
     "a correction counts as announced": instead(
         transitions, "REMOVED_BY_CORRECTION", ("missing_since",),
-        methodcaller("lose_and_find", at=AFTERWARDS, end="complete"),
+        methodcaller("lose_and_find", at=AFTERWARDS, end="complete", code_delay=0),
     ),
     "only the first page of the backlog is read": around(
         DynamoDb, "query", read_first_page, START_THREE, POLL, methodcaller("hide_some", step=2), page=1,
@@ -233,21 +247,27 @@ DEFECTS: Mapping[str, Defect] = {
         missing, "_missing", lambda real, row, poll: real(row, replace(poll, lost_after=timedelta(0))), POLL,
         all_tasks("hide"), POLL_SOON, POLL_SOON,
     ),
+    "a superseded task is lost": around(
+        recorder.ListPoll, "may_hold", lambda real, self, row: self.answer.may_hold(row), POLL, START_THREE,
+        methodcaller("move_some", moves=[(0, "hide", 0)]), POLL, methodcaller("poll", minutes=16), kind="store-image",
+    ),
     "a task that is listed again stays missing": around(transitions, "_advance", keep_missing, HIDE_TWICE),
     "a denied list is an empty list": around(
         poll_kinds, "read_list", read_nothing_if_denied,
-        methodcaller("answer_without_list", at=LIST[1], answer="denied"),
+        methodcaller("answer_without_list", first=FIRST_LIST[1], answer="denied"),
     ),
     "an answer without a list is an empty list": around(
         projection, "_search", read_no_list_as_empty,
-        methodcaller("answer_without_list", at=LIST[1], answer=NO_LISTS[0]),
+        methodcaller("answer_without_list", first=FIRST_LIST[1], answer=NO_LISTS[0]),
     ),
     "a redrive has no condition": around(
         redrive, "_redrive_write", lambda real, *arguments: replace(real(*arguments), expected={}),
         methodcaller("announce_during_redrive", at=WRITE),
     ),
     # Confidential, quiet, roster
-    "the upload policy is recorded": instead(world, "BUNDLE", LEAKY, POLL),
+    "the upload policy is recorded": instead(
+        world, "ALL", kinds_with(BUNDLE, "S3.Prefix,", "S3.UploadPolicy,"), POLL,
+    ),
     "a running task is written at each poll": around(
         transitions, "_news",
         lambda real, kind, task, row, poll: real(kind, task, row, poll) or {"state": row["state"]}, POLL, POLL,

@@ -124,7 +124,8 @@ class Shards:
         """Move the new records of the table's stream into the shards."""
         new, self._fed = self._records[self._fed :], len(self._records)
         for record in new:
-            self._mappings[int(record["dynamodb"]["Keys"]["task_id"]["S"][-1:], 36) % SHARDS].feed([record])
+            task_id: str = record["dynamodb"]["Keys"]["task_id"]["S"]
+            self._mappings[sum(task_id.encode()) % SHARDS].feed([record])
 
     def _reset(self) -> None:
         self._mappings = [StreamMapping(MAPPING, self._notify, self._clock) for _ in range(SHARDS)]

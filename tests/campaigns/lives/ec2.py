@@ -1,26 +1,22 @@
-"""EC2 with its bundle tasks, the truth behind the history, and with faults."""
+"""EC2 with its tasks, the truth behind the history, and with faults."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, NamedTuple
 
+from botocore import xform_name
 from botocore.parsers import ResponseParserError
 
-from task_reporter.kinds.bundle import BUNDLE
-from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED
+from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, Kind
+from task_reporter.kinds.table import KINDS
+from task_reporter.times import to_text
 from tests.campaigns.lives.faults import FaultInjector
+from tests.campaigns.lives.forms import FORMS, LISTS, PHASE, SECRET, Form, fill
 
-STATES = ("pending", "waiting-for-shutdown", "bundling", "storing")
-SECRET = "SOAKSECRET"
-"""Part of every value that must not leave EC2's answer."""
-SECRETS = {
-    "AWSAccessKeyId": f"AKIA{SECRET}",
-    "UploadPolicy": f"policy-{SECRET}",
-    "UploadPolicySignature": f"signature-{SECRET}",
-}
 MOVES = (
     "step", "step", "complete", "complete", "fail", "fail late", "fail without code", "cancel", "cancelled late",
     "cancelled late", "cancel", "fail without code", "forget", "hide", "show",
@@ -28,39 +24,60 @@ MOVES = (
 LISTED_ENDINGS = ("complete", "fail", "fail late", "cancelled late")
 ENDINGS = (*LISTED_ENDINGS, "forget")
 MAX_CODE_DELAY = 120
-"""Seconds after a task's end within which EC2 adds its error code."""
+"""Seconds after a task's end within which EC2 adds its error code or text."""
 
-TWIN = replace(
-    BUNDLE, name="twin", operation="DescribeTwinTasks", projection=BUNDLE.projection.replace("BundleTasks", "TwinTasks")
-)
-"""A second list, whose tasks live as bundle tasks do."""
 
-TaskList = dict[str, dict[str, Any]]
+class Listed(NamedTuple):
+    """A task at the time of one answer."""
+
+    item: dict[str, Any]
+    """The task as botocore's parser returns it."""
+    has_ended: bool
+    reason: str | None
+    """The error code or text, once EC2 has added it."""
+    updated: str | None
+    """Time of the last change, if the list has such times."""
+
+
+TaskList = dict[str, Listed]
 """Task id → the task as EC2 lists it."""
 
 
 @dataclass
-class BundleTask:
+class Task:
     """One task, as EC2 knows it."""
 
-    task_id: str
+    kind: Kind
+    number: int
     started: float
     updated: float
-    has_times: bool = True
-    state: str = STATES[0]
+    state: str = ""
     outcome: str | None = None
-    code: str | None = None
-    code_at: float = 0.0
-    """Time from which EC2 lists ``code``."""
+    reason: str | None = None
+    reason_at: float = 0.0
+    """Time from which EC2 lists ``reason``."""
     forgotten: bool = False
     """True if EC2 lists it no more."""
     hidden: bool = False
     """True if a lagging replica leaves it out."""
 
+    def __post_init__(self) -> None:
+        self.state = self.form.running[0]
+
     @property
-    def kind(self) -> str:
-        """The list that holds the task: every second one is in the second list."""
-        return TWIN.name if int(self.task_id[4:], 16) % 2 else BUNDLE.name
+    def form(self) -> Form:
+        return FORMS[self.kind.name]
+
+    @cached_property
+    def task_id(self) -> str:
+        """The row's id: of a store task, one of three AMIs and the start."""
+        if self.kind.supersedes:
+            return f"{self.form.prefix}{self.number % 3:08x}/{_text(self.started)}"
+        return f"{self.form.prefix}{self.number:08x}"
+
+    def is_or_precedes(self, task_id: str) -> bool:
+        """Tell whether ``task_id`` is this task, or a later one of its AMI."""
+        return self.task_id.partition("/")[0] == task_id.partition("/")[0] and self.task_id <= task_id
 
     def move(self, move: str, now: float, code_delay: int) -> None:
         """Apply the next event to the task, unless it is impossible."""
@@ -72,57 +89,60 @@ class BundleTask:
             self._run(move, now, code_delay)
 
     def _run(self, move: str, now: float, code_delay: int) -> None:
-        self.updated = now
+        self.updated, running = now, self.form.running
         if move == "complete":
-            self.state, self.outcome = "complete", COMPLETE
+            self.state, self.outcome = self.form.ends[0], COMPLETE
         elif move == "cancel":
-            self.state = "cancelling"
+            self.state = self.form.stopping
         elif move == "step":
-            if self.state in STATES:
-                self.state = STATES[min(STATES.index(self.state) + 1, len(STATES) - 1)]
+            if self.state in running:
+                self.state = running[min(running.index(self.state) + 1, len(running) - 1)]
         else:
             self._fail(move, now, code_delay)
 
     def _fail(self, move: str, now: float, code_delay: int) -> None:
-        cancelled = self.state == "cancelling" or move == "cancelled late"
-        self.state, self.outcome = "failed", CANCELLED if cancelled else FAILED
-        if move != "fail without code":
-            self.code = "Client.Cancelled" if cancelled else "Client.S3Error"
-            self.code_at = now + (0 if move == "fail" else code_delay)
+        has_reason = move != "fail without code"
+        stopped = self.state == self.form.stopping or move == "cancelled late"
+        # Some lists show a cancellation by nothing but the lack of an error text.
+        stopped |= not has_reason and self.kind.without_reason == CANCELLED
+        self.state = self.form.ends[2 if stopped else 1]
+        self.outcome = CANCELLED if stopped and CANCELLED in self.form.reasons else FAILED
+        if has_reason:
+            self.reason = self.form.reasons.get(self.outcome)
+            self.reason_at = now + (0 if move == "fail" else code_delay)
 
-    def describe(self, now: float) -> dict[str, Any]:
-        """Return the task as botocore's parser returns it."""
-        task: dict[str, Any] = {"BundleId": self.task_id, "InstanceId": f"i-{self.task_id[4:]}", "State": self.state}
-        task["Storage"] = {"S3": {"Bucket": "north", "Prefix": self.task_id, **SECRETS}}
-        if self.has_times:
-            task |= {"StartTime": _text(self.started), "UpdateTime": _text(self.updated)}
-        if self.outcome is None and self.state == "storing":
-            task["Progress"] = f"{int(self.updated) % 100}%"
-        if self.code and now >= self.code_at:
-            task["BundleTaskError"] = {"Code": self.code, "Message": "it ended so"}
-        return task
+    def listed(self, now: float) -> Listed:
+        """Return the task as EC2 lists it at ``now``."""
+        runs, updated = self.outcome is None, _text(self.updated)
+        reason, progress = self.reason if now >= self.reason_at else None, str(int(self.updated) % 100)
+        code, _, message = (reason or "").partition(": ")
+        values = {
+            "$id": self.task_id, "$image": self.task_id.partition("/")[0], "$state": self.state,
+            "$text": PHASE if runs else reason, "$reason": reason,
+            "$error": reason and {"Code": code, "Message": message}, "$start": _text(self.started),
+            "$update": updated, "$end": None if runs else updated,
+            "$progress": progress if runs else None, "$percent": f"{progress}%" if runs else None,
+        }  # fmt: skip
+        return Listed(fill(self.form.item, values), not runs, reason, updated if self.kind.has_end_times else None)
 
 
 class Ec2:
     """The recorder's client.
 
-    While ``lags`` is true, a replica answers that lags behind the last answer.
+    While ``lags`` is true, a replica answers that lags behind the last answer. With ``newest_only``, an AMI's older
+    store tasks are not listed.
     """
 
-    def __init__(self, faults: FaultInjector, clock: Callable[[], float]) -> None:
-        self.tasks: list[BundleTask] = []
-        self._faults, self._clock = faults, clock
+    def __init__(self, faults: FaultInjector, clock: Callable[[], float], newest_only: bool) -> None:
+        self.tasks: list[Task] = []
+        self._faults, self._clock, self._newest_only = faults, clock, newest_only
         self.lags = False
-        self._lists: dict[str, list[TaskList]] = {BUNDLE.name: [{}], TWIN.name: [{}]}
+        self._lists: dict[str, list[TaskList]] = {name: [{}] for name in KINDS}
+        for name, kind in KINDS.items():
+            setattr(self, xform_name(kind.operation), partial(self._describe, name, LISTS[name]))
 
     def can_paginate(self, _operation: str) -> bool:
         return False
-
-    def describe_bundle_tasks(self) -> Any:
-        return self._describe(BUNDLE.name, "BundleTasks")
-
-    def describe_twin_tasks(self) -> Any:
-        return self._describe(TWIN.name, "TwinTasks")
 
     def _describe(self, kind: str, member: str) -> Any:
         service_faults: dict[str, Callable[[], Any]] = {
@@ -136,12 +156,14 @@ class Ec2:
         return self._faults.perform("EC2", lambda: self._answer(kind, member, list_tasks(kind)), service_faults)
 
     def list_tasks(self) -> TaskList:
-        listed = (task for task in self.tasks if not task.forgotten and not task.hidden)
-        return {task.task_id: task.describe(self._clock()) for task in listed}
+        """Return the tasks of all lists."""
+        return {task_id: task for kind in KINDS for task_id, task in self._list(kind).items()}
 
     def _list(self, kind: str) -> TaskList:
-        kinds = {task.task_id: task.kind for task in self.tasks}
-        return {task_id: task for task_id, task in self.list_tasks().items() if kinds[task_id] == kind}
+        tasks = [task for task in self.tasks if task.kind.name == kind and not task.forgotten and not task.hidden]
+        if self._newest_only:
+            tasks = [task for task in tasks if sum(task.is_or_precedes(other.task_id) for other in tasks) == 1]
+        return {task.task_id: task.listed(self._clock()) for task in tasks}
 
     def _stale_list(self, kind: str) -> TaskList:
         self._faults.counts["stale lists"] += 1
@@ -150,7 +172,7 @@ class Ec2:
     def _answer(self, kind: str, member: str, listed: TaskList) -> Any:
         self._lists[kind] = [*self._lists[kind][-1:], self._list(kind)]
         self._faults.process.poll.lists[kind] = listed
-        return {member: list(listed.values())}
+        return {member: [task.item for task in listed.values()]}
 
 
 def _raise_parser_error() -> Any:
@@ -158,4 +180,4 @@ def _raise_parser_error() -> Any:
 
 
 def _text(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return to_text(datetime.fromtimestamp(seconds, UTC))

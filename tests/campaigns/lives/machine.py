@@ -5,50 +5,48 @@ Further rules combine events that random choice seldom combines.
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
+from task_reporter.kinds.table import ALL, KINDS
 from tests.campaigns.lives.convergence import check_final_state, converge
 from tests.campaigns.lives.ec2 import ENDINGS, LISTED_ENDINGS, MAX_CODE_DELAY
 from tests.campaigns.lives.faults import KILLED_BEFORE, MEANWHILE, PERMANENT, SERVICE_FAULTS, Plan
-from tests.campaigns.lives.rules import TASKS, Rules, minutes, moves, notifier_plans, recorder_plans
+from tests.campaigns.lives.rules import TASKS, Rules, minutes, moves, notifier_plans, position, recorder_plans
 from tests.campaigns.lives.sns import INVALID
-from tests.campaigns.lives.world import DEFERRED, World, advance
+from tests.campaigns.lives.world import DEFERRED, FIRST_LIST, WRITE, World, advance
 from tests.support.dynamodb import MAX_KEYS
 from tests.support.inline import INLINE
 
-WRITE = 5
-"""Position of a poll's request that writes tasks.
-
-Two queries, EC2's two lists and one read come before it.
-"""
-LIST = (0, 2)
-"""Positions of the request for EC2's list, with deferred and with immediate queries."""
 NO_LISTS = SERVICE_FAULTS[:3]
 AFTERWARDS = 4
 """Position after all requests of a notifier: the event comes when it has ended."""
+DRAWN = ("bundle", "store-image", "import-image", *KINDS, "bundle", "store-image")
+"""The kinds to draw from; some often, because much is peculiar to them."""
 
 
 class Histories(Rules):
     """One history; ``counts`` is set before the first."""
 
     @initialize(
-        digest_above=st.sampled_from([5, 5, 1, 2]),
-        page=st.sampled_from([MAX_KEYS, 1, 1, 2]),
+        world=st.builds(
+            World,
+            digest_above=st.sampled_from([5, 5, 1, 2]),
+            page=st.sampled_from([MAX_KEYS, 1, 1, 2]),
+            pool=st.sampled_from([INLINE, DEFERRED]),
+            email_subscription=st.booleans(),
+            kinds=st.lists(st.sampled_from(DRAWN), min_size=1, max_size=4),
+            newest_only=st.booleans(),
+        ),
         first=st.sampled_from([1, 1, 2, 3, 6]),
-        pool=st.sampled_from([INLINE, DEFERRED]),
         poison=st.sampled_from([{}] * 12 + [{1: INVALID}, {0: INVALID}]),
-        email=st.booleans(),
     )
-    def begin(
-        self, digest_above: int, page: int, first: int, poison: dict[int, str], pool: Executor, email: bool
-    ) -> None:
-        self.world = World(digest_above, page, pool, email)
-        self.world.sns.poisoned = {f"bun-{number:08x}": error for number, error in poison.items()}
-        self.world.start(first, has_times=True)
+    def begin(self, world: World, first: int, poison: dict[int, str]) -> None:
+        self.world = world
+        self.world.sns.poisoned = poison
+        self.world.start(first)
 
     @rule(
         minutes=minutes, plan=recorder_plans, notifier_plan=notifier_plans, moves=moves, meanwhile=moves,
@@ -64,11 +62,11 @@ class Histories(Rules):
         self.poll(1)
         self.world.deliver(notifier_plan, lambda: self.poll_meanwhile(meanwhile))
 
-    @rule(at=st.sampled_from([WRITE, WRITE + 1, *range(9)]), more=st.integers(0, 1), moves=moves)
+    @rule(at=st.sampled_from([WRITE, WRITE + 1]) | position, more=st.integers(0, 1), moves=moves)
     def poll_twice_at_once(self, at: int, more: int, moves: list[Any]) -> None:
         """Run two recorders, the second one before request ``at`` of the first."""
         advance(self.world, minutes=5)
-        self.world.start(min(more, TASKS - len(self.world.ec2.tasks)), has_times=True)
+        self.world.start(min(more, TASKS - len(self.world.ec2.tasks)))
         self.world.poll({at: MEANWHILE}, lambda: self.poll_meanwhile(moves))
 
     @rule(at=st.integers(WRITE - 1, WRITE + 2))
@@ -77,7 +75,7 @@ class Histories(Rules):
 
         The second recorder works before request ``at`` of the first. Then EC2 forgets the task.
         """
-        self.start(1, True, [])
+        self.start(1, [])
         self.world.poll({WRITE - 1: KILLED_BEFORE})
         self.move_all("complete", 0)
         advance(self.world, minutes=5)
@@ -87,14 +85,14 @@ class Histories(Rules):
     @rule(at=st.integers(WRITE - 1, WRITE + 2), more=st.integers(1, 3))
     def refuse_a_write(self, at: int, more: int) -> None:
         """Refuse one of a poll's writes permanently."""
-        self.start(more, True, [])
+        self.start(more, [])
         advance(self.world, minutes=5)
         self.world.poll({at: PERMANENT})
 
     @rule(more=st.integers(2, 3))
     def refuse_an_outcome(self, more: int) -> None:
         """End tasks together, and refuse to write the outcome of one of them."""
-        self.start(more, True, [])
+        self.start(more, [])
         self.poll(1)
         self.move_all("complete", 0)
         advance(self.world, minutes=5)
@@ -102,7 +100,7 @@ class Histories(Rules):
 
     @rule(refusals=st.sampled_from([{2: "throttled"}, {2: "denied"}, {2: "throttled", 3: "denied"}, {3: "throttled"}]))
     def refuse_some_notices(self, refusals: Plan) -> None:
-        self.start(3, True, [])
+        self.start(3, [])
         self.move_all("complete", 0)
         self.poll(5)
         self.world.deliver(refusals)
@@ -134,18 +132,22 @@ class Histories(Rules):
         self.move_all("fail without code", 0)
         self.poll(later)
 
-    @rule(at=st.sampled_from([*range(AFTERWARDS), *[AFTERWARDS] * 3]), end=st.sampled_from(LISTED_ENDINGS))
-    def lose_and_find(self, at: int, end: str) -> None:
+    @rule(
+        at=st.sampled_from([*range(AFTERWARDS), *[AFTERWARDS] * 3]),
+        end=st.sampled_from(LISTED_ENDINGS),
+        code_delay=st.integers(0, MAX_CODE_DELAY),
+    )
+    def lose_and_find(self, at: int, end: str, code_delay: int) -> None:
         """Hide running tasks for long, then list them as ended.
 
         That happens during or after the notice that they are lost.
         """
-        self.start(1, True, [])
+        self.start(1, [])
         self.poll(1)
         self.move_all("hide", 0)
         self.poll(1)
         self.poll(16)
-        back = [(number, move, 0) for move in ("show", end) for number in range(TASKS)]
+        back = [(number, move, code_delay) for move in ("show", end) for number in range(TASKS)]
         self.world.deliver({at: MEANWHILE}, lambda: self.poll_meanwhile(back))
         self.world.move(back)
         self.poll(1)
@@ -153,22 +155,23 @@ class Histories(Rules):
     @rule(code_delay=st.integers(1, MAX_CODE_DELAY), end=st.sampled_from(["fail late", "cancelled late"]))
     def delay_code(self, code_delay: int, end: str) -> None:
         """Show that tasks have failed before EC2 gives the error code."""
-        self.start(1, True, [])
+        self.start(1, [])
         self.poll(1)
         self.move_all(end, code_delay)
         self.poll(0)
         self.poll(5)
 
-    @rule(at=st.sampled_from(LIST), answer=st.sampled_from(NO_LISTS))
-    def answer_without_list(self, at: int, answer: str) -> None:
-        self.start(1, True, [])
+    @rule(first=st.sampled_from(FIRST_LIST), answer=st.sampled_from(NO_LISTS))
+    def answer_without_list(self, first: int, answer: str) -> None:
+        """Answer one poll without the list of the newest task."""
+        self.start(1, [])
         advance(self.world, minutes=1)
-        self.world.poll({at: answer})
+        self.world.poll({first + ALL.index(self.world.ec2.tasks[-1].kind): answer})
 
     @rule(long=st.sampled_from([16, 30]))
     def hide_twice(self, long: int) -> None:
         """Hide running tasks, list them again for long, and hide them once more."""
-        self.start(1, True, [])
+        self.start(1, [])
         self.poll(1)
         for move, wait in (("hide", 1), ("show", long), ("hide", 1)):
             self.move_all(move, 0)
@@ -177,7 +180,7 @@ class Histories(Rules):
     @rule(step=st.integers(2, 3))
     def hide_some(self, step: int) -> None:
         """Hide every second or third task beside running ones."""
-        self.start(2, True, [])
+        self.start(2, [])
         self.poll(1)
         self.world.move([(number, "hide", 0) for number in range(1, TASKS, step)])
         self.poll(1)
@@ -203,4 +206,5 @@ class Histories(Rules):
         self.counts.update(world.counts)
         self.counts["histories"] += 1
         self.counts["tasks"] += len(world.ec2.tasks)
+        self.counts.update(f"{task.kind.name} tasks" for task in world.ec2.tasks)
         self.counts["repeats"] += world.oracle.repeats

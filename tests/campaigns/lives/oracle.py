@@ -7,17 +7,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from math import inf
-from typing import Any
 
 from task_reporter.history.rows import AWAITING_NOTIFICATION, Key, Row
-from task_reporter.kinds.bundle import BUNDLE
-from task_reporter.kinds.kind import CANCELLED, FAILED, LOST
+from task_reporter.kinds.kind import COMPLETE, LOST
+from task_reporter.kinds.table import ALL
 from task_reporter.recording.context import PollContext
 from task_reporter.recording.roster import ROSTER_SCOPE, ListRecord, lists_of
-from task_reporter.recording.transitions import LATE_CODE_LIMIT
+from task_reporter.recording.transitions import LATE_CODE_LIMIT, MAX_CLOCK_SKEW
 from task_reporter.times import parse, to_text
-from tests.campaigns.lives.ec2 import SECRET, BundleTask, TaskList
+from tests.campaigns.lives.ec2 import Listed, Task, TaskList
 from tests.campaigns.lives.faults import FaultInjector, Process
+from tests.campaigns.lives.forms import PHASE, SECRET
 from tests.campaigns.runner import ViolationError, require
 from tests.support.dynamodb import Change
 
@@ -28,8 +28,6 @@ SETTLED = "4 settled: nothing waits forever, and nothing is lost too soon"
 CONFIDENTIAL = "5 confidential: no secret leaves the answer of EC2"
 QUIET = "6 quiet: no news, no write"
 ROSTER = "7 roster: only good polls move it"
-KINDS = 2
-"""Number of lists."""
 
 Pair = tuple[str, str]
 """Task and outcome."""
@@ -51,9 +49,9 @@ class PollRecord:
         """The tasks in all good answers, None without any."""
         return {name: task for tasks in self.lists.values() for name, task in tasks.items()} if self.lists else None
 
-    def lacks(self, task: BundleTask) -> bool:
-        """Tell whether a good answer of the task's list does not have the task."""
-        return task.kind in self.lists and task.task_id not in self.lists[task.kind]
+    def lacks(self, task: Task) -> bool:
+        """Tell whether a good answer neither has nor supersedes the task."""
+        return task.kind.name in self.lists and not any(map(task.is_or_precedes, self.lists[task.kind.name]))
 
 
 @dataclass
@@ -75,7 +73,7 @@ class Oracle:
     """Checks every write, notice and answer of one history."""
 
     faults: FaultInjector
-    tasks: Callable[[], dict[str, BundleTask]]
+    tasks: Callable[[], dict[str, Task]]
     """Returns the true state of all tasks."""
     rows: dict[Key, Row]
     polls: list[PollRecord] = field(default_factory=list)
@@ -151,7 +149,8 @@ class Oracle:
             require(QUIET, not must_wait, f"{task_id} is sent again although nobody listens")
         if before:
             require(RECORDED, before.get("first_seen_at") == after.get("first_seen_at"), f"{before} is replaced")
-        if after.get("state") == "cancelling":
+        require(RECORDED, PHASE not in repr(after), f"{after} has the phase of a running task")
+        if (task := self.tasks().get(task_id)) and after.get("state") == task.kind.cancelling_state:
             self.was_cancelling.add(task_id)
         is_kept = before.get("outcome") in (None, LOST, after.get("outcome"))
         require(RECORDED, is_kept, f"{task_id} was {before.get('outcome')}, is {after.get('outcome')}")
@@ -170,9 +169,8 @@ class Oracle:
         before, after = (lists_of(row, scope) for row in (change.before, change.after))
         moved = {kind for kind, record in after.items() if record.at == now != before.get(kind, ListRecord()).at}
         require(ROSTER, moved <= poll.lists.keys(), f"{moved} move without a good answer")
-        require(
-            ROSTER, not self.faults.process.refused or len(moved) < KINDS, "all lists move although a row was refused"
-        )
+        is_whole = len(moved) == len(ALL)
+        require(ROSTER, not (self.faults.process.refused and is_whole), "all lists move although a row was refused")
         listed = {task_id: task for kind in moved for task_id, task in poll.lists[kind].items()}
         missing = [task_id for task_id in listed if Key(scope, task_id) not in self.rows]
         require(ROSTER, not missing, f"it moves although {missing} were not recorded")
@@ -181,10 +179,10 @@ class Oracle:
         if change.before and not self.clock_was_set:
             require(ROSTER, polled_at >= str(change.before["polled_at"]), f"it goes back to {polled_at}")
 
-    def _is_behind(self, scope: str, task_id: str, listed: dict[str, Any]) -> bool:
+    def _is_behind(self, scope: str, task_id: str, listed: Listed) -> bool:
         """Tell whether a task is listed as ended while its row is running."""
-        row = self.rows[Key(scope, task_id)]
-        return listed["State"] in BUNDLE.endings and "outcome" not in row and row["state"] not in BUNDLE.endings
+        row, endings = self.rows[Key(scope, task_id)], self.tasks()[task_id].kind.endings
+        return listed.has_ended and "outcome" not in row and row["state"] not in endings
 
     def _check_end(self, task_id: str, before: Row, after: Row) -> None:
         self.faults.process.ended_tasks += 1
@@ -195,25 +193,35 @@ class Oracle:
         require(ANNOUNCED, "notified_at" not in after, f"{task} ended anew and counts as announced")
         if outcome == LOST:
             self._check_loss(task)
-        elif outcome == FAILED and task.outcome == CANCELLED:
-            self._check_missing_code(task, before, after)
-        else:
+        elif self._is_decided(task, before):
             require(RECORDED, outcome == task.outcome, f"{task} is recorded as {outcome}")
+        else:
+            self._check_missing_reason(task, before, after)
 
-    def _check_missing_code(self, task: BundleTask, before: Row, after: Row) -> None:
-        """Require that no poll could distinguish the cancelled task from a failed one.
+    def _is_decided(self, task: Task, before: Row) -> bool:
+        """Tell whether a poll could know the outcome, without or with EC2's reason."""
+        listed = self._listed(task)
+        has_reason = {"error_code", "error_message"} & before.keys() or (listed and listed.reason)
+        shows_outcome = task.outcome == COMPLETE or not task.form.reasons or task.task_id in self.was_cancelling
+        return shows_outcome or bool(has_reason)
 
-        Without a poll that saw its cancellation, only EC2's error code distinguishes it.
-        """
+    def _check_missing_reason(self, task: Task, before: Row, after: Row) -> None:
+        """Require that a poll waited for the reason before it used the kind's outcome."""
+        outcome, listed, now = after["outcome"], self._listed(task), self.faults.process.poll.context.now
+        require(RECORDED, outcome == task.kind.without_reason, f"{task} is recorded as {outcome} without a reason")
+        since = listed and listed.updated
+        if not since:
+            since = str(before["updated_at"]) if before.get("state") in task.kind.endings else to_text(now)
+        times = (parse(time) for time in (since, str(after["first_seen_at"])))
+        waited = next((now - time for time in times if time <= now + MAX_CLOCK_SKEW), LATE_CODE_LIMIT)
+        require(RECORDED, waited >= LATE_CODE_LIMIT, f"{task} is recorded as {outcome} after only {waited}")
+
+    def _listed(self, task: Task) -> Listed | None:
+        """Return the task as the running poll's answer lists it."""
         poll: PollRecord = self.faults.process.poll
-        listed = (poll.answer or {}).get(task.task_id, {})
-        visible = task.task_id in self.was_cancelling or "error_code" in before or "BundleTaskError" in listed
-        require(RECORDED, not visible, f"{task} is recorded as failed, and a poll saw that it was cancelled")
-        since = listed.get("UpdateTime", before.get("updated_at", to_text(poll.context.now)))
-        waited = poll.context.now - min(parse(str(since)), parse(str(after["first_seen_at"])))
-        require(RECORDED, waited >= LATE_CODE_LIMIT, f"{task} is recorded as failed after only {waited}")
+        return (poll.answer or {}).get(task.task_id)
 
-    def _check_loss(self, task: BundleTask) -> None:
+    def _check_loss(self, task: Task) -> None:
         """Require two good answers without the task, far enough apart.
 
         No poll may have recorded the task between them.
@@ -223,7 +231,7 @@ class Oracle:
         is_missing = any(self._is_missing_between(task, first, last) for first in self.polls)
         require(SETTLED, is_missing, f"{task} is lost too soon")
 
-    def _is_missing_between(self, task: BundleTask, first: PollRecord, last: PollRecord) -> bool:
+    def _is_missing_between(self, task: Task, first: PollRecord, last: PollRecord) -> bool:
         if first is last or not first.lacks(task):
             return False
         between = (poll for poll in self.polls if poll.good and poll.began > first.ended and poll.ended < last.began)

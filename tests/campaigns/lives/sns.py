@@ -15,7 +15,7 @@ INVALID, OUTAGE = "InvalidParameter", "InternalError"
 class FaultySns(FakeSns):
     """The notifier's client.
 
-    poisoned  task → SNS's permanent refusal of full notices with it
+    poisoned  number of a task → SNS's permanent refusal of full notices with it
     is_down   True during an outage
     """
 
@@ -24,7 +24,7 @@ class FaultySns(FakeSns):
         self._faults, self._oracle = faults, oracle
         self.email_subscription = email_subscription
         self.error = self._poison
-        self.poisoned: dict[str, str] = {}
+        self.poisoned: dict[int, str] = {}
         self.is_down = False
 
     @property
@@ -52,8 +52,9 @@ class FaultySns(FakeSns):
     def _poison(self, request: Request) -> str | None:
         if self.is_down:
             return OUTAGE
-        poison = (self.poisoned[task] for task, _ in told_in(request) if task in self.poisoned)
-        return None if is_plain(request) else next(poison, None)
+        tasks = self._oracle.tasks()
+        poison = (self.poisoned.get(tasks[task_id].number) for task_id, _ in told_in(request))
+        return None if is_plain(request) else next(filter(None, poison), None)
 
 
 def _refuse() -> Any:

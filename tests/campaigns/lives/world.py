@@ -18,7 +18,7 @@ from task_reporter.aws.subscribers import Audience, find_audience
 from task_reporter.errors import PollError
 from task_reporter.history.rows import Key, Row
 from task_reporter.history.writes import Write
-from task_reporter.kinds.bundle import BUNDLE
+from task_reporter.kinds.table import ALL, KINDS
 from task_reporter.notifying.announce import NotificationPolicy, announce
 from task_reporter.notifying.stream_batch import process_batch, record_key
 from task_reporter.notifying.topic import Topic
@@ -26,7 +26,7 @@ from task_reporter.recording.context import PollContext
 from task_reporter.recording.kind_result import ended_tasks
 from task_reporter.recording.poll_kinds import PollResult, poll_kinds
 from tests.campaigns.lives.dynamodb import FaultyDynamoDb, Shards
-from tests.campaigns.lives.ec2 import TWIN, BundleTask, Ec2
+from tests.campaigns.lives.ec2 import Ec2, Task
 from tests.campaigns.lives.faults import EXPECTED_ERRORS, FaultInjector, Plan, Process
 from tests.campaigns.lives.oracle import ANNOUNCED, Oracle
 from tests.campaigns.lives.sns import FaultySns
@@ -40,6 +40,13 @@ from tests.support.stream_records import Record, sequence_of
 SCOPE = f"123456789012/{REGION}"
 WINDOW = 6
 """Seconds in which a batch is gathered and served."""
+FIRST_LIST = (0, 2)
+"""Positions of a poll's request for its first list, with deferred and immediate queries."""
+WRITE = 2 + len(ALL) + 1
+"""Position of a poll's request that writes tasks.
+
+Two queries, EC2's lists and one read come before it.
+"""
 FOREIGN_ROWS: tuple[Row, ...] = (
     {"state": "complete"},
     {"state": "complete", "updated_at": "yesterday", "progress": -5},
@@ -49,27 +56,35 @@ FOREIGN_ROWS: tuple[Row, ...] = (
 )
 """Attributes of rows that another program wrote."""
 Move = tuple[int, str, int]
-"""A task's number, its event, and the seconds until EC2 adds its error code."""
+"""A task's number, its event, and the seconds until EC2 adds the reason."""
 
 
 class World:
     """All parts of one history.
 
-    page  the most rows or keys of an answer of DynamoDB
-    pool  decides when a poll reads what it could read at any time
+    page   the most rows or keys of an answer of DynamoDB
+    pool   decides when a poll reads what it could read at any time
+    kinds  the kinds of the tasks, in turn
     """
 
     def __init__(
-        self, digest_above: int = 5, page: int = MAX_KEYS, pool: Executor = INLINE, email_subscription: bool = True
+        self,
+        digest_above: int = 5,
+        page: int = MAX_KEYS,
+        pool: Executor = INLINE,
+        email_subscription: bool = True,
+        kinds: Sequence[str] = ("bundle",),
+        newest_only: bool = False,
     ) -> None:
         self._pool = pool
+        self._kinds = [KINDS[kind] for kind in kinds]
         self.scope = SCOPE
         self.counts = Counter[str]()
         self.clock, self.skew = FakeClock(), 0.0
         self.faults = FaultInjector(self.counts)
         self.history = Table(clock=self.clock)
         self.history.client = FaultyDynamoDb(self.history, self.faults, page)
-        self.ec2 = Ec2(self.faults, self.clock)
+        self.ec2 = Ec2(self.faults, self.clock, newest_only)
         self.oracle = Oracle(self.faults, lambda: {task.task_id: task for task in self.ec2.tasks}, self.history.rows)
         self.history.watch = self.oracle.watch
         self.sns = FaultySns(self.faults, self.oracle, email_subscription)
@@ -91,10 +106,13 @@ class World:
 
     # Events outside
 
-    def start(self, count: int, has_times: bool, moves: Sequence[tuple[str, int]] = ()) -> None:
+    def start(self, count: int, moves: Sequence[tuple[str, int]] = ()) -> None:
         """Start new tasks, and apply ``moves`` to each."""
         for _ in range(count):
-            task = BundleTask(f"bun-{len(self.ec2.tasks):08x}", self.clock.now, self.clock.now, has_times)
+            number = len(self.ec2.tasks)
+            # No two tasks start at the same time, because AMI and start identify a store task.
+            started = self.clock.now + number / 1000
+            task = Task(self._kinds[number % len(self._kinds)], number, started, self.clock.now)
             self.ec2.tasks.append(task)
             for move, code_delay in moves:
                 task.move(move, self.clock.now, code_delay)
@@ -112,12 +130,12 @@ class World:
     def write_foreign_row(self, number: int) -> None:
         """Write an incomplete row, as another program might.
 
-        The row is of no task, or of a new one that EC2 lists without times.
+        The row is of no task, or of a new one.
         """
         row: Row = {"scope": self.scope, "task_id": f"foreign-{number}", "kind": "bundle", "awaiting": "outcome"}
         if "state" in FOREIGN_ROWS[number]:
-            self.start(1, has_times=False, moves=[("complete", 0)])
-            row |= {"task_id": self.ec2.tasks[-1].task_id, "kind": self.ec2.tasks[-1].kind}
+            self.start(1, [("complete", 0)])
+            row |= {"task_id": self.ec2.tasks[-1].task_id, "kind": self.ec2.tasks[-1].kind.name}
         self.history.put(row | FOREIGN_ROWS[number])
 
     def end_faults(self) -> None:
@@ -135,7 +153,7 @@ class World:
         process, written = Process(plan or {}, meanwhile, poll), list[Write]()
         with self.faults.running(process):
             result = poll_kinds(
-                [BUNDLE, TWIN],
+                ALL,
                 self.ec2,
                 self.history,
                 poll.context,

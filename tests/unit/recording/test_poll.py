@@ -469,14 +469,25 @@ STORED = "ami-1/2026-11-23T12:00:00.000Z"
     [("ami-1", "12:30", False), ("ami-1", "11:00", True), ("ami-2", "12:30", True)],
 )
 def test_a_superseded_store_task_is_not_missing(ami, started, is_missing, table, history):
-    row = {"scope": SCOPE, "task_id": STORED, "kind": "store-image", "state": "InProgress", "resource_id": "ami-1"}
+    row = supersede("InProgress", ami, started, table, history)
+    assert ("missing_since" in row) == is_missing
+
+
+def test_a_superseded_failed_task_waits_no_longer_for_its_reason(table, history):
+    row = supersede("Failed", "ami-1", "12:30", table, history)
+    assert (row["outcome"], row["awaiting"]) == ("failed", "notification")
+
+
+def supersede(state, ami, started, table, history):
+    """Poll a list with another store task than a row's; return the row."""
+    row = {"scope": SCOPE, "task_id": STORED, "kind": "store-image", "state": state, "resource_id": "ami-1"}
     times = dict.fromkeys(("started_at", "updated_at", "first_seen_at"), "2026-11-23T12:00:00.000Z")
     table.rows[Key(SCOPE, STORED)] = {**row, **times, "awaiting": "outcome"}
     listed = {"AmiId": ami, "TaskStartTime": f"2026-11-23T{started}:00.000Z", "StoreTaskState": "InProgress"}
     body = format_response("DescribeStoreImageTasks", {"StoreImageTaskResults": [listed]}, "x")
     with canned_ec2(Answer(body)) as ec2:
         poll_all(ec2, history, STORE_IMAGE)
-    assert ("missing_since" in table.rows[Key(SCOPE, STORED)]) == is_missing
+    return table.rows[Key(SCOPE, STORED)]
 
 
 def test_an_id_in_two_lists_belongs_to_the_first_or_to_its_row(table, history):

@@ -313,6 +313,20 @@ def test_a_lost_task_was_missing_from_every_answer_long_enough(events):
         world.now += timedelta(minutes=2)
 
 
+@pytest.mark.parametrize("progress", [20, 30])
+def test_progress_without_a_time_is_written_by_one_of_two_polls(progress):
+    table, poll = Table(), PollContext(KEY.scope, NOW)
+    task = {"task_id": KEY.task_id, "state": "active"}
+    table.apply([next_write(KINDS["import-image"], task, None, poll)])
+    first, second = (
+        next_write(KINDS["import-image"], task | {"progress": number}, table.rows[KEY], poll)
+        for number in (30, progress)
+    )
+    table.apply([first])
+    assert table.apply([second]).overtaken == [second]
+    assert table.rows[KEY]["progress"] == 30
+
+
 @given(EVENTS, LISTED, RETENTION)
 def test_a_write_that_is_sent_twice_changes_nothing_more(events, listed, retention_days):
     """As botocore sends it where an answer is lost."""

@@ -48,7 +48,12 @@ class ListPoll:
         self.result.tasks = list(self.tasks.values())
 
     def may_hold(self, row: Row) -> bool:
-        """Tell whether the list may hold the unlisted task of ``row``."""
+        """Tell whether the list may hold the unlisted task of ``row``, still running.
+
+        A task that has ended waits for nothing but its reason, and only for a limited time.
+        """
+        if row.get("state") in self.kind.endings:
+            return False
         supersedes = self.kind.supersedes
         return self.answer.may_hold(row) or (
             supersedes is not None and any(supersedes(task, row) for task in self.tasks.values())

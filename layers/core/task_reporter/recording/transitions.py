@@ -106,7 +106,11 @@ def _advance(kind: Kind, task: Row, row: Row, poll: PollContext) -> Update | Non
     news = {} if _is_stale(kind, task, row) else _news(kind, task, row, poll)
     if not news and not missing:
         return None
-    return Update(key_of(row), news, {**unchanged_since_read(row), **missing}, remove=tuple(missing))
+    unchanged = unchanged_since_read(row)
+    if not news.keys() & unchanged.keys():
+        # After such a write the others' conditions would still hold, so each would repeat or undo it.
+        unchanged |= {name: row.get(name) for name in news}
+    return Update(key_of(row), news, {**unchanged, **missing}, remove=tuple(missing))
 
 
 def _news(kind: Kind, task: Row, row: Row, poll: PollContext) -> Row:
@@ -150,8 +154,8 @@ def _correction(kind: Kind, task: Row, row: Row, poll: PollContext) -> Update | 
     if task["state"] not in kind.endings:
         return None
     now = to_text(poll.now)
-    outcome = outcome_of(kind, {**row, **task}, row, poll.now)
     updated = {**row, "updated_at": now, **task}
+    outcome = outcome_of(kind, updated, row, poll.now)
     news = {name: value for name, value in updated.items() if row.get(name) != value}
     expected = {"outcome": LOST, "awaiting": row.get("awaiting")}
     if outcome is None:
