@@ -19,7 +19,7 @@ from task_reporter.errors import PollError
 from task_reporter.history.rows import Key
 from task_reporter.history.table import HistoryTable
 from task_reporter.history.writes import Insert, Update
-from task_reporter.kinds.bundle import BUNDLE
+from task_reporter.kinds.bundle import BUNDLE, REGISTER
 from task_reporter.notifying.announce import AnnounceResult, NotificationPolicy, announce
 from task_reporter.notifying.topic import Topic
 from task_reporter.recording.context import PollContext
@@ -170,9 +170,7 @@ def test_a_bundle_is_followed_to_its_end_and_told_once(pipeline: Pipeline) -> No
         "region": REGION,
         "register_command": command,
         "subject": f"EC2 bundle task {row['task_id']} complete (000000000000/{REGION})",
-        "next_steps": [
-            {"text": "To register it as an AMI, now or when EC2 has forgotten the task", "command": command}
-        ],
+        "next_steps": [{"text": REGISTER, "command": command}],
         **{name: value for name, value in row.items() if name != "notified_at"},
     }
     assert message["MessageAttributes"] == {

@@ -61,6 +61,11 @@ def registration(row: Row) -> Registration | None:
     return Registration(parameters, {"block-device-mapping.snapshot-id": snapshot})
 
 
+def failure(row: Row) -> str | None:
+    """Return ``failed`` for the state ``error``; a text decides about ``deleted``."""
+    return FAILED if row.get("state") == "error" else failure_by_text(row)
+
+
 IMPORT_SNAPSHOT = Kind(
     name="import-snapshot",
     operation="DescribeImportSnapshotTasks",
@@ -78,7 +83,7 @@ IMPORT_SNAPSHOT = Kind(
     # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImportSnapshotTasks.html
     listed_for=timedelta(days=7),
     endings={"completed": COMPLETE, "deleted": FAILED, "error": FAILED},
-    failure=failure_by_text,
+    failure=failure,
     without_reason=CANCELLED,
     attributes={"snapshot_ids": "Snapshot", "object_key": "Object"},
     result="snapshot_ids",
