@@ -45,7 +45,9 @@ def check_final_state(world: World) -> None:
         obsolete = ONLY_WHILE_WAITING if "awaiting" in row else ONLY_WHILE_WAITING | {"awaiting_since"}
         require(SETTLED, not row.keys() & obsolete, f"{row} waits no more, and has {row.keys() & obsolete}")
         if "outcome" in row:
-            require(ANNOUNCED, (key.task_id, row["outcome"]) in world.oracle.notices, f"{row} was not announced")
+            for way in world.oracle.ways:
+                is_sent = (way, (key.task_id, row["outcome"])) in world.oracle.messages
+                require(ANNOUNCED, is_sent, f"{row} was not sent to {way}")
 
 
 def _check_task(world: World, task_id: str, row: Row | None) -> None:

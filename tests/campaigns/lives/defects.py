@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 
 from task_reporter.errors import HistoryError, MalformedAnswerError
 from task_reporter.history import table as history
-from task_reporter.history.rows import AWAITING_NOTIFICATION, key_of
+from task_reporter.history.rows import AWAITING_NOTIFICATION, NOTIFIED_AT, key_of
 from task_reporter.history.table import HistoryTable
 from task_reporter.history.writes import Insert, Update
 from task_reporter.kinds.bundle import BUNDLE
@@ -26,6 +26,8 @@ from task_reporter.kinds.import_image import IMPORT_IMAGE
 from task_reporter.kinds.kind import LOST, Kind
 from task_reporter.kinds.table import ALL
 from task_reporter.notifying import announce, digest
+from task_reporter.notifying.bus import Bus
+from task_reporter.notifying.marks import SETTLED, Marker
 from task_reporter.recording import missing, poll_kinds, projection, recorder, redrive, transitions
 from task_reporter.times import to_text
 from tests.campaigns.lives import world
@@ -45,11 +47,13 @@ class Defect:
     digest_above: int = 5
     page: int = MAX_KEYS
     kind: str = "bundle"
+    bus: bool = False
 
     def play_scene(self, machine: type[Histories]) -> None:
         """Play the steps, with one task at first. Raises ViolationError."""
         history = machine()
-        history.begin(world.World(self.digest_above, self.page, kinds=[self.kind]), first=1, poison={})
+        begun = world.World(self.digest_above, self.page, kinds=[self.kind], bus=self.bus)
+        history.begin(begun, first=1, poison={})
         for step in self.steps:
             step(history)
         history.teardown()
@@ -72,7 +76,7 @@ def all_tasks(move: str) -> Step:
 
 
 POLL, POLL_SOON = methodcaller("poll", minutes=5), methodcaller("poll", minutes=1)
-DELIVER = methodcaller("deliver", first=0)
+DELIVER, DELETE_BUS = methodcaller("deliver", first=0), methodcaller("change_bus", exists=False)
 START_THREE = methodcaller("start", many=3, past=[])
 COMPLETE = all_tasks("complete")
 END_BEFORE_CONFIRMATION = methodcaller("end_before_confirmation", minutes=5, pending=1)
@@ -85,11 +89,9 @@ def end_again(real: Any, kind: Any, task: Any, row: Any, poll: Any) -> Any:
     return transitions._advance(kind, task, row, poll) if has_ended else real(kind, task, row, poll)
 
 
-def mark_first(
-    real: Any, notice: Any, table: Any, topic: Any, policy: Any, deadline: Any, clock: Any, *rest: Any
-) -> Any:
-    table.apply(announce._marks(notice.rows, policy, clock()), deadline.after_first_try())
-    real(notice, table, topic, policy, deadline, clock, *rest)
+def mark_first(real: Any, rows: Any, topic: Any, policy: Any, marker: Any, *rest: Any) -> Any:
+    marker.mark(rows, NOTIFIED_AT)
+    real(rows, topic, policy, marker, *rest)
 
 
 def forget_applied_writes(real: Any, *arguments: Any) -> Any:
@@ -100,7 +102,12 @@ def forget_applied_writes(real: Any, *arguments: Any) -> Any:
 
 
 def mark_any_outcome(real: Any, *arguments: Any) -> Any:
-    return [replace(mark, expected={"awaiting": mark.expected["awaiting"]}) for mark in real(*arguments)]
+    mark = real(*arguments)
+    return replace(mark, expected={"awaiting": mark.expected["awaiting"]})
+
+
+def drop_awaiting(real: Any, *arguments: Any) -> Any:
+    return replace(real(*arguments), remove=SETTLED)
 
 
 def shorten_data(real: Any, *arguments: Any) -> Any:
@@ -115,9 +122,9 @@ def skip_failed_record(real: Any, *arguments: Any) -> Any:
 def announce_all(real: Any, keys: Any, table: Any, *rest: Any, **named: Any) -> Any:
     def read(*arguments: Any) -> Any:
         rows = table.read(*arguments)
-        return {
-            key: row | ({"awaiting": AWAITING_NOTIFICATION} if "outcome" in row else {}) for key, row in rows.items()
-        }
+        unmarked = {key: {name: row[name] for name in row if name != NOTIFIED_AT} for key, row in rows.items()}
+        awaiting = {"awaiting": AWAITING_NOTIFICATION}
+        return {key: row | (awaiting if "outcome" in row else {}) for key, row in unmarked.items()}
 
     return real(keys, SimpleNamespace(read=read, apply=table.apply), *rest, **named)
 
@@ -199,7 +206,7 @@ DEFECTS: Mapping[str, Defect] = {
     ),
     # Announced
     "a task is marked before its notice": around(
-        announce, "_publish_and_mark", mark_first, COMPLETE, POLL,
+        announce, "_send_notices", mark_first, COMPLETE, POLL,
         methodcaller("deliver_with_faults", plan={2: "throttled"}, meanwhile=[], first=0, down=False),
     ),
     "a notice is sent without subscribers": around(
@@ -210,7 +217,7 @@ DEFECTS: Mapping[str, Defect] = {
         HistoryTable, "apply", forget_applied_writes, methodcaller("refuse_an_outcome", more=3),
     ),
     "a mark ignores the current outcome": around(
-        announce, "_marks", mark_any_outcome, methodcaller("lose_and_find", at=3, end="complete", code_delay=0),
+        Marker, "_update", mark_any_outcome, methodcaller("lose_and_find", at=3, end="complete", code_delay=0),
     ),
     "a digest's data lacks a task": around(
         digest, "_digest", shorten_data, START_THREE, COMPLETE, POLL, DELIVER, digest_above=1,
@@ -221,6 +228,16 @@ DEFECTS: Mapping[str, Defect] = {
     ),
     "a failed record is not requested again": around(
         world, "process_batch", skip_failed_record, methodcaller("refuse_some_notices", refusals={2: "throttled"}),
+    ),
+    "nobody checks that the bus exists": instead(
+        Bus, "check", lambda self, deadline: None, DELETE_BUS, COMPLETE, POLL, DELIVER, bus=True,
+    ),
+    "a row awaits no event": around(
+        Marker, "_update", drop_awaiting, DELETE_BUS, COMPLETE, POLL, DELIVER, bus=True,
+    ),
+    "a correction keeps the mark of the event": instead(
+        transitions, "REMOVED_BY_CORRECTION", ("notified_at", "missing_since", "redriven_at", "redrives"),
+        methodcaller("lose_and_find", at=AFTERWARDS, end="complete", code_delay=0), bus=True,
     ),
     "a correction counts as announced": instead(
         transitions, "REMOVED_BY_CORRECTION", ("missing_since",),
@@ -237,7 +254,13 @@ DEFECTS: Mapping[str, Defect] = {
         world, "announce", announce_all, COMPLETE, POLL, DELIVER,
         methodcaller("deliver_again", picks=[0], split=False, plan={}),
     ),
-    "announced tasks are not marked": instead(announce, "_marks", lambda *_: [], COMPLETE, POLL, DELIVER),
+    "announced tasks are not marked": instead(
+        Marker, "mark", lambda self, rows, mark: None, COMPLETE, POLL, DELIVER,
+    ),
+    "a failure of the bus repeats the notice": around(
+        Marker, "lacks", lambda real, self, row, mark: mark in self._needed, DELETE_BUS, COMPLETE, POLL, DELIVER,
+        DELIVER, bus=True,
+    ),
     "tasks are redriven without subscribers": instead(
         poll_kinds.PollResult, "still_waiting", False, END_BEFORE_CONFIRMATION,
     ),

@@ -52,8 +52,8 @@ class Process:
     poll: Any = None
     """The ``PollRecord`` of a recorder."""
     requests: int = 0
-    last_fault: int = 0
-    """Number of the last failed request, counted from 1."""
+    faults: list[tuple[int, str, str]] = field(default_factory=list)
+    """Number of each failed request, counted from 1, with its service and its fault."""
     refused: bool = False
     """True if a write was refused permanently."""
     uncertain: bool = False
@@ -107,7 +107,7 @@ class FaultInjector:
         if action == MEANWHILE:
             process.meanwhile()
             return send()
-        process.last_fault = process.requests
+        process.faults.append((process.requests, service, action))
         process.uncertain |= action in UNCERTAIN
         process.refused |= action == PERMANENT and action in service_faults
         return service_faults[action]() if action in service_faults else _fail(action, send)

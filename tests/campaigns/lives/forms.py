@@ -68,7 +68,7 @@ FORMS = {
         "ImportTaskId": "$id", **STATUS, "ImageId": "", "SnapshotDetails": [{**DISK, "StatusMessage": PHASE}],
         **LICENSE, **NOTES,
     }),
-    "import-snapshot": Form("import-snap-", ACTIVE, "deleting", ("completed", "error", "deleted"), TEXTS, {
+    "import-snapshot": Form("import-snap-", ACTIVE, "deleting", DELETED, TEXTS, {
         "ImportTaskId": "$id", "SnapshotTaskDetail": {**STATUS, **DISK, "KmsKeyId": SECRET}, **NOTES,
     }),
     "export-image": Form("export-ami-", ACTIVE, "deleting", DELETED, TEXTS, {

@@ -39,6 +39,7 @@ class Histories(Rules):
             email_subscription=st.booleans(),
             kinds=st.lists(st.sampled_from(DRAWN), min_size=1, max_size=4),
             newest_only=st.booleans(),
+            bus=st.sampled_from([True, True, False]),
         ),
         first=st.sampled_from([1, 1, 2, 3, 6]),
         poison=st.sampled_from([{}] * 12 + [{1: INVALID}, {0: INVALID}]),

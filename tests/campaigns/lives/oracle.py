@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from math import inf
 
-from task_reporter.history.rows import AWAITING_NOTIFICATION, Key, Row
+from task_reporter.history.rows import AWAITING_NOTIFICATION, EVENT_SENT_AT, NOTIFIED_AT, Key, Row
 from task_reporter.kinds.kind import COMPLETE, LOST
 from task_reporter.kinds.table import ALL
 from task_reporter.recording.context import PollContext
@@ -22,12 +22,16 @@ from tests.campaigns.runner import ViolationError, require
 from tests.support.dynamodb import Change
 
 RECORDED = "1 recorded: a task that a poll saw ended has its row and the right outcome"
-ANNOUNCED = "2 announced: every outcome has its notice"
-ONCE = "3 once: a notice is repeated only where its mark could not follow"
+ANNOUNCED = "2 announced: every outcome has its notice and its event"
+ONCE = "3 once: a message is repeated only where its own mark could not follow"
 SETTLED = "4 settled: nothing waits forever, and nothing is lost too soon"
 CONFIDENTIAL = "5 confidential: no secret leaves the answer of EC2"
 QUIET = "6 quiet: no news, no write"
 ROSTER = "7 roster: only good polls move it"
+
+NOTICE, EVENT = "SNS", "EventBridge"
+"""The ways out, by their service."""
+MARKS = {NOTICE: NOTIFIED_AT, EVENT: EVENT_SENT_AT}
 
 Pair = tuple[str, str]
 """Task and outcome."""
@@ -55,17 +59,24 @@ class PollRecord:
 
 
 @dataclass
-class NoticeRecord:
-    """The last accepted notice of one outcome: its process and its request."""
+class MessageRecord:
+    """The last accepted notice or event of one outcome: its process and its request."""
 
+    way: str
     process: Process
     request: int
     marked: bool = False
 
     @property
     def is_excused(self) -> bool:
-        """Tell whether a fault with or after this notice prevented the mark."""
-        return self.process.last_fault >= self.request
+        """Tell whether a fault with or after this message prevented its mark.
+
+        A fault of the other way out is no excuse, unless the process died of it.
+        """
+        return any(
+            number >= self.request and (service in (self.way, "DynamoDB") or action.startswith("killed"))
+            for number, service, action in self.process.faults
+        )
 
 
 @dataclass
@@ -76,8 +87,10 @@ class Oracle:
     tasks: Callable[[], dict[str, Task]]
     """Returns the true state of all tasks."""
     rows: dict[Key, Row]
+    ways: tuple[str, ...] = (NOTICE,)
+    """The ways out that the stack has."""
     polls: list[PollRecord] = field(default_factory=list)
-    notices: dict[Pair, NoticeRecord] = field(default_factory=dict)
+    messages: dict[tuple[str, Pair], MessageRecord] = field(default_factory=dict)
     repeats: int = 0
     was_cancelling: set[str] = field(default_factory=set)
     clock_was_set: bool = False
@@ -111,22 +124,23 @@ class Oracle:
             self.violation = self.violation or violation
             raise
 
-    # Notices
+    # Notices and events
 
-    def accept_notice(self, text: str, pairs: list[Pair]) -> None:
-        """Check a notice about ``pairs`` that SNS has accepted."""
+    def accept(self, way: str, text: str, pairs: list[Pair]) -> None:
+        """Check a message about ``pairs`` that a service has accepted."""
         with self.remember_violation():
             process = self.faults.process
-            require(ANNOUNCED, process.asked_sns, "a notice was sent, maybe to nobody")
-            require(ANNOUNCED, not process.must_wait, "a notice was sent to nobody")
+            if way == NOTICE:
+                require(ANNOUNCED, process.asked_sns, "a notice was sent, maybe to nobody")
+                require(ANNOUNCED, not process.must_wait, "a notice was sent to nobody")
             self.check_text(text)
-            self.faults.counts["notices"] += 1
+            self.faults.counts["notices" if way == NOTICE else "events"] += 1
             for pair in pairs:
-                if before := self.notices.get(pair):
-                    require(ONCE, not before.marked, f"{pair} is announced again although it is marked")
-                    require(ONCE, before.is_excused, f"{pair} is announced again although no fault prevented its mark")
+                if before := self.messages.get((way, pair)):
+                    require(ONCE, not before.marked, f"{pair} is sent to {way} again although it is marked")
+                    require(ONCE, before.is_excused, f"{pair} is sent to {way} again although its mark could follow")
                     self.repeats += 1
-                self.notices[pair] = NoticeRecord(process, process.requests)
+                self.messages[way, pair] = MessageRecord(way, process, process.requests)
 
     # Writes
 
@@ -145,7 +159,8 @@ class Oracle:
         if self.faults.process.poll:
             require(QUIET, change.before != change.after, f"{task_id} is written although nothing is new")
             redriven = before and after.get("redriven_at") != before.get("redriven_at")
-            must_wait = redriven and self.faults.process.must_wait
+            needs_event = EVENT in self.ways and EVENT_SENT_AT not in before
+            must_wait = redriven and self.faults.process.must_wait and not needs_event
             require(QUIET, not must_wait, f"{task_id} is sent again although nobody listens")
         if before:
             require(RECORDED, before.get("first_seen_at") == after.get("first_seen_at"), f"{before} is replaced")
@@ -156,10 +171,18 @@ class Oracle:
         require(RECORDED, is_kept, f"{task_id} was {before.get('outcome')}, is {after.get('outcome')}")
         if "outcome" in after and after["outcome"] != before.get("outcome"):
             self._check_end(task_id, before, after)
-        if before.get("awaiting") == AWAITING_NOTIFICATION and "awaiting" not in after:
-            pair = task_id, str(before.get("outcome"))
-            require(ANNOUNCED, pair in self.notices, f"{pair} is marked and was not announced")
-            self.notices[pair].marked = True
+        if before.get("awaiting") == AWAITING_NOTIFICATION:
+            self._check_marks(task_id, before, after)
+
+    def _check_marks(self, task_id: str, before: Row, after: Row) -> None:
+        """Check that each new mark follows its message, and that no needed mark is missing at the end."""
+        pair = task_id, str(before.get("outcome"))
+        for way in self.ways:
+            if after.get(MARKS[way]) not in (None, before.get(MARKS[way])):
+                require(ANNOUNCED, (way, pair) in self.messages, f"{pair} is marked and was not sent to {way}")
+                self.messages[way, pair].marked = True
+            is_right = "awaiting" in after or MARKS[way] in after
+            require(ANNOUNCED, is_right, f"{pair} awaits nothing, and has no mark of {way}")
 
     def _check_roster(self, change: Change) -> None:
         poll, polled_at = self.faults.process.poll, str((change.after or {}).get("polled_at"))

@@ -12,6 +12,7 @@ from task_reporter.kinds.table import ALL
 from tests.campaigns.lives.ec2 import MAX_CODE_DELAY, MOVES
 from tests.campaigns.lives.faults import ACTIONS, Plan
 from tests.campaigns.lives.world import FOREIGN_ROWS, WRITE, World, advance
+from tests.support.event_bus import BUS
 
 HOUR, DAY = 3600, 24 * 3600
 SKEWS = {"ahead": DAY, "behind": -HOUR, "right": 0}
@@ -25,7 +26,7 @@ moves = st.lists(st.tuples(st.integers(0, TASKS - 1), move, code_delay), max_siz
 # Most lists have no tasks, so their requests are drawn less often.
 position = st.sampled_from([*range(len(ALL)), *[*range(len(ALL), WRITE + 4)] * 3])
 recorder_plans = st.dictionaries(position, st.sampled_from(ACTIONS), min_size=1, max_size=3)
-notifier_plans = st.dictionaries(st.integers(0, 4), st.sampled_from(ACTIONS), min_size=1, max_size=3)
+notifier_plans = st.dictionaries(st.integers(0, 8), st.sampled_from(ACTIONS), min_size=1, max_size=3)
 minutes = st.sampled_from([0, 0.5, 1, 2, 4, 5, 5, 5, 9, 12, 16, 30])
 shard = st.integers(0, 1)
 
@@ -105,6 +106,11 @@ class Rules(RuleBasedStateMachine):
     def change_subscriptions(self, subscribed: tuple[int, int]) -> None:
         """Set the numbers of confirmed and pending subscriptions."""
         self.world.sns.subscribed = subscribed
+
+    @rule(exists=st.booleans())
+    def change_bus(self, exists: bool) -> None:
+        """Delete the event bus, or make it again."""
+        self.world.bridge.buses = {BUS} if exists else set()
 
     @precondition(lambda self: len(self.world.ec2.tasks) < TASKS)
     @rule(number=st.integers(0, len(FOREIGN_ROWS) - 1))

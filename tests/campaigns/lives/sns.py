@@ -6,7 +6,7 @@ from typing import Any
 
 from task_reporter.aws.subscribers import Audience, Subscribers, must_wait
 from tests.campaigns.lives.faults import FaultInjector
-from tests.campaigns.lives.oracle import Oracle
+from tests.campaigns.lives.oracle import NOTICE, Oracle
 from tests.support.sns import FakeSns, Request, is_plain, refusal, told_in
 
 INVALID, OUTAGE = "InvalidParameter", "InternalError"
@@ -44,7 +44,7 @@ class FaultySns(FakeSns):
     def publish(self, **request: Any) -> Any:
         def send() -> Any:
             answer = super(FaultySns, self).publish(**request)
-            self._oracle.accept_notice(str(request), told_in(request))
+            self._oracle.accept(NOTICE, str(request), told_in(request))
             return answer
 
         return self._faults.perform("SNS", send, {"refused as invalid": _refuse})

@@ -27,11 +27,13 @@ from task_reporter.recording.kind_result import ended_tasks
 from task_reporter.recording.poll_kinds import PollResult, poll_kinds
 from tests.campaigns.lives.dynamodb import FaultyDynamoDb, Shards
 from tests.campaigns.lives.ec2 import Ec2, Task
+from tests.campaigns.lives.event_bridge import FaultyEventBridge
 from tests.campaigns.lives.faults import EXPECTED_ERRORS, FaultInjector, Plan, Process
-from tests.campaigns.lives.oracle import ANNOUNCED, Oracle
+from tests.campaigns.lives.oracle import ANNOUNCED, EVENT, NOTICE, Oracle
 from tests.campaigns.lives.sns import FaultySns
 from tests.campaigns.runner import require
 from tests.support.dynamodb import MAX_KEYS, Table
+from tests.support.event_bus import BUS
 from tests.support.inline import INLINE
 from tests.support.sns import TOPIC
 from tests.support.stream_mapping import FakeClock
@@ -65,6 +67,7 @@ class World:
     page   the most rows or keys of an answer of DynamoDB
     pool   decides when a poll reads what it could read at any time
     kinds  the kinds of the tasks, in turn
+    bus    True if the stack has an event bus
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class World:
         email_subscription: bool = True,
         kinds: Sequence[str] = ("bundle",),
         newest_only: bool = False,
+        bus: bool = False,
     ) -> None:
         self._pool = pool
         self._kinds = [KINDS[kind] for kind in kinds]
@@ -88,6 +92,8 @@ class World:
         self.oracle = Oracle(self.faults, lambda: {task.task_id: task for task in self.ec2.tasks}, self.history.rows)
         self.history.watch = self.oracle.watch
         self.sns = FaultySns(self.faults, self.oracle, email_subscription)
+        self.bridge = FaultyEventBridge(self.faults, self.oracle)
+        self.oracle.ways = (NOTICE, EVENT) if bus else (NOTICE,)
         self.topic, self.policy = Topic(self.sns, TOPIC), NotificationPolicy(digest_above)
         self._next_notifier = Process({})
         self._excused: Set[Key] = set()
@@ -142,13 +148,14 @@ class World:
         """End all faults, set the clocks right, and let somebody subscribe."""
         self.set_skew(0)
         self.sns.subscribed = (1, 0)
+        self.bridge.buses.add(BUS)
         self._next_notifier = Process({})
 
     # Runs of the functions
 
     def poll(self, plan: Plan | None = None, meanwhile: Callable[[], None] = lambda: None) -> PollResult | None:
         """Run the recorder once; return None if it was killed."""
-        poll = self.oracle.begin_poll(PollContext(self.scope, self.now))
+        poll = self.oracle.begin_poll(PollContext(self.scope, self.now, sends_events=EVENT in self.oracle.ways))
         self.counts["polls"] += 1
         process, written = Process(plan or {}, meanwhile, poll), list[Write]()
         with self.faults.running(process):
@@ -230,6 +237,8 @@ class World:
             self.policy,
             clock=lambda: self.now,
             must_wait=lambda: find_audience(self.sns, TOPIC, self.sns.email_subscription).must_wait,
+            bus=self.bridge.bus() if EVENT in self.oracle.ways else None,
+            pool=self._pool,
         )
         for error in [*result.failed.values(), *result.unmarked.values()]:
             self.oracle.check_text(str(error))

@@ -6,7 +6,7 @@ The write makes a new stream record, so the notifier sees the row again whatever
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from task_reporter.history.rows import AWAITING_NOTIFICATION, Row, key_of, redrives_of
+from task_reporter.history.rows import AWAITING_NOTIFICATION, EVENT_SENT_AT, NOTIFIED_AT, Row, key_of, redrives_of
 from task_reporter.history.writes import Update
 from task_reporter.recording.context import PollContext
 from task_reporter.times import seconds_since, to_text
@@ -25,7 +25,7 @@ def redrive_writes(waiting: Iterable[Row], poll: PollContext, released: bool = F
     """Return the writes that redrive those of ``waiting`` that are due, the oldest first.
 
     ``released`` tells that the rows waited for a subscriber, and that there is one now. Each write has the condition
-    that the row still awaits its notification, and that no other poll has redriven it meanwhile.
+    that the row still awaits its notification, has no new mark, and that no other poll has redriven it meanwhile.
     """
     oldest_first = sorted(due(waiting, poll, released), key=lambda row: str(row.get("awaiting_since", "")))
     return [_redrive_write(row, poll.now) for row in oldest_first[:MAX_ROWS_PER_POLL]]
@@ -60,4 +60,5 @@ def _has_passed(since: object, now: datetime, limit: timedelta) -> bool:
 
 def _redrive_write(row: Row, now: datetime) -> Update:
     news: Row = {"redriven_at": to_text(now), "redrives": redrives_of(row) + 1}
-    return Update(key_of(row), news, {"awaiting": AWAITING_NOTIFICATION, "redriven_at": row.get("redriven_at")})
+    unchanged = {name: row.get(name) for name in ("redriven_at", NOTIFIED_AT, EVENT_SENT_AT)}
+    return Update(key_of(row), news, {"awaiting": AWAITING_NOTIFICATION, **unchanged})
