@@ -2,9 +2,7 @@
 
 import gc
 
-# With its default of 700 or 2,000 new objects the garbage collector runs again and again during the imports and while a
-# large answer is parsed, for a tenth of the time. https://docs.python.org/3/library/gc.html#gc.set_threshold
-gc.set_threshold(20_000)
+gc.disable()  # until the function is initialised: everything that is made until then stays in use
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -119,3 +117,8 @@ def log_result(result: AnnounceResult) -> None:
 if clients.is_initialising(environ):
     own = [client("dynamodb"), client("sns"), client("sns", PUBLISH)]
     clients.prepare([*own, *([client("events")] if environ.get("EVENT_BUS") else [])])
+
+# With its default of 700 or 2,000 new objects the collector runs again and again while a large answer is parsed.
+# https://docs.python.org/3/library/gc.html#gc.set_threshold
+gc.set_threshold(20_000)
+gc.enable()

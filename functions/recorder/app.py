@@ -2,9 +2,7 @@
 
 import gc
 
-# With its default of 700 or 2,000 new objects the garbage collector runs again and again during the imports and while a
-# large answer is parsed, for a tenth of the time. https://docs.python.org/3/library/gc.html#gc.set_threshold
-gc.set_threshold(20_000)
+gc.disable()  # until the function is initialised: everything that is made until then stays in use
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -121,3 +119,8 @@ def handler(_event: Any, context: Any) -> dict[str, Any]:
 
 if clients.is_initialising(environ):
     clients.prepare([client(service) for service in SERVICES])
+
+# With its default of 700 or 2,000 new objects the collector runs again and again while a large answer is parsed.
+# https://docs.python.org/3/library/gc.html#gc.set_threshold
+gc.set_threshold(20_000)
+gc.enable()
