@@ -16,6 +16,7 @@ import pytest
 from local.environments import ROOT
 from task_reporter.aws import clients
 from tests.support.dynamodb import DynamoDb, Table
+from tests.support.event_bus import FakeEventBridge
 from tests.support.functions import load
 from tests.support.sns import TOPIC, FakeSns
 from tests.support.template import default
@@ -52,6 +53,7 @@ class Deployed:
     app: ModuleType
     table: Table
     sns: FakeSns
+    bridge: FakeEventBridge
     log: io.StringIO
 
     def __call__(self, event: dict[str, Any], **context: Any) -> Any:
@@ -65,18 +67,23 @@ class Deployed:
 
 
 @contextmanager
-def deployed(table: Table, sns: FakeSns, patch: pytest.MonkeyPatch | None = None) -> Iterator[Deployed]:
-    """Yield the function with the template's defaults.
+def deployed(
+    table: Table, sns: FakeSns, patch: pytest.MonkeyPatch | None = None, **variables: str
+) -> Iterator[Deployed]:
+    """Yield the function with the template's defaults and no event bus.
+
+    ``variables`` of its environment replace these.
 
     A test that patches too must pass its own ``patch``, because two of them would undo each other's changes.
     """
     app, log = load("notifier"), io.StringIO()
-    by_service = {"dynamodb": DynamoDb(table), "sns": sns}
+    bridge = FakeEventBridge()
+    by_service = {"dynamodb": DynamoDb(table), "sns": sns, "events": bridge}
     app.logger.registered_handler.setStream(log)
     with nullcontext(patch) if patch else pytest.MonkeyPatch.context() as patching:
-        for name, value in ENVIRONMENT.items():
+        for name, value in (ENVIRONMENT | variables).items():
             patching.setenv(name, value)
         patching.setattr(clients, "client", lambda service, _: by_service[service])
-        yield Deployed(app, table, sns, log)
+        yield Deployed(app, table, sns, bridge, log)
     # Not to sys.stdout, which may be a capture that ends with the test.
     app.logger.registered_handler.setStream(sys.__stdout__)

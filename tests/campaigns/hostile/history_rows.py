@@ -147,7 +147,7 @@ def check_notifier(rows: Rows) -> Counter[str]:
     """Deliver all rows once; each row with an outcome must be announced."""
     table, sns, metrics = Table(), FakeSns(), io.StringIO()
     records = [table.put(from_item(item)) for item in rows.items]
-    with deployed(table, sns) as notifier, redirect_stdout(metrics):
+    with deployed(table, sns, EVENT_BUS="default", CHAT_NOTICES="true") as notifier, redirect_stdout(metrics):
         return_items(notifier, rows.items)
         try:
             answer = notifier.batch(*records)
@@ -155,12 +155,14 @@ def check_notifier(rows: Rows) -> Counter[str]:
             raise AssertionError(f"only {sns.told} were announced") from error
     log = notifier.log.getvalue()
     require("minimal form" not in log, f"a notice can't be composed: {log}")
-    announced = sorted(task_id for task_id, _ in sns.told)
-    due = sorted(item["task_id"]["S"] for item in rows.items if "outcome" in item)
-    require(announced == due, f"only {announced} were announced")
-    others = len(rows.items) - len(due)
+    ended = [item for item in rows.items if "outcome" in item]
+    for mark, sent in (("notified_at", sns.told), ("event_sent_at", notifier.bridge.sent)):
+        announced = sorted(task_id for task_id, _ in sent)
+        due = sorted(item["task_id"]["S"] for item in ended if mark not in item)
+        require(announced == due, f"only {announced} have their {mark}")
+    others = len(rows.items) - len(ended)
     require(len(answer["batchItemFailures"]) == others, f"{others} can't be announced, and the answer is {answer}")
-    return Counter({"tasks announced": len(announced), "rows without an outcome": others})
+    return Counter({"tasks announced": len(sns.told), "rows without an outcome": others})
 
 
 def return_items(notifier: Any, items: list[Item]) -> None:

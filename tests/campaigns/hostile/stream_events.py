@@ -91,7 +91,7 @@ def show(batch: Batch) -> str:
 def check(batch: Batch) -> Counter[str]:
     table, sns, metrics = Table(*batch.rows), FakeSns(), io.StringIO()
     answer, output = None, ""
-    with deployed(table, sns) as notifier, redirect_stdout(metrics):
+    with deployed(table, sns, EVENT_BUS="default", CHAT_NOTICES="true") as notifier, redirect_stdout(metrics):
         try:
             answer = notifier(json.loads(json.dumps(batch.event)))
         except Exception as error:  # after any error, Lambda delivers the whole batch again
@@ -102,9 +102,10 @@ def check(batch: Batch) -> Counter[str]:
     due = {key.task_id for key in readable(batch.event) if _awaits(batch.rows, key)}
     require(due == announced, f"due were {sorted(due)}, announced were {sorted(announced)}")
     require(len(sns.told) == len(announced), "a task was announced twice")
+    require(sorted(notifier.bridge.sent) == sorted(sns.told), "events and notices differ")
     if answer is not None:
         _check_answer(answer, batch.event)
-    everything = f"{output} {sns.requests} {table.rows}"
+    everything = f"{output} {sns.requests} {notifier.bridge.requests} {table.rows}"
     require(not any(secret in everything for secret in SECRETS.values()), "a secret went on")
     return Counter({"batches to come again": answer is None, "tasks announced": len(announced)})
 

@@ -175,7 +175,10 @@ class Oracle:
             self._check_marks(task_id, before, after)
 
     def _check_marks(self, task_id: str, before: Row, after: Row) -> None:
-        """Check that each new mark follows its message, and that no needed mark is missing at the end."""
+        """Check that each new mark follows its message.
+
+        At the end no needed mark is missing.
+        """
         pair = task_id, str(before.get("outcome"))
         for way in self.ways:
             if after.get(MARKS[way]) not in (None, before.get(MARKS[way])):
