@@ -158,7 +158,7 @@ def check_notifier(rows: Rows) -> Counter[str]:
     ended = [item for item in rows.items if "outcome" in item]
     for mark, sent in (("notified_at", sns.told), ("event_sent_at", notifier.bridge.sent)):
         announced = sorted(task_id for task_id, _ in sent)
-        due = sorted(item["task_id"]["S"] for item in ended if mark not in item)
+        due = sorted(item["task_id"]["S"] for item in ended if mark not in from_item(item))
         require(announced == due, f"only {announced} have their {mark}")
     others = len(rows.items) - len(ended)
     require(len(answer["batchItemFailures"]) == others, f"{others} can't be announced, and the answer is {answer}")

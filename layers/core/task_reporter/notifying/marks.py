@@ -7,13 +7,12 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from threading import Lock
 
-from task_reporter.history.rows import AWAITING_NOTIFICATION, EVENT_SENT_AT, NOTIFIED_AT, Key, Row, expiry, key_of
+from task_reporter.history.rows import AWAITING_NOTIFICATION, Key, Row, Value, expiry, key_of
 from task_reporter.history.table import HistoryTable
 from task_reporter.history.writes import Update
 from task_reporter.runtime.deadline import Deadline
 from task_reporter.times import to_text
 
-MARKS = (NOTIFIED_AT, EVENT_SENT_AT)
 SETTLED = ("awaiting", "awaiting_since", "redriven_at", "redrives")
 """Attributes that a row loses with its last mark."""
 
@@ -51,37 +50,22 @@ class Marker:
         botocore's errors.
         """
         with self._lock:
-            overtaken = self._write({key_of(row): row for row in rows}, mark)
-            if overtaken:
-                # The other mark may have been written although its response was lost.
-                current = self._history.read(overtaken, self._deadline)
-                outcomes = {key_of(row): row["outcome"] for row in rows}
-                self._write({key: row for key, row in current.items() if _awaits(row, outcomes[key])}, mark)
-
-    def _write(self, rows: dict[Key, Row], mark: str | None) -> list[Key]:
-        """Write ``mark`` into ``rows``; return the keys of rows that were not as expected."""
-        now = self._clock()
-        news: Row = {mark: to_text(now)} if mark else {}
-        updates = [self._update(row | self._marked.get(key, {}), news, now) for key, row in rows.items()]
-        result = self._history.apply(updates, self._deadline.after_first_try())
-        for write in result.written:
-            self._marked[write.key] = self._marked.get(write.key, {}) | news
-        return [write.key for write in result.overtaken]
+            now = self._clock()
+            news: Row = {mark: to_text(now)} if mark else {}
+            updates = [self._update(row | self._marked.get(key_of(row), {}), news, now) for row in rows]
+            result = self._history.apply(updates, self._deadline.after_first_try())
+            for write in result.written:
+                self._marked[write.key] = self._marked.get(write.key, {}) | news
 
     def _update(self, row: Row, news: Row, now: datetime) -> Update:
         """Return the write of ``news``.
 
-        The condition: the row awaits its notification, and its outcome and its other mark are unchanged.
+        The condition: the row still awaits the notification of this outcome. Where the other mark was written and its
+        response was lost, the row keeps awaiting, and is settled when its next stream record arrives.
         """
-        others = {name: row.get(name) for name in MARKS if name not in news}
-        expected = {"awaiting": AWAITING_NOTIFICATION, "outcome": row["outcome"], **others}
+        expected: dict[str, Value | None] = {"awaiting": AWAITING_NOTIFICATION, "outcome": row["outcome"]}
         if not all(name in row or name in news for name in self._needed):
             return Update(key_of(row), news, expected)
         if self._retention_days:
             news = news | {"expires_at": expiry(now, self._retention_days)}
         return Update(key_of(row), news, expected, remove=SETTLED)
-
-
-def _awaits(row: Row, outcome: object) -> bool:
-    """Tell whether ``row`` still awaits the notification of this outcome."""
-    return row.get("awaiting") == AWAITING_NOTIFICATION and row.get("outcome") == outcome
