@@ -25,6 +25,7 @@ from task_reporter.history.table import HistoryTable
 from task_reporter.history.writes import Update, Write
 from task_reporter.notifying import task_notice as single
 from task_reporter.notifying.announce import AnnounceResult, NotificationPolicy, announce
+from task_reporter.notifying.marks import MARK_SECONDS
 from task_reporter.notifying.notice import Notice
 from task_reporter.notifying.topic import Topic
 from task_reporter.runtime.deadline import MARGIN_SECONDS, Deadline
@@ -434,7 +435,7 @@ class Clock:
         self.left -= milliseconds
 
 
-NEEDED = (PUBLISH.max_seconds + 2 * USE_TABLE.max_seconds + MARGIN_SECONDS) * 1000
+NEEDED = (PUBLISH.max_seconds + MARK_SECONDS + MARGIN_SECONDS) * 1000
 """Milliseconds without which no notice is published."""
 
 

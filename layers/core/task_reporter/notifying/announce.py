@@ -13,7 +13,7 @@ from functools import partial
 from typing import TypeVar
 
 from task_reporter.aws.failures import EXPECTED_ERRORS, answer_is_missing, describe
-from task_reporter.aws.request_limits import COUNT_SUBSCRIBERS, PUBLISH, USE_TABLE
+from task_reporter.aws.request_limits import COUNT_SUBSCRIBERS, PUBLISH
 from task_reporter.errors import (
     HistoryError,
     IncompleteRowError,
@@ -26,7 +26,7 @@ from task_reporter.history.table import WRITES_PER_TRANSACTION, HistoryTable
 from task_reporter.notifying.bus import Bus
 from task_reporter.notifying.compose import compose_events, compose_notices
 from task_reporter.notifying.event import Event, minimal_event
-from task_reporter.notifying.marks import Marker
+from task_reporter.notifying.marks import MARK_SECONDS, Marker
 from task_reporter.notifying.notice import Notice
 from task_reporter.notifying.task_notice import minimal_task_notice
 from task_reporter.notifying.topic import Topic
@@ -34,8 +34,6 @@ from task_reporter.runtime.deadline import NO_DEADLINE, Deadline
 from task_reporter.runtime.metrics import COUNT, Metric
 from task_reporter.times import now
 
-MARK_SECONDS = 2 * USE_TABLE.max_seconds
-"""Time to mark a row: one write, and one read after a lost response."""
 SENDER = ThreadPoolExecutor(1)
 """The thread that sends events."""
 Message = TypeVar("Message", Notice, Event)
@@ -213,7 +211,6 @@ def _send_events(
     for start in range(0, len(events), WRITES_PER_TRANSACTION):
         batch = events[start : start + WRITES_PER_TRANSACTION]
         try:
-            deadline.check("sending events", PUBLISH.max_seconds + MARK_SECONDS)
             reasons = bus.send(batch, deadline)
         except Exception as error:  # no failure may cost the events that follow
             result.by_event.failed |= _failures([event.row for event in batch], error)

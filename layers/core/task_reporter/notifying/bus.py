@@ -11,6 +11,7 @@ from task_reporter.aws.failures import EXPECTED_ERRORS, code_of
 from task_reporter.aws.request_limits import PUBLISH
 from task_reporter.errors import MalformedAnswerError, NotSentError
 from task_reporter.notifying.event import MAX_REQUEST_BYTES, Event
+from task_reporter.notifying.marks import MARK_SECONDS
 from task_reporter.runtime.deadline import Deadline
 from task_reporter.runtime.parallel import in_parallel
 
@@ -78,7 +79,7 @@ class Bus:
     def _put(self, events: Sequence[Event], deadline: Deadline) -> list[Reason]:
         """Send one request, and return the reason of failure for each event."""
         try:
-            deadline.check("sending events", PUBLISH.max_seconds)
+            deadline.check("sending events", PUBLISH.max_seconds + MARK_SECONDS)
             answer = self._client.put_events(Entries=[event.entry(self._name) for event in events])
             results = answer.get("Entries", [])
             if len(results) != len(events):

@@ -7,12 +7,17 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from threading import Lock
 
+from task_reporter.aws.request_limits import USE_TABLE
 from task_reporter.history.rows import AWAITING_NOTIFICATION, Key, Row, Value, expiry, key_of
 from task_reporter.history.table import HistoryTable
 from task_reporter.history.writes import Update
 from task_reporter.runtime.deadline import Deadline
 from task_reporter.times import to_text
 
+TURN_SECONDS = 5
+"""The longest wait for the other thread's mark."""
+MARK_SECONDS = TURN_SECONDS + 2 * USE_TABLE.max_seconds
+"""Time to mark rows: one write, and one read after a lost response."""
 SETTLED = ("awaiting", "awaiting_since", "redriven_at", "redrives")
 """Attributes that a row loses with its last mark."""
 
@@ -34,7 +39,7 @@ class Marker:
     ) -> None:
         self._history, self._needed, self._retention_days = history, needed, retention_days
         self._deadline, self._clock = deadline, clock
-        self._lock = Lock()
+        self._turn = Lock()
         self._marked: dict[Key, Row] = {}
         """Marks that this object has written."""
 
@@ -49,19 +54,26 @@ class Marker:
         once however little time is left, because without it the message would be repeated. Raises HistoryError and
         botocore's errors.
         """
-        with self._lock:
-            now = self._clock()
-            news: Row = {mark: to_text(now)} if mark else {}
-            updates = [self._update(row | self._marked.get(key_of(row), {}), news, now) for row in rows]
-            result = self._history.apply(updates, self._deadline.after_first_try())
-            for write in result.written:
-                self._marked[write.key] = self._marked.get(write.key, {}) | news
+        is_in_turn = self._turn.acquire(timeout=TURN_SECONDS)  # so that the later thread knows the first one's mark
+        try:
+            self._mark(rows, mark)
+        finally:
+            if is_in_turn:
+                self._turn.release()
+
+    def _mark(self, rows: Sequence[Row], mark: str | None) -> None:
+        now = self._clock()
+        news: Row = {mark: to_text(now)} if mark else {}
+        updates = [self._update(row | self._marked.get(key_of(row), {}), news, now) for row in rows]
+        result = self._history.apply(updates, self._deadline.after_first_try())
+        for write in result.written:
+            self._marked[write.key] = self._marked.get(write.key, {}) | news
 
     def _update(self, row: Row, news: Row, now: datetime) -> Update:
         """Return the write of ``news``.
 
-        The condition: the row still awaits the notification of this outcome. Where the other mark was written and its
-        response was lost, the row keeps awaiting, and is settled when its next stream record arrives.
+        The condition: the row still awaits the notification of this outcome. Where the other mark was written and is
+        not known here, the row keeps awaiting, and is settled when its next stream record arrives.
         """
         expected: dict[str, Value | None] = {"awaiting": AWAITING_NOTIFICATION, "outcome": row["outcome"]}
         if not all(name in row or name in news for name in self._needed):
