@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from task_reporter.aws.request_limits import PUBLISH, USE_TABLE
 from task_reporter.errors import HistoryError, IncompleteRowError, NotAnnouncedError, OutOfTimeError
 from task_reporter.history.rows import Key, Row
-from task_reporter.history.table import HistoryTable
+from task_reporter.history.table import ApplyResult, HistoryTable
 from task_reporter.history.writes import Update, Write
 from task_reporter.notifying import task_notice as single
 from task_reporter.notifying.announce import AnnounceResult, NotificationPolicy, announce
@@ -188,7 +188,7 @@ def test_both_forms_refused() -> None:
 
 
 MARK_FAILS = {
-    "refused": HistoryError({key(1): "ValidationError"}),
+    "refused": HistoryError({key(1): "ValidationError"}, ApplyResult()),
     "broken": ClientError({"Error": {"Code": "InternalServerError", "Message": "no"}}, "TransactWriteItems"),
     "unreachable": EndpointConnectionError(endpoint_url="x"),
 }
@@ -234,8 +234,8 @@ def test_some_marks_of_a_digest_fail() -> None:
 
     class Partly(Table):
         def apply(self, writes: Sequence[Write], *_: Any) -> Any:
-            table.apply([write for write in writes if write.key not in {key(2), key(5)}])
-            raise HistoryError({key(2): "Throttled", key(5): "Throttled"})
+            applied = table.apply([write for write in writes if write.key not in {key(2), key(5)}])
+            raise HistoryError({key(2): "Throttled", key(5): "Throttled"}, applied)
 
     partly = Partly()
     partly.rows = table.rows

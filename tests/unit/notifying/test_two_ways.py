@@ -10,6 +10,7 @@ from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from task_reporter.errors import HistoryError, NotAnnouncedError
 from task_reporter.history.rows import Row
+from task_reporter.history.table import ApplyResult
 from task_reporter.history.writes import Update, Write
 from task_reporter.notifying.announce import AnnounceResult, NotificationPolicy, announce
 from task_reporter.notifying.topic import Topic
@@ -139,7 +140,7 @@ def test_a_lost_answer_waits_for_redriving() -> None:
 
 @pytest.mark.parametrize("mark", ["notified_at", "event_sent_at"])
 def test_a_mark_that_fails_repeats_its_own_message_only(mark: str) -> None:
-    ways, failing = Ways(row(1)), [HistoryError({key(1): "ValidationError"})]
+    ways, failing = Ways(row(1)), [HistoryError({key(1): "ValidationError"}, ApplyResult())]
 
     def before(writes: Sequence[Write]) -> None:
         if failing and any(mark in write.set for write in writes if isinstance(write, Update)):
@@ -161,7 +162,7 @@ def test_a_mark_whose_answer_was_lost_does_not_hide_the_other() -> None:
         def apply(self, writes: Sequence[Write], *rest: Any) -> Any:
             result = super().apply(writes, *rest)
             if any("event_sent_at" in write.set for write in writes if isinstance(write, Update)):
-                raise HistoryError({key(1): "lost"})
+                raise HistoryError({key(1): "lost"}, ApplyResult())
             return result
 
     ways.table = Deaf(row(1))

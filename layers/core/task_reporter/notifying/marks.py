@@ -8,8 +8,9 @@ from datetime import datetime
 from threading import Lock
 
 from task_reporter.aws.request_limits import USE_TABLE
+from task_reporter.errors import HistoryError
 from task_reporter.history.rows import AWAITING_NOTIFICATION, Key, Row, Value, expiry, key_of
-from task_reporter.history.table import HistoryTable
+from task_reporter.history.table import ApplyResult, HistoryTable
 from task_reporter.history.writes import Update
 from task_reporter.runtime.deadline import Deadline
 from task_reporter.times import to_text
@@ -65,8 +66,15 @@ class Marker:
         now = self._clock()
         news: Row = {mark: to_text(now)} if mark else {}
         updates = [self._update(row | self._marked.get(key_of(row), {}), news, now) for row in rows]
-        result = self._history.apply(updates, self._deadline.after_first_try())
-        for write in result.written:
+        try:
+            applied = self._history.apply(updates, self._deadline.after_first_try())
+        except HistoryError as error:
+            self._remember(error.applied, news)
+            raise
+        self._remember(applied, news)
+
+    def _remember(self, applied: ApplyResult, news: Row) -> None:
+        for write in applied.written:
             self._marked[write.key] = self._marked.get(write.key, {}) | news
 
     def _update(self, row: Row, news: Row, now: datetime) -> Update:
