@@ -14,6 +14,7 @@ from botocore.session import Session
 
 from task_reporter.kinds.kind import OUTCOMES
 from task_reporter.kinds.table import KINDS, kind_of
+from task_reporter.notifying.chat import task_message
 from task_reporter.notifying.event import task_event
 from task_reporter.notifying.task_notice import task_notice
 from task_reporter_cli.lazy import COMMANDS
@@ -83,6 +84,12 @@ def test_the_event_is_the_one_that_is_delivered() -> None:
     event = delivered(task_event(row_of(shown["detail"])).entry(BUS))
     assert event == shown
     assert list(event["detail"]) == list(shown["detail"])
+
+
+def test_the_chat_message_is_that_of_the_documented_event() -> None:
+    [event] = blocks(ROOT / "docs" / "events.md", "json")
+    [shown] = blocks(ROOT / "docs" / "chat.md", "json")
+    assert task_message(row_of(json.loads(event)["detail"])) == json.loads(shown)
 
 
 LISTED = [
