@@ -19,7 +19,8 @@ OF_THE_CLI = {"query", "output", "max-items", "region", "cli-binary-format", "no
 
 def blocks(document: Path, language: str) -> list[str]:
     """Return the fenced blocks of ``document`` in ``language``."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", document.read_text(), re.DOTALL | re.MULTILINE)
+    fenced = re.findall(r"^ *```(\w*)\n(.*?)^ *```$", document.read_text(), re.DOTALL | re.MULTILINE)
+    return [text for named, text in fenced if named == language]
 
 
 def commands(document: Path) -> list[list[str]]:

@@ -86,6 +86,17 @@ def test_the_event_is_the_one_that_is_delivered() -> None:
     assert list(event["detail"]) == list(shown["detail"])
 
 
+def test_the_rule_of_the_readme_is_that_of_the_recipe() -> None:
+    [shown] = patterns(README)
+    assert shown in patterns(ROOT / "docs" / "events.md")
+
+
+def patterns(document: Path) -> list[dict[str, Any]]:
+    """Return the event patterns of a document's commands."""
+    rules = [dict(options(words)) for words in commands(document) if words[2] == "put-rule"]
+    return [json.loads(str(rule["event-pattern"])) for rule in rules]
+
+
 def test_the_chat_message_is_that_of_the_documented_event() -> None:
     [event] = blocks(ROOT / "docs" / "events.md", "json")
     [shown] = blocks(ROOT / "docs" / "chat.md", "json")
@@ -221,7 +232,7 @@ def test_every_attribute_that_is_told_is_explained() -> None:
     text = (ROOT / "docs" / "history.md").read_text()
     explained = {name for cell in re.findall(r"^\| (`.*?`) \| [SN] \|", text, re.MULTILINE) for name in cell.split("`")}
     public = {name for kind in KINDS.values() for name in kind.public_attributes}
-    assert {*public, "awaiting", "awaiting_since", "notified_at", "expires_at"} <= explained
+    assert {*public, "awaiting", "awaiting_since", "notified_at", "event_sent_at", "expires_at"} <= explained
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
