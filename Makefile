@@ -35,7 +35,7 @@ local: ## keep the same stack running, to try it with the aws CLI
 	@$(RUN) project sam aws -- .venv/bin/python -m local.serve $(ARGS)
 
 test: ## run every test: unit, integration, end to end
-	@$(RUN) project sam aws -- .venv/bin/python -m tests $(ARGS)
+	@$(RUN) project sam aws bench -- .venv/bin/python -m tests $(ARGS)
 
 soak: ## 10,000 random histories with every fault: nothing lost, nothing repeated without need
 	@$(RUN) project -- .venv/bin/python -m tests.campaigns.lives $(ARGS)

@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -68,3 +70,16 @@ def parts(deployment: Deployment) -> dict[str, tuple[str, str]]:
     told = json.loads(done.stdout)
     assert done.returncode == (0 if told["well"] else 1)
     return {one["part"]: (one["level"], one["text"]) for one in told["parts"]}
+
+
+@contextmanager
+def setting(deployment: Deployment, function: str = "RecorderFunctionName", **changes: str | None) -> Iterator[None]:
+    """Yield a function's environment with ``changes``; None takes a variable away."""
+    functions, name = deployment.cloud.client("lambda"), deployment.outputs[function]
+    variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    changed = {key: value for key, value in {**variables, **changes}.items() if value is not None}
+    functions.update_function_configuration(FunctionName=name, Environment={"Variables": changed})
+    try:
+        yield
+    finally:
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})

@@ -10,7 +10,7 @@ import pytest
 from local.deployment import Deployment
 from task_reporter.times import now, to_text
 from tests.e2e.conftest import READER, StagedEc2
-from tests.e2e.steps import parts, poll, roster_row, row_of, run, task, told_row
+from tests.e2e.steps import parts, poll, roster_row, row_of, run, setting, task, told_row
 from tests.e2e.throttling import throttled
 from tests.support.canned_ec2 import told
 from tests.support.waiting import eventually
@@ -102,19 +102,6 @@ def test_a_topic_that_answers_late_is_sent_each_notice_once(story: Deployment, e
         told_row(story, "bun-e2e-late")
     assert len([body for body in sns.taken if b"Action=Publish" in body]) == 1
     assert len(subjects(story, "bun-e2e-late")) == 1
-
-
-@contextmanager
-def setting(deployment: Deployment, function: str = "RecorderFunctionName", **changes: str | None) -> Iterator[None]:
-    """Yield a function's environment with ``changes``; None takes a variable away."""
-    functions, name = deployment.cloud.client("lambda"), deployment.outputs[function]
-    variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    changed = {key: value for key, value in {**variables, **changes}.items() if value is not None}
-    functions.update_function_configuration(FunctionName=name, Environment={"Variables": changed})
-    try:
-        yield
-    finally:
-        functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
 
 
 def test_a_recorder_that_is_broken(story: Deployment) -> None:

@@ -1,4 +1,4 @@
-"""A throttled or slow service: a proxy before the local AWS.
+"""A throttled, denied or slow service: a proxy before the local AWS.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
 """
@@ -27,7 +27,7 @@ DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 class Throttled:
     """The proxy at ``url``.
 
-    ``refuses`` says of each request, by its number from 0, whether it is refused, as DynamoDB does. What the service
+    ``refuses`` says of each request, by its number from 0, whether it is refused with ``refusal``. What the service
     answers is handed on ``late`` seconds later; ``taken`` are the bodies of the requests that the service answered.
     """
 
@@ -35,6 +35,7 @@ class Throttled:
         self.endpoint = endpoint
         self.url = ""
         self.refuses: Callable[[int], bool] = lambda number: False
+        self.refusal = REFUSAL
         self.refused: list[str] = []
         self.late = 0.0
         self.taken: list[bytes] = []
@@ -47,7 +48,7 @@ class Throttled:
             refused = self.refuses(next(self._numbers))
         if refused:
             self.refused.append(headers["X-Amz-Target"].partition(".")[2])
-            return 400, JSON, REFUSAL
+            return 400, JSON, self.refusal
         request = urllib.request.Request(self.endpoint, body, dict(headers), method="POST")
         try:
             with DIRECT.open(request) as answer:

@@ -3,7 +3,7 @@
 import json
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,29 @@ OF_THE_CLI = {"query", "output", "max-items", "region", "cli-binary-format", "no
 
 def blocks(document: Path, language: str) -> list[str]:
     """Return the fenced blocks of ``document`` in ``language``."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", document.read_text(), re.DOTALL | re.MULTILINE)
+    fenced = re.findall(r"^ *```(\w*)\n(.*?)^ *```$", document.read_text(), re.DOTALL | re.MULTILINE)
+    return [text for named, text in fenced if named == language]
 
 
 def commands(document: Path) -> list[list[str]]:
     """Return the aws commands of ``document``, each as a list of words."""
     indented = re.findall(r"^    (aws .*)$", document.read_text(), re.MULTILINE)
     joined = "\n".join([*blocks(document, "sh"), *indented]).replace("\\\n", " ")
-    lines = (re.sub(r"^\w+=\$\((.*)\)$", r"\1", line) for line in joined.splitlines())
-    return [shlex.split(line) for line in lines if line.startswith("aws ")]
+    plain = (re.sub(r"^\w+=\$\((.*)\)$", r"\1", text, flags=re.DOTALL) for text in statements(joined.splitlines()))
+    return [shlex.split(text) for text in plain if text.startswith("aws ")]
+
+
+def statements(lines: Iterable[str]) -> Iterator[str]:
+    """Join the lines of a text in quotes, and yield each statement."""
+    text = ""
+    for line in lines:
+        text = f"{text}\n{line}" if text else line
+        try:
+            shlex.split(text, comments=True)
+        except ValueError:  # a quote is still open
+            continue
+        yield text
+        text = ""
 
 
 def options(words: list[str]) -> Iterator[tuple[str, str | None]]:

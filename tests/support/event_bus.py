@@ -85,6 +85,25 @@ def detail(entry: Entry) -> Any:
     return json.loads(entry["Detail"])
 
 
+def delivered(entry: Entry) -> dict[str, Any]:
+    """Return the event that EventBridge makes of an accepted entry with a time.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html
+    """
+    content = detail(entry)
+    return {
+        "version": "0",
+        "id": "17793124-05d4-b198-2fde-7ededc63b103",
+        "detail-type": entry["DetailType"],
+        "source": entry["Source"],
+        "account": content["account"],
+        "time": entry["Time"].strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": content["region"],
+        "resources": entry["Resources"],
+        "detail": content,
+    }
+
+
 def refusal(code: str, operation: str = "PutEvents") -> ClientError:
     """Return the error that botocore raises for a whole request."""
     return ClientError({"Error": {"Code": code, "Message": "no"}}, operation)

@@ -1,11 +1,12 @@
 """A queue that is subscribed to the topic of a deployed stack."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from local.deployment import Deployment
+from tests.support.queues import drain
 
 
 @contextmanager
@@ -17,15 +18,7 @@ def subscribed(deployment: Deployment, name: str) -> Iterator[Callable[[], list[
     topic = deployment.outputs["NotificationTopicArn"]
     subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)["SubscriptionArn"]
 
-    def received() -> list[dict[str, Any]]:
-        bodies = []
-        while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
-            for message in messages:
-                bodies.append(json.loads(message["Body"]))
-                sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-        return bodies
-
     try:
-        yield received
+        yield partial(drain, sqs, queue)
     finally:
         sns.unsubscribe(SubscriptionArn=subscription)

@@ -14,12 +14,15 @@ from botocore.session import Session
 
 from task_reporter.kinds.kind import OUTCOMES
 from task_reporter.kinds.table import KINDS, kind_of
+from task_reporter.notifying.chat import task_message
+from task_reporter.notifying.event import task_event
 from task_reporter.notifying.task_notice import task_notice
 from task_reporter_cli.lazy import COMMANDS
 from task_reporter_cli.main import cli
 from task_reporter_cli.output.columns import write_plain
 from task_reporter_cli.output.data import COLUMNS, OTHER_COLUMN
 from tests.support.documents import DOCUMENTS, FLAGS, OF_THE_CLI, ROOT, blocks, commands, members, options
+from tests.support.event_bus import BUS, delivered
 from tests.support.template import template
 
 SHARED = ("history/table.py", "aws/subscribers.py", "history/backlog.py")
@@ -64,12 +67,40 @@ def test_the_email_is_the_one_that_is_sent() -> None:
     assert (EMAILS / "import-image-complete.txt").read_text().startswith(shown)
 
 
+def row_of(shown: dict[str, Any]) -> dict[str, Any]:
+    """Return the row of the task that a document's JSON is about."""
+    return {name: value for name, value in shown.items() if name in kind_of(shown).public_attributes}
+
+
 def test_the_json_is_what_machines_get() -> None:
     shown = json.loads(blocks(ROOT / "docs" / "notices.md", "json")[0])
-    public = kind_of(shown).public_attributes
-    row: dict[str, Any] = {name: value for name, value in shown.items() if name in public}
-    assert task_notice(row).data == shown
-    assert list(task_notice(row).data) == list(shown)
+    data = task_notice(row_of(shown)).data
+    assert data == shown
+    assert list(data) == list(shown)
+
+
+def test_the_event_is_the_one_that_is_delivered() -> None:
+    shown = json.loads(blocks(ROOT / "docs" / "events.md", "json")[0])
+    event = delivered(task_event(row_of(shown["detail"])).entry(BUS))
+    assert event == shown
+    assert list(event["detail"]) == list(shown["detail"])
+
+
+def test_the_rule_of_the_readme_is_that_of_the_recipe() -> None:
+    [shown] = patterns(README)
+    assert shown in patterns(ROOT / "docs" / "events.md")
+
+
+def patterns(document: Path) -> list[dict[str, Any]]:
+    """Return the event patterns of a document's commands."""
+    rules = [dict(options(words)) for words in commands(document) if words[2] == "put-rule"]
+    return [json.loads(str(rule["event-pattern"])) for rule in rules]
+
+
+def test_the_chat_message_is_that_of_the_documented_event() -> None:
+    [event] = blocks(ROOT / "docs" / "events.md", "json")
+    [shown] = blocks(ROOT / "docs" / "chat.md", "json")
+    assert task_message(row_of(json.loads(event)["detail"])) == json.loads(shown)
 
 
 LISTED = [
@@ -201,7 +232,7 @@ def test_every_attribute_that_is_told_is_explained() -> None:
     text = (ROOT / "docs" / "history.md").read_text()
     explained = {name for cell in re.findall(r"^\| (`.*?`) \| [SN] \|", text, re.MULTILINE) for name in cell.split("`")}
     public = {name for kind in KINDS.values() for name in kind.public_attributes}
-    assert {*public, "awaiting", "awaiting_since", "notified_at", "expires_at"} <= explained
+    assert {*public, "awaiting", "awaiting_since", "notified_at", "event_sent_at", "expires_at"} <= explained
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

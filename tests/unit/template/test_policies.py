@@ -287,8 +287,10 @@ def test_every_role_has_the_given_boundary(role: str, boundary: str) -> None:
 # The key's own policy, as docs/encryption.md gives it
 
 KEY_POLICY = json.loads(blocks(ROOT / "docs" / "encryption.md", "json")[0])["Statement"]
-LOGS = "logs.us-east-2.amazonaws.com"
+LOGS, EVENTBRIDGE = "logs.us-east-2.amazonaws.com", "events.amazonaws.com"
 LOG_GROUP = {"kms:EncryptionContext:aws:logs:arn": "arn:aws:logs:us-east-2:123456789012:log-group:mine"}
+CHAT_TOPIC = "arn:aws:sns:us-east-2:{}:ec2-task-reporter-ChatTopic"
+DEAD_LETTERS = "arn:aws:sqs:us-east-2:{}:ec2-task-reporter-DeadLetterQueue"
 OURS, THEIRS = {"aws:SourceAccount": ACCOUNT}, {"aws:SourceAccount": OTHER_ACCOUNT}
 KEY_USES: list[tuple[str, str, dict[str, str], bool]] = [
     ("sns.amazonaws.com", "GenerateDataKey", OURS, True),
@@ -300,6 +302,14 @@ KEY_USES: list[tuple[str, str, dict[str, str], bool]] = [
     ("cloudwatch.amazonaws.com", "Decrypt", THEIRS, False),
     (LOGS, "Encrypt", LOG_GROUP, True),
     (LOGS, "Encrypt", {}, False),
+    *(
+        (EVENTBRIDGE, action, {f"kms:EncryptionContext:{name}": arn.format(account)}, account == ACCOUNT)
+        for name, arn in (("aws:sns:topicArn", CHAT_TOPIC), ("aws:sqs:arn", DEAD_LETTERS))
+        for action in ("Decrypt", "GenerateDataKey")
+        for account in (ACCOUNT, OTHER_ACCOUNT)
+    ),
+    (EVENTBRIDGE, "Decrypt", OURS, False),
+    (EVENTBRIDGE, "ScheduleKeyDeletion", {"kms:EncryptionContext:aws:sns:topicArn": CHAT_TOPIC.format(ACCOUNT)}, False),
     (f"arn:aws:iam::{ACCOUNT}:role/any", "Decrypt", {}, True),
     (f"arn:aws:iam::{OTHER_ACCOUNT}:role/any", "Decrypt", {}, False),
 ]
@@ -310,3 +320,13 @@ def test_documented_key_policy_serves_this_account(
     principal: str, action: str, context: dict[str, str], expected: bool
 ) -> None:
     assert allowed(KEY_POLICY, Request(f"kms:{action}", KEY, context, principal)) is expected
+
+
+def test_documented_key_policy_names_no_source_for_chat() -> None:
+    """SNS supports no such condition for EventBridge; messages would be dropped.
+
+    https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+    """
+    for statement in KEY_POLICY:
+        if statement["Principal"] == {"Service": EVENTBRIDGE}:
+            assert "aws:Source" not in json.dumps(statement)
