@@ -48,11 +48,13 @@ def test_a_round_would_see_what_must_not_be() -> None:
     ended = {"a": "complete", "b": "failed", "c": "failed"}
     rows = {"a": {"outcome": "failed", "notified_at": "x"}, "b": {"outcome": "failed", "awaiting": "notification"}}
     done = Round(1)
-    judge(done, rows, ended, [["a"], ["a"]])
+    judge(done, rows, ended, [["a"], ["a"]], ["a", "c", "c"])
     assert [problem.partition(":")[0] for problem in done.problems] == [
         "1 missing",
         "1 with a wrong outcome",
-        "1 unmarked",
+        "2 unmarked",
         "2 untold",
+        "1 without an event",
         "1 notices told again, and 0 notifiers killed",
+        "1 events again, and 0 notifiers killed",
     ]

@@ -70,7 +70,8 @@ def _description(result: Round) -> str:
     killed = ", ".join(f"{count} {name}" for name, count in sorted(result.killed.items())) or "none"
     return (
         f"killed: {killed}; {result.broken_polls} of {result.polls} polls broken; {result.notices} notices,"
-        f" {result.interrupted} of them told again, {result.repeated} tasks more than once; {result.seconds:.1f} s"
+        f" {result.interrupted} of them told again, {result.repeated} tasks more than once,"
+        f" {result.repeated_events} events again; {result.seconds:.1f} s"
     )
 
 
@@ -81,7 +82,8 @@ def _summary(results: Sequence[Round]) -> str:
         f"{len(results)} rounds of {rounds.TASKS} tasks, {killed.total()} functions killed"
         f" ({killed['Recorder']} recorders, {killed['Notifier']} notifiers): {bad} rounds with something missing,"
         f" wrong or untold; {sum(result.notices for result in results)} notices,"
-        f" {sum(result.interrupted for result in results)} told again because their mark did not follow."
+        f" {sum(result.interrupted for result in results)} told again because their mark did not follow;"
+        f" {sum(result.repeated_events for result in results)} events again."
     )
 
 

@@ -43,17 +43,19 @@ def listed(ended: dict[str, str]) -> list[dict[str, Any]]:
     ]
 
 
-def play(deployment: Deployment, number: int, rng: Random, kills: int, received: Callable[[], Notices]) -> Round:
+def play(
+    deployment: Deployment, number: int, rng: Random, kills: int, received: Callable[[], tuple[Notices, list[str]]]
+) -> Round:
     """Record and announce the tasks of a round while functions are killed; then heal.
 
-    EC2 must list ``listed(outcomes(number))``. ``received`` returns a subscriber's new notices.
+    EC2 must list ``listed(outcomes(number))``. ``received`` returns new notices, and the tasks of new events.
     """
     done, began = Round(number), time.monotonic()
     ended = outcomes(number)
     with _killing(deployment, rng, kills, done.killed):
         while not _is_settled(rows := _rows(deployment, ended), ended) and time.monotonic() < began + WAIT_SECONDS:
             _poll(deployment, done)
-    judge(done, rows, ended, received())
+    judge(done, rows, ended, *received())
     done.seconds = time.monotonic() - began
     return done
 
