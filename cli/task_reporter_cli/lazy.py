@@ -15,7 +15,7 @@ COMMANDS = {
     "register": "Make an AMI of a finished task, also of one that EC2 has forgotten.",
     "wait": "Wait until a task ends; the exit status says how.",
     "redrive": "Send tasks that were not announced yet through the notifier again.",
-    "test": "Send one notice, marked as a test, down the whole real path.",
+    "test": "Send one notice and one event, marked as a test, down the real path.",
     "report": "Write one self-contained page about the history.",
     "completion": "Print the script that completes commands in your shell.",
 }

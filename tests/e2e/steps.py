@@ -59,9 +59,13 @@ def poll(deployment: Deployment) -> dict[str, Any]:
 
 def run(deployment: Deployment, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Return the program, run on the deployed stack."""
-    environment = isolated_environment() | deployment.cloud.environment | {"TASK_REPORTER_STACK": deployment.stack}
     command = [str(TASK_REPORTER), *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(command, env=environment_of(deployment), capture_output=True, text=True, check=False)
+
+
+def environment_of(deployment: Deployment) -> dict[str, str]:
+    """Return the environment in which the program finds the deployed stack."""
+    return {**isolated_environment(), **deployment.cloud.environment, "TASK_REPORTER_STACK": deployment.stack}
 
 
 def parts(deployment: Deployment) -> dict[str, tuple[str, str]]:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,8 +17,9 @@ from local.deployment import Deployment, build, deploy
 from local.environments import ROOT, program_path, uv_environment
 from local.process_environment import isolated_environment
 from local.sam import RUNTIME
+from task_reporter_cli.actions.listen import PREFIX
 from tests.e2e.conftest import PATIENT, StagedEc2
-from tests.e2e.steps import failure, parts, poll, row_of, run, task, told_row
+from tests.e2e.steps import TASK_REPORTER, environment_of, failure, parts, poll, row_of, run, task, told_row
 from tests.support.waiting import WAIT_SECONDS, eventually
 
 
@@ -37,11 +39,43 @@ def test_what_was_recorded_is_listed_and_shown(fresh: Deployment, ec2: StagedEc2
 def test_a_test_is_delivered_marked_and_leaves_nothing(fresh: Deployment) -> None:
     done = run(fresh, "test", "--outcome", "failed", "--timeout", str(WAIT_SECONDS))
     assert (done.returncode, done.stderr) == (0, "")
+    assert "SNS took the notice of test-" in done.stdout
+    assert "EventBridge took the event of test-" in done.stdout
     assert "Confirmed subscribers: 1." in done.stdout
     [mail] = eventually(fresh.cloud.inbox.new)
     assert mail.subject.startswith("TEST: EC2 import-image task test-")
     assert "This is a test: there is no such task." in mail.text
     assert not any(row["task_id"].startswith("test-") for row in fresh.rows())
+
+
+def left_over(fresh: Deployment) -> list[str]:
+    """Return what commands that listen have left: queues, subscriptions and rules."""
+    sqs, sns, events = (fresh.cloud.client(name) for name in ("sqs", "sns", "events"))
+    queues = sqs.list_queues(QueueNamePrefix=PREFIX).get("QueueUrls", [])
+    topic = fresh.outputs["NotificationTopicArn"]
+    endpoints = [one["Endpoint"] for one in sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]]
+    rules = [rule["Name"] for rule in events.list_rules(NamePrefix=PREFIX)["Rules"]]
+    return [*queues, *rules, *(endpoint for endpoint in endpoints if PREFIX in endpoint)]
+
+
+def test_a_listener_shows_what_arrives_and_leaves_nothing(fresh: Deployment) -> None:
+    sqs = fresh.cloud.client("sqs")
+    sqs.create_queue(QueueName=f"{PREFIX}1700000000-killed")
+    done = run(fresh, "test", "--listen", "--settle", "0", "--timeout", str(WAIT_SECONDS))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "--- the notice arrived ---\nSubject: TEST: EC2 import-image task test-" in done.stdout
+    assert "\nAttribute outcome (String): complete\n" in done.stdout
+    assert '\n  "detail-type": "EC2 Task Ended (Test)",\n' in done.stdout
+    assert left_over(fresh) == []
+
+
+def test_a_listener_that_is_interrupted_leaves_nothing(fresh: Deployment) -> None:
+    arguments = [str(TASK_REPORTER), "test", "--listen", "--settle", str(WAIT_SECONDS)]
+    with subprocess.Popen(arguments, env=environment_of(fresh), stdout=subprocess.PIPE) as process:
+        eventually(lambda: left_over(fresh))
+        process.send_signal(signal.SIGTERM)
+    assert process.returncode != 0
+    assert left_over(fresh) == []
 
 
 def test_all_is_well_after_a_good_poll(fresh: Deployment) -> None:

@@ -11,6 +11,8 @@ from task_reporter.history.writes import Insert
 from task_reporter.kinds.kind import COMPLETE
 from task_reporter.kinds.table import KINDS
 from task_reporter.times import to_text
+from task_reporter_cli.actions.redrive import INTERVAL
+from task_reporter_cli.actions.retrier import Retrier
 from task_reporter_cli.history.reader import QueryResults, TaskQuery
 
 DURATION = timedelta(minutes=34)
@@ -56,6 +58,19 @@ def temporary_row(row: Row, history: HistoryTable) -> Iterator[None]:
         yield
     finally:
         _remove(key_of(row), history)
+
+
+def watch_marks(key: Key, history: HistoryTable, watch: Retrier) -> Iterator[Row]:
+    """Yield the row, look by look, until it has every mark, or until the time is over.
+
+    A row that somebody removed has every mark. Raises OutOfTimeError, and what can't pass by itself.
+    """
+    while True:
+        row = watch.call(lambda: history.read([key])).get(key, {})
+        yield row
+        if "awaiting" not in row or not watch.remaining:
+            return
+        watch.pause(INTERVAL)
 
 
 def remove_stale_rows(history: HistoryTable, now: datetime) -> int:

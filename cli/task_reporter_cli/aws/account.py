@@ -23,7 +23,7 @@ CONFIG = Config(
 )
 
 
-SERVICES = ("cloudformation", "cloudwatch", "dynamodb", "ec2", "lambda", "scheduler", "sns", "sqs")
+SERVICES = ("cloudformation", "cloudwatch", "dynamodb", "ec2", "events", "lambda", "scheduler", "sns", "sqs")
 """Services that this command line uses."""
 
 

@@ -26,6 +26,11 @@ class Stack:
         _, _, _, region, account, _ = self.arn.split(":", 5)
         return f"{account}/{region}"
 
+    @property
+    def event_bus(self) -> str:
+        """The bus that gets events; empty for none, as in older stacks."""
+        return self.parameters.get("EventBusName", "")
+
     def output(self, name: str) -> str:
         """One of the stack's outputs. Raises NoStackError where it has none of that name."""
         if name not in self.outputs:

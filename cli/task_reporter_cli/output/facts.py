@@ -21,6 +21,7 @@ LABELS = {
     "first_seen_at": "First seen",
     "finished_at": "Finished",
     "notified_at": "Announced",
+    "event_sent_at": "Event sent",
     "missing_since": "Missing since",
     "redriven_at": "Redriven",
     "bucket": "Bucket",

@@ -14,7 +14,7 @@ from task_reporter_cli.errors import CommandLineError
 from task_reporter_cli.history.stack import Stack
 from task_reporter_cli.history.target import Target
 from task_reporter_cli.paging import paginate
-from task_reporter_cli.status import deliveries, history, parts, subscribers, table
+from task_reporter_cli.status import deliveries, events, history, parts, subscribers, table
 from task_reporter_cli.status.findings import UNKNOWN, WRONG, Finding
 from task_reporter_cli.status.limits import max_announcement_delay, max_silence, retention_days
 
@@ -61,7 +61,9 @@ def build_checks(target: Target, now: datetime) -> dict[str, Check]:
     Clients are made here, because making them in parallel is not safe.
     """
     stack = target.needs_stack()
-    clients = {name: target.account.client(name) for name in ("scheduler", "lambda", "sns", "sqs", "cloudwatch")}
+    clients = {
+        name: target.account.client(name) for name in ("scheduler", "lambda", "sns", "sqs", "cloudwatch", "events")
+    }
     with ThreadPoolExecutor(1) as pool:  # an error waits in the future for each look that needs the resources
         resources = pool.submit(read_resources, target.account.client("cloudformation"), stack.arn)
     return {
@@ -91,7 +93,8 @@ def _build_history_checks(target: Target, stack: Stack, sns: Any, now: datetime)
         "kinds": lambda: list(history.check_kinds(kinds)),
         "running tasks": lambda: history.check_running(dynamodb),
         "lost, last 24 hours": lambda: history.check_lost(dynamodb, now, flags),
-        "not announced": lambda: history.check_unannounced(dynamodb, patience, now, flags, audience, stack.scope),
+        history.UNANNOUNCED: lambda: history.check_unannounced(dynamodb, patience, now, flags, audience, stack.scope),
+        history.UNSENT: lambda: history.check_unsent(dynamodb, stack.event_bus, patience, now, flags),
     }
 
 
@@ -111,6 +114,8 @@ def _build_delivery_checks(
         "stream to notifier": lambda: parts.check_stream_mapping(
             clients["lambda"], resources.result().physical[STREAM_MAPPING]
         ),
+        events.BUS: lambda: events.check_bus(clients["events"], stack.event_bus),
+        events.CHAT: lambda: events.check_chat(sns, stack.outputs.get("ChatTopicArn")),
         subscribers.NOTICES: lambda: subscribers.check_notice_subscribers(
             sns, stack.output("NotificationTopicArn"), stack.parameters
         ),

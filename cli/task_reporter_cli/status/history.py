@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from task_reporter.aws.failures import REQUEST_ERRORS
 from task_reporter.history.backlog import query_awaiting
-from task_reporter.history.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, Row
+from task_reporter.history.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, EVENT_SENT_AT, NOTIFIED_AT, Row
 from task_reporter.history.table import HistoryTable
 from task_reporter.kinds.kind import LOST
 from task_reporter.kinds.table import KINDS
@@ -21,7 +21,7 @@ from task_reporter_cli.time_formats import format_age, format_for_column, format
 RECENT = timedelta(hours=24)
 """The age up to which something is news."""
 MAX_NAMED = 3
-UNANNOUNCED = "not announced"
+UNANNOUNCED, UNSENT = "not announced", "events not sent"
 POLL, GAPS = "last poll", "gaps, last 24 hours"
 
 
@@ -132,17 +132,37 @@ def check_unannounced(
     Rows that wait for a subscriber to confirm are no error of theirs: ``audience`` asks SNS for the subscribers, and
     the roster row for ``scope`` says so for the last poll.
     """
-    rows = query_awaiting(history, None, AWAITING_NOTIFICATION)
+    rows = _find_waiting(history, NOTIFIED_AT)
+    if rows and (excuse := _explain_waiting(history, audience, scope, flags)):
+        return Finding(UNANNOUNCED, WELL, f"{len(rows)} {excuse}; {_oldest(rows, now)[1]}")
+    return _judge_waiting(UNANNOUNCED, rows, patience, now, f"task-reporter redrive{flags}")
+
+
+def check_unsent(history: HistoryTable, bus: str, patience: timedelta, now: datetime, flags: str) -> Finding:
+    """Find ended tasks whose event is not sent yet. Raises botocore's errors.
+
+    They do not wait for a subscriber. ``bus`` is empty where the stack sends no events.
+    """
+    rows = _find_waiting(history, EVENT_SENT_AT) if bus else []
+    return _judge_waiting(UNSENT, rows, patience, now, f"see event bus; then task-reporter redrive{flags}")
+
+
+def _find_waiting(history: HistoryTable, mark: str) -> list[Row]:
+    return [row for row in query_awaiting(history, None, AWAITING_NOTIFICATION) if mark not in row]
+
+
+def _judge_waiting(part: str, rows: Sequence[Row], patience: timedelta, now: datetime, todo: str) -> Finding:
     if not rows:
-        return Finding(UNANNOUNCED, WELL, "none")
+        return Finding(part, WELL, "none")
+    ago, oldest = _oldest(rows, now)
+    return make_finding(_is_within(ago, patience), part, f"{len(rows)}, {oldest}", todo)
+
+
+def _oldest(rows: Sequence[Row], now: datetime) -> tuple[int | None, str]:
+    """Return the seconds since the oldest of ``rows`` waits, and a sentence about that."""
     since = min(str(row.get("awaiting_since", "")) for row in rows)
     ago = seconds_since(since, now)
-    oldest = f"the oldest waits since {format_age(since, now) if ago is not None else 'an unknown time'}"
-    if excuse := _explain_waiting(history, audience, scope, flags):
-        return Finding(UNANNOUNCED, WELL, f"{len(rows)} {excuse}; {oldest}")
-    return make_finding(
-        _is_within(ago, patience), UNANNOUNCED, f"{len(rows)}, {oldest}", f"task-reporter redrive{flags}"
-    )
+    return ago, f"the oldest waits since {format_age(since, now) if ago is not None else 'an unknown time'}"
 
 
 def _explain_waiting(history: HistoryTable, audience: Callable[[], Audience], scope: str, flags: str) -> str:

@@ -31,9 +31,9 @@ def test_every_needed_service_has_a_client(service: str) -> None:
 def test_the_listed_services_are_those_that_commands_use() -> None:
     source = "".join(path.read_text() for path in (ROOT / "cli" / "task_reporter_cli").rglob("*.py"))
     named = set(re.findall(r'client\("(\w+)"', source))
-    several = re.search(r"account\.client\(name\) for name in \((.*?)\)", source)
-    assert several
-    assert named | set(re.findall(r'"(\w+)"', several[1])) == set(SERVICES)
+    several = re.findall(r"(?:account\.client\(name\) for name in|services =) \((.*?)\)", source)
+    assert len(several) == 2
+    assert named | set(re.findall(r'"(\w+)"', " ".join(several))) == set(SERVICES)
 
 
 def test_a_service_that_does_not_exist_is_unknown() -> None:

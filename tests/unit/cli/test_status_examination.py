@@ -117,6 +117,7 @@ ANSWERS: dict[str, dict[str, dict[str, Any]]] = {
     "scheduler": {"get_schedule": {"State": "ENABLED", "ScheduleExpression": "rate(5 minutes)"}},
     "lambda": {"get_event_source_mapping": {"State": "Enabled"}},
     "sqs": {"get_queue_attributes": {"Attributes": {}}},
+    "events": {"describe_event_bus": {"Name": "tasks"}},
     "cloudwatch": {"describe_alarms": {"MetricAlarms": [ALARM]}, "get_metric_data": {"MetricDataResults": []}},
 }
 """Answers where all is well, by service and operation."""
@@ -176,7 +177,8 @@ def test_a_stack_in_which_all_is_well() -> None:
     assert {part: finding for part, finding in found.items() if finding.level != WELL} == {}
     assert list(found) == [
         "stack", "schedule", "last poll", "gaps, last 24 hours", "kinds", "running tasks",
-        "lost, last 24 hours", "not announced", "stream to notifier", "subscribers", "undelivered, last 24 hours",
+        "lost, last 24 hours", "not announced", "events not sent", "stream to notifier", "event bus", "chat topic",
+        "subscribers", "undelivered, last 24 hours",
         "dead-letter queue", "alarms", "alarm subscribers", "table", "encryption", "retention",
     ]  # fmt: skip
 
