@@ -83,7 +83,8 @@ def interruptible() -> Iterator[None]:
 def listening(target: Target, stack: Stack, outcome: str) -> Iterator[Listener]:
     """Make a queue that receives what the stack sends, and remove it.
 
-    It is subscribed to the stack's topics, and by a rule to its bus. The subscription has the filter policy of the stack's email address. Raises botocore's errors.
+    It is subscribed to the stack's topics, and by a rule to its bus. The subscription has the filter policy of the
+    stack's email address. Raises botocore's errors.
     """
     sqs, sns, events = (target.account.client(name) for name in ("sqs", "sns", "events"))
     _remove_stale(sqs, sns, events, stack)

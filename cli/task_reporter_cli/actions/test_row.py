@@ -63,7 +63,8 @@ def temporary_row(row: Row, history: HistoryTable) -> Iterator[None]:
 def watch_marks(key: Key, history: HistoryTable, watch: Retrier) -> Iterator[Row]:
     """Yield the row, look by look, until it has every mark.
 
-    It ends when the time is over, too. A row that somebody removed has every mark. Raises OutOfTimeError, and what can't pass by itself.
+    It ends when the time is over, too. A row that somebody removed has every mark. Raises OutOfTimeError, and what
+    can't pass by itself.
     """
     while True:
         row = watch.call(lambda: history.read([key])).get(key, {})
