@@ -81,9 +81,9 @@ def _life(steps: list[Step]) -> Life:
 
 
 def _task(here: Place, side: Side, megabytes: int) -> float:
-    """Return the dollars for one task: its row's writes, and its notice.
+    """Return the dollars for one task: its row's writes, its notice, its event.
 
-    The notice is sent by a function that starts for it.
+    Notice and event are sent by a function that starts for them.
     """
     with ExitStack() as stack:
         between = stack.enter_context(meter(here.engine.endpoint))
@@ -95,10 +95,10 @@ def _task(here: Place, side: Side, megabytes: int) -> float:
         between.reading.units = 0.0  # what polls read is the polls' cost
         row = next(map(waiting, known(1)))
         table = filled(here.engine, [row])
-        with here.shell(table, dynamodb=between.endpoint, tls=True) as shell:
+        with here.shell(table, dynamodb=between.endpoint, tls=True, bus="default") as shell:
             start, first = life(side, "NotifierFunction", [batch([row])], shell)
             logged = len(said(shell).encode()) + prices.LAMBDA_S_OWN_LINES
         asked = between.reading
     telling = prices.computing(Life(start, first, first).cold(megabytes), megabytes)
     requests = asked.units * prices.READ_UNIT + (asked.write_units - roster_writes) * prices.WRITE_UNIT
-    return requests + telling + logged * prices.LOGGED_BYTE + prices.PUBLISHED + prices.EMAIL
+    return requests + telling + logged * prices.LOGGED_BYTE + prices.PUBLISHED + prices.EMAIL + prices.EVENT

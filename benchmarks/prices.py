@@ -19,6 +19,8 @@ WRITE_UNIT, READ_UNIT = 0.625 * MILLION, 0.125 * MILLION
 LOGGED_BYTE = 0.50 / 1e9
 PUBLISHED = 0.50 * MILLION
 EMAIL = 2.00 / 100_000
+EVENT = 1.00 * MILLION
+"""A custom event of EventBridge."""
 
 WHOLE_PROCESSOR = 1769
 """Megabytes that give one whole processor; less memory gives its share.
