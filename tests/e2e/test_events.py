@@ -16,7 +16,7 @@ from local.deployment import Deployment, deploy
 from local.ec2.response import format_response
 from tests.e2e.aws_cli import paste, recipe
 from tests.e2e.conftest import PATIENT, StagedEc2
-from tests.e2e.steps import poll, row_of, setting, task
+from tests.e2e.steps import poll, row_of, setting, task, told_row
 from tests.e2e.throttling import Throttled, throttled
 from tests.support.canned_ec2 import Answer
 from tests.support.policies import Request, allowed
@@ -281,6 +281,17 @@ def test_a_bus_that_is_denied_delays_no_email(eventful: Eventful, ec2: StagedEc2
     poll(eventful.stack)
     eventful.settled(task_id)
     assert len(eventful.events(task_id)) == 1
+    assert len(eventful.mails()) == 1
+
+
+def test_a_slow_bus_delays_no_email(eventful: Eventful, ec2: StagedEc2) -> None:
+    with denied(eventful, lambda number: False) as bridge:
+        bridge.late = 5
+        ec2.lists(task("bun-e2e-slow", "complete"))
+        poll(eventful.stack)
+        assert "event_sent_at" not in told_row(eventful.stack, "bun-e2e-slow")
+        eventful.settled("bun-e2e-slow")
+    assert len(eventful.events("bun-e2e-slow")) == 1
     assert len(eventful.mails()) == 1
 
 
