@@ -84,6 +84,18 @@ def test_a_row_settles_if_its_bus_is_no_longer_wanted() -> None:
     assert ways.sent == (0, 0)
 
 
+def test_a_row_that_can_not_be_settled_costs_no_other() -> None:
+    ways = Ways(row(1, notified_at=EARLIER), row(2))
+
+    def before(writes: Sequence[Write]) -> None:
+        if key(1) in {write.key for write in writes}:
+            raise HistoryError({key(1): "ValidationError"}, ApplyResult())
+
+    ways.table.before = before
+    assert set(ways.announce(bus=None).unmarked) == {key(1)}
+    assert ways.sns.told == [("bun-00000002", "complete")]
+
+
 FAILURES: list[Any] = [refusal("AccessDeniedException"), EndpointConnectionError(endpoint_url="x"), "InternalFailure"]
 
 
