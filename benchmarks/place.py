@@ -75,8 +75,8 @@ class Place:
                 url = ec2.url
             near = {"EC2": url, "DYNAMODB": dynamodb or self.engine.endpoint, "SNS": self.sns, "EVENTBRIDGE": self.sns}
             wires = {
-                f"AWS_ENDPOINT_URL_{name}": stack.enter_context(lagging(endpoint, lag, secret))
-                for name, endpoint in near.items()
+                f"AWS_ENDPOINT_URL_{name}": stack.enter_context(lagging(at, lag, secret)) if lag or secret else at
+                for name, at in near.items()
             }
             given = variables(table, self.topic, kinds) | {"ANNOUNCE_HISTORY": announce_history, "EVENT_BUS": bus}
             yield Shell(self._surroundings | wires | given | trust, self.folder)
