@@ -9,7 +9,7 @@ import re
 import signal
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -164,6 +164,6 @@ def _remove_stale(sqs: Any, sns: Any, events: Any, stack: Stack) -> None:
             _remove_rule(events, rule["Name"], bus)
 
 
-def _is_stale(name: str, now: Callable[[], float] = time.time) -> bool:
+def _is_stale(name: str) -> bool:
     found = NAME.fullmatch(name)
-    return bool(found) and now() - int(found[1]) > STALE_SECONDS  # type: ignore[index]
+    return found is not None and time.time() - int(found[1]) > STALE_SECONDS
