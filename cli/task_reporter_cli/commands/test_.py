@@ -134,7 +134,8 @@ def _show_arrivals(listener: "Listener", task_id: str, timeout: float) -> None:
     while missing and clock.remaining:
         for arrival in clock.call(lambda: listener.receive(task_id)):
             missing = [what for what in missing if what != arrival.what]
-            print_line(f"\n--- the {arrival.what} arrived ---")
+            print_line("")
+            print_line(f"--- the {arrival.what} arrived ---")
             for line in arrival.lines:
                 for part in line.splitlines() or [""]:
                     print_line(part)
