@@ -84,6 +84,22 @@ def test_a_row_settles_if_its_bus_is_no_longer_wanted() -> None:
     assert ways.sent == (0, 0)
 
 
+def test_a_row_that_can_not_settle_repeats_no_notice() -> None:
+    """An exception would make the stream deliver the whole batch again, with the rows that could not be marked."""
+    ways, failures = Ways(row(0), row(1, notified_at=EARLIER)), []
+
+    def fail(writes: Sequence[Write]) -> None:
+        failures.append(writes)
+        raise HistoryError({write.key: "InternalServerError" for write in writes}, ApplyResult())
+
+    ways.table.before = fail
+    result = ways.announce(bus=None)
+    assert (result.failed, set(result.unmarked), len(failures)) == ({}, {key(0), key(1)}, 2)
+    ways.table.before = lambda writes: None
+    ways.announce(bus=None)
+    assert not any("awaiting" in row for row in ways.table.rows.values())
+
+
 FAILURES: list[Any] = [refusal("AccessDeniedException"), EndpointConnectionError(endpoint_url="x"), "InternalFailure"]
 
 

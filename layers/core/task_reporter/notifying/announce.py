@@ -146,7 +146,8 @@ def announce(
         if unannounced := [row for row in rows if marker.lacks(row, NOTIFIED_AT)]:
             _send_notices(unannounced, topic, policy, marker, deadline, must_wait, result)
         if settled := [row for row in rows if not any(marker.lacks(row, mark) for mark in needed)]:
-            marker.mark(settled, None)  # the bus for which they waited is no longer wanted
+            # The bus for which they waited is no longer wanted. An error must not repeat the others' notices.
+            result.by_notice.mark(settled, partial(marker.mark, mark=None))
     finally:
         if sending:
             sending.result()  # Lambda freezes the function at the return, so no thread may be running then
