@@ -85,7 +85,7 @@ def test_a_row_settles_if_its_bus_is_no_longer_wanted() -> None:
 
 
 def test_a_row_that_can_not_settle_repeats_no_notice() -> None:
-    """An exception would make the stream deliver the whole batch again, with the rows that could not be marked."""
+    """An exception would make the stream deliver the whole batch again."""
     ways, failures = Ways(row(0), row(1, notified_at=EARLIER)), []
 
     def fail(writes: Sequence[Write]) -> None:
