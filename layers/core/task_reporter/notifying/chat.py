@@ -74,7 +74,7 @@ def _message(rows: Sequence[Row], title: str, description: str, steps: Iterable[
 
 
 def _escaped(text: str) -> str:
-    """Escape ``text``, so that it has no mention and no link.
+    """Escape ``text``, so that it has no mention and no link in Slack's own syntax.
 
     https://docs.slack.dev/messaging/formatting-message-text#escaping
     """
