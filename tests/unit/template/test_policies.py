@@ -168,6 +168,25 @@ def test_function_reaches_rows_of_its_scope_only(
     assert allowed(statements_of(role, stack), request) is expected
 
 
+# Events
+
+OURS, THEIRS = "ec2-task-reporter", "com.example"
+SOURCES: list[tuple[Any, bool]] = [
+    (OURS, True), ([OURS], True), ([OURS] * 10, True), (THEIRS, False), ([OURS, THEIRS], False), (None, False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("bus", "expected"), [("acme/tasks", True), ("default", False)])
+@pytest.mark.parametrize(("sources", "permitted"), SOURCES, ids=str)
+def test_notifier_sends_events_in_its_own_name(sources: Any, permitted: bool, bus: str, expected: bool) -> None:
+    """IAM may see one source, or one for each entry of the request."""
+    stack = Stack(EventBusName="acme/tasks")
+    arn = f"arn:aws:events:{stack.region}:{ACCOUNT}:event-bus/{bus}"
+    context: dict[str, Any] = {} if sources is None else {"events:source": sources}
+    request = Request("events:PutEvents", arn, context)
+    assert allowed(statements_of("NotifierRole", stack), request) is (permitted and expected)
+
+
 # The key
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
