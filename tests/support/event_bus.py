@@ -50,16 +50,16 @@ class FakeEventBridge:
         self.requests.append(Entries)
         if len(Entries) > MAX_ENTRIES or sum(map(size, Entries)) > MAX_BYTES:
             raise refusal("ValidationException")
-        results = [self._put(entry) for entry in Entries]
+        errors = [next(_wrong(entry), None) or self.error(entry) for entry in Entries]
+        for refused in (error for error in errors if isinstance(error, Exception)):
+            raise refused  # nothing of this request is accepted
+        results = [self._put(entry, error) for entry, error in zip(Entries, errors, strict=True)]
         return {"FailedEntryCount": sum("ErrorCode" in result for result in results), "Entries": results}
 
     def close(self) -> None:
         """Close nothing."""
 
-    def _put(self, entry: Entry) -> dict[str, str]:
-        error = next(_wrong(entry), None) or self.error(entry)
-        if isinstance(error, Exception):
-            raise error
+    def _put(self, entry: Entry, error: object) -> dict[str, Any]:
         if error:
             return {"ErrorCode": error, "ErrorMessage": "no"}
         bus = entry.get("EventBusName", "default")

@@ -49,11 +49,21 @@ def applies(statement: Statement, request: Request) -> bool:
         and any(fnmatchcase(request.resource, pattern) for pattern in as_list(statement["Resource"]))
         and ("Principal" not in statement or _is_principal(statement["Principal"], request.principal))
         and all(
-            _holds(operator, request.context.get(key), as_list(values))
+            _holds(operator, _given(request).get(key), as_list(values))
             for operator, keys in statement.get("Condition", {}).items()
             for key, values in keys.items()
         )
     )
+
+
+def _given(request: Request) -> Mapping[str, str | list[str]]:
+    """Return what a policy may look at; EventBridge gives a topic nothing that tells a rule.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
+    """
+    if request.principal == "events.amazonaws.com" and request.action.startswith("sns:"):
+        return {key: value for key, value in request.context.items() if not key.startswith("aws:Source")}
+    return request.context
 
 
 def _is_principal(named: Any, principal: str) -> bool:

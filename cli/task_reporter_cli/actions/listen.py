@@ -9,16 +9,19 @@ import re
 import signal
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from task_reporter.aws.failures import REQUEST_ERRORS
 from task_reporter.kinds.kind import OUTCOMES
 from task_reporter.notifying.bus import DEFAULT_BUS
 from task_reporter.notifying.event import SOURCE, TEST_TASK_ENDED
+from task_reporter_cli.aws.explanations import explain
 from task_reporter_cli.history.stack import Stack
 from task_reporter_cli.history.target import Target
+from task_reporter_cli.output.lines import print_note
 from task_reporter_cli.paging import paginate
 
 PREFIX = "task-reporter-listen-"
@@ -87,9 +90,9 @@ def listening(target: Target, stack: Stack, outcome: str) -> Iterator[Listener]:
     stack's email address. Raises botocore's errors.
     """
     sqs, sns, events = (target.account.client(name) for name in ("sqs", "sns", "events"))
-    _remove_stale(sqs, sns, events, stack)
     topics = {stack.output("NotificationTopicArn"): NOTICE}
     topics |= {stack.outputs["ChatTopicArn"]: CHAT} if "ChatTopicArn" in stack.outputs else {}
+    _remove_stale(sqs, sns, events, topics, stack.event_bus or DEFAULT_BUS)
     wanted = _outcomes(stack)
     expected = [NOTICE] if outcome in wanted else []
     expected += [EVENT] if stack.event_bus else []
@@ -148,20 +151,43 @@ def _queue_policy(queue: str, sources: Sequence[str]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-def _remove_stale(sqs: Any, sns: Any, events: Any, stack: Stack) -> None:
-    """Remove what commands that were killed long ago left behind."""
-    for url in sqs.list_queues(QueueNamePrefix=PREFIX).get("QueueUrls", []):
-        if _is_stale(url.rpartition("/")[2]):
-            sqs.delete_queue(QueueUrl=url)
-    topic = stack.output("NotificationTopicArn")
+def _remove_stale(sqs: Any, sns: Any, events: Any, topics: Iterable[str], bus: str) -> None:
+    """Remove what commands that were killed long ago left behind.
+
+    A failure costs the test nothing.
+    """
+    with _excused():
+        for url in sqs.list_queues(QueueNamePrefix=PREFIX).get("QueueUrls", []):
+            with _excused():
+                if _is_stale(url.rpartition("/")[2]):
+                    sqs.delete_queue(QueueUrl=url)
+    for topic in topics:
+        with _excused():
+            _remove_stale_subscriptions(sns, topic)
+    with _excused():
+        for rule in events.list_rules(NamePrefix=PREFIX, EventBusName=bus)["Rules"]:
+            with _excused():
+                if _is_stale(rule["Name"]):
+                    _remove_rule(events, rule["Name"], bus)
+
+
+def _remove_stale_subscriptions(sns: Any, topic: str) -> None:
     for answer in paginate(lambda **more: sns.list_subscriptions_by_topic(TopicArn=topic, **more)):
         for one in answer["Subscriptions"]:
             if _is_stale(one["Endpoint"].rpartition(":")[2]) and one["SubscriptionArn"].startswith("arn:"):
                 sns.unsubscribe(SubscriptionArn=one["SubscriptionArn"])
-    bus = stack.event_bus or DEFAULT_BUS
-    for rule in events.list_rules(NamePrefix=PREFIX, EventBusName=bus)["Rules"]:
-        if _is_stale(rule["Name"]):
-            _remove_rule(events, rule["Name"], bus)
+
+
+@contextmanager
+def _excused() -> Iterator[None]:
+    """Go on after an error of AWS.
+
+    Another command may remove the same things, and SQS still lists a deleted queue for a minute.
+    """
+    try:
+        yield
+    except REQUEST_ERRORS as error:
+        print_note(f"What killed tests left behind was not removed: {explain(error)}")
 
 
 def _is_stale(name: str) -> bool:

@@ -78,6 +78,15 @@ def test_an_event_that_is_invalid_in_both_forms_fails() -> None:
     assert len(bridge.requests) == 2
 
 
+def test_one_event_that_spoils_a_request_costs_no_other() -> None:
+    bridge = FakeEventBridge()
+    bridge.error = lambda entry: refusal("ValidationException") if about(entry)[0].endswith("3") else None
+    reasons = bridge.bus().send(events(10), NO_DEADLINE)
+    assert [number for number, reason in enumerate(reasons) if reason] == [3]
+    assert len(bridge.accepted) == 9
+    assert all("bucket" in detail(entry) for entry in bridge.accepted)
+
+
 def test_a_throttled_request_is_sent_again() -> None:
     bridge = FakeEventBridge()
     bridge.error = once(refusal("ThrottlingException"))

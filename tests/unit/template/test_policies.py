@@ -133,12 +133,11 @@ def test_queue_accepts_nothing_else(action: str, service: str, topic: str, stack
 
 
 @pytest.mark.parametrize(("rule", "expected"), [("ChatRule", True), ("another", False)])
-@pytest.mark.parametrize(("name", "action"), [("ChatTopic", "sns:Publish"), ("DeadLetterQueue", "sqs:SendMessage")])
-def test_only_the_chat_rule_passes_messages_on(name: str, action: str, rule: str, expected: bool) -> None:
+def test_queue_accepts_undelivered_messages_of_the_chat_rule_only(rule: str, expected: bool) -> None:
     stack = Stack(ChatNotices="true")
-    policy = queue_policy(stack) if name == "DeadLetterQueue" else topic_policy(name, stack)
     context = {**SECURE, "aws:SourceArn": f"arn:aws:events:{stack.region}:{ACCOUNT}:rule/{NAME}-{rule}"}
-    assert allowed(policy, Request(action, stack.arn(name), context, "events.amazonaws.com")) is expected
+    request = Request("sqs:SendMessage", stack.arn("DeadLetterQueue"), context, "events.amazonaws.com")
+    assert allowed(queue_policy(stack), request) is expected
 
 
 # Rows
@@ -166,6 +165,25 @@ def test_function_reaches_rows_of_its_scope_only(
     context: dict[str, Any] = {} if keys is None else {"dynamodb:LeadingKeys": keys}
     request = Request(f"dynamodb:{action}", stack.arn("HistoryTable"), context)
     assert allowed(statements_of(role, stack), request) is expected
+
+
+# Events
+
+OURS, THEIRS = "ec2-task-reporter", "com.example"
+SOURCES: list[tuple[Any, bool]] = [
+    (OURS, True), ([OURS], True), ([OURS] * 10, True), (THEIRS, False), ([OURS, THEIRS], False), (None, False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("bus", "expected"), [("acme/tasks", True), ("default", False)])
+@pytest.mark.parametrize(("sources", "permitted"), SOURCES, ids=str)
+def test_notifier_sends_events_in_its_own_name(sources: Any, permitted: bool, bus: str, expected: bool) -> None:
+    """IAM may see one source, or one for each entry of the request."""
+    stack = Stack(EventBusName="acme/tasks")
+    arn = f"arn:aws:events:{stack.region}:{ACCOUNT}:event-bus/{bus}"
+    context: dict[str, Any] = {} if sources is None else {"events:source": sources}
+    request = Request("events:PutEvents", arn, context)
+    assert allowed(statements_of("NotifierRole", stack), request) is (permitted and expected)
 
 
 # The key

@@ -77,7 +77,10 @@ class Bus:
             yield from zip(request, answer, strict=True)
 
     def _put(self, events: Sequence[Event], deadline: Deadline) -> list[Reason]:
-        """Send one request, and return the reason of failure for each event."""
+        """Send one request, and return the reason of failure for each event.
+
+        Events that are refused together are sent again one by one, because one of them may be invalid for all.
+        """
         try:
             deadline.check("sending events", PUBLISH.max_seconds + MARK_SECONDS)
             answer = self._client.put_events(Entries=[event.entry(self._name) for event in events])
@@ -85,6 +88,8 @@ class Bus:
             if len(results) != len(events):
                 raise MalformedAnswerError("PutEvents", "it does not tell of every event")
         except ClientError as error:
+            if code_of(error) in INVALID and len(events) > 1:
+                return [reason for event in events for reason in self._put([event], deadline)]
             return [NotSentError(code_of(error), str(error))] * len(events)
         except EXPECTED_ERRORS as error:
             return [error] * len(events)

@@ -74,7 +74,7 @@ def _message(rows: Sequence[Row], title: str, description: str, steps: Iterable[
 
 
 def _escaped(text: str) -> str:
-    """Escape ``text``, so that it has no mention and no link.
+    """Escape ``text``, so that Slack sees no mention and no marked link.
 
     https://docs.slack.dev/messaging/formatting-message-text#escaping
     """
