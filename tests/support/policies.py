@@ -57,7 +57,7 @@ def applies(statement: Statement, request: Request) -> bool:
 
 
 def _given(request: Request) -> Mapping[str, str | list[str]]:
-    """Return what a policy may look at; EventBridge gives a topic nothing that tells a rule.
+    """Return what a policy may look at: EventBridge tells a topic no rule.
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
     """

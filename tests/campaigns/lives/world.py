@@ -29,7 +29,7 @@ from tests.campaigns.lives.dynamodb import FaultyDynamoDb, Shards
 from tests.campaigns.lives.ec2 import Ec2, Task
 from tests.campaigns.lives.event_bridge import FaultyEventBridge
 from tests.campaigns.lives.faults import EXPECTED_ERRORS, FaultInjector, Plan, Process
-from tests.campaigns.lives.oracle import ANNOUNCED, EVENT, NOTICE, Oracle
+from tests.campaigns.lives.oracle import ANNOUNCED, EVENT, MARKS, NOTICE, Oracle
 from tests.campaigns.lives.sns import FaultySns
 from tests.campaigns.runner import require
 from tests.support.dynamodb import MAX_KEYS, Table
@@ -225,9 +225,16 @@ class World:
         raise ChildProcessError("the notifier died")
 
     def _waiting(self, event: dict[str, Any]) -> dict[str, str]:
-        """Sequence number → outcome, of the records whose rows await their notification now."""
+        """Sequence number → outcome, of the records whose rows lack their notice now.
+
+        If a row lacks its event alone, redriving sends it.
+        """
         rows = {sequence_of(record): self.history.rows[record_key(record)] for record in event["Records"]}
-        return {number: str(row["outcome"]) for number, row in rows.items() if row.get("awaiting") == "notification"}
+        return {
+            number: str(row["outcome"])
+            for number, row in rows.items()
+            if row.get("awaiting") == "notification" and MARKS[NOTICE] not in row
+        }
 
     def _announce(self, keys: Sequence[Key]) -> Any:
         result = announce(

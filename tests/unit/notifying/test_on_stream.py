@@ -400,6 +400,20 @@ def test_whatever_fails_nothing_is_lost(
         assert {task_id for (task_id, _), count in times.items() if count > 1} <= unmarked
 
 
+def test_a_missing_bus_delays_no_notice() -> None:
+    clock, sns = FakeClock(), FakeSns()
+    table = Table(clock=clock)
+    with deployed(table, sns, EVENT_BUS="gone") as function:
+        world = Stack(function, table, sns, clock)
+        start = clock()
+        for number in range(3):
+            world.record(row(number))
+            world.flow()
+        assert len(sns.told) == len(world.table.untold()) == 3
+        assert world.mapping.discarded == []
+        assert clock() - start < HISTORY["MaximumBatchingWindowInSeconds"] * 6 + 1, "no retries"
+
+
 def _fault(faults: list[str | None]) -> str | Exception | None:
     fault = faults.pop() if faults else None
     if fault == "crash":

@@ -104,7 +104,9 @@ def test_a_failing_bus_neither_costs_nor_repeats_a_notice(failure: Any) -> None:
     ways = Ways(row(1))
     ways.bridge.error = lambda entry: failure
     for _ in range(3):
-        assert {key: type(reason) for key, reason in ways.announce().failed.items()} == {key(1): NotAnnouncedError}
+        result = ways.announce()
+        assert {key: type(reason) for key, reason in result.by_event.failed.items()} == {key(1): NotAnnouncedError}
+        assert result.failed == {}  # the stream must go on with the notices of later tasks
     assert (ways.sent, ways.row) == ((1, 0), row(1, notified_at=STAMP))
     ways.bridge.error = lambda entry: None
     assert ways.announce().failed == {}
@@ -121,6 +123,13 @@ def test_a_failing_topic_neither_costs_nor_repeats_an_event(failure: Any) -> Non
     ways.sns.error = lambda request: None
     assert ways.announce().failed == {}
     assert (ways.sent, "awaiting" in ways.row) == ((1, 1), False)
+
+
+def test_stream_delivers_a_row_again_if_nothing_was_sent() -> None:
+    ways = Ways(row(1))
+    ways.sns.error = ways.bridge.error = lambda request: "InternalError"
+    assert set(ways.announce().failed) == {key(1)}
+    assert (ways.sent, ways.row) == ((0, 0), row(1))
 
 
 def test_a_missing_bus_is_a_failure_whatever_putevents_says() -> None:
@@ -180,7 +189,7 @@ def test_a_mark_whose_answer_was_lost_does_not_hide_the_other() -> None:
     ways.table = Deaf(row(1))
     assert set(ways.announce().by_event.unmarked) == {key(1)}
     assert ways.row == row(1, **BOTH)
-    assert ways.announce() == AnnounceResult()
+    assert ways.announce() == AnnounceResult(notified={key(1)})
     assert ways.row == row(1, awaiting=None, awaiting_since=None, **BOTH)
     assert ways.sent == (1, 1)
 

@@ -56,7 +56,7 @@ class Delivery:
     """The result of sending notices, or of sending events."""
 
     failed: dict[Key, Exception] = field(default_factory=dict)
-    """Tasks whose message was refused or never sent. Lambda delivers their stream records again."""
+    """Tasks whose message was refused or never sent."""
     unmarked: dict[Key, Exception] = field(default_factory=dict)
     """Tasks whose message may have been accepted: the response, or the mark, is missing.
 
@@ -93,10 +93,20 @@ class AnnounceResult:
     problems: dict[Key, str] = field(default_factory=dict)
     """Tasks announced in the minimal form, with the reason: their message couldn't be composed."""
 
+    notified: set[Key] = field(default_factory=set)
+    """Tasks whose notice SNS had already accepted before."""
+
     @property
     def failed(self) -> dict[Key, Exception]:
-        """The tasks whose stream records Lambda must deliver again."""
-        return self.by_notice.failed | self.by_event.failed
+        """The tasks whose stream records Lambda must deliver again.
+
+        While Lambda retries a batch, the notices of later tasks wait. So a task that lacks only its event is left to
+        redriving.
+        """
+        notified = self.notified | self.by_notice.unmarked.keys()
+        notified |= {key_of(row) for notice in self.notices for row in notice.rows}
+        events = {key: reason for key, reason in self.by_event.failed.items() if key not in notified}
+        return self.by_notice.failed | events
 
     @property
     def unmarked(self) -> dict[Key, Exception]:
@@ -140,6 +150,7 @@ def announce(
     rows = [row for row in rows if "outcome" in row]
     needed = (NOTIFIED_AT, EVENT_SENT_AT) if bus else (NOTIFIED_AT,)
     marker = Marker(history, needed, policy.retention_days, deadline, clock)
+    result.notified = {key_of(row) for row in rows if not marker.lacks(row, NOTIFIED_AT)}
     unsent = [row for row in rows if marker.lacks(row, EVENT_SENT_AT)]
     sending = pool.submit(_send_events, unsent, bus, policy, marker, deadline, result) if bus and unsent else None
     try:
