@@ -133,7 +133,7 @@ def test_queue_accepts_nothing_else(action: str, service: str, topic: str, stack
 
 
 @pytest.mark.parametrize(("rule", "expected"), [("ChatRule", True), ("another", False)])
-def test_queue_accepts_undelivered_messages_of_the_chat_rule_only(rule: str, expected: bool) -> None:
+def test_queue_accepts_messages_of_the_chat_rule_only(rule: str, expected: bool) -> None:
     stack = Stack(ChatNotices="true")
     context = {**SECURE, "aws:SourceArn": f"arn:aws:events:{stack.region}:{ACCOUNT}:rule/{NAME}-{rule}"}
     request = Request("sqs:SendMessage", stack.arn("DeadLetterQueue"), context, "events.amazonaws.com")
