@@ -77,6 +77,10 @@ def command(target: Target, outcome: str, timeout: float, listen: bool, settle: 
     audience = read_target_audience(target)
     if audience and audience.holds_notices:
         raise RefusedError(f"nobody has confirmed a subscription, so no test was sent; {audience.remedy}")
+    if (
+        listen and target.stack and not audience
+    ):  # the queue could be the only subscriber, and receive the notices that wait for one
+        raise RefusedError(f"SNS did not say who is subscribed; `{target.status_command}` says why")
     with interruptible(), listening(target, target.needs_stack(), outcome) if listen else nullcontext() as listener:
         if listener:
             Retrier(settle).pause(settle)
@@ -126,19 +130,25 @@ def _show_arrivals(listener: "Listener", task_id: str, timeout: float) -> None:
 
     Raises RefusedError where one does not.
     """
-    from task_reporter_cli.actions.retrier import Retrier
+    from task_reporter_cli.actions.retrier import OutOfTimeError, Retrier
     from task_reporter_cli.errors import RefusedError
     from task_reporter_cli.output.lines import print_line
 
     clock, missing = Retrier(timeout), list(listener.expected)
-    while missing and clock.remaining:
-        for arrival in clock.call(lambda: listener.receive(task_id)):
+    while missing:
+        try:
+            arrivals = clock.call(lambda: listener.receive(task_id))
+        except OutOfTimeError:
+            break
+        for arrival in arrivals:
             missing = [what for what in missing if what != arrival.what]
             print_line("")
             print_line(f"--- the {arrival.what} arrived ---")
             for line in arrival.lines:
                 for part in line.splitlines() or [""]:
                     print_line(part)
+        if not clock.remaining:
+            break
     if missing:
         raise RefusedError(f"what did not arrive within {timeout:g} seconds: {', '.join(missing)}")
 

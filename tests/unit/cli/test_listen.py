@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from task_reporter_cli.actions.listen import PREFIX, listening
+from task_reporter_cli.actions.listen import EVENT, NOTICE, PREFIX, Arrival, listening
+from task_reporter_cli.commands.test_ import _show_arrivals
+from task_reporter_cli.errors import RefusedError
 from task_reporter_cli.history.stack import Stack
 
 PLACE = "us-east-2:123456789012"
@@ -128,3 +131,19 @@ def test_a_listener_that_is_denied_midway_leaves_nothing(denied: str) -> None:
     with pytest.raises(ClientError, match="AccessDenied"), listen(account):
         pass
     assert account.made == []
+
+
+@pytest.mark.parametrize("timeout", [0, 0.1])
+def test_what_does_not_arrive_is_named(timeout: float, capsys: pytest.CaptureFixture[str]) -> None:
+    """SQS may still be asked when the time is over; without any time it is asked once."""
+    answers = [[Arrival(NOTICE, {"Message": "It ended."})]]
+
+    def receive(_task_id: str) -> list[Arrival]:
+        if not answers:
+            Event().wait()  # for ever
+        return answers.pop()
+
+    listener: Any = SimpleNamespace(expected=(NOTICE, EVENT), receive=receive)
+    with pytest.raises(RefusedError, match=rf"within {timeout:g} seconds: event$"):
+        _show_arrivals(listener, "bun-1", timeout)
+    assert "It ended." in capsys.readouterr().out
