@@ -587,6 +587,15 @@ def test_where_nobody_has_confirmed_no_test_is_written(
 
 
 @on_one
+def test_a_listener_subscribes_only_beside_known_subscribers(cli: Run) -> None:
+    """As the only subscriber it would receive the notices that wait."""
+    with in_a_stack(cli, DENIED) as asked:
+        done = asked("test", "--listen")
+    assert (done.status, done.out) == (1, "")
+    assert "SNS did not say who is subscribed" in done.error
+
+
+@on_one
 @pytest.mark.parametrize(("sns", "parameters", "todo"), UNHEARD.values(), ids=UNHEARD)
 def test_where_nobody_has_confirmed_nothing_is_redriven(
     cli: Run, sns: Answer, parameters: dict[str, str], todo: str

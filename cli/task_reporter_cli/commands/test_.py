@@ -77,9 +77,8 @@ def command(target: Target, outcome: str, timeout: float, listen: bool, settle: 
     audience = read_target_audience(target)
     if audience and audience.holds_notices:
         raise RefusedError(f"nobody has confirmed a subscription, so no test was sent; {audience.remedy}")
-    if (
-        listen and target.stack and not audience
-    ):  # the queue could be the only subscriber, and receive the notices that wait for one
+    if listen and target.stack and not audience:
+        # The queue may be the only subscriber, and then it would receive the notices that wait.
         raise RefusedError(f"SNS did not say who is subscribed; `{target.status_command}` says why")
     with interruptible(), listening(target, target.needs_stack(), outcome) if listen else nullcontext() as listener:
         if listener:
