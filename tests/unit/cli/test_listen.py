@@ -135,7 +135,7 @@ def test_a_listener_that_is_denied_midway_leaves_nothing(denied: str) -> None:
 
 @pytest.mark.parametrize("timeout", [0, 0.1])
 def test_what_does_not_arrive_is_named(timeout: float, capsys: pytest.CaptureFixture[str]) -> None:
-    """The time may end while SQS is asked; without any time it is asked once."""
+    """The time may end while SQS is asked."""
     answers = [[Arrival(NOTICE, {"Message": "It ended."})]]
 
     def receive(_task_id: str) -> list[Arrival]:
