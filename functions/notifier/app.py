@@ -1,4 +1,4 @@
-"""The notifier's handler: announces rows of the table's stream through SNS."""
+"""The notifier's handler: announces rows of the table's stream through SNS and EventBridge."""
 
 import gc
 

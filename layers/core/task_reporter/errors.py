@@ -88,7 +88,7 @@ class NotSentError(TaskReporterError):
 
 
 class NotAnnouncedError(TaskReporterError):
-    """A task's notice was not accepted, or its mark was not written.
+    """A task's notice or event was not accepted, or its mark was not written.
 
     The task still awaits its notification.
     """

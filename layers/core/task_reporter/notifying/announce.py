@@ -92,7 +92,6 @@ class AnnounceResult:
     """Tasks whose notice waits until somebody has confirmed a subscription."""
     problems: dict[Key, str] = field(default_factory=dict)
     """Tasks announced in the minimal form, with the reason: their message couldn't be composed."""
-
     notified: set[Key] = field(default_factory=set)
     """Tasks whose notice SNS had already accepted before."""
 
@@ -150,7 +149,7 @@ def announce(
     rows = [row for row in rows if "outcome" in row]
     needed = (NOTIFIED_AT, EVENT_SENT_AT) if bus else (NOTIFIED_AT,)
     marker = Marker(history, needed, policy.retention_days, deadline, clock)
-    result.notified = {key_of(row) for row in rows if not marker.lacks(row, NOTIFIED_AT)}
+    result.notified = {key_of(row) for row in rows if NOTIFIED_AT in row}
     unsent = [row for row in rows if marker.lacks(row, EVENT_SENT_AT)]
     sending = pool.submit(_send_events, unsent, bus, policy, marker, deadline, result) if bus and unsent else None
     try:
