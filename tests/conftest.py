@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -29,8 +30,16 @@ settings.load_profile("project")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Limit the time of each test, unless the command line does; pytest-timeout reads this."""
-    config.option.timeout = config.option.timeout or TEST_SECONDS
+    """Limit each test's time, and give each process its own temporary folder.
+
+    By default, all processes of a user share one folder, and each removes old parts of it when it ends. If two processes
+    remove the same part at once, pytest warns, and here a warning is an error.
+    """
+    config.option.timeout = config.option.timeout or TEST_SECONDS  # pytest-timeout reads this
+    if not config.option.basetemp:
+        folder = TemporaryDirectory(prefix="pytest-", ignore_cleanup_errors=True)
+        config.option.basetemp = folder.name
+        config.add_cleanup(folder.cleanup)
 
 
 def pytest_report_header() -> str:
