@@ -113,6 +113,7 @@ def variables(table: str, topic: str, kinds: Sequence[Kind]) -> Mapping[str, str
         "TOPIC_ARN": topic,
         "EMAIL_SUBSCRIPTION": "false",
         "SCOPE": SCOPE,
+        "SCOPES": SCOPE,
         "TASK_KINDS": ",".join(kind.name for kind in kinds),
         "RETENTION_DAYS": "0",
         "CHAT_NOTICES": "false",

@@ -22,7 +22,7 @@ from local.screen import Screen, run_with_screen
 from task_reporter.aws import clients
 from task_reporter.history.rows import Row
 from task_reporter.kinds.table import KINDS
-from task_reporter.recording.poll_kinds import read_list
+from task_reporter.recording.poll_lists import read_list
 
 EMAIL = "you@example.com"
 SPEED = 200

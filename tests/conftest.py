@@ -32,8 +32,8 @@ settings.load_profile("project")
 def pytest_configure(config: pytest.Config) -> None:
     """Limit each test's time, and give each process its own temporary folder.
 
-    By default, all processes of a user share one folder, and each removes old parts of it when it ends. If two processes
-    remove the same part at once, pytest warns, and here a warning is an error.
+    By default, all processes of a user share one folder, and each removes old parts of it when it ends. If two
+    processes remove the same part at once, pytest warns, and here a warning is an error.
     """
     config.option.timeout = config.option.timeout or TEST_SECONDS  # pytest-timeout reads this
     if not config.option.basetemp:

@@ -5,6 +5,7 @@ import gc
 gc.disable()  # until the function is initialised: everything that is made until then stays in use
 
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from functools import cache
 from os import environ
 from typing import Any
@@ -58,8 +59,8 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     bus = Bus(fresh(client("events")), settings().event_bus) if settings().event_bus else None
 
     def announce_and_log(keys: Sequence[Key]) -> Mapping[Key, Exception]:
-        own = select_own_scope(keys)
-        result = announce(own, history, topic, policy, deadline, must_wait=notices_must_wait, bus=bus)
+        watched = select_own_scopes(keys)
+        result = announce(watched, history, topic, policy, deadline, must_wait=notices_must_wait, bus=bus)
         log_result(result)
         emit(result.metrics())
         return result.failed
@@ -67,17 +68,17 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     return process_batch(event["Records"], announce_and_log)
 
 
-def select_own_scope(keys: Sequence[Key]) -> list[Key]:
-    """Return the keys in the stack's own scope.
+def select_own_scopes(keys: Sequence[Key]) -> list[Key]:
+    """Return the keys in the scopes that the stack watches.
 
     The role must not read other scopes, and one such key would make a whole batch of reads fail.
     """
-    foreign = [key.scope for key in keys if key.scope != settings().scope]
+    foreign = [key.scope for key in keys if not fnmatchcase(key.scope, settings().scopes)]
     if foreign:
         # Another program may have written such a row, so only text in the form of a scope is logged.
         scopes = sorted({scope for scope in foreign if SCOPE.fullmatch(scope)})
         logger.warning("rows of other scopes were ignored", rows=len(foreign), scopes=scopes)
-    return [key for key in keys if key.scope == settings().scope]
+    return [key for key in keys if fnmatchcase(key.scope, settings().scopes)]
 
 
 def notices_must_wait() -> bool:

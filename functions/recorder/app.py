@@ -4,10 +4,12 @@ import gc
 
 gc.disable()  # until the function is initialised: everything that is made until then stays in use
 
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from os import environ
 from typing import Any
 
@@ -16,22 +18,30 @@ from aws_lambda_powertools import Logger
 from task_reporter import times
 from task_reporter.aws import clients
 from task_reporter.aws.failures import describe
+from task_reporter.aws.regions import EnabledRegions, RegionsResult
 from task_reporter.aws.subscribers import Audience, find_audience
 from task_reporter.history.table import HistoryTable
 from task_reporter.history.writes import Write
 from task_reporter.recording.context import PollContext
-from task_reporter.recording.kind_result import KindResult
+from task_reporter.recording.list_result import ListResult
 from task_reporter.recording.metrics import ended_task_metrics, poll_metrics
-from task_reporter.recording.poll_kinds import poll_kinds
+from task_reporter.recording.poll_lists import poll_lists, read_list
+from task_reporter.recording.recorder import WatchedList
 from task_reporter.recording.roster import not_yet_logged, runtime_without_bytecode
 from task_reporter.runtime.deadline import Deadline
 from task_reporter.runtime.metrics import emit
-from task_reporter.runtime.settings import RecorderSettings, recorder_settings
+from task_reporter.runtime.settings import ALL_REGIONS, RecorderSettings, recorder_settings
 
 logger = Logger(service="recorder", use_rfc3339=True)  # Lambda finds the level only in lines with this time format
 
 SERVICES = ("ec2", "dynamodb", "sns")
 """Services that the recorder calls; SNS only for the number of subscribers."""
+
+MAX_LISTS_AT_ONCE = 32
+"""Threads for the lists of several regions."""
+
+RECORDING_SECONDS = 120
+"""Time reserved for the history where several regions are read."""
 
 
 @cache
@@ -46,6 +56,37 @@ def client(service: str) -> Any:
     return clients.client(service)
 
 
+@cache
+def ec2_in(region: str) -> Any:
+    """Make the client for EC2 in ``region`` once per execution environment."""
+    return client("ec2") if region == own_region() else clients.client("ec2", region_name=region)
+
+
+def own_region() -> str:
+    """Return the region of the stack."""
+    return settings().scope.partition("/")[2]
+
+
+@cache
+def enabled_regions() -> EnabledRegions:
+    """Make the memory of the account's enabled regions."""
+    return EnabledRegions(client("ec2"))
+
+
+def watched_regions(now: datetime) -> RegionsResult:
+    """Return the regions to poll.
+
+    Where EC2 does not tell the enabled ones, they are the last known ones.
+    """
+    if settings().regions == ALL_REGIONS:
+        result = enabled_regions().find(now, (own_region(),))
+    else:
+        result = RegionsResult(settings().regions or (own_region(),))
+    if result.problem:
+        logger.error("the enabled regions are not known", reason=result.problem, polled=result.regions)
+    return result
+
+
 def make_context(now: datetime, values: RecorderSettings) -> PollContext:
     """Build the poll context from the settings."""
     limits = (values.retention_days, values.lost_after, values.redrive_after, values.silent_after)
@@ -57,9 +98,25 @@ def make_context(now: datetime, values: RecorderSettings) -> PollContext:
 def pool() -> ThreadPoolExecutor:
     """Make the threads for requests that run at the same time.
 
-    Each list has one, two read the backlog, and one counts subscribers.
+    Each list of one region has one, two read the backlog, and one counts subscribers.
     """
-    return ThreadPoolExecutor(3 + len(settings().kinds))
+    return ThreadPoolExecutor(3 + (MAX_LISTS_AT_ONCE if settings().regions else len(settings().kinds)))
+
+
+def watch_lists(regions: Sequence[str], poll: PollContext, deadline: Deadline) -> list[WatchedList]:
+    """Return the lists of all ``regions``.
+
+    The regions take turns, so that the lists of one region share few connections.
+    """
+    account = poll.scope.partition("/")[0]
+    # Before the threads start, because botocore's client factory is not thread-safe.
+    places = [(replace(poll, scope=f"{account}/{region}"), ec2_in(region)) for region in regions]
+    reading = deadline.reserve(RECORDING_SECONDS) if len(places) > 1 else deadline
+    return [
+        WatchedList(kind, place, partial(read_list, kind, ec2, reading))
+        for kind in settings().kinds
+        for place, ec2 in places
+    ]
 
 
 def count_subscribers(sns: Any) -> Audience:
@@ -70,7 +127,7 @@ def count_subscribers(sns: Any) -> Audience:
     return result
 
 
-def log_results(results: Sequence[KindResult]) -> None:
+def log_results(results: Sequence[ListResult]) -> None:
     """Log a poll's numbers and the ids of ended tasks.
 
     Log each task that cannot be stored only once, and a list that cannot be read only when that changes.
@@ -79,25 +136,30 @@ def log_results(results: Sequence[KindResult]) -> None:
         if result.unreadable != result.before.unreadable:
             level = logger.warning if result.unreadable else logger.info
             reason = describe(result.error) if result.error else "it can be read again"
-            level("a list changed", kind=result.kind, unreadable=result.unreadable, reason=reason)
+            level("a list changed", kind=result.name, unreadable=result.unreadable, reason=reason)
         for sentence in not_yet_logged(result.unkeepable, result.before):
-            logger.warning("a task can't be kept", kind=result.kind, reason=sentence)
-    listed = {result.kind: len(result.tasks) for result in results if not result.unreadable}
+            logger.warning("a task can't be kept", kind=result.name, reason=sentence)
+    listed = Counter[str]()
+    for result in results:
+        if not result.unreadable:
+            listed[result.kind] += len(result.tasks)
     ended = {task_id: outcome for result in results for task_id, outcome in result.ended.items()}
     logger.info("polled", listed=listed, written=sum(len(result.written) for result in results), tasks=ended)
 
 
 @logger.inject_lambda_context
 def handler(_event: Any, context: Any) -> dict[str, Any]:
-    """Poll every kind once and return the numbers of the poll.
+    """Poll every list once and return the numbers of the poll.
 
     The event is ignored, so it may be ``{}``.
     """
     poll = make_context(times.now(), settings())
     deadline = Deadline(context.get_remaining_time_in_millis)
     # Before the threads start, because botocore's client factory is not thread-safe.
-    ec2, dynamodb, sns = map(client, SERVICES)
+    _, dynamodb, sns = map(client, SERVICES)
     history = HistoryTable(dynamodb, settings().table)
+    regions = watched_regions(poll.now)
+    lists = watch_lists(regions.regions, poll, deadline)
     subscribers = pool().submit(count_subscribers, sns)
 
     def on_written(written: Sequence[Write]) -> None:
@@ -105,9 +167,11 @@ def handler(_event: Any, context: Any) -> dict[str, Any]:
         emit(ended_task_metrics(written, poll.now))
 
     try:
-        result = poll_kinds(settings().kinds, ec2, history, poll, pool(), deadline, subscribers.result, on_written)
+        result = poll_lists(lists, history, poll, pool(), deadline, subscribers.result, on_written)
     finally:
         subscribers.result()  # Lambda freezes the function at the return, so no thread may be running then
+    if regions.problem:
+        result.miss_lists(f"the enabled regions are not known: {regions.problem}")
     log_results(result.done)
     if result.redriven:
         logger.info("redriven", rows=result.redriven)

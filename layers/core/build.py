@@ -29,7 +29,7 @@ PACKAGE = "task_reporter"
 OPERATIONS = {
     "dynamodb": ("BatchGetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem"),
     "events": ("DescribeEventBus", "PutEvents"),
-    "ec2": tuple(kind.operation for kind in KINDS.values()),
+    "ec2": ("DescribeRegions", *(kind.operation for kind in KINDS.values())),
     "sns": ("GetTopicAttributes", "Publish"),
 }
 """The operations that the functions call. botocore has models of 400 services."""

@@ -23,12 +23,12 @@ from task_reporter.kinds.bundle import BUNDLE, REGISTER
 from task_reporter.notifying.announce import AnnounceResult, NotificationPolicy, announce
 from task_reporter.notifying.topic import Topic
 from task_reporter.recording.context import PollContext
-from task_reporter.recording.kind_result import KindResult
-from task_reporter.recording.poll_kinds import poll_kinds
+from task_reporter.recording.list_result import ListResult
 from tests.integration.engines import LOCAL_AWS, Engine, Table, make_table
 from tests.integration.faults import between, refused
 from tests.support.clock import Clock
 from tests.support.inline import INLINE
+from tests.support.polled import poll_kinds
 from tests.support.sns import delivered_detail
 from tests.support.template import default
 from tests.support.waiting import unhurried
@@ -84,7 +84,7 @@ class Pipeline:
         status, body = self.ec2.respond(urlencode({"Action": "BundleInstance", "InstanceId": instance} | storage))
         assert status == 200, body
 
-    def poll(self) -> KindResult:
+    def poll(self) -> ListResult:
         polled = poll_kinds([BUNDLE], self.poller, self.table.history, PollContext(SCOPE, self.clock()), INLINE)
         polled.summary()
         (recorded,) = polled.done

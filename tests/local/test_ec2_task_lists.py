@@ -16,7 +16,7 @@ from task_reporter.aws import clients
 from task_reporter.history.rows import Row
 from task_reporter.kinds.kind import Kind
 from task_reporter.kinds.table import KINDS
-from task_reporter.recording.poll_kinds import read_list
+from task_reporter.recording.poll_lists import read_list
 from task_reporter.recording.transitions import outcome_of
 from task_reporter.times import to_text
 from tests.support.clock import Clock

@@ -24,7 +24,7 @@ from tests.support.template import default
 APP = ROOT / "functions" / "notifier" / "app.py"
 ENVIRONMENT = {
     "HISTORY_TABLE": "history",
-    "SCOPE": "123456789012/us-east-2",
+    "SCOPES": "123456789012/us-east-2",
     "EMAIL_SUBSCRIPTION": "false",
     "TOPIC_ARN": TOPIC,
     "DIGEST_ABOVE": str(default("DigestAbove")),

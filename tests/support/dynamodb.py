@@ -31,7 +31,10 @@ MAX_WRITES = MAX_KEYS = 100
 MAX_SORT_KEY, MAX_PARTITION_KEY, MAX_ITEM, MAX_EXPRESSION = 1024, 2048, 400 * 1024, 4096
 """Bytes."""
 MAX_DIGITS = 38
-QUERY = re.compile(r"(#?\w+) = (:\w+)(?: AND (#?\w+)(?: = (:\w+)| BETWEEN (:\w+) AND (:\w+)))?")
+QUERY = re.compile(
+    r"(#?\w+) = (:\w+)"
+    r"(?: AND (?:begins_with\()?(#?\w+)(?: = (:\w+)| BETWEEN (:\w+) AND (:\w+)|, (:\w+)\)))?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,13 +179,15 @@ class DynamoDb:
             raise ValueError(request["KeyConditionExpression"])
         names, values = request.get("ExpressionAttributeNames", {}), request["ExpressionAttributeValues"]
         partition, sort = index_keys()[request["IndexName"]]
-        compared, value, sorted_by, equal, low, high = found.groups()
+        compared, value, sorted_by, equal, low, high, prefix = found.groups()
         if names.get(compared, compared) != partition or (sorted_by and names.get(sorted_by, sorted_by) != sort):
             raise ValueError(f"{request['IndexName']} has other keys than {found[0]}")
         low, high = (
             values[bound]["S"] if bound else other
-            for bound, other in ((low or equal, ""), (high or equal, "\U0010ffff"))
+            for bound, other in ((low or equal or prefix, ""), (high or equal, "\U0010ffff"))
         )
+        if prefix:
+            high = f"{low}\U0010ffff"
         rows = [
             row
             for row in self.table.rows.values()

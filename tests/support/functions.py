@@ -12,6 +12,7 @@ RECORDER = {
     "HISTORY_TABLE": "history",
     "SCOPE": "123456789012/us-east-2",
     "TASK_KINDS": "bundle",
+    "REGIONS": "",
     "ANNOUNCE_HISTORY": "digest",
     "RETENTION_DAYS": "0",
     "EVENT_BUS": "",

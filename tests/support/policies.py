@@ -83,6 +83,8 @@ def _holds(operator: str, found: str | list[str] | None, wanted: list[str]) -> b
         return [str(found is None).lower()] == wanted
     if operator == "ForAllValues:StringEquals":
         return all(value in wanted for value in as_list(found or []))
+    if operator == "ForAllValues:StringLike":
+        return all(any(fnmatchcase(value, pattern) for pattern in wanted) for value in as_list(found or []))
     if operator in {"StringEquals", "ArnEquals", "Bool"}:
         return isinstance(found, str) and found in wanted
     if operator == "ArnLike":

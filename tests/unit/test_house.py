@@ -91,10 +91,12 @@ SHARED = {
 }  # fmt: skip
 LOADED = {
     "recorder": SHARED | {
+        "task_reporter.aws.regions",
         "task_reporter.history.backlog", "task_reporter.recording", "task_reporter.recording.context",
-        "task_reporter.recording.kind_result", "task_reporter.recording.metrics", "task_reporter.recording.missing",
-        "task_reporter.recording.poll_kinds", "task_reporter.recording.projection", "task_reporter.recording.recorder",
+        "task_reporter.recording.list_result", "task_reporter.recording.metrics", "task_reporter.recording.missing",
+        "task_reporter.recording.poll_lists", "task_reporter.recording.projection", "task_reporter.recording.recorder",
         "task_reporter.recording.redrive", "task_reporter.recording.roster", "task_reporter.recording.transitions",
+        "task_reporter.recording.unreadable",
     },
     "notifier": SHARED | {
         "task_reporter.notifying", "task_reporter.notifying.announce", "task_reporter.notifying.bus",

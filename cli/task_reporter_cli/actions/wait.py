@@ -5,7 +5,8 @@ from typing import Any
 
 from task_reporter.aws.failures import EXPECTED_ERRORS
 from task_reporter.kinds.table import KINDS
-from task_reporter.recording.poll_kinds import ABSENT, read_list, unreadable_reason
+from task_reporter.recording.poll_lists import read_list
+from task_reporter.recording.unreadable import ABSENT, lasting_reason
 from task_reporter_cli.actions.retrier import Retrier
 from task_reporter_cli.history.items import Item
 
@@ -40,7 +41,7 @@ def is_listed(ec2: Any, task_id: str) -> bool:
             if any(task["task_id"] == task_id for task in read_list(kind, ec2).tasks):
                 return True
         except EXPECTED_ERRORS as error:
-            unread += [error] if unreadable_reason(error) != ABSENT else []
+            unread += [error] if lasting_reason(error) != ABSENT else []
     if unread:
         raise unread[0]
     return False

@@ -83,13 +83,13 @@ def _check_schedule(scheduler: Any, resources: Resources) -> Finding:
 def _build_history_checks(target: Target, stack: Stack, sns: Any, now: datetime) -> dict[str, Check]:
     dynamodb, parameters, flags = target.history, stack.parameters, target.flags
     silent, patience = max_silence(parameters), max_announcement_delay(parameters)
-    kinds = history.watched_kinds(parameters)
+    kinds, regions = history.watched_kinds(parameters), history.watched_regions(parameters)
 
     def audience() -> Audience:
         return read_notice_audience(sns, stack.output("NotificationTopicArn"), parameters)
 
     return {
-        history.POLL: lambda: list(history.check_lists(dynamodb, stack.scope, kinds, silent, now)),
+        history.POLL: lambda: list(history.check_lists(dynamodb, stack.scope, kinds, silent, now, regions)),
         "kinds": lambda: list(history.check_kinds(kinds)),
         "running tasks": lambda: history.check_running(dynamodb),
         "lost, last 24 hours": lambda: history.check_lost(dynamodb, now, flags),

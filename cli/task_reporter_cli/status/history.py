@@ -5,12 +5,20 @@ from datetime import UTC, datetime, timedelta
 
 from task_reporter.aws.failures import REQUEST_ERRORS
 from task_reporter.history.backlog import query_awaiting
-from task_reporter.history.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, EVENT_SENT_AT, NOTIFIED_AT, Row
+from task_reporter.history.rows import (
+    AWAITING_NOTIFICATION,
+    AWAITING_OUTCOME,
+    EVENT_SENT_AT,
+    NOTIFIED_AT,
+    Row,
+    account_and_region,
+)
 from task_reporter.history.table import HistoryTable
 from task_reporter.kinds.kind import LOST
 from task_reporter.kinds.table import KINDS
-from task_reporter.recording.poll_kinds import ABSENT, DENIED
-from task_reporter.recording.roster import ListRecord, lists_of, roster_key
+from task_reporter.recording.roster import ListRecord, parse_lists, roster_key
+from task_reporter.recording.unreadable import ABSENT, DENIED, DENIED_BY_SCP, REGION_DISABLED
+from task_reporter.runtime.settings import ALL_REGIONS
 from task_reporter.times import seconds_since, to_text
 from task_reporter_cli.actions.audience import Audience
 from task_reporter_cli.errors import CommandLineError
@@ -21,34 +29,55 @@ from task_reporter_cli.time_formats import format_age, format_for_column, format
 RECENT = timedelta(hours=24)
 """The age up to which something is news."""
 MAX_NAMED = 3
+DENIALS = {
+    DENIED: ("denied", "allow the recorder's role {action}"),
+    DENIED_BY_SCP: ("denied by a service control policy", "change the policy, or the parameter Regions"),
+    REGION_DISABLED: ("the region is disabled", "enable it, or remove it from the parameter Regions"),
+}
+"""Reason for an unreadable list → words for it, and what to do."""
 UNANNOUNCED, UNSENT = "not announced", "events not sent"
 POLL, GAPS = "last poll", "gaps, last 24 hours"
 
 
 def check_lists(
-    history: HistoryTable, scope: str, kinds: Sequence[str], silent: timedelta, now: datetime
+    history: HistoryTable,
+    scope: str,
+    kinds: Sequence[str],
+    silent: timedelta,
+    now: datetime,
+    regions: Sequence[str] = (),
 ) -> Iterator[Finding]:
     """Return findings about the last poll, unread lists, gaps, and bytecode.
 
-    ``kinds`` are those that the stack watches. Raises HistoryError and botocore's errors.
+    ``kinds`` are those that the stack watches. ``regions`` are those that it names besides its own; ``ALL_REGIONS``
+    stands for those in the roster. Raises HistoryError and botocore's errors.
     """
     key = roster_key(scope)
     row = history.read([key]).get(key, {})
-    records = {kind: record for kind, record in lists_of(row, scope).items() if kind in kinds}
+    by_region = parse_lists(row)
+    own = account_and_region({"scope": scope})[1]
+    watched = (by_region or [own]) if tuple(regions) == ALL_REGIONS else regions or [own]
+    lists = {(region, kind): by_region.get(region, {}).get(kind) for region in sorted(watched) for kind in kinds}
+    records = {_name(region, kind, own): record for (region, kind), record in lists.items() if record}
     yield _check_poll(row, records, silent, now)
-    for kind in kinds if records else ():
-        yield from _check_list(kind, records.get(kind, ListRecord()), silent, now)
-    blind = {kind: record for kind, record in records.items() if now - _time(record.blind_until) <= RECENT}
+    for region in sorted(watched) if records else ():
+        of_region = {kind: lists[region, kind] or ListRecord() for kind in kinds}
+        yield from _check_region(region, of_region, own, silent, now)
+    blind = {name: record for name, record in records.items() if now - _time(record.blind_until) <= RECENT}
     if not blind:
         yield Finding(GAPS, WELL, "none in which a task could have come and gone unseen")
-    for kind, record in blind.items():
+    for name, record in blind.items():
         gap = " and ".join(format_for_column(to_text(_time(end))) for end in (record.blind_from, record.blind_until))
         text = f"between {gap} UTC EC2 went unasked for longer than it was seen to list: a task may have come and gone"
-        yield Finding(f"{GAPS} ({kind})", WRONG, f"{text} unseen", "look for what should have ended then")
+        yield Finding(f"{GAPS} ({name})", WRONG, f"{text} unseen", "look for what should have ended then")
     if runtime := row.get("without_bytecode"):
         text = f"no bytecode for {runtime}, so a cold start takes about twice as long"
         todo = f"deploy with `make deploy`, or build again where {runtime} is installed"
         yield Finding("layer", WELL, text, todo)
+
+
+def _name(region: str, kind: str, own: str) -> str:
+    return kind if region == own else f"{region}/{kind}"
 
 
 def check_kinds(kinds: Sequence[str]) -> Iterator[Finding]:
@@ -80,17 +109,34 @@ def _check_poll(row: Row, records: Mapping[str, ListRecord], silent: timedelta, 
     if longest.gap:
         text += f"; longest gap {format_seconds(longest.gap)}{f' ({kind})' if len(read) > 1 else ''}"
     if absent := sorted(kind for kind, record in records.items() if record.unreadable == ABSENT):
-        text += f"; not in this region: {', '.join(absent)}"
+        named = ", ".join(absent) if len(absent) <= MAX_NAMED else f"{len(absent)} lists"
+        text += f"; not in {'this' if '/' not in named else 'their'} region: {named}"
     return make_finding(ago <= silent.total_seconds(), POLL, text, _silence(silent))
 
 
-def _check_list(kind: str, record: ListRecord, silent: timedelta, now: datetime) -> Iterator[Finding]:
-    """Report a list that is not read, and yield nothing for one that is."""
-    part, log = f"list {kind}", "see the recorder's log"
-    since = format_age(to_text(_time(record.unreadable_since)), now)
-    if record.unreadable == DENIED:
+def _check_region(
+    region: str, records: Mapping[str, ListRecord], own: str, silent: timedelta, now: datetime
+) -> Iterator[Finding]:
+    """Report the lists of a region that are not read.
+
+    They share one line if all have the same reason.
+    """
+    first = next(iter(records.values()))
+    if len(records) > 1 and first.unreadable and len({record.unreadable for record in records.values()}) == 1:
+        yield from _check_list(f"region {region}", "ec2:Describe…Tasks", first, silent, now)
+        return
+    for kind, record in records.items():
         operation = KINDS[kind].operation if kind in KINDS else "its operation"
-        yield Finding(part, WRONG, f"denied since {since}", f"allow the recorder's role ec2:{operation}; {log}")
+        yield from _check_list(f"list {_name(region, kind, own)}", f"ec2:{operation}", record, silent, now)
+
+
+def _check_list(part: str, action: str, record: ListRecord, silent: timedelta, now: datetime) -> Iterator[Finding]:
+    """Report a list that is not read, and yield nothing for one that is."""
+    log = "see the recorder's log"
+    since = format_age(to_text(_time(record.unreadable_since)), now)
+    if record.unreadable in DENIALS:
+        text, todo = DENIALS[record.unreadable]
+        yield Finding(part, WRONG, f"{text} since {since}", f"{todo.format(action=action)}; {log}")
     elif record.unreadable and record.unreadable != ABSENT:
         yield Finding(part, WRONG, f"{record.unreadable} answers since {since}", log)
     elif not record.unreadable and not record.at:
@@ -186,6 +232,12 @@ def _had_no_subscriber(history: HistoryTable, scope: str) -> bool:
 
 def _is_within(seconds: int | None, patience: timedelta) -> bool:
     return seconds is not None and seconds <= patience.total_seconds()
+
+
+def watched_regions(parameters: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the regions that a stack names, or ``ALL_REGIONS``; empty for its own region."""
+    names = tuple(region.strip() for region in parameters.get("Regions", "").split(",") if region.strip())
+    return ALL_REGIONS if ALL_REGIONS[0] in names else names
 
 
 def watched_kinds(parameters: Mapping[str, str]) -> list[str]:

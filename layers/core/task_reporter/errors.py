@@ -43,6 +43,14 @@ class OutOfTimeError(TaskReporterError):
         self.doing = doing
 
 
+class DeferredError(TaskReporterError):
+    """A list was left to a later round, because its account is slow."""
+
+
+class AssignmentError(TaskReporterError):
+    """A message to the recorder is no assignment."""
+
+
 class HistoryError(TaskReporterError):
     """Rows could not be written or read.
 

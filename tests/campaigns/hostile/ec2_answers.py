@@ -22,7 +22,7 @@ from task_reporter.history.rows import Key, Row
 from task_reporter.history.writes import Update
 from task_reporter.kinds.bundle import BUNDLE
 from task_reporter.recording.context import PollContext
-from task_reporter.recording.kind_result import KindResult
+from task_reporter.recording.list_result import ListResult
 from task_reporter.times import parse
 from tests.campaigns.hostile.answer_mutations import rewrite, spoil_answer, spoil_task
 from tests.campaigns.hostile.answers import GOOD, LIST, NOW, SCOPE, SECRETS, Answer, to_bytes, valid
@@ -52,7 +52,7 @@ def check(material: tuple[Answer, bytes]) -> Counter[str]:
     """Poll the answer twice; the second poll must change nothing."""
     answer, body = material
     table = Table(*answer.rows)
-    done: KindResult | None = None
+    done: ListResult | None = None
     output = ""
     try:
         done = poll(table, body, answer.status)
@@ -103,7 +103,7 @@ def _alone(item: bytes, row: tuple[tuple[str, Any], ...]) -> Row:
     return table.rows[Key(SCOPE, GOOD)]
 
 
-def poll(table: Table, body: bytes, status: int) -> KindResult:
+def poll(table: Table, body: bytes, status: int) -> ListResult:
     running = [row for row in table.rows.values() if row.get("awaiting") == "outcome"]
     client = _client()
     client.answer = (status, body)

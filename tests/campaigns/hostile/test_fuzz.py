@@ -19,7 +19,7 @@ from task_reporter.aws import clients, lists
 from task_reporter.aws.lists import list_pages
 from task_reporter.errors import MalformedAnswerError
 from task_reporter.kinds.bundle import BUNDLE
-from task_reporter.recording import poll_kinds as recorder
+from task_reporter.recording import poll_lists as recorder
 from task_reporter.recording import projection
 from task_reporter.recording.projection import project
 from tests.campaigns import runner

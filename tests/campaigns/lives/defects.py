@@ -28,7 +28,7 @@ from task_reporter.kinds.table import ALL
 from task_reporter.notifying import announce, digest
 from task_reporter.notifying.bus import Bus
 from task_reporter.notifying.marks import SETTLED, Marker
-from task_reporter.recording import missing, poll_kinds, projection, recorder, redrive, transitions
+from task_reporter.recording import missing, poll_lists, projection, recorder, redrive, transitions
 from task_reporter.times import to_text
 from tests.campaigns.lives import world
 from tests.campaigns.lives.machine import AFTERWARDS, NO_LISTS, Histories
@@ -262,7 +262,7 @@ DEFECTS: Mapping[str, Defect] = {
         DELIVER, bus=True,
     ),
     "tasks are redriven without subscribers": instead(
-        poll_kinds.PollResult, "still_waiting", False, END_BEFORE_CONFIRMATION,
+        poll_lists.PollResult, "still_waiting", False, END_BEFORE_CONFIRMATION,
     ),
     # Settled
     "a task is lost at the first answer without it": around(missing, "_missing", lose_at_once, HIDE_TWICE),
@@ -276,7 +276,7 @@ DEFECTS: Mapping[str, Defect] = {
     ),
     "a task that is listed again stays missing": around(transitions, "_advance", keep_missing, HIDE_TWICE),
     "a denied list is an empty list": around(
-        poll_kinds, "read_list", read_nothing_if_denied,
+        poll_lists, "read_list", read_nothing_if_denied,
         methodcaller("answer_without_list", first=FIRST_LIST[1], answer="denied"),
     ),
     "an answer without a list is an empty list": around(

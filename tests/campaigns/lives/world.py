@@ -23,8 +23,8 @@ from task_reporter.notifying.announce import NotificationPolicy, announce
 from task_reporter.notifying.stream_batch import process_batch, record_key
 from task_reporter.notifying.topic import Topic
 from task_reporter.recording.context import PollContext
-from task_reporter.recording.kind_result import ended_tasks
-from task_reporter.recording.poll_kinds import PollResult, poll_kinds
+from task_reporter.recording.list_result import ended_tasks
+from task_reporter.recording.poll_lists import PollResult
 from tests.campaigns.lives.dynamodb import FaultyDynamoDb, Shards
 from tests.campaigns.lives.ec2 import Ec2, Task
 from tests.campaigns.lives.event_bridge import FaultyEventBridge
@@ -35,6 +35,7 @@ from tests.campaigns.runner import require
 from tests.support.dynamodb import MAX_KEYS, Table
 from tests.support.event_bus import BUS
 from tests.support.inline import INLINE
+from tests.support.polled import poll_kinds
 from tests.support.sns import TOPIC
 from tests.support.stream_mapping import FakeClock
 from tests.support.stream_records import Record, sequence_of
@@ -169,7 +170,7 @@ class World:
                 on_written=written.extend,
             )
             self._raise_violation()
-            self.oracle.end_poll(poll, result.good == result.kinds)
+            self.oracle.end_poll(poll, len(result.good) == result.asked)
             self.oracle.check_metric(process, len(list(ended_tasks(written))))
             try:
                 self.oracle.check_text(str(result.summary()))

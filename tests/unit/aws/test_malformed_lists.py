@@ -7,12 +7,12 @@ from task_reporter.errors import MalformedAnswerError
 from task_reporter.history.table import HistoryTable
 from task_reporter.kinds.bundle import BUNDLE
 from task_reporter.recording.context import PollContext
-from task_reporter.recording.poll_kinds import poll_kinds
 from task_reporter.recording.projection import project
 from task_reporter.times import parse
 from tests.support.canned_ec2 import Answer, canned_ec2, no_pauses, told
 from tests.support.dynamodb import DynamoDb, Table
 from tests.support.inline import INLINE
+from tests.support.polled import poll_kinds
 
 ITEM = "<item><bundleId>bun-2a4e041c</bundleId><state>bundling</state></item>"
 LIST = "<bundleInstanceTasksSet>{}</bundleInstanceTasksSet>"

@@ -105,6 +105,39 @@ UNREAD = {
 }  # fmt: skip
 
 
+DENIED = {"unreadable": "denied-by-scp", "unreadable_since": ago(hours=2)}
+DISABLED = {"unreadable": "region-disabled", "unreadable_since": ago(hours=2)}
+RECENTLY = {"at": ago(minutes=3), "n": 7}
+SEVERAL = {
+    "us-east-2": {"bundle": RECENTLY, "store-image": RECENTLY},
+    "eu-west-1": {"bundle": RECENTLY, "store-image": DENIED},
+    "eu-west-2,eu-west-3": {"bundle,store-image": DISABLED},
+}
+
+
+@pytest.mark.parametrize("regions", [("us-east-2", "eu-west-1", "eu-west-2"), ("all",)])
+def test_a_region_that_is_not_read_has_one_line(regions: tuple[str, ...]) -> None:
+    rows = on(beat(lists=json.dumps(SEVERAL)))
+    kinds = ("bundle", "store-image")
+    poll, listed, region, *others, _ = history.check_lists(rows, SCOPE, kinds, 15 * MINUTES, NOW, regions)
+    assert (poll.level, poll.text) == (WELL, "3 minutes ago, 3 lists, 21 tasks listed")
+    assert (listed.part, listed.text) == (
+        "list eu-west-1/store-image",
+        "denied by a service control policy since 2 hours ago",
+    )
+    assert (region.part, region.text) == ("region eu-west-2", "the region is disabled since 2 hours ago")
+    assert region.todo == "enable it, or remove it from the parameter Regions; see the recorder's log"
+    assert [other.part for other in others] == (["region eu-west-3"] if regions == ("all",) else [])
+
+
+NAMED = [("", ()), ("eu-west-1, us-east-1", ("eu-west-1", "us-east-1")), ("all", ("all",)), ("x,all", ("all",))]
+
+
+@pytest.mark.parametrize(("parameter", "regions"), NAMED)
+def test_watched_regions_are_those_of_the_parameter(parameter: str, regions: tuple[str, ...]) -> None:
+    assert history.watched_regions({"Regions": parameter}) == regions
+
+
 @pytest.mark.parametrize(("record", "text", "todo"), UNREAD.values(), ids=UNREAD)
 def test_a_list_that_is_not_read_has_a_line_of_its_own(record: dict[str, Any], text: str, todo: str) -> None:
     _, unread, _ = check(beat({"bundle": {}, "store-image": record}), "bundle", "store-image")

@@ -11,12 +11,12 @@ from task_reporter.kinds.kind import COMPLETE, FAILED, LOST, Kind, NextStep
 from task_reporter.kinds.table import KINDS
 from task_reporter.notifying.compose import compose_notices
 from task_reporter.recording.context import PollContext
-from task_reporter.recording.poll_kinds import poll_kinds
 from task_reporter_cli.output.facts import format_facts, next_steps
 from task_reporter_cli.report.tasks import parse_task
 from tests.support.canned_ec2 import Answer, canned_ec2
 from tests.support.dynamodb import DynamoDb, Table
 from tests.support.inline import INLINE
+from tests.support.polled import poll_kinds
 
 SCOPE = "123456789012/eu-west-1"
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

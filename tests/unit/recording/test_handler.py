@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import datetime
 from types import SimpleNamespace
 
@@ -13,7 +14,7 @@ from botocore.exceptions import ClientError
 from local.environments import ROOT
 from task_reporter.aws import clients
 from task_reporter.errors import PollError, SettingError
-from tests.support.canned_ec2 import canned_ec2, told
+from tests.support.canned_ec2 import Answer, canned_ec2, told
 from tests.support.dynamodb import DynamoDb, Table
 from tests.support.functions import RECORDER, load
 
@@ -218,7 +219,63 @@ def test_a_warm_function_keeps_its_settings_and_clients(app, ec2, log, made):
     assert app.settings() is settings
 
 
-REQUIRED = [name for name in RECORDER if name != "EVENT_BUS"]
+REGIONS = Answer(
+    b"<DescribeRegionsResponse><regionInfo>"
+    b"<item><regionName>us-west-1</regionName></item><item><regionName>us-east-2</regionName></item>"
+    b"</regionInfo></DescribeRegionsResponse>"
+)
+NO_REGIONS = Answer(b"<DescribeRegionsResponse><regionInfo/></DescribeRegionsResponse>")
+DENIED = replace(told("error-unauthorized"), status=403)
+
+
+@pytest.fixture
+def by_region(monkeypatch, table):
+    """Yield the canned EC2 of each region that the handler uses."""
+    with canned_ec2(told("complete")) as own, canned_ec2(told("storing")) as other:
+        services = {"ec2": own.client(), "dynamodb": DynamoDb(table), "sns": Sns()}
+        regional = {"us-west-1": other.client()}
+        monkeypatch.setattr(
+            clients, "client", lambda service, region_name=None: regional.get(region_name) or services[service]
+        )
+        yield {"us-east-2": own, "us-west-1": other}
+
+
+@pytest.mark.parametrize("setting", ["us-west-1,us-east-2", "all"])
+def test_every_watched_region_is_polled(setting, app, by_region, log, table, monkeypatch):
+    monkeypatch.setenv("REGIONS", setting)
+    by_region["us-east-2"].by_action["DescribeRegions"] = REGIONS
+    told_back = app.handler({}, CONTEXT)
+    assert {key.scope: row["state"] for key, row in table.rows.items() if key.scope != "roster"} == {
+        "123456789012/us-east-2": "complete",
+        "123456789012/us-west-1": "storing",
+    }
+    assert told_back.keys() == {"bundle", "us-west-1/bundle"}
+    app.handler({}, CONTEXT)
+    assert [line["listed"] for line in entries(log)] == [{"bundle": 2}, {"bundle": 2}]
+    asked = [request["Action"] for request in by_region["us-east-2"].requests]
+    assert asked.count("DescribeRegions") == (1 if setting == "all" else 0), "once an hour"
+
+
+def test_a_denied_region_does_not_affect_the_others(app, by_region, log, table, monkeypatch):
+    monkeypatch.setenv("REGIONS", "us-west-1,us-east-2")
+    by_region["us-west-1"].answers = [DENIED]
+    assert app.handler({}, CONTEXT)["us-west-1/bundle"] == {"unreadable": "denied"}
+    assert [row["state"] for key, row in table.rows.items() if key.scope != "roster"] == ["complete"]
+    [change, _] = entries(log)
+    assert (change["kind"], change["unreadable"]) == ("us-west-1/bundle", "denied")
+
+
+@pytest.mark.parametrize("answer", [NO_REGIONS, DENIED], ids=["none", "denied"])
+def test_unknown_regions_fail_the_poll_but_not_its_lists(answer, app, by_region, log, table, monkeypatch, capsys):
+    monkeypatch.setenv("REGIONS", "all")
+    by_region["us-east-2"].by_action["DescribeRegions"] = answer
+    with pytest.raises(PollError, match="the enabled regions are not known"):
+        app.handler({}, CONTEXT)
+    assert [row["state"] for key, row in table.rows.items() if key.scope != "roster"] == ["complete"]
+    assert figures(capsys)["GoodPolls"] == [0]
+
+
+REQUIRED = [name for name in RECORDER if name not in {"EVENT_BUS", "REGIONS"}]
 
 
 @pytest.mark.parametrize("name", REQUIRED)

@@ -14,12 +14,12 @@ from task_reporter.kinds.bundle import BUNDLE
 from task_reporter.kinds.kind import COMPLETE, LOST, Kind
 from task_reporter.recording.context import PollContext
 from task_reporter.recording.missing import write_for_unlisted
-from task_reporter.recording.poll_kinds import poll_kinds
 from task_reporter.recording.transitions import next_write
 from task_reporter.times import parse, to_text
 from tests.support.canned_ec2 import canned_ec2, no_pauses, told
 from tests.support.dynamodb import DynamoDb, Table
 from tests.support.inline import INLINE
+from tests.support.polled import poll_kinds
 from tests.unit.cases import KEY, cases, full, full_row
 
 SCOPE = KEY.scope

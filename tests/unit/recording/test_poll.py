@@ -1,6 +1,7 @@
 """One poll: the real code between a canned EC2 and a table."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -18,16 +19,16 @@ from task_reporter.kinds.bundle import BUNDLE
 from task_reporter.kinds.kind import COMPLETE, FAILED, Kind
 from task_reporter.kinds.store_image import STORE_IMAGE
 from task_reporter.recording.context import PollContext
-from task_reporter.recording.kind_result import KindResult
-from task_reporter.recording.poll_kinds import poll_kinds
+from task_reporter.recording.list_result import ListResult
+from task_reporter.recording.poll_lists import poll_lists
 from task_reporter.recording.recorder import MAX_ROUNDS
 from task_reporter.recording.redrive import MAX_ROWS_PER_POLL
-from task_reporter.recording.roster import ListRecord, lists_of, not_yet_logged, roster_key
+from task_reporter.recording.roster import ListRecord, lists_of, not_yet_logged, parse_lists, roster_key
 from task_reporter.runtime.deadline import Deadline
 from tests.support.canned_ec2 import Answer, canned_ec2, no_pauses, told
 from tests.support.dynamodb import DynamoDb, Table
 from tests.support.inline import INLINE
-from tests.support.polled import poll_kind
+from tests.support.polled import poll_kind, poll_kinds, watched
 
 SCOPE = "123456789012/us-east-2"
 NOW = datetime(2026, 11, 23, 12, 40, tzinfo=UTC)
@@ -74,6 +75,48 @@ def poll_all(ec2, history, *kinds, **options):
     polled = poll_kinds(kinds, ec2.client(), history, POLL, INLINE, **options)
     polled.summary()
     return polled.done
+
+
+# Several regions
+
+
+ELSEWHERE = PollContext("123456789012/eu-west-1", NOW)
+
+
+def test_regions_share_one_read_and_one_roster_row(table, dynamodb, history):
+    with canned_ec2(told("bundling")) as here, canned_ec2(told("storing")) as there:
+        lists = [watched(BUNDLE, here.client(), POLL), watched(BUNDLE, there.client(), ELSEWHERE)]
+        assert poll_lists(lists, history, POLL, INLINE).summary().keys() == {"bundle", "eu-west-1/bundle"}
+    assert dynamodb.calls == ["query", "query", "batch_get_item", "transact_write_items", "put_item"]
+    assert {key.scope for key in table.rows} == {SCOPE, ELSEWHERE.scope, "roster"}
+    assert parse_lists(table.rows[roster_key(SCOPE)]).keys() == {"us-east-2", "eu-west-1"}
+
+
+def test_a_task_vanishes_only_from_the_list_of_its_region(table, history):
+    def poll(here, there, minutes):
+        now = NOW + timedelta(minutes=minutes)
+        with canned_ec2(told(here)) as own, canned_ec2(told(there)) as other:
+            places = [(own, replace(POLL, now=now)), (other, replace(ELSEWHERE, now=now))]
+            lists = [watched(BUNDLE, ec2.client(), place) for ec2, place in places]
+            poll_lists(lists, history, replace(POLL, now=now), INLINE)
+
+    poll("bundling", "bundling", 0)
+    poll("bundling", "empty", 5)
+    poll("bundling", "empty", 25)
+    rows = {key.scope: row for key, row in table.rows.items() if key.scope != "roster"}
+    assert rows[ELSEWHERE.scope]["outcome"] == "lost"
+    assert "missing_since" not in rows[SCOPE]
+
+
+def test_rows_of_all_regions_are_redriven(table, history):
+    with canned_ec2(told("complete")) as ec2:
+        poll_kind(BUNDLE, ec2.client(), history, ELSEWHERE)
+        later = NOW + timedelta(minutes=30)
+        lists = [
+            watched(BUNDLE, ec2.client(), replace(POLL, now=later, scope=f"123456789012/{region}"))
+            for region in ("us-east-2", "us-west-2")
+        ]
+        assert poll_lists(lists, history, replace(POLL, now=later), INLINE).redriven == 1
 
 
 # A poll that goes well
@@ -133,7 +176,7 @@ def test_a_poll_that_finds_nothing_new_only_reads(dynamodb, history):
 
 def test_an_empty_list_asks_only_for_the_roster(dynamodb, history):
     with canned_ec2(told("empty")) as ec2:
-        assert poll_kind(BUNDLE, ec2.client(), history, POLL) == KindResult("bundle")
+        assert poll_kind(BUNDLE, ec2.client(), history, POLL) == ListResult("bundle")
     assert dynamodb.calls == ["batch_get_item"]
 
 

@@ -11,7 +11,6 @@ from task_reporter.kinds.bundle import BUNDLE
 from task_reporter.notifying.announce import NotificationPolicy, announce
 from task_reporter.notifying.topic import Topic
 from task_reporter.recording.context import PollContext
-from task_reporter.recording.poll_kinds import poll_kinds
 from task_reporter.recording.redrive import MAX_ROWS_PER_POLL, overdue, redrive_writes
 from task_reporter.times import parse, to_text
 from tests.support.canned_ec2 import canned_ec2, no_pauses, told
@@ -19,6 +18,7 @@ from tests.support.dynamodb import DynamoDb, Table
 from tests.support.filter_patterns import matches, parse_pattern
 from tests.support.finished import SCOPE, key, row
 from tests.support.inline import INLINE
+from tests.support.polled import poll_kinds
 from tests.support.sns import TOPIC, FakeSns
 from tests.support.template import event_properties
 from tests.unit.cases import full

@@ -48,7 +48,7 @@ def after(minutes, before=FIRST, tasks=(), kind=BUNDLE):
 
 
 def test_the_first_row_is_inserted_without_index_keys():
-    write = roster_write(None, {"bundle": read_record(BUNDLE, [], ListRecord(), POLL)}, POLL)
+    write = roster_write(None, {"us-east-2": {"bundle": read_record(BUNDLE, [], ListRecord(), POLL)}}, POLL)
     assert write == Insert(ROW | {"lists": f'{{"us-east-2":{{"bundle":{{"at":{EPOCH}}}}}}}'})
 
 
@@ -61,7 +61,7 @@ def test_the_next_row_is_written_only_over_what_was_read():
 
 def test_lists_that_were_not_polled_and_other_regions_stay():
     before = ROW | {"lists": '{"eu-west-1":{"bundle":{"at":1}},"us-east-2":{"bundle":{"at":2},"store-image":{"at":3}}}'}
-    lists = parse_lists(roster_write(before, {"bundle": ListRecord(at=9)}, POLL).set)
+    lists = parse_lists(roster_write(before, {"us-east-2": {"bundle": ListRecord(at=9)}}, POLL).set)
     assert lists == {
         "eu-west-1": {"bundle": ListRecord(at=1)},
         "us-east-2": {"bundle": ListRecord(at=9), "store-image": ListRecord(at=3)},
@@ -82,8 +82,32 @@ def test_a_record_takes_only_values_of_its_types(values):
 
 def test_nine_lists_fit_into_one_write_unit():
     full = ListRecord(EPOCH, 10_000, 2_592_000, 43_200, EPOCH, EPOCH, EPOCH)
-    write = roster_write(None, dict.fromkeys(KINDS, full), POLL)
+    write = roster_write(None, {"us-east-2": dict.fromkeys(KINDS, full)}, POLL)
     assert sum(len(name) + len(value) for name, value in write.row.items()) < 2048
+
+
+REGIONS = [f"eu-{name}-{number}" for name in ("west", "central", "north", "south") for number in range(1, 5)]
+
+
+def test_equal_lists_of_many_regions_share_their_keys():
+    lists = {region: dict.fromkeys(KINDS, ListRecord(at=EPOCH, gap=300)) for region in REGIONS}
+    lists["eu-west-2"] = {**lists["eu-west-2"], "bundle": ListRecord(unreadable="denied", unreadable_since=EPOCH)}
+    row = roster_write(None, lists, POLL).row
+    assert parse_lists(row) == lists
+    assert len(row["lists"]) < 1024, "one write unit"
+    [own] = parse_lists(roster_write(None, {"eu-west-1": lists["eu-west-1"]}, POLL).row).items()
+    assert own == ("eu-west-1", lists["eu-west-1"])
+
+
+REGION_LISTS = st.dictionaries(
+    st.sampled_from(REGIONS),
+    st.dictionaries(st.sampled_from(list(KINDS)), st.builds(ListRecord, at=st.integers(0, 2), n=st.integers(0, 1))),
+)
+
+
+@given(REGION_LISTS)
+def test_lists_of_any_regions_are_read_as_they_were_written(lists):
+    assert parse_lists(roster_write(None, lists, POLL).row) == lists
 
 
 def test_a_layer_without_bytecode_is_noted_as_long_as_it_is():

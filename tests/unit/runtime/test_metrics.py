@@ -13,8 +13,8 @@ from task_reporter.history.writes import Insert, Update
 from task_reporter.notifying.announce import AnnounceResult, Delivery
 from task_reporter.notifying.notice import Notice
 from task_reporter.recording.context import PollContext
-from task_reporter.recording.kind_result import KindResult
-from task_reporter.recording.poll_kinds import PollResult
+from task_reporter.recording.list_result import ListResult
+from task_reporter.recording.poll_lists import PollResult
 from task_reporter.runtime.metrics import _log, emit
 from tests.support.polled import figures_of
 
@@ -31,7 +31,7 @@ def of_poll(polled, confirmed=None, poll=POLL):
 
 
 def recorded(*writes, tasks=0):
-    return KindResult("bundle", [{"task_id": str(number)} for number in range(tasks)], list(writes))
+    return ListResult("bundle", [{"task_id": str(number)} for number in range(tasks)], list(writes))
 
 
 def insert(number, **row):
@@ -43,7 +43,7 @@ def test_a_poll_in_figures():
     writes = [insert(1, **ENDED), insert(2, state="bundling"), update]
     waiting = [{"awaiting_since": "2026-11-23T11:30:00.000Z"}, {"awaiting_since": "2026-11-23T11:59:59.000Z"}, {}]
     waiting = [row | {"redrives": 2} for row in waiting]
-    polled = PollResult(["bundle"], Backlog([], waiting), [recorded(*writes, tasks=7)])
+    polled = PollResult(1, Backlog([], waiting), [recorded(*writes, tasks=7)])
     assert of_poll(polled) == {
         "GoodPolls": 1,
         "ListsUnreadable": 0,
@@ -58,13 +58,13 @@ def test_a_poll_in_figures():
 
 
 def test_what_is_out_of_order_has_figures_of_its_own():
-    told = of_poll(PollResult(["bundle"], blind_seconds=7200), confirmed=0)
+    told = of_poll(PollResult(1, blind_seconds=7200), confirmed=0)
     assert (told["CoverageGap"], told["ConfirmedSubscribers"]) == (7200, 0)
-    assert not {"CoverageGap", "ConfirmedSubscribers"} & of_poll(PollResult(["bundle"])).keys()
+    assert not {"CoverageGap", "ConfirmedSubscribers"} & of_poll(PollResult(1)).keys()
 
 
 READ, DENIED, ABSENT = (
-    KindResult(name, unreadable=name if name != "read" else "") for name in ("read", "denied", "absent")
+    ListResult(name, unreadable=name if name != "read" else "") for name in ("read", "denied", "absent")
 )
 DENIED.error = ABSENT.error = PermissionError()
 
@@ -75,14 +75,14 @@ DENIED.error = ABSENT.error = PermissionError()
         ([], 0, 0),
         ([READ], 0, 0),
         ([READ, READ], 1, 0),
-        ([READ, KindResult("incomplete", incomplete=True)], 0, 0),
+        ([READ, ListResult("incomplete", incomplete=True)], 0, 0),
         ([READ, DENIED], 1, 1),
         ([READ, ABSENT], 1, 0),
         ([DENIED, DENIED], 0, 1),
     ],
 )
 def test_a_poll_is_good_where_every_list_was_or_is_unreadable(done, is_good, unreadable):
-    told = of_poll(PollResult(["bundle", "export-image"], done=done))
+    told = of_poll(PollResult(2, done=done))
     assert (told["GoodPolls"], told["ListsUnreadable"]) == (is_good, unreadable)
 
 
@@ -102,7 +102,7 @@ LONG_AGO = {"awaiting_since": "2026-11-23T08:00:00.000Z"}
     ids=["somebody listens", "somebody came", "nobody listens", "nobody did, SNS is silent", "SNS is silent"],
 )
 def test_a_row_is_overdue_after_two_redrives_with_a_subscriber(confirmed, must_wait, waited, counts, redrives):
-    polled = PollResult(["bundle"], Backlog([], [LONG_AGO | {"redrives": redrives}]))
+    polled = PollResult(1, Backlog([], [LONG_AGO | {"redrives": redrives}]))
     polled.waited, polled.audience = waited, Audience(confirmed, must_wait)
     told = of_poll(polled, confirmed)
     assert (told["RowsOverdue"], told["OldestWaiting"]) == (int(counts and redrives >= 2), 4 * 3600)
@@ -115,7 +115,7 @@ def test_a_row_is_overdue_after_two_redrives_with_a_subscriber(confirmed, must_w
     ids=["neither", "the notice is sent", "the event is sent"],
 )
 def test_overdue_rows_are_counted_by_mark(marks, notices, events, must_wait):
-    polled = PollResult(["bundle"], Backlog([], [LONG_AGO | {"redrives": 2} | marks]))
+    polled = PollResult(1, Backlog([], [LONG_AGO | {"redrives": 2} | marks]))
     polled.audience = Audience(int(not must_wait), must_wait)
     told = of_poll(polled, poll=replace(POLL, sends_events=True))
     assert (told["RowsOverdue"], told["EventsOverdue"]) == (0 if must_wait else notices, events)
@@ -123,13 +123,13 @@ def test_overdue_rows_are_counted_by_mark(marks, notices, events, must_wait):
 
 
 def test_tasks_that_can_not_be_kept_are_counted():
-    polled = PollResult(["bundle"], done=[KindResult("bundle", unkeepable=["one", "another"])])
+    polled = PollResult(1, done=[ListResult("bundle", unkeepable=["one", "another"])])
     assert of_poll(polled)["TasksUnkeepable"] == 2
-    assert "TasksUnkeepable" not in of_poll(PollResult(["bundle"]))
+    assert "TasksUnkeepable" not in of_poll(PollResult(1))
 
 
 def test_clocks_that_disagree_make_no_negative_age():
-    polled = PollResult(["bundle"], done=[recorded(insert(1, **ENDED | {"finished_at": "2026-11-23T12:00:05.000Z"}))])
+    polled = PollResult(1, done=[recorded(insert(1, **ENDED | {"finished_at": "2026-11-23T12:00:05.000Z"}))])
     assert of_poll(polled)["CaptureDelay"] == [0]
 
 
@@ -146,7 +146,7 @@ def test_a_batch_in_figures():
 
 def test_they_are_written_in_the_embedded_metric_format(monkeypatch, capsys):
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "my-stack")
-    polled = PollResult(["bundle"], done=[recorded(*(insert(number, **ENDED) for number in range(250)))])
+    polled = PollResult(1, done=[recorded(*(insert(number, **ENDED) for number in range(250)))])
     _log.cache_clear()
     emit(figures_of(polled, POLL, 1))
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

@@ -25,11 +25,11 @@ RECORDER = {
     "REDRIVE_AFTER_MINUTES": "10",
     "SILENT_AFTER_MINUTES": "20",
 }
-OPTIONAL = {"EVENT_BUS": "tasks"}
+OPTIONAL = {"EVENT_BUS": "tasks", "REGIONS": "eu-west-1,us-east-1"}
 """Variables that may be empty."""
 NOTIFIER = {
     "HISTORY_TABLE": "history",
-    "SCOPE": "123456789012/eu-west-1",
+    "SCOPES": "123456789012/*",
     "TOPIC_ARN": ARN,
     "EMAIL_SUBSCRIPTION": "false",
     "DIGEST_ABOVE": "5",
@@ -39,7 +39,7 @@ NOTIFIER = {
 
 Read = Callable[[Mapping[str, str]], Any]
 BOTH: list[tuple[Read, dict[str, str]]] = [(recorder_settings, RECORDER), (notifier_settings, NOTIFIER)]
-WITH_BUS: tuple[Read, dict[str, str], str] = (recorder_settings, RECORDER, "EVENT_BUS")
+WITH_OPTIONAL: list[tuple[Read, dict[str, str], str]] = [(recorder_settings, RECORDER, name) for name in OPTIONAL]
 EVERY = [(read, right, name) for read, right in BOTH for name in right]
 
 
@@ -48,6 +48,7 @@ def test_right_settings_are_read() -> None:
         table="history",
         scope=RECORDER["SCOPE"],
         kinds=(KINDS["bundle"],),
+        regions=("eu-west-1", "us-east-1"),
         announce_history=True,
         retention_days=0,
         topic=ARN,
@@ -59,7 +60,7 @@ def test_right_settings_are_read() -> None:
     )
     assert notifier_settings(NOTIFIER | OPTIONAL) == NotifierSettings(
         table="history",
-        scope=NOTIFIER["SCOPE"],
+        scopes="123456789012/*",
         topic=ARN,
         email_subscription=False,
         event_bus="tasks",
@@ -76,6 +77,12 @@ def test_other_variables_are_ignored() -> None:
 RIGHT: list[tuple[Read, dict[str, str], str, str, str, Any]] = [
     (recorder_settings, RECORDER, "HISTORY_TABLE", "a.b_c-D9", "table", "a.b_c-D9"),
     (recorder_settings, RECORDER, "HISTORY_TABLE", "arn:aws:dynamodb:eu-west-1:123456789012:table/h", "table", None),
+    (recorder_settings, RECORDER, "REGIONS", "", "regions", ()),
+    (recorder_settings, RECORDER, "REGIONS", "all", "regions", ("all",)),
+    (recorder_settings, RECORDER, "REGIONS", " ,", "regions", ()),
+    (recorder_settings, RECORDER, "REGIONS", "eu-west-1, all", "regions", ("all",)),
+    (recorder_settings, RECORDER, "REGIONS", "us-east-1, eu-west-1,us-east-1", "regions", ("us-east-1", "eu-west-1")),
+    (notifier_settings, NOTIFIER, "SCOPES", "*/*", "scopes", "*/*"),
     (recorder_settings, RECORDER, "SCOPE", "123456789012/us-gov-west-1", "scope", "123456789012/us-gov-west-1"),
     (recorder_settings, RECORDER, "ANNOUNCE_HISTORY", "none", "announce_history", False),
     (recorder_settings, RECORDER, "TASK_KINDS", " bundle , bundle", "kinds", (KINDS["bundle"],)),
@@ -102,6 +109,8 @@ def test_right_value_is_read(
 EXPECTED = {
     "HISTORY_TABLE": "the name or ARN of the history table",
     "SCOPE": "<account id>/<region>, such as 123456789012/eu-west-1",
+    "SCOPES": "<account id>/<region>, either of them perhaps *",
+    "REGIONS": "empty, all, or regions separated by commas",
     "ANNOUNCE_HISTORY": "digest or none",
     "TASK_KINDS": f"a comma-separated list of: {', '.join(KINDS)}",
     "RETENTION_DAYS": "0 (for ever) or a number of days from 90 to 99999",
@@ -117,6 +126,8 @@ EXPECTED = {
 WRONG = {
     "HISTORY_TABLE": ["ab", "my table", "x" * 1025, "history\n", "${HistoryTable}"],
     "SCOPE": ["123456789012", "/eu-west-1", "123456789012/", "12345678901/eu-west-1", "123456789012/EU", "x/eu-west-1"],
+    "SCOPES": ["*", "123456789012", "x/*", "123456789012/**", "123456789012/EU"],
+    "REGIONS": ["eu-west", "ALL", "eu-west-1 us-east-1", "*", "eu-west-1;eu-west-2"],
     "ANNOUNCE_HISTORY": ["all", "Digest", "true"],
     "TASK_KINDS": ["bundles", "bundle,", ",", "bundle,export", "Bundle", "bundle;bundle"],
     "RETENTION_DAYS": ["-1", "1", "89", "100000", "9" * 30, "90.5", "for ever", "0x5a", " "],
@@ -142,7 +153,7 @@ def test_missing_variable_is_named(read: Read, right: dict[str, str], name: str,
 
 @pytest.mark.parametrize(
     ("read", "right", "name", "value"),
-    [(read, right, name, value) for read, right, name in [*EVERY, WITH_BUS] for value in WRONG[name]],
+    [(read, right, name, value) for read, right, name in [*EVERY, *WITH_OPTIONAL] for value in WRONG[name]],
 )
 def test_wrong_value_is_named(read: Read, right: dict[str, str], name: str, value: str) -> None:
     with pytest.raises(SettingError) as raised:

@@ -19,8 +19,8 @@ from task_reporter.history.rows import Key, Row
 from task_reporter.history.writes import Insert
 from task_reporter.notifying.announce import AnnounceResult, Delivery
 from task_reporter.recording.context import PollContext
-from task_reporter.recording.kind_result import KindResult
-from task_reporter.recording.poll_kinds import PollResult
+from task_reporter.recording.list_result import ListResult
+from task_reporter.recording.poll_lists import PollResult
 from task_reporter.runtime.metrics import NAMESPACE
 from task_reporter.times import to_text
 from tests.support.alarm import Alarm
@@ -67,7 +67,7 @@ class WatchedStack:
 
     def poll(self, at: float, confirmed: int | None = 1, **more: Any) -> None:
         """Add the metrics of one good poll, changed by ``more``, and Lambda's errors."""
-        polled = PollResult(**{"kinds": ["bundle"], "done": [KindResult("bundle")], **more})
+        polled = PollResult(**{"asked": 1, "done": [ListResult("bundle")], **more})
         for figure in figures_of(polled, PollContext(SCOPE, at_second(at)), confirmed):
             self.put(NAMESPACE, figure.name, STACK, at, figure.value)
         self.put("AWS/Lambda", "Errors", {"Ref": "RecorderFunction"}, at, int(not polled.good))
@@ -106,10 +106,10 @@ def watched(further: int) -> WatchedStack:
     return stack
 
 
-def ended_with(*outcomes: str) -> list[KindResult]:
+def ended_with(*outcomes: str) -> list[ListResult]:
     """Return the result of a poll in which tasks ended with ``outcomes``."""
     row: Row = {"scope": SCOPE, "task_id": "bun-1", "finished_at": to_text(NOON)}
-    return [KindResult("bundle", written=[Insert({**row, "outcome": outcome}) for outcome in outcomes])]
+    return [ListResult("bundle", written=[Insert({**row, "outcome": outcome}) for outcome in outcomes])]
 
 
 def waiting(at: float, minutes: float) -> Row:
@@ -197,9 +197,9 @@ def test_one_error_rings_until_there_are_no_more(
 
 @pytest.mark.parametrize(("reason", "rings"), [("denied", True), ("malformed", True), ("absent", False)])
 def test_a_list_that_can_not_be_read_rings_until_it_can(reason: str, rings: bool, watched: WatchedStack) -> None:
-    unreadable = KindResult("store-image", error=PermissionError(), unreadable=reason)
-    done = [KindResult("bundle"), unreadable]
-    watched.polls(30, 30 * MINUTE, kinds=["bundle", "store-image"], done=done)
+    unreadable = ListResult("store-image", error=PermissionError(), unreadable=reason)
+    done = [ListResult("bundle"), unreadable]
+    watched.polls(30, 30 * MINUTE, asked=2, done=done)
     watched.polls(30 * MINUTE + 30, 2 * HOUR)
     found = watched.minutes("UnreadableList", 120)
     assert watched.ringing_in(range(120)) == ({"UnreadableList"} if rings else set())
@@ -348,7 +348,7 @@ def test_metric_of_an_alarm_is_written_with_its_dimension(name: str) -> None:
         assert dimension["Name"] == expected
         assert dimension["Value"] in values
         return
-    polled = PollResult(["bundle"], Backlog(waiting=[waiting(0, 600)]), ended_with("lost", "complete"), blind_seconds=1)
+    polled = PollResult(1, Backlog(waiting=[waiting(0, 600)]), ended_with("lost", "complete"), blind_seconds=1)
     sent = AnnounceResult(by_event=Delivery({Key(SCOPE, "one"): ValueError()}))
     figures = [*figures_of(polled, PollContext(SCOPE, NOON, sends_events=True), 1), *sent.metrics()]
     assert asked["MetricName"] in {figure.name for figure in figures}

@@ -25,8 +25,8 @@ from task_reporter.kinds.table import KINDS
 from task_reporter.notifying.announce import AnnounceResult, Delivery
 from task_reporter.notifying.marks import TURN_SECONDS
 from task_reporter.recording.context import PollContext
-from task_reporter.recording.kind_result import KindResult
-from task_reporter.recording.poll_kinds import PollResult
+from task_reporter.recording.list_result import ListResult
+from task_reporter.recording.poll_lists import PollResult
 from task_reporter.runtime.deadline import MARGIN_SECONDS
 from task_reporter.runtime.metrics import NAMESPACE
 from task_reporter.runtime.settings import notifier_settings, recorder_settings
@@ -176,6 +176,10 @@ CASES: Mapping[str, tuple[list[str], list[str]]] = {
     "EventBusName": (["", "default", "my-bus", "partners/acme.1_2"], [" ", "my bus", "arn:aws:events:x", "b" * 257]),
     "ChatNotices": (["true", "false"], ["", "True", "yes"]),
     "TaskKinds": ([*KINDS, ",".join(KINDS)], ["", "bundles", "Bundle", "bundle,", "bundle,unknown", "*"]),
+    "Regions": (
+        ["", "all", "eu-west-1", "eu-west-1,us-gov-east-1", "ap-southeast-10 , cn-north-1", "us-iso-west-1"],
+        ["ALL", "*", "eu-west", "eu-west-1;eu-west-2", "EU-WEST-1", "eu-west-1a", "eu_west_1"],
+    ),
     "AnnounceHistory": (["digest", "none"], ["", "Digest", "all", "true"]),
     "PollSchedule": (
         [
@@ -274,6 +278,7 @@ def test_silent_alarm_covers_two_rounds_of_the_longest_rate() -> None:
 
 VARIABLES = {
     "TaskKinds": "TASK_KINDS",
+    "Regions": "REGIONS",
     "AnnounceHistory": "ANNOUNCE_HISTORY",
     "RetentionDays": "RETENTION_DAYS",
     "DigestAbove": "DIGEST_ABOVE",
@@ -289,7 +294,8 @@ VARIABLES = {
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, value in GOOD if name in VARIABLES])
 def test_functions_accept_what_the_template_accepts(name: str, value: str) -> None:
     variables = {variable: str(default(parameter)) for parameter, variable in VARIABLES.items()}
-    variables |= {"HISTORY_TABLE": "history", "SCOPE": "123456789012/eu-west-1", "EMAIL_SUBSCRIPTION": "true"}
+    variables |= {"SCOPE": "123456789012/eu-west-1", "SCOPES": "123456789012/eu-west-1"}
+    variables |= {"HISTORY_TABLE": "history", "EMAIL_SUBSCRIPTION": "true"}
     variables |= {"TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:notices", VARIABLES[name]: value}
     recorder_settings(variables)
     notifier_settings(variables)
@@ -344,8 +350,18 @@ def test_function_gets_the_settings_that_it_reads(function: str, read: Any) -> N
 def test_function_knows_if_there_is_an_email_subscription(function: str, email: str, expected: str) -> None:
     stack = Stack(NotificationEmail=email)
     variables = stack.properties(function)["Environment"]["Variables"]
-    assert (variables["EMAIL_SUBSCRIPTION"], variables["SCOPE"]) == (expected, "123456789012/eu-west-1")
+    assert variables["EMAIL_SUBSCRIPTION"] == expected
     assert stack.condition(RESOURCES["EmailSubscription"]["Condition"]) is bool(email)
+
+
+@pytest.mark.parametrize(("regions", "scopes"), [("", "eu-west-1"), ("us-east-1", "*"), ("all", "*")])
+def test_functions_and_roles_know_the_same_scopes(regions: str, scopes: str) -> None:
+    stack, watched = Stack(Regions=regions), f"123456789012/{scopes}"
+    assert stack.properties("RecorderFunction")["Environment"]["Variables"]["SCOPE"] == "123456789012/eu-west-1"
+    assert stack.properties("NotifierFunction")["Environment"]["Variables"]["SCOPES"] == watched
+    for role in FUNCTIONS.values():
+        keys = [value for value in walk(stack.properties(role)) if str(value).startswith("123456789012/")]
+        assert keys == [watched, watched]
 
 
 def test_plain_sam_build_compiles_for_the_default_runtime() -> None:
@@ -381,11 +397,11 @@ TRUSTED = {
     "NotifierRole": "lambda.amazonaws.com",
     "ScheduleRole": "scheduler.amazonaws.com",
 }
-UNBOUND = {("RecorderRole", "ListTasks"), ("NotifierRole", "FindStream")}
+UNBOUND = {("RecorderRole", "ListTasks"), ("RecorderRole", "FindRegions"), ("NotifierRole", "FindStream")}
 """Statements whose actions IAM cannot narrow to a resource."""
 
 STATEMENTS = [
-    (role, statement)
+    (role, statement["Fn::If"][1] if "Fn::If" in statement else statement)
     for role, resource in ROLES.items()
     for policy in resource["Properties"]["Policies"]
     for statement in policy["PolicyDocument"]["Statement"]
@@ -410,9 +426,8 @@ def operations_of(function: str) -> set[tuple[str, str]]:
         for node in ast.walk(ast.parse(module.read_text()))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
     }
-    models = [
-        ServiceModel(Loader().load_service_model(name, "service-2"), name) for name in ("dynamodb", "events", "sns")
-    ]
+    services = ("dynamodb", "ec2", "events", "sns")
+    models = [ServiceModel(Loader().load_service_model(name, "service-2"), name) for name in services]
     methods = {xform_name(name): (model.service_name, name) for model in models for name in model.operation_names}
     return {methods[call] for call in calls & methods.keys()}
 
@@ -441,7 +456,7 @@ def needed(function: str) -> set[str]:
     for service, operation in operations_of(function):
         rights = WRITE_RIGHTS[function] if operation in WRITES else {operation}
         actions |= {f"{service}:{name}" for name in rights}
-    if any(module.name == "poll_kinds.py" for module in imported(ROOT / "functions" / function / "app.py")):
+    if any(module.name == "poll_lists.py" for module in imported(ROOT / "functions" / function / "app.py")):
         actions |= {f"ec2:{kind.operation}" for kind in KINDS.values()}
     return actions
 
@@ -567,7 +582,7 @@ def test_dashboard_shows_all_metrics_that_the_functions_write() -> None:
     metrics = [metric for widget in WIDGETS for metric in widget["properties"].get("metrics", [])]
     ours = [metric for metric in metrics if metric[0] == NAMESPACE]
     row: Row = {"scope": "s", "task_id": "t", "finished_at": "2026-11-23T12:00:00.000Z"}
-    ended = KindResult(
+    ended = ListResult(
         "bundle",
         written=[Insert({**row, "outcome": outcome}) for outcome in OUTCOMES],
         unkeepable=["a task without an id"],

@@ -3,7 +3,7 @@
 They are in the sparse index ``by-awaiting``, which has only these rows.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +19,7 @@ INDEX = "by-awaiting"
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """The unfinished rows of one scope."""
+    """The unfinished rows of one scope, or of all scopes of one account."""
 
     running: list[Row] = field(default_factory=list)
     """Rows that await their outcome."""
@@ -27,17 +27,27 @@ class Backlog:
     """Rows that await their notification."""
 
 
+def common_scope(scopes: Sequence[str]) -> str:
+    """Return the only one of ``scopes``, or else ``<account id>/``.
+
+    That stands for all regions of the account.
+    """
+    return scopes[0] if len(set(scopes)) == 1 else scopes[0].partition("/")[0] + "/"
+
+
 def start_reading_backlog(
-    history: HistoryTable, scope: str, pool: Executor, deadline: Deadline = NO_DEADLINE
+    history: HistoryTable,
+    scope: str,
+    pool: Executor,
+    deadline: Deadline = NO_DEADLINE,
+    states: Sequence[str] = (AWAITING_OUTCOME, AWAITING_NOTIFICATION),
 ) -> Callable[[], Backlog]:
     """Start reading the backlog in ``pool``, and return a function that waits for it.
 
-    The returned function raises OutOfTimeError, MalformedAnswerError and botocore's errors.
+    ``states`` are the first or both of the two that a row can await. The returned function raises OutOfTimeError,
+    MalformedAnswerError and botocore's errors.
     """
-    queries = [
-        pool.submit(query_awaiting, history, scope, state, deadline)
-        for state in (AWAITING_OUTCOME, AWAITING_NOTIFICATION)
-    ]
+    queries = [pool.submit(query_awaiting, history, scope, state, deadline) for state in states]
 
     def backlog() -> Backlog:
         for query in queries:
@@ -52,7 +62,7 @@ def query_awaiting(
 ) -> list[Row]:
     """Return the rows that are ``awaiting`` their outcome or their notification.
 
-    Without a ``scope`` these are the rows of all scopes.
+    Without a ``scope`` these are the rows of all scopes; ``<account id>/`` stands for all regions of an account.
 
     An index is eventually consistent: a row that was written a moment ago may be missing or old. Raises OutOfTimeError,
     MalformedAnswerError and botocore's errors.
@@ -64,7 +74,8 @@ def query_awaiting(
         "ExpressionAttributeValues": {":awaiting": to_attribute(awaiting)},
     }
     if scope is not None:
-        request["KeyConditionExpression"] += " AND #scope = :scope"
+        of_scope = "begins_with(#scope, :scope)" if scope.endswith("/") else "#scope = :scope"
+        request["KeyConditionExpression"] += f" AND {of_scope}"
         request["ExpressionAttributeNames"] = {"#scope": "scope"}
         request["ExpressionAttributeValues"][":scope"] = to_attribute(scope)
     rows: list[Row] = []

@@ -52,6 +52,7 @@ EXPORT_IMAGE = Kind(
             prefix: S3ExportLocation.S3Prefix,
             error_message: contains(`["deleted"]`, Status) && StatusMessage
         }""",
+    hourly=True,
     endings={"completed": COMPLETE, "deleted": FAILED},
     failure=failure_by_text,
     without_reason=CANCELLED,

@@ -40,6 +40,7 @@ EXPORT_INSTANCE = Kind(
             object_key: ExportToS3Task.S3Key,
             error_message: contains(`["cancelled"]`, State) && StatusMessage
         }""",
+    hourly=True,
     endings={"completed": COMPLETE, "cancelled": FAILED},
     failure=failure_by_text,
     without_reason=CANCELLED,

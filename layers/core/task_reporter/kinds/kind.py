@@ -90,6 +90,11 @@ class Kind:
     """The outcome of a task for which EC2 never adds a reason."""
     listed_for: timedelta = timedelta(0)
     """Time for which EC2 lists ended tasks by its documentation; 0 if undocumented."""
+    hourly: bool = False
+    """In a member account, ask hourly also while the list is quiet.
+
+    Its tasks are short, or it is not known for how long EC2 lists them.
+    """
     supersedes: Callable[[Row, Row], bool] | None = None
     """Tells whether a listed task may have replaced a row's task in the list."""
     cancelling_state: str | None = None

@@ -61,6 +61,7 @@ REPLACE_ROOT_VOLUME = Kind(
             from_image_id: ImageId,
             from_snapshot_id: SnapshotId
         }""",
+    hourly=True,
     endings={"succeeded": COMPLETE, "failed": FAILED, DETACHED: FAILED},
     attributes={"from_image_id": "From AMI", "from_snapshot_id": "From snapshot"},
     warning=warning,

@@ -24,3 +24,8 @@ class PollContext:
     """The notifier sends events, so a row needs a mark for its event too."""
     without_bytecode: str | None = None
     """Runtime that compiled this package at start, for lack of bytecode in the layer."""
+    member: bool = False
+    """The account is one of an organization, which a hub watches.
+
+    Lists that can't be read are then a state of the account, and redriving is the planner's work.
+    """

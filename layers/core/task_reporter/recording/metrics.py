@@ -8,9 +8,10 @@ from task_reporter.history.rows import EVENT_SENT_AT, NOTIFIED_AT, Row
 from task_reporter.history.writes import Write
 from task_reporter.kinds.kind import OUTCOMES
 from task_reporter.recording.context import PollContext
-from task_reporter.recording.kind_result import ended_tasks
-from task_reporter.recording.poll_kinds import ABSENT, PollResult
+from task_reporter.recording.list_result import ended_tasks
+from task_reporter.recording.poll_lists import PollResult
 from task_reporter.recording.redrive import lacking, overdue
+from task_reporter.recording.unreadable import ABSENT
 from task_reporter.runtime.metrics import COUNT, SECONDS, Metric
 from task_reporter.times import seconds_since
 

@@ -2,21 +2,22 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from task_reporter.aws.failures import describe
 from task_reporter.errors import HistoryError
 from task_reporter.history.backlog import Backlog
-from task_reporter.history.rows import Key, Row, key_of
+from task_reporter.history.rows import Key, Row, account_and_region, key_of
 from task_reporter.history.table import HistoryTable
 from task_reporter.history.writes import Write
 from task_reporter.kinds.kind import Kind
 from task_reporter.recording.context import PollContext
-from task_reporter.recording.kind_result import KindResult
+from task_reporter.recording.list_result import ListResult
 from task_reporter.recording.missing import write_for_unlisted
 from task_reporter.recording.projection import ProjectedTasks
-from task_reporter.recording.roster import ListRecord, lists_of, roster_key
+from task_reporter.recording.roster import parse_lists, record_of, roster_key
 from task_reporter.recording.transitions import next_write, without_notice
 from task_reporter.runtime.deadline import Deadline
 
@@ -26,20 +27,42 @@ MAX_ROUNDS = 4
 """Number of times to decide again about ended tasks that other writers change."""
 
 
-class ListPoll:
-    """One list in a poll: its kind, EC2's answer or error, the result."""
+@dataclass(frozen=True, slots=True)
+class WatchedList:
+    """One list of EC2 in one account and region."""
 
-    def __init__(self, kind: Kind, answer: Any) -> None:
-        self.kind = kind
-        self.result = KindResult(kind.name, error=answer if isinstance(answer, BaseException) else None)  # type: ignore[arg-type]
+    kind: Kind
+    poll: PollContext
+    """The context of the poll, with the scope of the list."""
+    read: Callable[[], ProjectedTasks]
+    """Asks EC2 for the tasks."""
+
+
+class ListPoll:
+    """One list in a poll: EC2's answer or error, and the result.
+
+    ``own_scope`` is the scope of the poll: a list of another one has its region in its name.
+    """
+
+    def __init__(self, watched: WatchedList, answer: Any, own_scope: str) -> None:
+        self.kind, self.poll = watched.kind, watched.poll
+        region = "" if self.poll.scope == own_scope else account_and_region({"scope": self.poll.scope})[1]
+        error = answer if isinstance(answer, BaseException) else None
+        self.result = ListResult(self.kind.name, error=error, region=region)  # type: ignore[arg-type]
         self.answer = ProjectedTasks() if self.result.error else answer
         self.tasks: dict[Key, Row] = {}
+        self.running: list[Row] = []
+        """The unfinished rows whose task is not listed."""
 
-    def take_tasks(self, rows: Mapping[Key, Row], taken: Container[Key], scope: str) -> None:
+    @property
+    def keys(self) -> list[Key]:
+        """The keys of the listed tasks, in the order of the answer."""
+        return [Key(self.poll.scope, str(task["task_id"])) for task in self.answer.tasks]
+
+    def take_tasks(self, rows: Mapping[Key, Row], taken: Container[Key]) -> None:
         """Take the listed tasks, except those whose id belongs to another kind's task."""
         self.result.unkeepable = list(self.answer.unkeepable)
-        for task in self.answer.tasks:
-            key = Key(scope, str(task["task_id"]))
+        for key, task in zip(self.keys, self.answer.tasks, strict=True):
             if key in taken or rows.get(key, {}).get("kind", self.kind.name) != self.kind.name:
                 sentence = f"{self.kind.operation} listed the id {key.task_id[:40]}, which a task of another kind has"
                 self.result.unkeepable.append(sentence)
@@ -59,6 +82,16 @@ class ListPoll:
             supersedes is not None and any(supersedes(task, row) for task in self.tasks.values())
         )
 
+    @property
+    def is_active(self) -> bool:
+        """True if a task has not ended, or if this poll recorded an end."""
+        runs = any(task["state"] not in self.kind.endings for task in self.result.tasks)
+        return runs or bool(self.running) or bool(self.result.ended)
+
+    def is_of(self, row: Row) -> bool:
+        """Tell whether the task of ``row`` belongs to the list."""
+        return row.get("kind") == self.kind.name and row["scope"] == self.poll.scope
+
     def has_ended(self, key: Key) -> bool:
         """Tell whether EC2 lists the task as ended."""
         return key in self.tasks and self.tasks[key]["state"] in self.kind.endings
@@ -77,21 +110,21 @@ class Recorder:
         ``backlog`` is called only after EC2 and the history have answered. Raises OutOfTimeError, HistoryError where
         the history can't be read, and botocore's errors. Writes that the history refuses are problems of their lists.
         """
-        scope = self._poll.scope
-        listed = (Key(scope, str(task["task_id"])) for each in lists for task in each.answer.tasks)
-        rows = self._history.read([roster_key(scope), *listed], self._deadline)
-        polled_before = lists_of(rows.get(roster_key(scope)), scope)
+        roster = roster_key(self._poll.scope)
+        rows = self._history.read([roster, *(key for each in lists for key in each.keys)], self._deadline)
+        polled_before = parse_lists(rows.get(roster))
         writes: list[Write] = []
         for each in lists:
-            each.take_tasks(rows, self._owners, scope)
+            each.take_tasks(rows, self._owners)
             news = self._decide(each, [(key, next_write, task, rows.get(key)) for key, task in each.tasks.items()])
-            is_first = not polled_before.get(each.kind.name, ListRecord()).at
+            is_first = not record_of(polled_before, each.poll.scope, each.kind.name).at
             if is_first and not self._poll.announce_history:
-                news = [without_notice(write, self._poll) for write in news]
+                news = [without_notice(write, each.poll) for write in news]
             writes += news
         running = [row for row in backlog().running if key_of(row) not in self._owners]
         for each in lists:
-            vanished = [row for row in running if row.get("kind") == each.kind.name and not each.may_hold(row)]
+            each.running = [row for row in running if each.is_of(row)]
+            vanished = [row for row in each.running if not each.may_hold(row)]
             writes += self._decide(each, [(key_of(row), write_for_unlisted, row) for row in vanished])
         overtaken = self._apply(writes)
         try:
@@ -105,7 +138,7 @@ class Recorder:
         """Make decisions, given as key, function, and arguments between kind and poll."""
         self._owners |= {key: each for key, *_ in decisions}
         return each.result.decide(
-            (key, partial(decide, each.kind, *arguments, self._poll)) for key, decide, *arguments in decisions
+            (key, partial(decide, each.kind, *arguments, each.poll)) for key, decide, *arguments in decisions
         )
 
     def _apply(self, writes: Sequence[Write]) -> list[Write]:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from typing import TypeVar
 from zlib import crc32
 
 from task_reporter.history.rows import Key, Row, account_and_region
@@ -27,7 +28,8 @@ The longest that EC2 documents is 31 days.
 MAX_FINGERPRINTS = 10
 """Keeps the row small with any number of tasks that can't be stored."""
 
-TEMPORARY_ATTRIBUTES = ("unheard_since", "without_bytecode")
+UNHEARD_SINCE = "unheard_since"
+TEMPORARY_ATTRIBUTES = (UNHEARD_SINCE, "without_bytecode", "unreadable", "unreadable_since", "tries", "asked_at")
 """Attributes that the row has only as long as their reason lasts."""
 
 
@@ -56,10 +58,19 @@ class ListRecord:
     """Number of listed tasks that can't be stored."""
     logged: str = ""
     """Fingerprints of the sentences about such tasks that were logged."""
+    active_at: int = 0
+    """In a member account: the last answer with an unfinished or newly ended task."""
+    asked: int = 0
+    """The last answer that could not be read, in a member account."""
+    tries: int = 0
+    """The number of such answers in a row, with the same reason."""
 
 
 Lists = dict[str, dict[str, ListRecord]]
 """Region → kind → record."""
+SEPARATOR = ","
+"""Separates regions, and kinds, with equal values in the row."""
+Shared = TypeVar("Shared")
 
 
 def runtime_without_bytecode(docstring: str | None = __doc__) -> str | None:
@@ -81,10 +92,11 @@ def parse_lists(row: Mapping[str, object] | None) -> Lists:
     Values of other programs that are no records are left out.
     """
     try:
-        regions = json.loads(str((row or {}).get("lists", "{}")))
+        shared = json.loads(str((row or {}).get("lists", "{}")))
         return {
-            str(region): {str(kind): _parse(record) for kind, record in kinds.items()}
-            for region, kinds in regions.items()
+            region: {kind: _parse(record) for kinds, record in records.items() for kind in kinds.split(SEPARATOR)}
+            for regions, records in shared.items()
+            for region in regions.split(SEPARATOR)
         }
     except (ValueError, AttributeError, RecursionError):
         return {}
@@ -100,23 +112,47 @@ def lists_of(row: Mapping[str, object] | None, scope: str) -> dict[str, ListReco
     return parse_lists(row).get(account_and_region({"scope": scope})[1], {})
 
 
+def record_of(lists: Lists, scope: str, kind: str) -> ListRecord:
+    """Return the record of one list, which is empty if ``lists`` have none."""
+    return lists.get(account_and_region({"scope": scope})[1], {}).get(kind, ListRecord())
+
+
 def _to_text(lists: Lists) -> str:
-    compact = {
-        region: {
-            kind: {one.name: value for one in fields(record) if (value := getattr(record, one.name)) != one.default}
-            for kind, record in kinds.items()
-        }
-        for region, kinds in lists.items()
-    }
+    """Return compact JSON.
+
+    Lists that are asked together have equal records. Where there are several regions, equal values share a key, because
+    153 records with a key of their own take 10 KB, and each write of the row is charged by its size.
+    """
+    compact = {region: {kind: _values(record) for kind, record in kinds.items()} for region, kinds in lists.items()}
+    if len(compact) > 1:
+        compact = _share_keys({region: _share_keys(kinds) for region, kinds in compact.items()})
     return json.dumps(compact, separators=(",", ":"), sort_keys=True)
 
 
+def _values(record: ListRecord) -> dict[str, int | str]:
+    return {one.name: value for one in fields(record) if (value := getattr(record, one.name)) != one.default}
+
+
+def _share_keys(values: Mapping[str, Shared]) -> dict[str, Shared]:
+    """Join the keys of equal values."""
+    keys: dict[str, list[str]] = {}
+    for key, value in sorted(values.items()):
+        keys.setdefault(json.dumps(value, sort_keys=True), []).append(key)
+    return {SEPARATOR.join(sharing): values[sharing[0]] for sharing in keys.values()}
+
+
 def read_record(
-    kind: Kind, tasks: Iterable[Row], before: ListRecord, poll: PollContext, unkeepable: Sequence[str] = ()
+    kind: Kind,
+    tasks: Iterable[Row],
+    before: ListRecord,
+    poll: PollContext,
+    unkeepable: Sequence[str] = (),
+    active: bool = False,
 ) -> ListRecord:
     """Return the record after a good answer that lists ``tasks``.
 
-    ``unkeepable`` has a sentence for each listed task that can't be stored.
+    ``unkeepable`` has a sentence for each listed task that can't be stored. ``active`` tells that a task has not ended,
+    or ended just now.
     """
     rows, now = list(tasks), int(poll.now.timestamp())
     record = replace(
@@ -126,9 +162,13 @@ def read_record(
         listed_for=max([before.listed_for, *listing_ages(kind, rows, poll.now)]),
         unreadable="",
         unreadable_since=0,
+        asked=0,
+        tries=0,
         unkeepable=len(unkeepable),
         logged=" ".join(map(_fingerprint, _limited(unkeepable))),
     )
+    if poll.member and active:
+        record = replace(record, active_at=now)
     if (gap := gap_seconds(before, poll.now)) > before.gap:
         record = replace(record, gap=gap, gap_at=now)
     if blind_seconds(kind, before, poll):
@@ -138,31 +178,44 @@ def read_record(
 
 def unreadable_record(reason: str, before: ListRecord, poll: PollContext) -> ListRecord:
     """Return the record after an answer that can't be read for ``reason``."""
-    since = before.unreadable_since if before.unreadable == reason else int(poll.now.timestamp())
-    return replace(before, unreadable=reason, unreadable_since=since)
+    now, is_same = int(poll.now.timestamp()), before.unreadable == reason
+    since = before.unreadable_since if is_same else now
+    record = replace(before, unreadable=reason, unreadable_since=since)
+    return replace(record, asked=now, tries=before.tries + 1 if is_same else 1) if poll.member else record
 
 
 def roster_write(
-    before: Row | None, records: Mapping[str, ListRecord], poll: PollContext, unheard: bool = False
+    before: Row | None,
+    records: Lists,
+    poll: PollContext,
+    unheard: bool = False,
+    regions: Sequence[str] = (),
+    has_read: bool = True,
 ) -> Write | None:
     """Return the write after a poll, or None after a faster later poll.
 
-    ``before`` is the row so far, ``records`` are those of the polled kinds, and ``unheard`` tells that notices wait for
-    a subscriber. The attributes are:
+    ``before`` is the row so far, ``records`` are those of the polled lists, and ``unheard`` tells that notices wait for
+    a subscriber. ``regions`` are the enabled ones, where the poll has asked for them. ``has_read`` tells that the poll
+    has read a list. The attributes are:
 
     - ``polled_at``: the time of the last poll that could read a list.
-    - ``lists``: compact JSON, region → kind → the fields of ``ListRecord`` that are not empty.
+    - ``lists``: compact JSON, region → kind → the fields of ``ListRecord`` that are not empty. If the account has
+      several regions, a key may name several regions or kinds with equal values, separated by commas.
     - ``unheard_since``: the time since which notices wait for a subscriber.
+    - ``regions``, ``regions_at``: the enabled regions of a member account, and when they were asked for.
     - ``without_bytecode``: the runtime that compiles the package at each start.
     """
     key, now = roster_key(poll.scope), to_text(poll.now)
-    lists, region = parse_lists(before), account_and_region({"scope": poll.scope})[1]
-    lists[region] = {**lists.get(region, {}), **records}
-    news: Row = {"polled_at": now, "lists": _to_text(lists)}
+    lists = parse_lists(before)
+    for region, kinds in records.items():
+        lists[region] = {**lists.get(region, {}), **kinds}
+    news: Row = {"lists": _to_text(lists)} | ({"polled_at": now} if has_read else {})
     if poll.without_bytecode:
         news["without_bytecode"] = poll.without_bytecode
     if unheard:
-        news["unheard_since"] = (before or {}).get("unheard_since", now)
+        news[UNHEARD_SINCE] = (before or {}).get(UNHEARD_SINCE, now)
+    if regions:
+        news.update(regions=" ".join(regions), regions_at=now)
     if before is None:
         return Insert({"scope": key.scope, "task_id": key.task_id, **news})
     if _is_of_a_later_poll(before, poll):

@@ -24,6 +24,10 @@ class Deadline:
         if self.remaining_ms() < (seconds + MARGIN_SECONDS) * 1000:
             raise OutOfTimeError(doing)
 
+    def reserve(self, seconds: int) -> "Deadline":
+        """Return a deadline that is earlier by ``seconds``, which are reserved for later steps."""
+        return Deadline(lambda: self.remaining_ms() - seconds * 1000)
+
     def after_first_try(self) -> "Deadline":
         """Return a deadline whose first check always passes.
 

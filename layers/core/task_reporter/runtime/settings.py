@@ -20,8 +20,6 @@ class FunctionSettings:
 
     table: str
     """The name of the history table."""
-    scope: str
-    """``<account id>/<region>``."""
     topic: str
     """The ARN of the topic to which notices are published."""
     email_subscription: bool
@@ -36,8 +34,12 @@ class FunctionSettings:
 class RecorderSettings(FunctionSettings):
     """The settings of the recorder."""
 
+    scope: str
+    """The stack's own ``<account id>/<region>``."""
     kinds: tuple[Kind, ...]
     """The kinds to poll."""
+    regions: tuple[str, ...]
+    """The regions to poll: empty for the stack's own, ``ALL_REGIONS`` for the enabled ones."""
     announce_history: bool
     """Announce tasks that have ended before the first good answer of their list."""
     lost_after: timedelta
@@ -49,6 +51,8 @@ class RecorderSettings(FunctionSettings):
 class NotifierSettings(FunctionSettings):
     """The settings of the notifier."""
 
+    scopes: str
+    """The pattern of the announced scopes; ``*`` stands for any account or region."""
     digest_above: int
     """More tasks than this in one batch become a digest."""
     chat: bool
@@ -66,6 +70,7 @@ def recorder_settings(environment: Mapping[str, str]) -> RecorderSettings:
             table=reader.table(),
             scope=reader.scope(),
             kinds=reader.read("TASK_KINDS", _kinds, f"a comma-separated list of: {', '.join(KINDS)}", ()),
+            regions=reader.read("REGIONS", _regions, f"empty, {ALL_REGIONS[0]}, or regions separated by commas", ()),
             retention_days=reader.retention_days(),
             event_bus=reader.event_bus(),
             topic=reader.topic(),
@@ -87,7 +92,7 @@ def notifier_settings(environment: Mapping[str, str]) -> NotifierSettings:
     return reader.checked(
         NotifierSettings(
             table=reader.table(),
-            scope=reader.scope(),
+            scopes=reader.text("SCOPES", SCOPES, "<account id>/<region>, either of them perhaps *"),
             topic=reader.topic(),
             email_subscription=reader.boolean("EMAIL_SUBSCRIPTION"),
             chat=reader.boolean("CHAT_NOTICES"),
@@ -100,6 +105,10 @@ def notifier_settings(environment: Mapping[str, str]) -> NotifierSettings:
 
 TABLE = re.compile(r"[A-Za-z0-9_.:/-]{3,1024}")
 SCOPE = re.compile(r"\d{12}/[a-z0-9-]+")
+SCOPES = re.compile(r"(\d{12}|\*)/([a-z0-9-]+|\*)")
+REGION = re.compile(r"[a-z]{2,8}(-[a-z]{2,12}){1,3}-\d{1,2}")
+ALL_REGIONS = ("all",)
+"""The setting for all regions that are enabled."""
 ARN = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:\S+")
 BUS = re.compile(r"[A-Za-z0-9._/-]{0,256}")
 MAX_MINUTES = 9999
@@ -180,6 +189,13 @@ def _kinds(value: str) -> tuple[Kind, ...]:
     if unknown := [name for name in names if name not in KINDS]:
         raise ValueError(unknown)
     return tuple(KINDS[name] for name in names)
+
+
+def _regions(value: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
+    if not all(name in ALL_REGIONS or REGION.fullmatch(name) for name in names):
+        raise ValueError(value)
+    return ALL_REGIONS if set(ALL_REGIONS) <= set(names) else names
 
 
 def _between(minimum: int, maximum: int) -> Callable[[str], int]:

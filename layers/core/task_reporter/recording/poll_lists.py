@@ -1,4 +1,4 @@
-"""Poll all lists side by side, record the news at once, redrive rows."""
+"""Poll lists side by side, record the news at once, redrive rows."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -6,55 +6,47 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any, TypeVar
 
-from task_reporter.aws.failures import code_of, describe
+from task_reporter.aws.failures import describe
 from task_reporter.aws.lists import list_pages
 from task_reporter.aws.subscribers import Audience
-from task_reporter.errors import HistoryError, MalformedAnswerError, PollError
-from task_reporter.history.backlog import Backlog, start_reading_backlog
-from task_reporter.history.rows import EVENT_SENT_AT, Row
+from task_reporter.errors import DeferredError, HistoryError, PollError
+from task_reporter.history.backlog import Backlog, common_scope, start_reading_backlog
+from task_reporter.history.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, EVENT_SENT_AT, Row, account_and_region
 from task_reporter.history.table import HistoryTable
 from task_reporter.history.writes import Update
 from task_reporter.kinds.kind import Kind
 from task_reporter.recording.context import PollContext
-from task_reporter.recording.kind_result import KindResult
+from task_reporter.recording.list_result import ListResult
 from task_reporter.recording.projection import ProjectedTasks, project
-from task_reporter.recording.recorder import ListPoll, OnWritten, Recorder
+from task_reporter.recording.recorder import ListPoll, OnWritten, Recorder, WatchedList
 from task_reporter.recording.redrive import MAX_ROWS_PER_POLL, due, lacking, redrive_writes
 from task_reporter.recording.roster import (
-    ListRecord,
+    UNHEARD_SINCE,
+    Lists,
     blind_seconds,
-    lists_of,
+    parse_lists,
     read_record,
+    record_of,
     roster_key,
     roster_write,
     unreadable_record,
 )
+from task_reporter.recording.unreadable import lasting_reason, member_reason
 from task_reporter.runtime.deadline import NO_DEADLINE, Deadline
 
 Result = TypeVar("Result")
 
-DENIED, MALFORMED, ABSENT = "denied", "malformed", "absent"
-"""Lasting reasons for an unreadable list; a region lacks one that is ``absent``."""
-# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
-UNREADABLE_CODES = {
-    "UnauthorizedOperation": DENIED,
-    "AccessDenied": DENIED,
-    "AccessDeniedException": DENIED,
-    "InvalidAction": ABSENT,
-    "UnknownOperationException": ABSENT,
-    "UnsupportedOperation": ABSENT,
-}
-
 
 @dataclass(slots=True)
 class PollResult:
-    """The result of polling all ``kinds``."""
+    """The result of polling some lists."""
 
-    kinds: list[str]
+    asked: int
+    """Number of lists that were to be read."""
     backlog: Backlog = field(default_factory=Backlog)
     """The unfinished rows before this poll."""
-    done: list[KindResult] = field(default_factory=list)
-    """Results of the kinds whose lists were read, or are unreadable."""
+    done: list[ListResult] = field(default_factory=list)
+    """Results of the lists that were read, or are unreadable."""
     redriven: int = 0
     """Rows that were redriven."""
     blind_seconds: int = 0
@@ -64,21 +56,24 @@ class PollResult:
     waited: bool = False
     """Notices waited for a subscriber before this poll, by the roster."""
     problems: list[str] = field(default_factory=list)
+    lists_are_missing: bool = False
+    """The poll did not know of all lists."""
 
     @property
     def good(self) -> list[str]:
-        """The kinds whose answer was well-formed and was recorded completely."""
-        return [result.kind for result in self.done if result.is_good]
+        """The lists whose answer was well-formed and was recorded completely."""
+        return [result.name for result in self.done if result.is_good]
 
     @property
     def unreadable(self) -> dict[str, str]:
-        """Kind → reason, for the lists that can't be read."""
-        return {result.kind: result.unreadable for result in self.done if result.unreadable}
+        """List → reason, for the lists that can't be read."""
+        return {result.name: result.unreadable for result in self.done if result.unreadable}
 
     @property
     def is_good(self) -> bool:
         """True if every list was recorded or is unreadable, and one was recorded."""
-        return bool(self.good) and len(self.good) + len(self.unreadable) == len(self.kinds)
+        complete = len(self.good) + len(self.unreadable) == self.asked
+        return bool(self.good) and complete and not self.lists_are_missing
 
     @property
     def still_waiting(self) -> bool:
@@ -87,6 +82,11 @@ class PollResult:
         The roster decides where SNS does not answer.
         """
         return self.audience.must_wait or (self.audience.confirmed is None and self.waited)
+
+    def miss_lists(self, problem: str) -> None:
+        """Note that the poll did not know of all lists, and why."""
+        self.lists_are_missing = True
+        self.problems.append(problem)
 
     def attempt(self, name: str, work: Callable[[], Result]) -> Result | None:
         """Return the result of ``work``, or None and an added problem."""
@@ -97,79 +97,93 @@ class PollResult:
             return None
 
     def summary(self) -> dict[str, Any]:
-        """Return the poll's numbers by kind.
+        """Return the poll's numbers by list.
 
         Raises PollError where there are problems, so that Lambda sees the failure.
         """
         if self.problems:
             raise PollError(self.problems)
-        return {result.kind: result.summary() for result in self.done}
+        return {result.name: result.summary() for result in self.done}
 
 
-def poll_kinds(
-    kinds: Sequence[Kind],
-    ec2: Any,
+def poll_lists(
+    lists: Sequence[WatchedList],
     history: HistoryTable,
     poll: PollContext,
     pool: Executor,
     deadline: Deadline = NO_DEADLINE,
     audience: Callable[[], Audience] = Audience,
     on_written: OnWritten = lambda written: None,
+    regions: Sequence[str] = (),
 ) -> PollResult:
-    """Poll every kind.
+    """Poll ``lists``, which are lists of one account.
 
-    A kind that fails does not affect the others. The lists and the backlog are read in ``pool`` at the same time.
+    A list that fails does not affect the others. The lists and the backlog are read in ``pool`` at the same time.
     ``audience`` returns the subscribers of the topic. ``on_written`` receives the writes of tasks as soon as they are
-    made.
+    made. ``regions`` are the enabled regions of a member account, where the poll has asked for them.
     """
-    result = PollResult([kind.name for kind in kinds])
-    read_backlog = start_reading_backlog(history, poll.scope, pool, deadline)
-    answers = [pool.submit(read_list, kind, ec2, deadline) for kind in kinds]
+    result = PollResult(len(lists))
+    scope, states = common_scope([each.poll.scope for each in lists]), (AWAITING_OUTCOME, AWAITING_NOTIFICATION)
+    read_backlog = start_reading_backlog(history, scope, pool, deadline, states[:1] if poll.member else states)
+    answers = [pool.submit(each.read) for each in lists]
 
     @cache
     def backlog() -> Backlog:
         return result.attempt("history", read_backlog) or Backlog()
 
-    pairs = zip(kinds, answers, strict=True)
-    lists = [ListPoll(kind, answer.exception() or answer.result()) for kind, answer in pairs]
-    read = [each for each in lists if each.result.error is None]
-    for each in lists:
+    pairs = zip(lists, answers, strict=True)
+    polls = [ListPoll(each, answer.exception() or answer.result(), poll.scope) for each, answer in pairs]
+    read = [each for each in polls if each.result.error is None]
+    for each in polls:
         if error := each.result.error:
-            each.result.unreadable = unreadable_reason(error) if read else ""
-            if not each.result.unreadable:
-                result.problems.append(f"{each.kind.name}: {describe(error)}")
+            each.result.unreadable = _reason(error, poll, bool(read))
+            if not each.result.unreadable and not isinstance(error, DeferredError):
+                result.problems.append(f"{each.result.name}: {describe(error)}")
     recorder = Recorder(history, poll, deadline, on_written)
-    rows = result.attempt("history", partial(recorder.record, read, backlog)) if read else None
+    rows = result.attempt("history", partial(recorder.record, read, backlog)) if read or poll.member else None
     before = (rows or {}).get(roster_key(poll.scope))
-    records = lists_of(before, poll.scope)
-    for each in lists:
+    records = parse_lists(before)
+    for each in polls:
         if each.result.unreadable or (each in read and rows is not None):
-            each.result.before = records.get(each.kind.name, ListRecord())
+            each.result.before = record_of(records, each.poll.scope, each.kind.name)
             result.done.append(each.result)
             result.problems += each.result.problems
-    result.waited = "unheard_since" in (before or {})
-    if result.good:
-        unheard = _is_unheard(result.waited, audience(), backlog, poll)
-        write = partial(_write_roster, lists, before, history, poll, deadline, unheard)
+    result.waited = UNHEARD_SINCE in (before or {})
+    if result.good or (poll.member and rows is not None):
+        unheard = not poll.member and _is_unheard(result.waited, audience(), backlog, poll)
+        write = partial(_write_roster, polls, before, history, poll, deadline, unheard, regions)
         result.blind_seconds = result.attempt("roster", write) or 0
     result.backlog = backlog()
-    result.audience = audience()
+    if not poll.member:
+        result.audience = audience()
+        redrive_waiting(result, history, poll, deadline)
+    return result
+
+
+def _reason(error: Exception, poll: PollContext, others_were_read: bool) -> str:
+    """Return the reason for an unreadable list, or '' where the poll failed.
+
+    In the reporter's own account, a poll that can read no list at all has failed.
+    """
+    if isinstance(error, DeferredError):
+        return ""
+    if poll.member:
+        return member_reason(error)
+    return lasting_reason(error) if others_were_read else ""
+
+
+def redrive_waiting(result: PollResult, history: HistoryTable, poll: PollContext, deadline: Deadline) -> None:
+    """Redrive the rows that ``result`` found waiting, and note the effects there."""
     waiting = result.backlog.waiting
     if result.still_waiting:  # for a subscriber, which concerns notices alone
         waiting = lacking(EVENT_SENT_AT, waiting) if poll.sends_events else []
     find_writes = partial(redrive_writes, waiting, poll, released=result.waited and not result.still_waiting)
     result.redriven = _redrive(result, result.attempt("redrive", find_writes) or [], history, deadline)
-    return result
 
 
 def read_list(kind: Kind, ec2: Any, deadline: Deadline = NO_DEADLINE) -> ProjectedTasks:
     """Return the tasks that EC2 lists. Raises MalformedAnswerError, OutOfTimeError and botocore's errors."""
     return project(kind, list_pages(ec2, kind, deadline))
-
-
-def unreadable_reason(error: Exception) -> str:
-    """Return the lasting reason for an unreadable list, or '' for a transient error."""
-    return MALFORMED if isinstance(error, MalformedAnswerError) else UNREADABLE_CODES.get(code_of(error), "")
 
 
 def _is_unheard(waited: bool, audience: Audience, backlog: Callable[[], Backlog], poll: PollContext) -> bool:
@@ -199,6 +213,7 @@ def _write_roster(
     poll: PollContext,
     deadline: Deadline,
     unheard: bool,
+    regions: Sequence[str] = (),
 ) -> int:
     """Write the roster row.
 
@@ -206,14 +221,17 @@ def _write_roster(
 
     A concurrent poll that was faster has written the row already.
     """
-    records: dict[str, ListRecord] = {}
+    records: Lists = {}
     for each in lists:
-        result = each.result
+        result, own = each.result, records.setdefault(account_and_region({"scope": each.poll.scope})[1], {})
         if result.unreadable:
-            records[result.kind] = unreadable_record(result.unreadable, result.before, poll)
+            own[each.kind.name] = unreadable_record(result.unreadable, result.before, poll)
         elif result.is_good:
-            records[result.kind] = read_record(each.kind, result.tasks, result.before, poll, result.unkeepable)
-    write = roster_write(before, records, poll, unheard)
+            own[each.kind.name] = read_record(
+                each.kind, result.tasks, result.before, each.poll, result.unkeepable, each.is_active
+            )
+    has_read = any(each.result.is_good for each in lists)
+    write = roster_write(before, records, poll, unheard, regions, has_read)
     applied = history.apply([write] if write else [], deadline)
-    gaps = (blind_seconds(each.kind, each.result.before, poll) for each in lists if each.result.is_good)
+    gaps = (blind_seconds(each.kind, each.result.before, each.poll) for each in lists if each.result.is_good)
     return max(gaps, default=0) if applied.written else 0

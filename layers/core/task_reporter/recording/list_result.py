@@ -1,4 +1,4 @@
-"""The result of polling one kind."""
+"""The result of polling one list."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -12,8 +12,8 @@ from task_reporter.recording.roster import ListRecord
 
 
 @dataclass(slots=True)
-class KindResult:
-    """The result of polling one kind."""
+class ListResult:
+    """The result of polling one list."""
 
     kind: str
     tasks: list[Row] = field(default_factory=list)
@@ -32,11 +32,13 @@ class KindResult:
     """Reason for which neither this poll nor later ones can read the list."""
     before: ListRecord = field(default_factory=ListRecord)
     """The list in the roster before this poll."""
+    region: str = ""
+    """The region of the list, if it is not that of the poll."""
 
     def fail(self, reason: str) -> None:
         """Note that something was not recorded, and the reason."""
         self.incomplete = True
-        self.problems.append(f"{self.kind}: {reason}")
+        self.problems.append(f"{self.name}: {reason}")
 
     def decide(self, decisions: Iterable[tuple[Key, Callable[[], Write | None]]]) -> list[Write]:
         """Make ``decisions`` and return their writes.
@@ -50,6 +52,11 @@ class KindResult:
             except Exception as error:  # a row of another program may hold anything
                 self.fail(f"{key.task_id}: {describe(error)}")
         return [write for write in writes if write]
+
+    @property
+    def name(self) -> str:
+        """The name of the list: its kind, or ``<region>/<kind>``."""
+        return f"{self.region}/{self.kind}" if self.region else self.kind
 
     @property
     def is_good(self) -> bool:
