@@ -1,4 +1,4 @@
-"""Answers that an account or a region plays in place of EC2's own, such as denials and throttling."""
+"""Denials, faults and delays that accounts and regions play on demand."""
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -108,7 +108,7 @@ class Plays:
             play.end()
 
     def answer(self, caller: Caller, operation: str) -> bytes | None:
-        """Wait for the delays of a request, and return the body that it gets in place of EC2's own, if any.
+        """Delay a request as played, and return the body that replaces EC2's own, if any.
 
         Raises Ec2Error where the answer is an error.
         """

@@ -21,7 +21,7 @@ DEFAULT_REGIONS: Mapping[str, str] = dict.fromkeys(
     ),
     ALWAYS,
 ) | dict.fromkeys(("af-south-1", "ap-east-1", "eu-south-1", "il-central-1", "me-south-1"), DISABLED)  # fmt: skip
-"""Region → status in a new account: 17 enabled regions, and some to opt in to."""
+"""Region → status in a new account; 17 are enabled."""
 
 _FIELDS: filters.Fields = {
     "endpoint": ("Endpoint",),

@@ -1,4 +1,4 @@
-"""Tests of a local EC2 with many accounts and regions, and of the answers that these play."""
+"""Tests of a local EC2 with many accounts and regions."""
 
 import http.client
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ def server(clock: Clock) -> Iterator[Ec2Server]:
 
 @pytest.fixture
 def client(server: Ec2Server) -> Iterator[ClientOf]:
-    """Yield a function that makes a client of a region, and of an account by its key."""
+    """Yield a function that makes a client for a region and an access key."""
     clients = []
 
     def make(region: str = "eu-west-1", key: str = "AKIANORTH") -> Any:
@@ -107,9 +107,8 @@ def test_regions_have_an_opt_in_status(server: Ec2Server, client: ClientOf) -> N
     assert {"RegionName": "eu-west-1", "OptInStatus": "opt-in-not-required"}.items() <= first[8].items()
     everything = ec2.describe_regions(AllRegions=True)["Regions"]
     assert {region["RegionName"]: region["OptInStatus"] for region in everything} == DEFAULT_REGIONS
-    server.set_regions(
-        NORTH, {"eu-west-1": "opt-in-not-required", "me-south-1": "opted-in", "af-south-1": "not-opted-in"}
-    )
+    statuses = {"eu-west-1": "opt-in-not-required", "me-south-1": "opted-in", "af-south-1": "not-opted-in"}
+    server.set_regions(NORTH, statuses)
     assert [region["RegionName"] for region in ec2.describe_regions()["Regions"]] == ["eu-west-1", "me-south-1"]
     assert len(client(key="AKIASOUTH").describe_regions()["Regions"]) == 17
 
