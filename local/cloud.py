@@ -59,16 +59,17 @@ class Cloud:
 
 
 @contextmanager
-def local_cloud(folder: Path, ec2: str, port: int | None = None) -> Iterator[Cloud]:
+def local_cloud(folder: Path, ec2: str, port: int | None = None, checks_access: bool = False) -> Iterator[Cloud]:
     """Run a local AWS during the context.
 
-    Its files are in ``folder``, and ``ec2`` is the URL of its EC2. Raises StepError if it does not start.
+    Its files are in ``folder``, and ``ec2`` is the URL of its EC2. With ``checks_access`` it enforces IAM policies, and
+    its functions have the credentials of their roles. Raises StepError if it does not start.
     """
     port = port or find_free_port()
     cloud = Cloud(f"http://127.0.0.1:{port}", ec2, folder, Inbox(folder / "mail"))
     log, temporary = folder / "aws.log", folder / "tmp"
     temporary.mkdir(exist_ok=True)
-    environment = isolated_environment() | cloud.environment | _ministack_settings(port, temporary)
+    environment = isolated_environment() | cloud.environment | _ministack_settings(port, temporary, checks_access)
     launcher = str(ROOT / "local" / "ministack_with_mail.py")
     command = [program_path("aws", "python"), launcher, str(cloud.inbox.folder)]
     with running_process(command, environment, folder, log) as child:
@@ -76,7 +77,7 @@ def local_cloud(folder: Path, ec2: str, port: int | None = None) -> Iterator[Clo
         yield cloud
 
 
-def _ministack_settings(port: int, temporary: Path) -> dict[str, str]:
+def _ministack_settings(port: int, temporary: Path, checks_access: bool) -> dict[str, str]:
     """Return ministack's settings: loopback only, no second listener, all files in one folder."""
     return {
         "BIND_HOST": "127.0.0.1",
@@ -85,6 +86,7 @@ def _ministack_settings(port: int, temporary: Path) -> dict[str, str]:
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "LAMBDA_EXECUTOR": "local",
+        "AUTH": str(checks_access).lower(),
         "TMPDIR": str(temporary),
         "STATE_DIR": str(temporary),
         "PYTHONUNBUFFERED": "1",

@@ -108,7 +108,7 @@ class Plays:
             play.end()
 
     def answer(self, caller: Caller, operation: str) -> bytes | None:
-        """Delay a request as played, and return the body that replaces EC2's own, if any.
+        """Delay a request, and return the body that replaces EC2's own, if any.
 
         Raises Ec2Error where the answer is an error.
         """
