@@ -1,10 +1,12 @@
 """A complete AWS on loopback: ministack with the local EC2."""
 
+import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,19 @@ from local.processes import StepError, find_free_port, running_process
 REGION = "eu-west-1"
 # The local AWS accepts any.
 CREDENTIALS: dict[str, Any] = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}  # nosec B105
+SESSION_LOCK = threading.Lock()
+"""https://docs.aws.amazon.com/boto3/latest/guide/session.html#multithreading-or-multiprocessing-with-sessions"""
 START_TIMEOUT = 60
 """Seconds in which the local AWS must answer its health check."""
+
+
+@cache
+def shared_session() -> Session:
+    """Return one session for all clients.
+
+    Each session would read the services' models again.
+    """
+    return Session()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +60,16 @@ class Cloud:
             "AWS_REGION": REGION,
         }
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, region: str = REGION, credentials: Mapping[str, Any] = CREDENTIALS) -> Any:
         """Make a client for ``service``."""
-        return Session().client(
-            service,
-            region_name=REGION,
-            endpoint_url=self.ec2 if service == "ec2" else self.endpoint,
-            **CREDENTIALS,
-            config=Config(read_timeout=150, retries={"total_max_attempts": 1}, proxies={}),
-        )
+        with SESSION_LOCK:
+            return shared_session().client(
+                service,
+                region_name=region,
+                endpoint_url=self.ec2 if service == "ec2" else self.endpoint,
+                **credentials,
+                config=Config(read_timeout=150, retries={"total_max_attempts": 1}, proxies={}),
+            )
 
 
 @contextmanager

@@ -116,16 +116,15 @@ class Ec2Server:
     def play(
         self,
         name: str,
-        *,
         account: str = "*",
         region: str = "*",
         operations: Sequence[str] = ("*",),
         seconds: float = 0,
     ) -> Play:
-        """Give matching requests one of the answers in `local.ec2.plays.ANSWERS`, until the returned play ends.
+        """Give matching requests an answer of `local.ec2.plays.ANSWERS` until the returned play ends.
 
-        All but ``name`` and ``seconds`` are patterns of `fnmatch`. The latest play takes precedence, but every ``slow``
-        one delays. Raises ValueError for an unknown name.
+        ``account``, ``region`` and ``operations`` are patterns of `fnmatch`. ``seconds`` delays the answer. The latest
+        matching play answers; after a ``slow`` one, the next does. Raises ValueError for an unknown name.
         """
         return self._plays.add(Play(name, account, region, operations, seconds))
 
