@@ -1,6 +1,7 @@
 """Corrections of ministack's access control, for ``AUTH=true``.
 
 - ministack gives a role's session as ``aws:PrincipalArn``, and IAM the ARN of the role with its path.
+- ministack knows the organization of management accounts only, and no ``aws:ResourceOrgID``.
 - ministack does not fill ``dynamodb:LeadingKeys`` and ``events:source``.
 - This machine has no TLS, so a policy's ``aws:SecureTransport`` would deny every request.
 """
@@ -12,7 +13,7 @@ from typing import Any
 
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
-from ministack.services import dynamodb, iam
+from ministack.services import dynamodb, iam, organizations
 
 ministack_pin_origin = iam_evaluator.pin_request_origin
 ministack_condition_key = iam_evaluator._resolve_condition_key
@@ -27,6 +28,7 @@ def correct_access() -> None:
     """Replace the functions."""
     app.pin_request_origin = lambda address, _secure: ministack_pin_origin(address, True)
     iam_evaluator._resolve_condition_key = condition_key
+    iam_evaluator._principal_org_id = organization_of
     iam_actions.dynamodb_service_context = dynamodb_context
     iam_actions.request_tag_context = request_context
 
@@ -36,11 +38,21 @@ def condition_key(key: str, context: Any) -> Any:
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
     """
+    if key.lower() == "aws:resourceorgid":
+        return organization_of(ministack_condition_key("aws:ResourceAccount", context))
     value = ministack_condition_key(key, context)
     if key.lower() == "aws:principalarn" and (session := SESSION.match(value)):
         account, name = session.groups()
         return (iam._roles.get_scoped(account, None, name) or {}).get("Arn", value)
     return value
+
+
+def organization_of(account: str) -> str | None:
+    """Return the id of the organization to which an account belongs."""
+    for management, member in list(organizations._accounts._data):
+        if member == account:
+            return str(organizations._orgs.get_scoped(management, None, "self")["Id"])
+    return None
 
 
 def dynamodb_context(body: bytes) -> dict[str, Any]:

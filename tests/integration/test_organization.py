@@ -26,7 +26,12 @@ ROW = {"id": {"S": "1"}, "kind": {"S": "export"}}
 @pytest.fixture(scope="module")
 def organization(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Organization]:
     with local_organization(tmp_path_factory.mktemp("organization"), NAMES, seed=1) as organization:
-        allowed = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": f"arn:aws:iam::*:role/{MEMBER_ROLE}"}
+        allowed = {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Resource": f"arn:aws:iam::*:role/{MEMBER_ROLE}",
+            "Condition": {"StringEquals": {"aws:ResourceOrgID": organization.organization_id}},
+        }
         for name, path in (READER, STRANGER):
             add_role(organization, name, path, allowed)
         yield organization
@@ -96,6 +101,13 @@ def test_a_member_role_is_removed_and_made_again(organization: Organization) -> 
         assume_member(organization, "account-4")
     organization.add_member_role("account-4")
     assert assume_member(organization, "account-4")
+
+
+def test_the_hub_reads_no_account_that_left(organization: Organization) -> None:
+    organization.leave("account-9")
+    organization.add_member_role("account-9")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        assume_member(organization, "account-9")
 
 
 def test_accounts_are_listed_in_pages(organization: Organization) -> None:
