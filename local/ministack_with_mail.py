@@ -1,4 +1,4 @@
-"""Runs ministack with emails that arrive, and with three corrections.
+"""Runs ministack with emails that arrive, and with corrections.
 
 Runs in the Python environment ``aws``: ``python ministack_with_mail.py MAILDIR``.
 
@@ -7,7 +7,8 @@ Runs in the Python environment ``aws``: ``python ministack_with_mail.py MAILDIR`
 - ministack gives an event the time of its arrival, and EventBridge the time that the sender names.
 - ministack does not evaluate ``Fn::Join`` and ``Fn::Split`` in a condition, but CloudFormation does.
 
-This replaces private functions of ministack, so its version is pinned. The process ends when its parent process ends.
+`ministack_access` and `ministack_organizations` correct access control and AWS Organizations. This replaces private
+functions of ministack, so its version is pinned. The process ends when its parent process ends.
 """
 
 import mailbox
@@ -24,6 +25,8 @@ from typing import Any
 from ministack import app
 from ministack.services import eventbridge, sns
 from ministack.services.cloudformation import changesets, engine, handlers, stacks
+from ministack_access import correct_access
+from ministack_organizations import correct_organizations
 
 ministack_fanout = sns._fanout
 ministack_put_events, ministack_now = eventbridge._put_events, eventbridge._now_ts
@@ -36,6 +39,8 @@ def main() -> None:
     eventbridge._put_events, eventbridge._now_ts = put_events, now_or_time_of_event
     for module in (changesets, engine, handlers, stacks):
         module._evaluate_conditions = evaluate_conditions
+    correct_access()
+    correct_organizations()
     threading.Thread(target=end_with_parent, daemon=True).start()
     app.main()
 

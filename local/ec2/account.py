@@ -1,6 +1,6 @@
-"""The tasks and images of the local EC2's only account.
+"""The tasks and images of an account in a region.
 
-Not thread-safe: the server handles one request at a time.
+Not thread-safe: the server executes one request at a time.
 """
 
 import random
@@ -11,9 +11,11 @@ from typing import Any
 
 from local.ec2.errors import Ec2Error
 from local.ec2.lifecycle import Lifecycle
+from local.ec2.regions import DEFAULT_REGIONS
 from local.ec2.task_lists import MISSING_BUCKET_PREFIX, TaskLists
 
-ACCOUNT_ID = "000000000000"
+ACCOUNT_ID, REGION = "000000000000", "eu-west-1"
+"""The account and the region of requests that name none."""
 
 
 @dataclass(frozen=True)
@@ -42,17 +44,27 @@ class Image:
 
 
 class Account:
-    """Bundle tasks and images, and the speed of their time.
+    """Tasks and images in one region, and the speed of their time.
 
     ``speed`` divides every duration. ``listed_for`` is the time for which a finished task is listed, in minutes of
-    EC2's time. ``seed`` makes ids and the order of lists reproducible.
+    EC2's time. ``seed`` makes ids and the order of lists reproducible. ``regions`` are the account's regions with their
+    opt-in status.
     """
 
-    def __init__(self, speed: float = 1.0, listed_for: float = 60.0, seed: int | None = None) -> None:
+    def __init__(
+        self,
+        speed: float = 1.0,
+        listed_for: float = 60.0,
+        seed: str | None = None,
+        account_id: str = ACCOUNT_ID,
+        regions: Mapping[str, str] = DEFAULT_REGIONS,
+    ) -> None:
         if not 0 < speed < float("inf"):
             raise ValueError(f"speed must be a number above 0, not {speed}")
         if not 0 <= listed_for < float("inf"):
             raise ValueError(f"listed_for must be a number of minutes, 0 or more, not {listed_for}")
+        self.account_id = account_id
+        self.regions = regions
         self.speed = speed
         self.listed_for = listed_for
         self.images: dict[str, Image] = {}

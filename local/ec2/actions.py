@@ -9,8 +9,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 
-from local.ec2 import filters
-from local.ec2.account import ACCOUNT_ID, Account, Image, Task
+from local.ec2 import filters, regions
+from local.ec2.account import Account, Image, Task
 from local.ec2.errors import Ec2Error
 from local.ec2.lifecycle import image_state
 from local.ec2.request import parse_parameters, require
@@ -100,15 +100,22 @@ def register_image(account: Account, params: Values, moment: datetime) -> Values
 def describe_images(account: Account, params: Values, moment: datetime) -> Values:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html"""
     requested = {_check_image_id(account, image_id) for image_id in params.get("ImageIds", [])}
-    includes_own = not params.get("Owners") or not {"self", ACCOUNT_ID}.isdisjoint(params["Owners"])
+    includes_own = not params.get("Owners") or not {"self", account.account_id}.isdisjoint(params["Owners"])
     rows = [
-        _image_row(image, account.speed, moment)
+        _image_row(image, account, moment)
         for image in account.list_images()
         if includes_own and (not requested or image.image_id in requested)
     ]
     selected = filters.select(rows, params.get("Filters", []), filters.IMAGE_FIELDS)
     _end_dry_run(params)
     return {"Images": selected}
+
+
+def describe_regions(account: Account, params: Values, _moment: datetime) -> Values:
+    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRegions.html"""
+    result = regions.describe(account.regions, params)
+    _end_dry_run(params)
+    return result
 
 
 class Action(NamedTuple):
@@ -127,6 +134,7 @@ ACTIONS: dict[str, Action] = {
         # No image is ever deprecated or disabled here, so the two Include parameters have no effect.
         {"ImageIds", "Owners", "Filters", "DryRun", "IncludeDeprecated", "IncludeDisabled"},
     ),
+    "DescribeRegions": Action(describe_regions, {"RegionNames", "AllRegions", "Filters", "DryRun"}),
     "RegisterImage": Action(
         register_image,
         {"Name", "ImageLocation", "Description", "Architecture", "VirtualizationType", "DryRun"},
@@ -193,13 +201,13 @@ def _task_row(task: Task, moment: datetime) -> Values:
     return row
 
 
-def _image_row(image: Image, speed: float, moment: datetime) -> Values:
+def _image_row(image: Image, account: Account, moment: datetime) -> Values:
     texts = {name: image.params[name] for name in ("Name", "Description") if name in image.params}
     return texts | {
         "ImageId": image.image_id,
         "ImageLocation": image.params["ImageLocation"],
-        "State": image_state(image.registered, speed, moment),
-        "OwnerId": ACCOUNT_ID,
+        "State": image_state(image.registered, account.speed, moment),
+        "OwnerId": account.account_id,
         "CreationDate": format_time(image.registered),
         "Public": False,
         "ImageType": "machine",

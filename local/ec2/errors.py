@@ -1,5 +1,8 @@
 """The error of the local EC2."""
 
+AUTH_FAILURE = ("AuthFailure", "AWS was not able to validate the provided access credentials", 401)
+"""Arguments of the error for unknown credentials, and for a disabled region."""
+
 
 class Ec2Error(Exception):
     """A request is refused. The error becomes the response.

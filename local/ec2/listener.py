@@ -21,7 +21,7 @@ class Listener(ThreadingHTTPServer):
 
     request_queue_size = 128
 
-    def __init__(self, port: int, respond: Callable[[str], tuple[int, bytes]]) -> None:
+    def __init__(self, port: int, respond: Callable[[str, str], tuple[int, bytes]]) -> None:
         self.respond = respond
         self._connections: set[Any] = set()
         super().__init__((HOST, port), _Handler)
@@ -66,7 +66,8 @@ class _Handler(BaseHTTPRequestHandler):
         if body is None:
             return
         query = self.path.partition("?")[2]
-        self._send(*self.server.respond("&".join(filter(None, (query, body)))))
+        authorization = self.headers.get("Authorization", "")
+        self._send(*self.server.respond("&".join(filter(None, (query, body))), authorization))
 
     do_POST = do_GET
 

@@ -1,18 +1,24 @@
-"""The local EC2 server, which handles one request at a time."""
+"""The local EC2 server.
+
+It answers requests concurrently, and executes one at a time.
+"""
 
 import logging
 import threading
 import traceback
 import uuid
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Self
 
-from local.ec2.account import Account
+from local.ec2.account import ACCOUNT_ID, REGION, Account
 from local.ec2.actions import perform
+from local.ec2.caller import AccountOf, Caller, identify_caller, one_account
 from local.ec2.errors import Ec2Error
 from local.ec2.listener import HOST, Listener
+from local.ec2.plays import Play, Plays
+from local.ec2.regions import DEFAULT_REGIONS, check_enabled
 from local.ec2.request import parse_query
 from local.ec2.response import format_error, format_response
 
@@ -31,6 +37,7 @@ class Ec2Server:
     - ``listed_for``: minutes for which a finished task stays listed, before ``speed`` divides them.
     - ``seed``: makes ids and the order of lists reproducible.
     - ``clock``: returns the time of each request, for tests that set the time.
+    - ``account_of``: returns the account of an access key; by default all keys belong to one account.
 
     Raises ValueError for an impossible ``speed`` or ``listed_for``.
     """
@@ -43,9 +50,17 @@ class Ec2Server:
         listed_for: float = 60.0,
         seed: int | None = None,
         clock: Callable[[], datetime] = _now,
+        account_of: AccountOf = one_account,
     ) -> None:
+        self.calls: Counter[tuple[str, str, str]] = Counter()
+        """(account, region, operation) → number of requests."""
         self._port = port
-        self._account = Account(speed, listed_for, seed)
+        self._speed, self._listed_for, self._seed = speed, listed_for, seed
+        self._account_of = account_of
+        self._accounts: dict[Caller, Account] = {}
+        self._regions: dict[str, dict[str, str]] = {}
+        self._account(Caller(ACCOUNT_ID, REGION))
+        self._plays = Plays()
         self._clock = clock
         self._faults: deque[Ec2Error] = deque()
         self._lock = threading.Lock()
@@ -98,12 +113,40 @@ class Ec2Server:
         """
         self._faults.extend(Ec2Error(code, message, status) for _ in range(n))
 
-    def respond(self, request: str) -> tuple[int, bytes]:
-        """Return the HTTP status and the XML of the response. Never raises."""
+    def play(
+        self,
+        name: str,
+        account: str = "*",
+        region: str = "*",
+        operations: Sequence[str] = ("*",),
+        seconds: float = 0,
+    ) -> Play:
+        """Give matching requests an answer of `local.ec2.plays.ANSWERS` until the returned play ends.
+
+        ``account``, ``region`` and ``operations`` are patterns of `fnmatch`. ``seconds`` delays the answer. The latest
+        matching play answers; after a ``slow`` one, the next does. Raises ValueError for an unknown name.
+        """
+        return self._plays.add(Play(name, account, region, operations, seconds))
+
+    def end_plays(self) -> None:
+        """End all plays."""
+        self._plays.end()
+
+    def set_regions(self, account: str, regions: Mapping[str, str]) -> None:
+        """Replace an account's regions: name → opt-in status, as in DescribeRegions.
+
+        Requests to a region that is ``not-opted-in`` fail with AuthFailure.
+        """
+        with self._lock:
+            known = self._regions_of(account)
+            known.clear()
+            known.update(regions)
+
+    def respond(self, request: str, authorization: str = "") -> tuple[int, bytes]:
+        """Return the HTTP status and the body of the response. Never raises."""
         request_id = str(uuid.uuid4())
         try:
-            name, result = self._perform(request)
-            return 200, format_response(name, result, request_id)
+            return 200, self._perform(parse_query(request), authorization, request_id)
         except Ec2Error as error:
             return error.status, format_error(error, request_id)
         except Exception as error:
@@ -113,8 +156,30 @@ class Ec2Server:
             internal = Ec2Error("InternalError", "An internal error has occurred", status=500)
             return internal.status, format_error(internal, request_id)
 
-    def _perform(self, request: str) -> tuple[str, Any]:
+    def _perform(self, query: Mapping[str, str], authorization: str, request_id: str) -> bytes:
+        caller = identify_caller(authorization, query, self._account_of)
+        operation = query.get("Action", "")
         with self._lock:
+            self.calls[*caller, operation] += 1
             if self._faults:
                 raise self._faults.popleft()
-            return perform(self._account, parse_query(request), self._clock())
+        # Without the lock: a delay must not hold up other requests.
+        played = self._plays.answer(caller, operation)
+        if played is not None:
+            return played
+        with self._lock:
+            account = self._account(caller)
+            check_enabled(account.regions, caller.region)
+            name, result = perform(account, query, self._clock())
+        return format_response(name, result, request_id)
+
+    def _account(self, caller: Caller) -> Account:
+        if caller not in self._accounts:
+            # Accounts and regions have different ids.
+            seed = None if self._seed is None else f"{self._seed} {caller.account} {caller.region}"
+            regions = self._regions_of(caller.account)
+            self._accounts[caller] = Account(self._speed, self._listed_for, seed, caller.account, regions)
+        return self._accounts[caller]
+
+    def _regions_of(self, account: str) -> dict[str, str]:
+        return self._regions.setdefault(account, dict(DEFAULT_REGIONS))

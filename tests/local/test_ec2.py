@@ -183,7 +183,7 @@ REFUSED: list[tuple[str, dict[str, Any], str, str, int]] = [
     ("describe_images", {"ImageIds": ["ami-00000000"]}, "InvalidAMIID.NotFound", "ami-00000000", 400),
     ("describe_images", {"Filters": [{"Name": "x"}]}, "InvalidParameterValue", "filter 'x' is invalid", 400),
     ("describe_images", {"DryRun": True}, "DryRunOperation", "", 412),
-    ("describe_regions", {}, "InvalidAction", "DescribeRegions", 400),
+    ("describe_instances", {}, "InvalidAction", "DescribeInstances", 400),
 ]  # fmt: skip
 
 
