@@ -46,9 +46,10 @@ check: ## check style, types, and the security of code and template
 	@$(RUN) -- .venv/bin/mypy
 	@$(RUN) -- .venv-check/bin/bandit --quiet --recursive layers functions cli local
 	@$(RUN) -- .venv-check/bin/cfn-lint template.yaml --append-rules cfn_lint_serverless.rules
+	@$(RUN) -- .venv-check/bin/cfn-lint member.yaml
 	@$(RUN) -- .venv-sam/bin/sam validate --lint --region us-east-1
 	@$(RUN) -- .venv-check/bin/zizmor --quiet --offline .github
-	@$(RUN) -- .venv-check/bin/checkov --file template.yaml --framework cloudformation --compact --quiet --skip-download
+	@$(RUN) -- .venv-check/bin/checkov --file template.yaml --file member.yaml --framework cloudformation --compact --quiet --skip-download
 
 bench: ## measure time, memory and reads beside a tutorial's reporter
 	@$(RUN) project sam aws bench bench-cli bench-lambda -- .venv/bin/python -m benchmarks $(ARGS)
