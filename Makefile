@@ -23,7 +23,7 @@ GIVEN = --stack="$$STACK" --email="$$EMAIL" --parameters="$$PARAMETERS"
 RUN = "$(PYTHON)" -I local/run.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test soak check bench fuzz killed build deploy takeover clean
+.PHONY: help demo local test soak check bench fuzz killed build deploy takeover member clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -68,6 +68,9 @@ deploy: ## deploy into your AWS account: make deploy EMAIL=you@example.com
 
 takeover: ## give a retained table to a new stack: make takeover TABLE=name EMAIL=you@example.com
 	@$(RUN) --aws project sam -- .venv/bin/python -m local.deploy takeover --table="$$TABLE" $(GIVEN)
+
+member: ## give the hub access to its organization, or to one account: make member ARGS="--profile name"
+	@$(RUN) --aws project -- .venv/bin/python -m local.member --stack="$$STACK" --parameters="$$PARAMETERS" $(ARGS)
 
 clean: ## remove all environments and build results
 	rm -rf .venv .venv-* .aws-sam .local build .hypothesis .pytest_cache .mypy_cache .ruff_cache
