@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from local.environments import ROOT
 from task_reporter.kinds.table import KINDS
 from tests.support.cloudformation import ACCOUNT, REGIONS, MemberStack
+from tests.support.documents import commands
 from tests.support.policies import Request, Statement, allowed, as_list
 from tests.support.template import member_template, template
 
@@ -219,3 +221,41 @@ def test_console_shows_every_parameter_once_with_a_label() -> None:
     shown = member_template()["Metadata"]["AWS::CloudFormation::Interface"]
     grouped = [name for group in shown["ParameterGroups"] for name in group["Parameters"]]
     assert sorted(grouped) == sorted(PARAMETERS) == sorted(shown["ParameterLabels"])
+
+
+# docs/organization.md
+
+DOCUMENT = ROOT / "docs" / "organization.md"
+
+
+def section(heading: str) -> str:
+    """Return the part of the document under ``heading``, up to the next heading."""
+    _, _, below = DOCUMENT.read_text(encoding="utf-8").partition(f"# {heading}\n")
+    assert below, heading
+    return re.split(r"^#", below, maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def test_documented_parameters_are_those_of_the_template() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (?:`(.*?)`|none|empty) \|", section("Parameters of member.yaml"), re.MULTILINE)
+    assert dict(rows) == {name: parameter.get("Default", "") for name, parameter in PARAMETERS.items()}
+
+
+def test_documented_actions_are_those_of_the_role() -> None:
+    named = re.findall(r"`(ec2:\w+)`", section("What the roles may do and why"))
+    assert sorted(named) == sorted(
+        action for one in statements(MemberStack(**GIVEN)) for action in as_list(one["Action"])
+    )
+
+
+def test_documented_conditions_are_those_of_the_trust() -> None:
+    [trust] = role(MemberStack(**GIVEN))["AssumeRolePolicyDocument"]["Statement"]
+    keys = [key for values in trust["Condition"].values() for key in values]
+    assert re.findall(r"^\| `((?:aws|sts):\w+)` \|", section("What the roles may do and why"), re.MULTILINE) == keys
+    assert "role/ec2-task-reporter/*`" in section("What the roles may do and why")
+
+
+def test_documented_deployment_gives_every_needed_parameter() -> None:
+    [words] = [words for words in commands(DOCUMENT) if words[2] == "deploy"]
+    given = dict(word.split("=", 1) for word in words[words.index("--parameter-overrides") + 1 :])
+    assert given.keys() >= {name for name, parameter in PARAMETERS.items() if "Default" not in parameter}
+    assert [name for name, value in given.items() if not accepts(name, value)] == []
