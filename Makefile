@@ -23,7 +23,7 @@ GIVEN = --stack="$$STACK" --email="$$EMAIL" --parameters="$$PARAMETERS"
 RUN = "$(PYTHON)" -I local/run.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test soak check bench fuzz killed build deploy takeover clean
+.PHONY: help demo local test soak check bench fuzz killed build deploy takeover member clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -46,9 +46,10 @@ check: ## check style, types, and the security of code and template
 	@$(RUN) -- .venv/bin/mypy
 	@$(RUN) -- .venv-check/bin/bandit --quiet --recursive layers functions cli local
 	@$(RUN) -- .venv-check/bin/cfn-lint template.yaml --append-rules cfn_lint_serverless.rules
+	@$(RUN) -- .venv-check/bin/cfn-lint member.yaml
 	@$(RUN) -- .venv-sam/bin/sam validate --lint --region us-east-1
 	@$(RUN) -- .venv-check/bin/zizmor --quiet --offline .github
-	@$(RUN) -- .venv-check/bin/checkov --file template.yaml --framework cloudformation --compact --quiet --skip-download
+	@$(RUN) -- .venv-check/bin/checkov --file template.yaml --file member.yaml --framework cloudformation --compact --quiet --skip-download
 
 bench: ## measure time, memory and reads beside a tutorial's reporter
 	@$(RUN) project sam aws bench bench-cli bench-lambda -- .venv/bin/python -m benchmarks $(ARGS)
@@ -67,6 +68,9 @@ deploy: ## deploy into your AWS account: make deploy EMAIL=you@example.com
 
 takeover: ## give a retained table to a new stack: make takeover TABLE=name EMAIL=you@example.com
 	@$(RUN) --aws project sam -- .venv/bin/python -m local.deploy takeover --table="$$TABLE" $(GIVEN)
+
+member: ## give the hub access to its organization, or to one account: make member ARGS="--profile name"
+	@$(RUN) --aws project -- .venv/bin/python -m local.member --stack="$$STACK" --parameters="$$PARAMETERS" $(ARGS)
 
 clean: ## remove all environments and build results
 	rm -rf .venv .venv-* .aws-sam .local build .hypothesis .pytest_cache .mypy_cache .ruff_cache

@@ -19,7 +19,7 @@ from local.preflight import confirm, delete_failed_stack
 from local.sam import sam_build_command, sam_deploy_command, sam_variables, write_parameter_file
 from local.stacks import DeploymentError, print_error
 from local.takeover import take_over
-from local.template import load_template
+from local.template import TEMPLATE, load_template
 from task_reporter_cli.aws.account import Account
 from task_reporter_cli.aws.explanations import explain
 
@@ -67,7 +67,15 @@ def deploy(stack: str, region: str, parameters: Mapping[str, str]) -> int:
 
 
 def parse_parameters(text: str, email: str = "") -> dict[str, str]:
-    """Parse the template's parameters.
+    """Parse the template's parameters; ``email`` is one of them.
+
+    Raises the errors of `parse_words`.
+    """
+    return ({"NotificationEmail": email} if email else {}) | parse_words(text, TEMPLATE)
+
+
+def parse_words(text: str, template: Path) -> dict[str, str]:
+    """Parse parameters of ``template``.
 
     ``text`` consists of ``Name=value`` words, quoted as for a shell. Raises DeploymentError for a word of another form,
     and for a name that the template does not have.
@@ -78,9 +86,8 @@ def parse_parameters(text: str, email: str = "") -> dict[str, str]:
         raise DeploymentError(f"PARAMETERS cannot be parsed ({error}): {text}") from None
     if invalid := [word for word in words if "=" not in word]:
         raise DeploymentError(f"{invalid[0]!r} is not Name=value; use PARAMETERS='Name=value Other=\"a value\"'")
-    parameters = {"NotificationEmail": email} if email else {}
-    parameters |= dict(word.split("=", 1) for word in words)
-    names = load_template()["Parameters"].keys()
+    parameters = dict(word.split("=", 1) for word in words)
+    names = load_template(template)["Parameters"].keys()
     if unknown := sorted(parameters.keys() - names):
         raise DeploymentError(f"the template has no parameter {', '.join(unknown)}; it has {', '.join(names)}")
     return parameters

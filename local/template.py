@@ -1,4 +1,4 @@
-"""The project's CloudFormation template as plain data."""
+"""The project's CloudFormation templates as plain data."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +9,7 @@ import yaml
 from local.environments import ROOT
 
 TEMPLATE = ROOT / "template.yaml"
+MEMBER_TEMPLATE = ROOT / "member.yaml"
 _NO_VALUE = object()
 
 

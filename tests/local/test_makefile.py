@@ -51,6 +51,14 @@ def test_every_value_passes_unchanged(stub: Path, target: str, value: str) -> No
     assert passed == [*table, f"--stack={value}", f"--email={value}", f'--parameters=AlarmEmail="{value}"']
 
 
+@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+def test_member_gets_its_values_and_arguments(stub: Path, value: str) -> None:
+    values = {"STACK": value, "PARAMETERS": f'PermissionsBoundaryArn="{value}"', "ARGS": "--profile root --yes"}
+    words = make("member", f"PYTHON={stub}", *(f"{name}={text}" for name, text in values.items()))
+    given = [f"--stack={value}", f'--parameters=PermissionsBoundaryArn="{value}"', "--profile", "root", "--yes"]
+    assert words[words.index("local.member") + 1 :] == given
+
+
 def test_an_interpreter_may_stand_in_a_folder_with_blanks(stub: Path) -> None:
     moved = stub.rename(stub.with_name("a stub"))
     assert make("demo", f"PYTHON={moved}")[:2] == ["-I", "local/run.py"]
@@ -72,7 +80,7 @@ def test_values_are_not_taken_from_the_shell(stub: Path) -> None:
 def test_only_a_deployment_works_in_the_account_of_the_shell(stub: Path) -> None:
     targets = re.findall("^([a-z]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     run = [target for target in targets if target not in ("help", "clean")]
-    assert {target for target in run if "--aws" in make(target, f"PYTHON={stub}")} == {"deploy", "takeover"}
+    assert {target for target in run if "--aws" in make(target, f"PYTHON={stub}")} == {"deploy", "takeover", "member"}
 
 
 INTERPRETERS = [

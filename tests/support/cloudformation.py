@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tests.support.template import template
+from tests.support.template import member_template, template
 
 ACCOUNT = "123456789012"
 NAME = "ec2-task-reporter"
@@ -38,11 +38,15 @@ class Stack:
     partition   one of ``REGIONS``, which also gives the region
     """
 
+    template = staticmethod(template)
+
     def __init__(self, partition: str = "aws", **parameters: str) -> None:
-        declared = template()["Parameters"]
+        declared = self.template()["Parameters"]
         if unknown := parameters.keys() - declared.keys():
             raise ValueError(f"the template has no parameter {unknown}")
-        given = {name: str(parameters.get(name, parameter["Default"])) for name, parameter in declared.items()}
+        if missing := [name for name in declared if "Default" not in declared[name] and name not in parameters]:
+            raise ValueError(f"no value for the parameter {missing}")
+        given = {name: str(parameters.get(name, declared[name].get("Default"))) for name in declared}
         self.parameters: dict[str, Any] = {
             name: [part.strip() for part in text.split(",")] if declared[name]["Type"] == "CommaDelimitedList" else text
             for name, text in given.items()
@@ -58,17 +62,17 @@ class Stack:
         }
 
     def properties(self, logical_id: str) -> dict[str, Any]:
-        resolved = self.resolve(template()["Resources"][logical_id]["Properties"])
+        resolved = self.resolve(self.template()["Resources"][logical_id]["Properties"])
         assert isinstance(resolved, dict)
         return resolved
 
     def output(self, name: str) -> str:
-        text = self.resolve(template()["Outputs"][name]["Value"])
+        text = self.resolve(self.template()["Outputs"][name]["Value"])
         assert isinstance(text, str)
         return text
 
     def condition(self, name: str) -> bool:
-        holds = self.resolve(template()["Conditions"][name])
+        holds = self.resolve(self.template()["Conditions"][name])
         assert isinstance(holds, bool)
         return holds
 
@@ -78,7 +82,7 @@ class Stack:
             return self.pseudo[logical_id]
         if logical_id in self.parameters:
             return self.parameters[logical_id]
-        kind = template()["Resources"][logical_id]["Type"]
+        kind = self.template()["Resources"][logical_id]["Type"]
         if kind == "AWS::SNS::Topic":
             return self.arn(logical_id)
         if kind == "AWS::SQS::Queue":
@@ -86,7 +90,7 @@ class Stack:
         return f"{NAME}-{logical_id}"
 
     def arn(self, logical_id: str) -> str:
-        form = ARNS[template()["Resources"][logical_id]["Type"]]
+        form = ARNS[self.template()["Resources"][logical_id]["Type"]]
         place, name = f"{self.region}:{ACCOUNT}", f"{NAME}-{logical_id}"
         return f"arn:{self.partition}:" + form.format(place=place, account=ACCOUNT, name=name)
 
@@ -136,6 +140,8 @@ class Stack:
             return values[0].join(values[1])
         if function == "Split":
             return values[1].split(values[0])
+        if function == "Select":
+            return values[1][int(values[0])]
         raise ValueError(f"not modelled: Fn::{function}")
 
     def _substitute(self, text: str, variables: Mapping[str, str]) -> str:
@@ -146,3 +152,9 @@ class Stack:
             return str(self.attribute(name, attribute) if attribute else self.ref(name))
 
         return re.sub(r"\$\{([\w:.]+)\}", value, text)
+
+
+class MemberStack(Stack):
+    """The stack of a member account."""
+
+    template = staticmethod(member_template)

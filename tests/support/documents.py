@@ -12,9 +12,17 @@ from botocore.session import Session
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), ROOT / "events" / "README.md"]
-FLAGS = {"no-scan-index-forward": {"ScanIndexForward": False}, "no-deletion-protection-enabled": {}}
+FLAGS = {
+    "no-scan-index-forward": {"ScanIndexForward": False},
+    "no-deletion-protection-enabled": {},
+    "no-retain-stacks": {"RetainStacks": False},
+}
 OF_THE_CLI = {"query", "output", "max-items", "region", "cli-binary-format", "notification-endpoint"}
 """Options of the aws CLI itself."""
+CUSTOM_COMMANDS = {
+    ("cloudformation", "deploy"): ("stack-name", "template-file", "capabilities", "parameter-overrides"),
+}
+"""Commands of the aws CLI that are no operation → their options."""
 
 
 def blocks(document: Path, language: str) -> list[str]:
@@ -55,6 +63,8 @@ def options(words: list[str]) -> Iterator[tuple[str, str | None]]:
 
 def members(service: str, operation: str) -> dict[str, str]:
     """Return an operation's own options: option of the aws CLI → botocore's member."""
+    if (service, operation) in CUSTOM_COMMANDS:
+        return {option: option for option in CUSTOM_COMMANDS[service, operation]}
     model = Session().get_service_model(service)
     names = {xform_name(name, "-"): name for name in model.operation_names}
     shape: Any = model.operation_model(names[operation]).input_shape

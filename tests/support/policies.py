@@ -44,15 +44,16 @@ def applies(statement: Statement, request: Request) -> bool:
     """Tell whether every element of ``statement`` matches ``request``."""
     if unknown := statement.keys() - ELEMENTS:
         raise ValueError(f"not modelled: {unknown}")
+    holding = [  # all of them, whatever else matches, so that an unknown operator is always refused
+        _holds(operator, _given(request).get(key), as_list(values))
+        for operator, keys in statement.get("Condition", {}).items()
+        for key, values in keys.items()
+    ]
     return (
         any(fnmatchcase(request.action.lower(), pattern.lower()) for pattern in as_list(statement["Action"]))
         and any(fnmatchcase(request.resource, pattern) for pattern in as_list(statement["Resource"]))
         and ("Principal" not in statement or _is_principal(statement["Principal"], request.principal))
-        and all(
-            _holds(operator, _given(request).get(key), as_list(values))
-            for operator, keys in statement.get("Condition", {}).items()
-            for key, values in keys.items()
-        )
+        and all(holding)
     )
 
 
@@ -88,8 +89,17 @@ def _holds(operator: str, found: str | list[str] | None, wanted: list[str]) -> b
     if operator in {"StringEquals", "ArnEquals", "Bool"}:
         return isinstance(found, str) and found in wanted
     if operator == "ArnLike":
-        return isinstance(found, str) and any(fnmatchcase(found, pattern) for pattern in wanted)
+        return isinstance(found, str) and any(_is_like(found, pattern) for pattern in wanted)
     raise ValueError(f"not modelled: {operator}")
+
+
+def _is_like(arn: str, pattern: str) -> bool:
+    """Compare the six parts of an ARN one by one.
+
+    A ``*`` matches a colon only in the last part.
+    """
+    parts, patterns = arn.split(":", 5), pattern.split(":", 5)
+    return len(parts) == len(patterns) == 6 and all(map(fnmatchcase, parts, patterns))
 
 
 def as_list(value: Any) -> list[Any]:

@@ -6,12 +6,17 @@
 from functools import cache
 from typing import Any
 
-from local.template import load_template
+from local.template import MEMBER_TEMPLATE, load_template
 
 
 @cache
 def template() -> dict[str, Any]:
     return load_template()
+
+
+@cache
+def member_template() -> dict[str, Any]:
+    return load_template(MEMBER_TEMPLATE)
 
 
 def properties(resource: str) -> dict[str, Any]:
