@@ -209,13 +209,15 @@ def roster_write(
     lists = parse_lists(before)
     for region, kinds in records.items():
         lists[region] = {**lists.get(region, {}), **kinds}
-    news: Row = {"lists": _to_text(lists)} | ({"polled_at": now} if has_read else {})
+    news: Row = {"lists": _to_text(lists)}
+    if has_read:
+        news["polled_at"] = now
     if poll.without_bytecode:
         news["without_bytecode"] = poll.without_bytecode
     if unheard:
         news[UNHEARD_SINCE] = (before or {}).get(UNHEARD_SINCE, now)
     if regions:
-        news.update(regions=" ".join(regions), regions_at=now)
+        news |= Row(regions=" ".join(regions), regions_at=now)
     if before is None:
         return Insert({"scope": key.scope, "task_id": key.task_id, **news})
     if _is_of_a_later_poll(before, poll):

@@ -1,0 +1,1 @@
+"""Many accounts: their roster, the planner's decisions, and the recorder's work."""

@@ -1,0 +1,69 @@
+"""Assignments: messages that tell the recorder which lists of an account are due."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from task_reporter.errors import AssignmentError
+from task_reporter.kinds.table import KINDS
+
+ACCOUNT = re.compile(r"[0-9]{12}")
+REGION = re.compile(r"[a-z]{2,8}(-[a-z]{2,12}){1,3}-[0-9]{1,2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """The lists of one account that are due in one round."""
+
+    round: int
+    """Beginning of the round, in epoch seconds."""
+    until: int
+    """Epoch seconds after which the next round does the same work."""
+    account: str
+    due: Mapping[str, tuple[str, ...]]
+    """Region → kinds."""
+    find_regions: bool = False
+    """Ask for the enabled regions first, and for all lists of new ones."""
+
+    def to_message(self) -> str:
+        """Return the body of the message."""
+        return json.dumps(
+            {
+                "round": self.round,
+                "until": self.until,
+                "account": self.account,
+                "due": self.due,
+                "find_regions": self.find_regions,
+            },
+            separators=(",", ":"),
+        )
+
+
+def parse_assignment(body: object) -> Assignment:
+    """Read the body of a message. Raises AssignmentError, which never quotes the body."""
+    try:
+        content: Any = json.loads(str(body))
+        due = {region: tuple(kinds) for region, kinds in content["due"].items()}
+        assignment = Assignment(
+            content["round"], content["until"], content["account"], due, content.get("find_regions", False)
+        )
+    except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
+        raise AssignmentError("it is not the JSON that the planner sends") from None
+    _check(assignment)
+    return assignment
+
+
+def _check(assignment: Assignment) -> None:
+    """Raise AssignmentError where a value is not of its form."""
+    if not (isinstance(assignment.account, str) and ACCOUNT.fullmatch(assignment.account)):
+        raise AssignmentError("its account is not an account id of 12 digits")
+    if not all(type(time) is int for time in (assignment.round, assignment.until)):
+        raise AssignmentError("its round is not in epoch seconds")
+    if not all(isinstance(region, str) and REGION.fullmatch(region) for region in assignment.due):
+        raise AssignmentError("it names something that is no region")
+    if not all(isinstance(kind, str) and kind in KINDS for kinds in assignment.due.values() for kind in kinds):
+        raise AssignmentError("it names a kind that this version does not know")
+    if type(assignment.find_regions) is not bool:
+        raise AssignmentError("find_regions is neither true nor false")

@@ -1,0 +1,43 @@
+"""The accounts of the organization, as AWS Organizations lists them."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from task_reporter.errors import MalformedAnswerError
+from task_reporter.organization.assignment import ACCOUNT
+from task_reporter.organization.members import ACTIVE, Account
+
+
+def list_accounts(client: Any, units: Sequence[str] = (), excluded: Iterable[str] = ()) -> list[Account]:
+    """Return the accounts of the organization, or those below ``units``, without the ``excluded`` ones.
+
+    The requests run one after the other, because Organizations allows few. Raises MalformedAnswerError where it lists
+    no account at all, because then every account would count as one that has left, and botocore's errors.
+    https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html
+    """
+    pages = _below(client, units) if units else client.get_paginator("list_accounts").paginate()
+    accounts = {str(item.get("Id")): _account(item) for page in pages for item in page.get("Accounts", [])}
+    found = [account for account in accounts.values() if ACCOUNT.fullmatch(account.id)]
+    if not found:
+        raise MalformedAnswerError("ListAccounts", "it lists no account")
+    left_out = set(excluded)
+    return [account for account in found if account.id not in left_out]
+
+
+def _account(item: Mapping[str, Any]) -> Account:
+    # Status is being retired: https://docs.aws.amazon.com/organizations/latest/APIReference/API_Account.html
+    status = item.get("State") or item.get("Status") or ACTIVE
+    return Account(str(item.get("Id")), str(item.get("Name", "")), str(status))
+
+
+def _below(client: Any, units: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    """Yield the pages of accounts in ``units`` and all units below them."""
+    waiting, seen = list(units), set[str]()
+    while waiting:
+        unit = waiting.pop()
+        if unit in seen:
+            continue
+        seen.add(unit)
+        yield from client.get_paginator("list_accounts_for_parent").paginate(ParentId=unit)
+        for page in client.get_paginator("list_organizational_units_for_parent").paginate(ParentId=unit):
+            waiting += [str(child["Id"]) for child in page.get("OrganizationalUnits", [])]

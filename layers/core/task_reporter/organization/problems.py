@@ -1,0 +1,159 @@
+"""Accounts, regions and lists that can't be read, and how people learn of them.
+
+A problem is announced once, at its second sighting, and once more when it is over.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from task_reporter.organization.members import ACTIVE, LEFT, Member
+from task_reporter.recording.roster import ListRecord
+from task_reporter.recording.unreadable import ABSENT, ERROR, THROTTLED
+
+ACCOUNT_PLACE = "*"
+"""The place of a problem that concerns the whole account."""
+SIGHTINGS = 2
+"""Refusals in a row after which a problem is announced."""
+PASSING = {ABSENT, ERROR, THROTTLED}
+"""Reasons that are no denial: such a list is overdue at most."""
+MAX_LINES = 100
+"""Lines of one message, which names the rest as a number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something in an account that can't be read."""
+
+    place: str
+    """``*`` for the account, ``<region>``, or ``<region>/<kind>``."""
+    reason: str
+    tries: int
+    since: int
+    """Epoch seconds, 0 if unknown."""
+
+
+def problems_of(member: Member, accepted: Sequence[str] = ()) -> list[Problem]:
+    """Return the problems of an account: with all of it, regions, or lists.
+
+    ``accepted`` are patterns of scopes, such as ``*/ap-*``, whose problems are expected.
+    """
+    return [each for each in _find(member) if not is_accepted(member.account, each.place, accepted)]
+
+
+def is_accepted(account: str, place: str, accepted: Sequence[str]) -> bool:
+    """Tell whether a problem at ``place`` is expected."""
+    scope = f"{account}/{place.partition('/')[0]}"
+    return any(fnmatchcase(scope, pattern) for pattern in accepted)
+
+
+def _find(member: Member) -> Iterator[Problem]:
+    if member.status not in ("", ACTIVE):
+        yield Problem(ACCOUNT_PLACE, member.status.lower(), SIGHTINGS, member.epoch("left_at"))
+    elif member.unreadable:
+        yield Problem(ACCOUNT_PLACE, member.unreadable, member.tries, member.epoch("unreadable_since"))
+    else:
+        for region, kinds in sorted(member.lists.items()):
+            yield from _of_region(region, kinds)
+
+
+def _of_region(region: str, kinds: Mapping[str, ListRecord]) -> Iterator[Problem]:
+    denied = {kind: record for kind, record in kinds.items() if record.unreadable and record.unreadable not in PASSING}
+    reasons = {record.unreadable for record in denied.values()}
+    rest = {kind for kind in kinds.keys() - denied.keys() if kinds[kind].unreadable != ABSENT}
+    if len(denied) > 1 and len(reasons) == 1 and not rest:
+        tries = min(record.tries for record in denied.values())
+        yield Problem(region, min(reasons), tries, min(record.unreadable_since for record in denied.values()))
+        return
+    for kind, record in sorted(denied.items()):
+        yield Problem(f"{region}/{kind}", record.unreadable, record.tries, record.unreadable_since)
+
+
+@dataclass(slots=True)
+class Changes:
+    """The problems to announce in one round."""
+
+    new: list[tuple[Member, str, str]] = field(default_factory=list)
+    """Member, place and reason of each problem that is confirmed and not announced yet."""
+    over: list[tuple[Member, str, str]] = field(default_factory=list)
+    """The same of each announced problem that is over."""
+    announced: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Account → its announced problems after this announcement, where they change."""
+
+    def __bool__(self) -> bool:
+        return bool(self.new or self.over)
+
+
+def find_changes(members: Iterable[Member], accepted: Sequence[str]) -> Changes:
+    """Return what is to be announced.
+
+    A problem that was announced is over when it is seen no more, also where its reason has changed: then a new one
+    takes its place.
+    """
+    changes = Changes()
+    for member in members:
+        before, problems = member.announced, problems_of(member, accepted)
+        seen = {each.place: each.reason for each in problems}
+        confirmed = {each.place: each.reason for each in problems if each.tries >= SIGHTINGS}
+        kept = {place: reason for place, reason in before.items() if seen.get(place) == reason}
+        after = kept | confirmed
+        if after != before:
+            changes.new += [(member, *item) for item in sorted(after.items()) if before.get(item[0]) != item[1]]
+            changes.over += [(member, *item) for item in sorted(before.items()) if item[0] not in after]
+            changes.announced[member.account] = after
+    return changes
+
+
+WORDS = {
+    "no-role": "its role can't be assumed",
+    "denied-by-scp": "denied by a service control policy",
+    "region-disabled": "the region is disabled",
+    "left": "the account has left the organization, or is no longer selected",
+    "suspended": "the account is suspended",
+    "closed": "the account is closed",
+    "pending_closure": "the account is being closed",
+}
+"""Reason → words for it; other reasons stand for themselves."""
+
+
+def describe_reason(reason: str) -> str:
+    """Return words for ``reason``."""
+    return WORDS.get(reason, reason.replace("-", " ").replace("_", " "))
+
+
+def subject(changes: Changes) -> str:
+    """Return the subject of the message: ASCII, under 100 characters."""
+    new = [f"{len(changes.new)} can't be read"] if changes.new else []
+    over = [f"{len(changes.over)} can be read again"] if changes.over else []
+    return f"EC2 task reporter, accounts and regions: {', '.join(new + over)}"
+
+
+def message(changes: Changes, stack: str) -> str:
+    """Return the text of the message about ``changes``, for people."""
+    sections = []
+    if changes.new:
+        sections.append("Tasks there are not reported until this is settled:\n" + _lines(changes.new))
+    if changes.over:
+        sections.append("These problems are over:\n" + _lines(changes.over))
+    sections.append(
+        f"All accounts that are not watched, since when and why:\n  task-reporter accounts --stack {stack}\n"
+        "To silence what is expected, add its scopes to the parameter AcceptedDenials."
+    )
+    return "\n\n".join(sections)
+
+
+def _lines(items: Sequence[tuple[Member, str, str]]) -> str:
+    lines = [f"  {_place(member, place)}: {describe_reason(reason)}" for member, place, reason in items[:MAX_LINES]]
+    if len(items) > MAX_LINES:
+        lines.append(f"  and {len(items) - MAX_LINES} more")
+    return "\n".join(lines)
+
+
+def _place(member: Member, place: str) -> str:
+    name = f" ({member.name})" if member.name else ""
+    return member.account + name + ("" if place == ACCOUNT_PLACE else f" {place}")
+
+
+def has_left(member: Member) -> bool:
+    """Tell whether Organizations no longer lists the account."""
+    return member.status == LEFT
