@@ -147,14 +147,37 @@ def log_results(results: Sequence[ListResult]) -> None:
     logger.info("polled", listed=listed, written=sum(len(result.written) for result in results), tasks=ended)
 
 
+def messages_of(event: Any) -> list[Any]:
+    """Return the messages of SQS in ``event``, if any."""
+    records = event.get("Records") if isinstance(event, dict) else None
+    return [one for one in records if one.get("eventSource") == "aws:sqs"] if isinstance(records, list) else []
+
+
 @logger.inject_lambda_context
-def handler(_event: Any, context: Any) -> dict[str, Any]:
+def handler(event: Any, context: Any) -> dict[str, Any]:
     """Poll every list once and return the numbers of the poll.
 
-    The event is ignored, so it may be ``{}``.
+    The event may be ``{}``. In a hub it holds messages of the queue of assignments: see ``task_reporter.organization``.
     """
     poll = make_context(times.now(), settings())
     deadline = Deadline(context.get_remaining_time_in_millis)
+    if messages := messages_of(event):
+        return work_on(messages, poll, deadline)
+    return poll_own_account(poll, deadline)
+
+
+def work_on(messages: Sequence[Any], poll: PollContext, deadline: Deadline) -> dict[str, Any]:
+    """Carry out the assignments in ``messages``; return those that failed, which SQS delivers again."""
+    # Only a hub needs it, and each import slows cold starts.
+    from task_reporter.organization.batch import process_messages
+    from task_reporter.organization.hub import make_worker
+
+    worker = make_worker(settings(), client("dynamodb"), client)
+    return process_messages(messages, worker, poll, deadline, logger)
+
+
+def poll_own_account(poll: PollContext, deadline: Deadline) -> dict[str, Any]:
+    """Poll the lists of the stack's own account."""
     # Before the threads start, because botocore's client factory is not thread-safe.
     _, dynamodb, sns = map(client, SERVICES)
     history = HistoryTable(dynamodb, settings().table)

@@ -30,7 +30,10 @@ OPERATIONS = {
     "dynamodb": ("BatchGetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem"),
     "events": ("DescribeEventBus", "PutEvents"),
     "ec2": ("DescribeRegions", *(kind.operation for kind in KINDS.values())),
+    "organizations": ("ListAccounts", "ListAccountsForParent", "ListOrganizationalUnitsForParent"),
     "sns": ("GetTopicAttributes", "Publish"),
+    "sqs": ("SendMessageBatch",),
+    "sts": ("AssumeRole",),
 }
 """The operations that the functions call. botocore has models of 400 services."""
 

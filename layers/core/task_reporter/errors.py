@@ -43,12 +43,33 @@ class OutOfTimeError(TaskReporterError):
         self.doing = doing
 
 
-class DeferredError(TaskReporterError):
-    """A list was left to a later round, because its account is slow."""
-
-
 class AssignmentError(TaskReporterError):
     """A message to the recorder is no assignment."""
+
+
+class AssignmentsNotSentError(TaskReporterError):
+    """SQS did not take some assignments."""
+
+    def __init__(self, failed: Sequence[str], sent: int) -> None:
+        more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""
+        super().__init__(f"{len(failed)} assignments were not sent: {'; '.join(failed[:3])}{more}")
+        self.sent = sent
+
+
+class NoRoleError(TaskReporterError):
+    """The role of a member account can't be assumed."""
+
+    def __init__(self, account: str) -> None:
+        super().__init__(f"the role of the account {account} can't be assumed")
+        self.account = account
+
+
+class ForeignAccountError(TaskReporterError):
+    """A row of another account was to be written. Nothing is written."""
+
+    def __init__(self, account: str) -> None:
+        super().__init__(f"a row that does not belong to the account {account} was to be written; please report it")
+        self.account = account
 
 
 class HistoryError(TaskReporterError):

@@ -29,7 +29,7 @@ from task_reporter.recording.list_result import ListResult
 from task_reporter.recording.poll_lists import PollResult
 from task_reporter.runtime.deadline import MARGIN_SECONDS
 from task_reporter.runtime.metrics import NAMESPACE
-from task_reporter.runtime.settings import notifier_settings, recorder_settings
+from task_reporter.runtime.settings import notifier_settings, planner_settings, recorder_settings
 from tests.support.cloudformation import Stack
 from tests.support.polled import figures_of
 from tests.support.template import default, event_properties, properties, table_properties, template
@@ -180,6 +180,19 @@ CASES: Mapping[str, tuple[list[str], list[str]]] = {
         ["", "all", "eu-west-1", "eu-west-1,us-gov-east-1", "ap-southeast-10 , cn-north-1", "us-iso-west-1"],
         ["ALL", "*", "eu-west", "eu-west-1;eu-west-2", "EU-WEST-1", "eu-west-1a", "eu_west_1"],
     ),
+    "OrganizationId": (["", "o-a1b2c3d4e5"], ["a1b2c3d4e5", "o-", "o-A1B2C3D4E5", "r-a1b2", "o-a1b2c3d4e5 "]),
+    "MemberRoleName": (["reader", "a_b+c=d,e.f@g-h", "x" * 64], ["", "x" * 65, "path/reader", "a b"]),
+    "ExternalId": (["", "ab", "org/2026:hub@x", "e" * 1224], ["x", "two words", "e" * 1225, "semi;colon"]),
+    "OrganizationalUnits": (
+        ["", "r-ab12", "ou-ab12-cdef3456", "ou-ab12-cdef3456, ou-ab12-cdef3457"],
+        ["ou-ab12", "ou-AB12-CDEF3456", "123456789012", "all"],
+    ),
+    "ExcludedAccounts": (["", "123456789012", "123456789012 , 210987654321"], ["12345678901", "1234567890123", "x"]),
+    "QuietMinutes": (["5", "9", "60", "360", "999", "1440"], ["", "0", "4", "1441", "06", "1.5", "-5"]),
+    "AcceptedDenials": (
+        ["", "*/ap-*", "123456789012/eu-west-1", "1111*/*, */me-south-?"],
+        ["*", "ap-*", "1234567890123/*", "*/AP-*", "x/*", "*/ap-*;*/me-*"],
+    ),
     "AnnounceHistory": (["digest", "none"], ["", "Digest", "all", "true"]),
     "PollSchedule": (
         [
@@ -279,6 +292,12 @@ def test_silent_alarm_covers_two_rounds_of_the_longest_rate() -> None:
 VARIABLES = {
     "TaskKinds": "TASK_KINDS",
     "Regions": "REGIONS",
+    "ExternalId": "EXTERNAL_ID",
+    "MemberRoleName": "MEMBER_ROLE",
+    "QuietMinutes": "QUIET_MINUTES",
+    "OrganizationalUnits": "ORGANIZATIONAL_UNITS",
+    "ExcludedAccounts": "EXCLUDED_ACCOUNTS",
+    "AcceptedDenials": "ACCEPTED_DENIALS",
     "AnnounceHistory": "ANNOUNCE_HISTORY",
     "RetentionDays": "RETENTION_DAYS",
     "DigestAbove": "DIGEST_ABOVE",
@@ -297,8 +316,10 @@ def test_functions_accept_what_the_template_accepts(name: str, value: str) -> No
     variables |= {"SCOPE": "123456789012/eu-west-1", "SCOPES": "123456789012/eu-west-1"}
     variables |= {"HISTORY_TABLE": "history", "EMAIL_SUBSCRIPTION": "true"}
     variables |= {"TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:notices", VARIABLES[name]: value}
+    variables |= {"ALARM_TOPIC_ARN": variables["TOPIC_ARN"], "ASSIGNMENT_QUEUE_URL": "https://sqs.example/queue"}
     recorder_settings(variables)
     notifier_settings(variables)
+    planner_settings(variables)
 
 
 # Functions

@@ -9,9 +9,27 @@ from botocore.config import Config
 from botocore.session import get_session
 
 from task_reporter.aws import lists, tls
-from task_reporter.aws.request_limits import COUNT_SUBSCRIBERS, LIST_TASKS, PUBLISH, USE_TABLE, RequestLimits
+from task_reporter.aws.request_limits import (
+    ASSUME_ROLE,
+    COUNT_SUBSCRIBERS,
+    LIST_ACCOUNTS,
+    LIST_MEMBER_TASKS,
+    LIST_TASKS,
+    PUBLISH,
+    SEND_ASSIGNMENTS,
+    USE_TABLE,
+    RequestLimits,
+)
 
-TIMEOUT_AND_ATTEMPTS = {"ec2": LIST_TASKS, "dynamodb": USE_TABLE, "sns": COUNT_SUBSCRIBERS, "events": PUBLISH}
+TIMEOUT_AND_ATTEMPTS = {
+    "ec2": LIST_TASKS,
+    "dynamodb": USE_TABLE,
+    "sns": COUNT_SUBSCRIBERS,
+    "events": PUBLISH,
+    "sts": ASSUME_ROLE,
+    "sqs": SEND_ASSIGNMENTS,
+    "organizations": LIST_ACCOUNTS,
+}
 """Service → limits of its requests, where the caller names no others."""
 
 WITHOUT_VALIDATION = {"dynamodb"}
@@ -45,6 +63,16 @@ def client(service: str, limits: RequestLimits | None = None, **options: Any) ->
     return _session().client(service, config=config, **options)
 
 
+def own_credentials() -> Any:
+    """Return the frozen credentials of the environment."""
+    return _session().get_credentials().get_frozen_credentials()
+
+
+def member_client(region: str, credentials: Any) -> Any:
+    """Make a client for EC2 in ``region``, which signs with what ``credentials`` are at each request."""
+    return _member_session(credentials).client("ec2", config=_config("ec2", LIST_MEMBER_TASKS), region_name=region)
+
+
 def _config(service: str, limits: RequestLimits) -> Config:
     """Return a configuration in standard mode, which retries throttling, server errors and broken connections.
 
@@ -65,7 +93,19 @@ def _session() -> Session:
 
     Its parsers keep timestamps and blobs as raw text, so that one bad value cannot spoil the response.
     """
+    return _prepare(get_session())
+
+
+@cache
+def _member_session(credentials: Any) -> Session:
+    """Make the session of the clients for member accounts, which shares the parsed models with the other."""
     session = get_session()
+    session.register_component("data_loader", _session()._session.get_component("data_loader"))
+    session._credentials = credentials  # type: ignore[attr-defined]
+    return _prepare(session)
+
+
+def _prepare(session: Any) -> Session:
     factory = session.get_component("response_parser_factory")
     factory.set_parser_defaults(timestamp_parser=str, blob_parser=str)
     session.register(lists.BEFORE_PARSE, lists.reject_malformed_lists)

@@ -30,6 +30,18 @@ class RequestLimits(NamedTuple):
 LIST_TASKS = RequestLimits(connect=2, read=10, attempts=5)
 """A Describe operation of EC2, which may list thousands of tasks."""
 
+LIST_MEMBER_TASKS = RequestLimits(connect=2, read=8, attempts=2)
+"""The same in a member account, whose lists are asked again in the next round."""
+
+ASSUME_ROLE = RequestLimits(connect=2, read=5, attempts=3)
+"""STS's AssumeRole."""
+
+SEND_ASSIGNMENTS = RequestLimits(connect=2, read=5, attempts=3)
+"""SQS's SendMessageBatch."""
+
+LIST_ACCOUNTS = RequestLimits(connect=2, read=10, attempts=5)
+"""One page of Organizations, which allows few requests."""
+
 USE_TABLE = RequestLimits(connect=2, read=5, attempts=3)
 """One request to DynamoDB."""
 

@@ -66,7 +66,7 @@ class HistoryTable:
     def __init__(self, client: Any, table: str, pause: Callable[[float], None] = time.sleep) -> None:
         self.client = client
         self.table = table
-        self._pause = pause
+        self.pause = pause
 
     def read(self, keys: Iterable[Key], deadline: Deadline = NO_DEADLINE) -> dict[Key, Row]:
         """Return those rows of ``keys`` that exist, read consistently.
@@ -157,7 +157,7 @@ class HistoryTable:
             if not left:
                 break
             if attempts:
-                self._pause(_pause_before(attempts))
+                self.pause(_pause_before(attempts))
             left = [item for rest in in_parallel(attempt, list(_batches(left, batch_size))) for item in rest]
         return left
 

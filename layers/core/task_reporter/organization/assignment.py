@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from task_reporter.errors import AssignmentError
@@ -25,20 +25,16 @@ class Assignment:
     due: Mapping[str, tuple[str, ...]]
     """Region → kinds."""
     find_regions: bool = False
-    """Ask for the enabled regions first, and for all lists of new ones."""
+    """Ask for the enabled regions first, and for all lists of new ones.
+
+    ``due`` then names all regions that are known, some of them without kinds.
+    """
+    slow: bool = False
+    """The account was slow, and has the time that it needs."""
 
     def to_message(self) -> str:
         """Return the body of the message."""
-        return json.dumps(
-            {
-                "round": self.round,
-                "until": self.until,
-                "account": self.account,
-                "due": self.due,
-                "find_regions": self.find_regions,
-            },
-            separators=(",", ":"),
-        )
+        return json.dumps(asdict(self), separators=(",", ":"))
 
 
 def parse_assignment(body: object) -> Assignment:
@@ -46,9 +42,8 @@ def parse_assignment(body: object) -> Assignment:
     try:
         content: Any = json.loads(str(body))
         due = {region: tuple(kinds) for region, kinds in content["due"].items()}
-        assignment = Assignment(
-            content["round"], content["until"], content["account"], due, content.get("find_regions", False)
-        )
+        flags = (content.get(name, False) for name in ("find_regions", "slow"))
+        assignment = Assignment(content["round"], content["until"], content["account"], due, *flags)
     except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
         raise AssignmentError("it is not the JSON that the planner sends") from None
     _check(assignment)
@@ -65,5 +60,5 @@ def _check(assignment: Assignment) -> None:
         raise AssignmentError("it names something that is no region")
     if not all(isinstance(kind, str) and kind in KINDS for kinds in assignment.due.values() for kind in kinds):
         raise AssignmentError("it names a kind that this version does not know")
-    if type(assignment.find_regions) is not bool:
-        raise AssignmentError("find_regions is neither true nor false")
+    if not all(type(flag) is bool for flag in (assignment.find_regions, assignment.slow)):
+        raise AssignmentError("find_regions or slow is neither true nor false")

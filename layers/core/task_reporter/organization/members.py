@@ -17,7 +17,7 @@ from task_reporter.history.table import HistoryTable
 from task_reporter.history.writes import Insert, Update, Write
 from task_reporter.organization.assignment import ACCOUNT
 from task_reporter.recording.context import PollContext
-from task_reporter.recording.roster import ROSTER_SCOPE, Lists, parse_lists
+from task_reporter.recording.roster import ROSTER_SCOPE, UNHEARD_SINCE, Lists, parse_lists
 from task_reporter.recording.unreadable import NO_ROLE
 from task_reporter.runtime.deadline import NO_DEADLINE, Deadline
 from task_reporter.times import seconds_since, to_text
@@ -170,7 +170,8 @@ def organization_write(before: Row, news: Row) -> Write:
     """Return the write of the planner's own row."""
     if not before:
         return Insert({"scope": ORGANIZATION_KEY.scope, "task_id": ORGANIZATION_KEY.task_id, **news})
-    return Update(ORGANIZATION_KEY, news, {"round_at": before.get("round_at")})
+    over = tuple({UNHEARD_SINCE} & before.keys() - news.keys())
+    return Update(ORGANIZATION_KEY, news, {"round_at": before.get("round_at")}, remove=over)
 
 
 def member_key(account: str) -> Key:

@@ -43,6 +43,13 @@ def poll_metrics(result: PollResult, poll: PollContext) -> Iterator[Metric]:
     yield Metric("TasksListed", COUNT, sum(len(kind_result.tasks) for kind_result in result.done))
     if unkeepable := sum(len(kind_result.unkeepable) for kind_result in result.done):
         yield Metric("TasksUnkeepable", COUNT, unkeepable)
+    yield from waiting_metrics(result, poll)
+    if result.blind_seconds:
+        yield Metric("CoverageGap", SECONDS, result.blind_seconds)
+
+
+def waiting_metrics(result: PollResult, poll: PollContext) -> Iterator[Metric]:
+    """Emit the metrics of rows that awaited notification, and of their receivers."""
     waiting = result.backlog.waiting
     yield Metric("RowsWaiting", COUNT, len(waiting))
     yield Metric("OldestWaiting", SECONDS, max(_ages(waiting, "awaiting_since", poll.now), default=0))
@@ -52,8 +59,6 @@ def poll_metrics(result: PollResult, poll: PollContext) -> Iterator[Metric]:
         yield Metric("EventsOverdue", COUNT, overdue(lacking(EVENT_SENT_AT, waiting), poll))
     if result.audience.confirmed is not None:
         yield Metric("ConfirmedSubscribers", COUNT, result.audience.confirmed)
-    if result.blind_seconds:
-        yield Metric("CoverageGap", SECONDS, result.blind_seconds)
 
 
 def _ages(rows: Iterable[Row], attribute: str, now: datetime) -> Iterator[int]:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from task_reporter.aws.failures import describe
 from task_reporter.aws.lists import list_pages
 from task_reporter.aws.subscribers import Audience
-from task_reporter.errors import DeferredError, HistoryError, PollError
+from task_reporter.errors import HistoryError, PollError
 from task_reporter.history.backlog import Backlog, common_scope, start_reading_backlog
 from task_reporter.history.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, EVENT_SENT_AT, Row, account_and_region
 from task_reporter.history.table import HistoryTable
@@ -114,16 +114,19 @@ def poll_lists(
     deadline: Deadline = NO_DEADLINE,
     audience: Callable[[], Audience] = Audience,
     on_written: OnWritten = lambda written: None,
-    regions: Sequence[str] = (),
+    roster_attributes: Callable[[], Row] = Row,
 ) -> PollResult:
     """Poll ``lists``, which are lists of one account.
 
     A list that fails does not affect the others. The lists and the backlog are read in ``pool`` at the same time.
     ``audience`` returns the subscribers of the topic. ``on_written`` receives the writes of tasks as soon as they are
-    made. ``regions`` are the enabled regions of a member account, where the poll has asked for them.
+    made. ``roster_attributes`` returns further attributes of the roster row, when all lists are read.
     """
     result = PollResult(len(lists))
-    scope, states = common_scope([each.poll.scope for each in lists]), (AWAITING_OUTCOME, AWAITING_NOTIFICATION)
+    scope, states = (
+        common_scope([each.poll.scope for each in lists] or [poll.scope]),
+        (AWAITING_OUTCOME, AWAITING_NOTIFICATION),
+    )
     read_backlog = start_reading_backlog(history, scope, pool, deadline, states[:1] if poll.member else states)
     answers = [pool.submit(each.read) for each in lists]
 
@@ -137,7 +140,7 @@ def poll_lists(
     for each in polls:
         if error := each.result.error:
             each.result.unreadable = _reason(error, poll, bool(read))
-            if not each.result.unreadable and not isinstance(error, DeferredError):
+            if not each.result.unreadable:
                 result.problems.append(f"{each.result.name}: {describe(error)}")
     recorder = Recorder(history, poll, deadline, on_written)
     rows = result.attempt("history", partial(recorder.record, read, backlog)) if read or poll.member else None
@@ -150,8 +153,8 @@ def poll_lists(
             result.problems += each.result.problems
     result.waited = UNHEARD_SINCE in (before or {})
     if result.good or (poll.member and rows is not None):
-        unheard = not poll.member and _is_unheard(result.waited, audience(), backlog, poll)
-        write = partial(_write_roster, polls, before, history, poll, deadline, unheard, regions)
+        unheard = not poll.member and is_unheard(result.waited, audience(), backlog, poll)
+        write = partial(_write_roster, polls, before, history, poll, deadline, unheard, roster_attributes)
         result.blind_seconds = result.attempt("roster", write) or 0
     result.backlog = backlog()
     if not poll.member:
@@ -165,8 +168,6 @@ def _reason(error: Exception, poll: PollContext, others_were_read: bool) -> str:
 
     In the reporter's own account, a poll that can read no list at all has failed.
     """
-    if isinstance(error, DeferredError):
-        return ""
     if poll.member:
         return member_reason(error)
     return lasting_reason(error) if others_were_read else ""
@@ -186,7 +187,7 @@ def read_list(kind: Kind, ec2: Any, deadline: Deadline = NO_DEADLINE) -> Project
     return project(kind, list_pages(ec2, kind, deadline))
 
 
-def _is_unheard(waited: bool, audience: Audience, backlog: Callable[[], Backlog], poll: PollContext) -> bool:
+def is_unheard(waited: bool, audience: Audience, backlog: Callable[[], Backlog], poll: PollContext) -> bool:
     """Tell whether the roster must say that notices wait for a subscriber.
 
     ``waited`` tells that it says so already. It says so until somebody has confirmed a subscription, and until one poll
@@ -213,7 +214,7 @@ def _write_roster(
     poll: PollContext,
     deadline: Deadline,
     unheard: bool,
-    regions: Sequence[str] = (),
+    roster_attributes: Callable[[], Row],
 ) -> int:
     """Write the roster row.
 
@@ -231,7 +232,7 @@ def _write_roster(
                 each.kind, result.tasks, result.before, each.poll, result.unkeepable, each.is_active
             )
     has_read = any(each.result.is_good for each in lists)
-    write = roster_write(before, records, poll, unheard, regions, has_read)
+    write = roster_write(before, records, poll, unheard, has_read, roster_attributes())
     applied = history.apply([write] if write else [], deadline)
     gaps = (blind_seconds(each.kind, each.result.before, each.poll) for each in lists if each.result.is_good)
     return max(gaps, default=0) if applied.written else 0

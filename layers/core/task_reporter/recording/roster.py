@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TypeVar
 from zlib import crc32
 
-from task_reporter.history.rows import Key, Row, account_and_region
+from task_reporter.history.rows import Key, Row, Value, account_and_region
 from task_reporter.history.writes import Insert, Update, Write
 from task_reporter.kinds.kind import Kind
 from task_reporter.recording.context import PollContext
@@ -29,7 +29,9 @@ MAX_FINGERPRINTS = 10
 """Keeps the row small with any number of tasks that can't be stored."""
 
 UNHEARD_SINCE = "unheard_since"
-TEMPORARY_ATTRIBUTES = (UNHEARD_SINCE, "without_bytecode", "unreadable", "unreadable_since", "tries", "asked_at")
+TEMPORARY_ATTRIBUTES = (
+    UNHEARD_SINCE, "without_bytecode", "unreadable", "unreadable_since", "tries", "asked_at", "slow_since",
+)  # fmt: skip
 """Attributes that the row has only as long as their reason lasts."""
 
 
@@ -189,20 +191,19 @@ def roster_write(
     records: Lists,
     poll: PollContext,
     unheard: bool = False,
-    regions: Sequence[str] = (),
     has_read: bool = True,
+    more: Mapping[str, Value] | None = None,
 ) -> Write | None:
     """Return the write after a poll, or None after a faster later poll.
 
     ``before`` is the row so far, ``records`` are those of the polled lists, and ``unheard`` tells that notices wait for
-    a subscriber. ``regions`` are the enabled ones, where the poll has asked for them. ``has_read`` tells that the poll
-    has read a list. The attributes are:
+    a subscriber. ``has_read`` tells that the poll has read a list, and ``more`` are further attributes of a member
+    account. The attributes are:
 
     - ``polled_at``: the time of the last poll that could read a list.
     - ``lists``: compact JSON, region → kind → the fields of ``ListRecord`` that are not empty. If the account has
       several regions, a key may name several regions or kinds with equal values, separated by commas.
     - ``unheard_since``: the time since which notices wait for a subscriber.
-    - ``regions``, ``regions_at``: the enabled regions of a member account, and when they were asked for.
     - ``without_bytecode``: the runtime that compiles the package at each start.
     """
     key, now = roster_key(poll.scope), to_text(poll.now)
@@ -216,8 +217,7 @@ def roster_write(
         news["without_bytecode"] = poll.without_bytecode
     if unheard:
         news[UNHEARD_SINCE] = (before or {}).get(UNHEARD_SINCE, now)
-    if regions:
-        news |= Row(regions=" ".join(regions), regions_at=now)
+    news |= more or {}
     if before is None:
         return Insert({"scope": key.scope, "task_id": key.task_id, **news})
     if _is_of_a_later_poll(before, poll):

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from task_reporter.errors import SettingError
 from task_reporter.kinds.kind import Kind
@@ -45,6 +45,28 @@ class RecorderSettings(FunctionSettings):
     lost_after: timedelta
     redrive_after: timedelta
     silent_after: timedelta
+    member_role: str
+    """The name of the role in each member account; empty where the stack is no hub."""
+    external_id: str
+    """The external id that the members' roles ask for."""
+    quiet: timedelta
+    """Time between two answers of a quiet list of a member account."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannerSettings(RecorderSettings):
+    """The settings of the planner of a hub."""
+
+    queue: str
+    """The URL of the queue of assignments."""
+    alarm_topic: str
+    """The ARN of the topic for messages about the reporter itself."""
+    units: tuple[str, ...]
+    """The organizational units whose accounts are watched; empty for all accounts."""
+    excluded: tuple[str, ...]
+    """Accounts that are not watched."""
+    accepted: tuple[str, ...]
+    """Patterns of scopes whose problems are expected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,22 +87,46 @@ def recorder_settings(environment: Mapping[str, str]) -> RecorderSettings:
     Raises SettingError, which names each setting that is missing or wrong.
     """
     reader = _Reader(environment)
+    return reader.checked(RecorderSettings(**_poll_values(reader)))
+
+
+def planner_settings(environment: Mapping[str, str]) -> PlannerSettings:
+    """Read the planner's settings.
+
+    Raises SettingError, which names each setting that is missing or wrong.
+    """
+    reader = _Reader(environment)
     return reader.checked(
-        RecorderSettings(
-            table=reader.table(),
-            scope=reader.scope(),
-            kinds=reader.read("TASK_KINDS", _kinds, f"a comma-separated list of: {', '.join(KINDS)}", ()),
-            regions=reader.read("REGIONS", _regions, f"empty, {ALL_REGIONS[0]}, or regions separated by commas", ()),
-            retention_days=reader.retention_days(),
-            event_bus=reader.event_bus(),
-            topic=reader.topic(),
-            email_subscription=reader.boolean("EMAIL_SUBSCRIPTION"),
-            announce_history=reader.read("ANNOUNCE_HISTORY", _digest_or_none, "digest or none", True),
-            lost_after=reader.minutes("LOST_AFTER_MINUTES", 0),
-            redrive_after=reader.minutes("REDRIVE_AFTER_MINUTES", 0),
-            silent_after=reader.minutes("SILENT_AFTER_MINUTES", 1),
+        PlannerSettings(
+            **_poll_values(reader),
+            queue=reader.text("ASSIGNMENT_QUEUE_URL", URL, "the URL of the queue of assignments"),
+            alarm_topic=reader.topic("ALARM_TOPIC_ARN"),
+            units=reader.words("ORGANIZATIONAL_UNITS", UNIT, "empty, or ids of roots and units separated by commas"),
+            excluded=reader.words("EXCLUDED_ACCOUNTS", ACCOUNT, "empty, or account ids separated by commas"),
+            accepted=reader.words("ACCEPTED_DENIALS", PATTERN, "empty, or patterns of <account id>/<region>"),
         )
     )
+
+
+def _poll_values(reader: "_Reader") -> dict[str, Any]:
+    """Read the settings of both the recorder and the planner."""
+    return {
+        "table": reader.table(),
+        "scope": reader.scope(),
+        "kinds": reader.kinds(),
+        "regions": reader.regions(),
+        "retention_days": reader.retention_days(),
+        "event_bus": reader.event_bus(),
+        "topic": reader.topic(),
+        "email_subscription": reader.boolean("EMAIL_SUBSCRIPTION"),
+        "announce_history": reader.read("ANNOUNCE_HISTORY", _digest_or_none, "digest or none", True),
+        "lost_after": reader.minutes("LOST_AFTER_MINUTES", 0),
+        "redrive_after": reader.minutes("REDRIVE_AFTER_MINUTES", 0),
+        "silent_after": reader.minutes("SILENT_AFTER_MINUTES", 1),
+        "member_role": reader.text("MEMBER_ROLE", ROLE, "the name of an IAM role, or empty"),
+        "external_id": reader.text("EXTERNAL_ID", EXTERNAL_ID, "the external id of the members' roles, or empty"),
+        "quiet": reader.minutes("QUIET_MINUTES", 1),
+    }
 
 
 def notifier_settings(environment: Mapping[str, str]) -> NotifierSettings:
@@ -110,6 +156,14 @@ REGION = re.compile(r"[a-z]{2,8}(-[a-z]{2,12}){1,3}-\d{1,2}")
 ALL_REGIONS = ("all",)
 """The setting for all regions that are enabled."""
 ARN = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:\S+")
+ROLE = re.compile(r"[\w+=,.@-]{0,64}")
+# https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{0,1224}")
+ACCOUNT = re.compile(r"\d{12}")
+# https://docs.aws.amazon.com/organizations/latest/APIReference/API_OrganizationalUnit.html
+UNIT = re.compile(r"r-[0-9a-z]{4,32}|ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}")
+PATTERN = re.compile(r"[0-9*?]{1,12}/[a-z0-9*?-]+")
+URL = re.compile(r"https?://\S+")
 BUS = re.compile(r"[A-Za-z0-9._/-]{0,256}")
 MAX_MINUTES = 9999
 MIN_RETENTION_DAYS, MAX_RETENTION_DAYS = 90, 99_999
@@ -146,8 +200,17 @@ class _Reader:
     def event_bus(self) -> str:
         return self.text("EVENT_BUS", BUS, "the name of an event bus, or empty for none")
 
-    def topic(self) -> str:
-        return self.text("TOPIC_ARN", ARN, "the ARN of the SNS topic, arn:aws:sns:<region>:<account id>:<name>")
+    def kinds(self) -> tuple[Kind, ...]:
+        return self.read("TASK_KINDS", _kinds, f"a comma-separated list of: {', '.join(KINDS)}", ())
+
+    def regions(self) -> tuple[str, ...]:
+        return self.read("REGIONS", _regions, f"empty, {ALL_REGIONS[0]}, or regions separated by commas", ())
+
+    def words(self, name: str, pattern: re.Pattern[str], expected: str) -> tuple[str, ...]:
+        return self.read(name, _words(pattern), expected, ())
+
+    def topic(self, name: str = "TOPIC_ARN") -> str:
+        return self.text(name, ARN, "the ARN of the SNS topic, arn:aws:sns:<region>:<account id>:<name>")
 
     def minutes(self, name: str, minimum: int) -> timedelta:
         expected = f"whole minutes from {minimum} to {MAX_MINUTES}"
@@ -189,6 +252,16 @@ def _kinds(value: str) -> tuple[Kind, ...]:
     if unknown := [name for name in names if name not in KINDS]:
         raise ValueError(unknown)
     return tuple(KINDS[name] for name in names)
+
+
+def _words(pattern: re.Pattern[str]) -> Callable[[str], tuple[str, ...]]:
+    def parse(value: str) -> tuple[str, ...]:
+        words = tuple(dict.fromkeys(word.strip() for word in value.split(",") if word.strip()))
+        if not all(map(pattern.fullmatch, words)):
+            raise ValueError(value)
+        return words
+
+    return parse
 
 
 def _regions(value: str) -> tuple[str, ...]:

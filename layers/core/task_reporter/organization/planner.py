@@ -1,0 +1,168 @@
+"""One round of the planner: accounts, assignments, announcements, redriving."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from task_reporter.aws.failures import describe
+from task_reporter.aws.subscribers import Audience
+from task_reporter.errors import AssignmentsNotSentError
+from task_reporter.history.backlog import Backlog, query_awaiting
+from task_reporter.history.rows import AWAITING_NOTIFICATION, Row
+from task_reporter.history.table import HistoryTable
+from task_reporter.kinds.kind import Kind
+from task_reporter.organization.assignment import Assignment
+from task_reporter.organization.members import (
+    ACTIVE,
+    Account,
+    Member,
+    announced_write,
+    membership_writes,
+    organization_write,
+    read_roster,
+)
+from task_reporter.organization.overdue import overdue_scopes
+from task_reporter.organization.planning import plan, round_length
+from task_reporter.organization.problems import Changes, find_changes, problems_of
+from task_reporter.recording.context import PollContext
+from task_reporter.recording.poll_lists import PollResult, is_unheard, redrive_waiting
+from task_reporter.recording.roster import UNHEARD_SINCE
+from task_reporter.runtime.deadline import NO_DEADLINE, Deadline
+from task_reporter.times import seconds_since, to_text
+
+ACCOUNTS_AGE = timedelta(minutes=55)
+"""Time after which the accounts are listed again, so that new ones are found within the hour."""
+MAX_ENTRIES = 10
+"""Messages in one request: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html"""
+
+
+@dataclass(slots=True)
+class RoundResult(PollResult):
+    """The result of one round.
+
+    It has no lists. The fields about waiting rows are as in a poll.
+    """
+
+    members: dict[str, Member] = field(default_factory=dict)
+    sent: int = 0
+    """Assignments that were sent."""
+    lists_due: int = 0
+    """Lists in them; those of an account's first round are not known yet."""
+    overdue: list[str] = field(default_factory=list)
+    """Scopes of which a list was not read for too long."""
+    changes: Changes = field(default_factory=Changes)
+    """The problems that were announced."""
+
+    @property
+    def is_good(self) -> bool:
+        """True if everything was done."""
+        return not self.problems
+
+
+@dataclass(slots=True)
+class Planner:
+    """Plans rounds. All functions that talk to AWS are arguments."""
+
+    history: HistoryTable
+    list_accounts: Callable[[], list[Account]]
+    send: Callable[[Sequence[tuple[Assignment, int]]], int]
+    """Sends assignments with their delays, and returns their number."""
+    announce: Callable[[Changes], None]
+    """Publishes a message about problems."""
+    audience: Callable[[], Audience]
+    kinds: Sequence[Kind]
+    regions: Sequence[str]
+    own_region: str
+    quiet: timedelta
+    accepted: Sequence[str]
+    """Patterns of scopes whose problems are expected."""
+
+    def run(self, poll: PollContext, deadline: Deadline = NO_DEADLINE) -> RoundResult:
+        """Carry out the round that begins at ``poll.now``.
+
+        A step that fails does not affect the others. Raises botocore's errors where the roster can't be read.
+        """
+        members, own = read_roster(self.history, deadline)
+        result = RoundResult(0, members=members)
+        news: Row = {"round_at": to_text(poll.now)}
+        is_due = self._accounts_are_due(own, members, poll)
+        if is_due and (accounts := result.attempt("accounts", self.list_accounts)) is not None:
+            result.attempt("accounts", partial(self._update_members, members, accounts, poll, deadline))
+            news["accounts_at"] = to_text(poll.now)
+        before = Member("", own).epoch("round_at")
+        planned = plan(
+            members.values(), self.kinds, self.regions, self.own_region, self.quiet, poll.now,
+            round_length(before, poll.now),
+        )  # fmt: skip
+        result.lists_due = sum(len(kinds) for assignment, _ in planned for kinds in assignment.due.values())
+        result.sent = result.attempt("assignments", partial(self.send, planned)) or 0
+        result.changes = find_changes(members.values(), self.accepted)
+        if result.changes:
+            result.attempt("problems", partial(self._announce, result.changes, members, deadline))
+        result.overdue = overdue_scopes(members.values(), self.kinds, self.quiet, poll.now)
+        self._redrive(result, own, news, poll, deadline)
+        result.attempt("roster", partial(self.history.apply, [organization_write(own, news)], deadline))
+        return result
+
+    def _accounts_are_due(self, own: Row, members: dict[str, Member], poll: PollContext) -> bool:
+        ago = seconds_since(str(own.get("accounts_at", "")), poll.now)
+        return ago is None or not 0 <= ago < ACCOUNTS_AGE.total_seconds() or not members
+
+    def _update_members(
+        self, members: dict[str, Member], accounts: Sequence[Account], poll: PollContext, deadline: Deadline
+    ) -> None:
+        changes = membership_writes(members, accounts, poll.now)
+        self.history.apply([write for _, write in changes], deadline)
+        members |= {member.account: member for member, _ in changes}
+
+    def _announce(self, changes: Changes, members: dict[str, Member], deadline: Deadline) -> None:
+        """Publish first, and mark then, so that nothing is lost where one of them fails."""
+        if changes.new or changes.over:
+            self.announce(changes)
+        writes = [announced_write(members[account], after) for account, after in changes.announced.items()]
+        self.history.apply(writes, deadline)
+
+    def _redrive(self, result: RoundResult, own: Row, news: Row, poll: PollContext, deadline: Deadline) -> None:
+        """Redrive the rows of all accounts."""
+        result.audience, result.waited = self.audience(), UNHEARD_SINCE in own
+        find = partial(query_awaiting, self.history, None, AWAITING_NOTIFICATION, deadline)
+        result.backlog = Backlog([], result.attempt("history", find) or [])
+        if is_unheard(result.waited, result.audience, lambda: result.backlog, poll):
+            news[UNHEARD_SINCE] = own.get(UNHEARD_SINCE, to_text(poll.now))
+        redrive_waiting(result, self.history, poll, deadline)
+
+
+def send_assignments(sqs: Any, queue: str, planned: Sequence[tuple[Assignment, int]]) -> int:
+    """Send ``planned`` to the queue; return their number.
+
+    Raises AssignmentsNotSentError after all requests, where SQS did not take some: the next round sends them again.
+    """
+    failed: list[str] = []
+    for start in range(0, len(planned), MAX_ENTRIES):
+        entries = [
+            {"Id": assignment.account, "MessageBody": assignment.to_message(), "DelaySeconds": delay}
+            for assignment, delay in planned[start : start + MAX_ENTRIES]
+        ]
+        try:
+            answer = sqs.send_message_batch(QueueUrl=queue, Entries=entries)
+            failed += [f"{entry.get('Id')}: {entry.get('Code')}" for entry in answer.get("Failed", [])]
+        except Exception as error:  # each batch stands alone
+            failed += [f"{entry['Id']}: {describe(error)}" for entry in entries]
+    if failed:
+        raise AssignmentsNotSentError(failed, len(planned) - len(failed))
+    return len(planned)
+
+
+def count_states(members: Sequence[Member], accepted: Sequence[str]) -> tuple[int, int, int]:
+    """Return the numbers of active accounts, of readable scopes, and of problems that are not accepted."""
+    active = [member for member in members if member.status == ACTIVE]
+    problems = sum(len(problems_of(member, accepted)) for member in members)
+    readable = sum(
+        any(record.at and not record.unreadable for record in kinds.values())
+        for member in active
+        if not member.unreadable
+        for kinds in member.lists.values()
+    )
+    return len(active), readable, problems

@@ -1,0 +1,181 @@
+"""The recorder's work in one account of the organization."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import partial
+from typing import Any, TypeVar
+
+from botocore.credentials import ReadOnlyCredentials
+from botocore.exceptions import ClientError
+
+from task_reporter.aws.failures import EXPECTED_ERRORS, code_of
+from task_reporter.aws.regions import list_enabled_regions
+from task_reporter.errors import NoRoleError
+from task_reporter.history.rows import Row
+from task_reporter.history.table import HistoryTable
+from task_reporter.kinds.kind import Kind
+from task_reporter.organization.account_table import AccountTable
+from task_reporter.organization.assignment import Assignment
+from task_reporter.organization.credentials import EXPIRED_CODES, MemberRoles, as_member
+from task_reporter.organization.due import interval
+from task_reporter.organization.members import member_key, without_role_write
+from task_reporter.organization.regions import select_regions
+from task_reporter.recording.context import PollContext
+from task_reporter.recording.poll_lists import PollResult, poll_lists, read_list
+from task_reporter.recording.projection import ProjectedTasks
+from task_reporter.recording.recorder import OnWritten, WatchedList
+from task_reporter.recording.unreadable import NO_ROLE, THROTTLED, member_reason
+from task_reporter.runtime.deadline import Deadline
+from task_reporter.times import to_text
+
+Result = TypeVar("Result")
+
+PROBED_LISTS = 16
+"""Number of lists above which one of them is asked first, to see if the account is slow."""
+SLOW_SECONDS = 0.75
+"""Time of an answer above which an account is slow; a first connection takes a part of it."""
+RECORDING_SECONDS = 60
+"""Time reserved for the history when the last list is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountResult:
+    """The result of one assignment."""
+
+    account: str
+    polled: PollResult | None = None
+    """The result of the lists; None if there was nothing to poll."""
+    unreadable: str = ""
+    """Reason why nothing in the account can be read."""
+    dropped: bool = False
+    """The assignment belongs to a past round."""
+
+
+@dataclass(slots=True)
+class Worker:
+    """Carries out assignments."""
+
+    history: HistoryTable
+    roles: MemberRoles
+    ec2_in: Callable[[str], Any]
+    """Returns the client of a region, which serves all accounts."""
+    kinds: Mapping[str, Kind]
+    """The kinds that the hub watches, by name."""
+    regions: Sequence[str]
+    """The setting of the regions to watch."""
+    own_region: str
+    quiet: timedelta
+    """Time between two answers of a quiet list."""
+    pool: Executor
+    """Threads for the requests to EC2."""
+    clock: Callable[[], float] = field(default=time.monotonic)
+
+    def work(
+        self,
+        assignment: Assignment,
+        poll: PollContext,
+        deadline: Deadline,
+        on_written: OnWritten = lambda written: None,
+    ) -> AccountResult:
+        """Ask the lists that are due, and record what they answer.
+
+        ``poll`` has the limits and the time. Raises botocore's errors where the role or the history does not answer.
+        """
+        account = assignment.account
+        if poll.now.timestamp() > assignment.until:
+            return AccountResult(account, dropped=True)
+        poll = replace(poll, scope=f"{account}/{self.own_region}", member=True)
+        table = AccountTable(self.history, account)
+        try:
+            credentials = self.roles.credentials(account)
+        except NoRoleError:
+            key = member_key(account)
+            table.apply([without_role_write(account, table.read([key], deadline).get(key), poll)], deadline)
+            return AccountResult(account, unreadable=NO_ROLE)
+        reader = _Reader(self.roles, account, credentials, deadline.reserve(RECORDING_SECONDS))
+        enabled = self._find_regions(reader) if assignment.find_regions else ()
+        lists = self._lists(assignment, enabled, poll, reader)
+        slow = assignment.slow
+        if len(lists) > PROBED_LISTS:
+            lists[0], slow = self._probe(lists[0])
+            lists = lists[:1] if slow and not assignment.slow else lists
+
+        def roster_attributes() -> Row:
+            now = to_text(poll.now)
+            found: Row = {"regions": " ".join(enabled), "regions_at": now} if enabled else {}
+            return found | ({"slow_since": now} if slow else {})
+
+        polled = poll_lists(
+            lists, table, poll, self.pool, deadline, on_written=on_written, roster_attributes=roster_attributes
+        )
+        return AccountResult(account, polled)
+
+    def _probe(self, first: WatchedList) -> tuple[WatchedList, bool]:
+        """Ask one list, and tell whether the account is slow.
+
+        A slow account would hold up the others of the round. It gets the time that it needs in a later round.
+        """
+        started, throttled = self.clock(), False
+        answer: Future[ProjectedTasks] = Future()
+        try:
+            answer.set_result(first.read())
+        except Exception as error:  # it is the answer of this list, as in the pool
+            answer.set_exception(error)
+            throttled = member_reason(error) == THROTTLED
+        return replace(first, read=answer.result), throttled or self.clock() - started > SLOW_SECONDS
+
+    def _find_regions(self, reader: "_Reader") -> Sequence[str]:
+        """Return the enabled regions of the account, or none where EC2 does not tell them."""
+        try:
+            return reader.call(partial(list_enabled_regions, self.ec2_in(self.own_region)))
+        except EXPECTED_ERRORS:
+            return ()
+
+    def _lists(
+        self, assignment: Assignment, enabled: Sequence[str], poll: PollContext, reader: "_Reader"
+    ) -> list[WatchedList]:
+        """Return the lists that are due, and all of newly found regions. Regions take turns."""
+        due = {region: set(kinds) for region, kinds in assignment.due.items()}
+        if assignment.find_regions:
+            watched = select_regions(self.regions, enabled, self.own_region)
+            due |= {region: set(self.kinds) for region in watched if region not in due}
+        places = [(region, kinds, self.ec2_in(region)) for region, kinds in due.items() if kinds]
+        return [
+            WatchedList(kind, self._context(poll, kind, region), partial(reader.read, kind, ec2))
+            for kind in self.kinds.values()
+            for region, kinds, ec2 in places
+            if kind.name in kinds
+        ]
+
+    def _context(self, poll: PollContext, kind: Kind, region: str) -> PollContext:
+        """Return the context of one list, for which a gap is what exceeds two intervals."""
+        silent = max(poll.silent_after, 2 * interval(kind, self.quiet))
+        return replace(poll, scope=f"{poll.scope.partition('/')[0]}/{region}", silent_after=silent)
+
+
+class _Reader:
+    """Calls EC2 with the credentials of one account.
+
+    They are renewed once if EC2 calls them expired.
+    """
+
+    def __init__(self, roles: MemberRoles, account: str, credentials: ReadOnlyCredentials, deadline: Deadline) -> None:
+        self._roles, self._account, self._credentials, self._deadline = roles, account, credentials, deadline
+
+    def read(self, kind: Kind, ec2: Any) -> ProjectedTasks:
+        """Return the tasks of one list."""
+        return self.call(partial(read_list, kind, ec2, self._deadline))
+
+    def call(self, work: Callable[[], Result]) -> Result:
+        """Return the result of ``work`` in the account."""
+        used = self._credentials
+        try:
+            return as_member(used, work)
+        except ClientError as error:
+            if code_of(error) not in EXPIRED_CODES:
+                raise
+        self._credentials = self._roles.renewed(self._account, used)
+        return as_member(self._credentials, work)
