@@ -3,6 +3,7 @@
 - ministack gives a role's session as ``aws:PrincipalArn``, and IAM the ARN of the role with its path.
 - ministack knows the organization of management accounts only, and no ``aws:ResourceOrgID``.
 - ministack does not fill ``dynamodb:LeadingKeys`` and ``events:source``.
+- ministack asks for actions of their own for SQS's batches; IAM has none.
 - This machine has no TLS, so a policy's ``aws:SecureTransport`` would deny every request.
 """
 
@@ -19,6 +20,7 @@ ministack_pin_origin = iam_evaluator.pin_request_origin
 ministack_condition_key = iam_evaluator._resolve_condition_key
 ministack_dynamodb_context = iam_actions.dynamodb_service_context
 ministack_tag_context = iam_actions.request_tag_context
+ministack_action = iam_actions.extract_iam_action
 
 SESSION = re.compile(r"arn:[\w-]+:sts::(\d+):assumed-role/([^/]+)/")
 EQUALITY = re.compile(r"([#\w]+)\s*=\s*(:\w+)")
@@ -31,6 +33,16 @@ def correct_access() -> None:
     iam_evaluator._principal_org_id = organization_of
     iam_actions.dynamodb_service_context = dynamodb_context
     iam_actions.request_tag_context = request_context
+    iam_actions.extract_iam_action = action_of
+
+
+def action_of(service: str, *arguments: Any, **options: Any) -> Any:
+    """Return the IAM action of a request, which for a batch of SQS is that of its entries.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
+    """
+    action = ministack_action(service, *arguments, **options)
+    return action.removesuffix("Batch") if service == "sqs" and isinstance(action, str) else action
 
 
 def condition_key(key: str, context: Any) -> Any:

@@ -168,12 +168,17 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
 
 def work_on(messages: Sequence[Any], poll: PollContext, deadline: Deadline) -> dict[str, Any]:
     """Carry out the assignments in ``messages``; return those that failed, which SQS delivers again."""
-    # Only a hub needs it, and each import slows cold starts.
-    from task_reporter.organization.batch import process_messages
-    from task_reporter.organization.hub import make_worker
+    from task_reporter.organization.batch import process_messages  # only a hub needs it, and it slows cold starts
 
-    worker = make_worker(settings(), client("dynamodb"), client)
-    return process_messages(messages, worker, poll, deadline, logger)
+    return process_messages(messages, worker(), poll, deadline, logger)
+
+
+@cache
+def worker() -> Any:
+    """Make the worker for other accounts once per execution environment."""
+    from task_reporter.organization.hub import make_worker  # as above
+
+    return make_worker(settings(), client)
 
 
 def poll_own_account(poll: PollContext, deadline: Deadline) -> dict[str, Any]:

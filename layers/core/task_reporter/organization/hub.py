@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from threading import Lock
 from typing import Any
 
@@ -16,8 +15,7 @@ LISTS_AT_ONCE = 32
 """Threads for the lists of all accounts that one execution environment works on."""
 
 
-@cache
-def make_worker(settings: RecorderSettings, dynamodb: Any, client: Callable[[str], Any]) -> Worker:
+def make_worker(settings: RecorderSettings, client: Callable[[str], Any]) -> Worker:
     """Make the worker of an execution environment.
 
     ``client`` returns the function's own client for a service.
@@ -40,7 +38,7 @@ def make_worker(settings: RecorderSettings, dynamodb: Any, client: Callable[[str
         clients.own_credentials,
     )
     return Worker(
-        HistoryTable(dynamodb, settings.table),
+        HistoryTable(client("dynamodb"), settings.table),
         roles,
         ec2_in,
         {kind.name: kind for kind in settings.kinds},
