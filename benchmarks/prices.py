@@ -21,6 +21,10 @@ PUBLISHED = 0.50 * MILLION
 EMAIL = 2.00 / 100_000
 EVENT = 1.00 * MILLION
 """A custom event of EventBridge."""
+QUEUED = 0.40 * MILLION
+"""A request to SQS: https://aws.amazon.com/sqs/pricing/"""
+ALARM, METRIC = 0.10, 0.30
+"""Dollars a month."""
 
 WHOLE_PROCESSOR = 1769
 """Megabytes that give one whole processor; less memory gives its share.

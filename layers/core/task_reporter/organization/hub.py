@@ -1,4 +1,4 @@
-"""The parts of a hub, made from the settings and the clients of a function."""
+"""The parts of a hub, made from a function's settings and clients."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -33,7 +33,7 @@ from task_reporter.runtime.deadline import NO_DEADLINE, Deadline
 from task_reporter.times import seconds_since, to_text
 
 ACCOUNTS_AGE = timedelta(minutes=55)
-"""Time after which the accounts are listed again, so that new ones are found within the hour."""
+"""Time until the accounts are listed again; new ones are found then."""
 MAX_ENTRIES = 10
 """Messages in one request: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html"""
 
@@ -118,7 +118,7 @@ class Planner:
         members |= {member.account: member for member, _ in changes}
 
     def _announce(self, changes: Changes, members: dict[str, Member], deadline: Deadline) -> None:
-        """Publish first, and mark then, so that nothing is lost where one of them fails."""
+        """Publish first, and mark then, so that nothing is lost."""
         if changes.new or changes.over:
             self.announce(changes)
         writes = [announced_write(members[account], after) for account, after in changes.announced.items()]
@@ -156,7 +156,7 @@ def send_assignments(sqs: Any, queue: str, planned: Sequence[tuple[Assignment, i
 
 
 def count_states(members: Sequence[Member], accepted: Sequence[str]) -> tuple[int, int, int]:
-    """Return the numbers of active accounts, of readable scopes, and of problems that are not accepted."""
+    """Count the active accounts, the readable scopes, and the unexpected problems."""
     active = [member for member in members if member.status == ACTIVE]
     problems = sum(len(problems_of(member, accepted)) for member in members)
     readable = sum(

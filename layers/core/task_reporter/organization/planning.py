@@ -16,9 +16,9 @@ SHORTEST_ROUND, LONGEST_ROUND = timedelta(minutes=1), timedelta(hours=12)
 SPREAD_ABOVE = 50
 """Number of assignments above which a round spreads them over time."""
 SPREAD_SECONDS = 60
-"""At most half of the shortest schedule, and SQS delays no message for more than 900."""
+"""SQS delays no message for more than 900."""
 MAX_SLOW = 20
-"""Slow accounts in one round, which must leave most of the recorder's time to the others."""
+"""Slow accounts in one round, so that most of its time is the others'."""
 
 
 def plan(
@@ -30,9 +30,9 @@ def plan(
     now: datetime,
     round_length: timedelta = DEFAULT_ROUND,
 ) -> list[tuple[Assignment, int]]:
-    """Return the assignments of the round that begins at ``now``, each with the seconds to delay it.
+    """Return the assignments of a round, each with its delay in seconds.
 
-    ``setting`` names the regions to watch. Accounts with few lists come first, so that news comes fast, and slow
+    The round begins at ``now``. ``setting`` names the regions to watch. Accounts with few lists come first, so that news comes fast, and slow
     accounts last.
     """
     assignments, slow = list[Assignment](), list[tuple[int, Assignment]]()
@@ -85,6 +85,9 @@ def _due(
 
 
 def round_length(before: int, now: datetime) -> timedelta:
-    """Return the length of a round: the time since the round that began at ``before``, in epoch seconds."""
+    """Return the time since the last round, within limits.
+
+    ``before`` is its beginning in epoch seconds.
+    """
     since = timedelta(seconds=now.timestamp() - before) if before else DEFAULT_ROUND
     return min(max(since, SHORTEST_ROUND), LONGEST_ROUND)

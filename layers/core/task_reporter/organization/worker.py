@@ -34,9 +34,9 @@ from task_reporter.times import to_text
 Result = TypeVar("Result")
 
 PROBED_LISTS = 16
-"""Number of lists above which one of them is asked first, to see if the account is slow."""
+"""Number of lists above which the first is asked alone, to find slow accounts."""
 SLOW_SECONDS = 0.75
-"""Time of an answer above which an account is slow; a first connection takes a part of it."""
+"""Time of an answer above which an account is slow."""
 RECORDING_SECONDS = 60
 """Time reserved for the history when the last list is read."""
 
@@ -100,8 +100,7 @@ class Worker:
         lists = self._lists(assignment, enabled, poll, reader)
         slow = assignment.slow
         if len(lists) > PROBED_LISTS:
-            lists[0], slow = self._probe(lists[0])
-            lists = lists[:1] if slow and not assignment.slow else lists
+            lists, slow = self._probe(lists, assignment.slow)
 
         def roster_attributes() -> Row:
             now = to_text(poll.now)
@@ -113,11 +112,21 @@ class Worker:
         )
         return AccountResult(account, polled)
 
-    def _probe(self, first: WatchedList) -> tuple[WatchedList, bool]:
-        """Ask one list, and tell whether the account is slow.
+    def _probe(self, lists: Sequence[WatchedList], patient: bool) -> tuple[list[WatchedList], bool]:
+        """Return the lists of this round, and whether the account is slow.
 
-        A slow account would hold up the others of the round. It gets the time that it needs in a later round.
+        A slow account would hold up the others. Unless the round is ``patient``, it is asked only what was asked now,
+        and gets the time that it needs in a later round. The first answer may be late because of a new connection.
         """
+        probed = list(lists)
+        for number in range(2):
+            probed[number], slow = self._ask_now(probed[number])
+            if not slow:
+                return probed, False
+        return probed if patient else probed[:2], True
+
+    def _ask_now(self, first: WatchedList) -> tuple[WatchedList, bool]:
+        """Ask a list, and tell whether its answer was slow."""
         started, throttled = self.clock(), False
         answer: Future[ProjectedTasks] = Future()
         try:
@@ -128,7 +137,7 @@ class Worker:
         return replace(first, read=answer.result), throttled or self.clock() - started > SLOW_SECONDS
 
     def _find_regions(self, reader: "_Reader") -> Sequence[str]:
-        """Return the enabled regions of the account, or none where EC2 does not tell them."""
+        """Return the enabled regions of the account, or none if unknown."""
         try:
             return reader.call(partial(list_enabled_regions, self.ec2_in(self.own_region)))
         except EXPECTED_ERRORS:
@@ -137,7 +146,10 @@ class Worker:
     def _lists(
         self, assignment: Assignment, enabled: Sequence[str], poll: PollContext, reader: "_Reader"
     ) -> list[WatchedList]:
-        """Return the lists that are due, and all of newly found regions. Regions take turns."""
+        """Return the lists that are due, and all of newly found regions.
+
+        Regions take turns.
+        """
         due = {region: set(kinds) for region, kinds in assignment.due.items()}
         if assignment.find_regions:
             watched = select_regions(self.regions, enabled, self.own_region)
@@ -151,7 +163,7 @@ class Worker:
         ]
 
     def _context(self, poll: PollContext, kind: Kind, region: str) -> PollContext:
-        """Return the context of one list, for which a gap is what exceeds two intervals."""
+        """Return the context of one list; two of its intervals are no gap."""
         silent = max(poll.silent_after, 2 * interval(kind, self.quiet))
         return replace(poll, scope=f"{poll.scope.partition('/')[0]}/{region}", silent_after=silent)
 
