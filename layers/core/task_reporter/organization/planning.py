@@ -32,8 +32,8 @@ def plan(
 ) -> list[tuple[Assignment, int]]:
     """Return the assignments of a round, each with its delay in seconds.
 
-    The round begins at ``now``. ``setting`` names the regions to watch. Accounts with few lists come first, so that news comes fast, and slow
-    accounts last.
+    The round begins at ``now``. ``setting`` names the regions to watch. Accounts with few lists come first, so that
+    news comes fast, and slow accounts last.
     """
     assignments, slow = list[Assignment](), list[tuple[int, Assignment]]()
     until = int((now + round_length).timestamp()) + SPREAD_SECONDS
