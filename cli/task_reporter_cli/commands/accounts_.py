@@ -51,13 +51,13 @@ def command(target: Target, show_all: bool, accounts: tuple[str, ...], wanted: t
     from task_reporter_cli.errors import NoOrganizationError
     from task_reporter_cli.history.reader import translate_table_errors
     from task_reporter_cli.organization.accounts import account_states, summarize
-    from task_reporter_cli.organization.hub import is_hub, read_hub
+    from task_reporter_cli.organization.hub import read_hub
     from task_reporter_cli.organization.selection import select_states
     from task_reporter_cli.output import accounts as texts
     from task_reporter_cli.output.lines import print_line, print_note
 
     stack, time = target.needs_stack(), now()
-    if not is_hub(stack.parameters):
+    if not stack.is_hub:
         raise NoOrganizationError(
             f"{target.name} watches one account, not an organization; use {target.status_command}"
         )

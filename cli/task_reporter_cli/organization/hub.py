@@ -28,11 +28,6 @@ class Hub:
     """Patterns of scopes whose denials are expected."""
 
 
-def is_hub(parameters: Mapping[str, str]) -> bool:
-    """Tell whether a stack watches an organization."""
-    return bool(parameters.get("OrganizationId"))
-
-
 def read_hub(parameters: Mapping[str, str]) -> Hub:
     """Return the settings of a hub."""
     regions = watched_regions(parameters)
