@@ -18,6 +18,7 @@ COMMANDS = {
     "redrive": "Send tasks that were not announced yet through the notifier again.",
     "test": "Send one notice and one event, marked as a test, down the real path.",
     "report": "Write one self-contained page about the history.",
+    "estimate": "Calculate the calls and the cost of watching an organization.",
     "completion": "Print the script that completes commands in your shell.",
 }
 """Every command in the order of help, with its help's first line."""

@@ -114,8 +114,8 @@ def _build_queue_check(
 ) -> dict[str, Check]:
     def check() -> Finding:
         mapping, url = resources.result().physical[hub.MAPPING], stack.output("AssignmentQueueUrl")
-        services = (clients["lambda"], clients["sqs"], clients["cloudwatch"])
-        return hub.check_assignments(*services, mapping, url, read_hub(stack.parameters).every, now)
+        used = (clients["lambda"], clients["sqs"], clients["cloudwatch"])
+        return hub.check_assignments(*used, mapping, url, read_hub(stack.parameters).every, now)
 
     return {hub.ASSIGNMENTS: check}
 
