@@ -8,13 +8,13 @@ from task_reporter.history.rows import Row
 from task_reporter.history.table import HistoryTable
 from task_reporter.organization.members import ORGANIZATION_KEY, read_roster
 from task_reporter.organization.overdue import OverdueScope, overdue_scopes
-from task_reporter.times import seconds_since, to_text
+from task_reporter.times import seconds_since
 from task_reporter_cli.organization.accounts import AccountState, account_states, summarize
 from task_reporter_cli.organization.hub import Hub
 from task_reporter_cli.organization.states import OVERDUE
 from task_reporter_cli.paging import paginate
 from task_reporter_cli.status.findings import WELL, WRONG, Finding, make_finding
-from task_reporter_cli.status.history import check_bytecode, to_time
+from task_reporter_cli.status.history import check_bytecode
 from task_reporter_cli.status.parts import OFF_STATES, count_messages
 from task_reporter_cli.time_formats import format_age, format_seconds
 
@@ -72,9 +72,9 @@ def check_overdue(late: Sequence[OverdueScope], now: datetime, flags: str) -> Fi
         return Finding(OVERDUE_REGIONS, WELL, "none")
     more = f" and {len(late) - MAX_NAMED:,} more" if len(late) > MAX_NAMED else ""
     named = ", ".join(scope.name for scope in late[:MAX_NAMED])
-    oldest = format_age(to_text(to_time(min(scope.since for scope in late))), now)
+    unread = format_seconds(int(now.timestamp()) - min(scope.since for scope in late))
     todo = f"task-reporter accounts --state {OVERDUE}{flags}; see the logs of the planner and the recorder"
-    return Finding(OVERDUE_REGIONS, WRONG, f"{len(late):,}: {named}{more}; the oldest was read {oldest}", todo)
+    return Finding(OVERDUE_REGIONS, WRONG, f"{len(late):,}: {named}{more}, unread for up to {unread}", todo)
 
 
 def check_assignments(

@@ -75,7 +75,7 @@ def test_overdue_regions_are_named_and_counted() -> None:
     late = [OverdueScope(FIRST, f"us-east-{number}", int(NOW.timestamp()) - 3600 * number) for number in range(1, 6)]
     found = hub.check_overdue(late, NOW, " --stack mine")
     named = ", ".join(scope.name for scope in late[:3])
-    assert (found.level, found.text) == (WRONG, f"5: {named} and 2 more; the oldest was read 5 hours ago")
+    assert (found.level, found.text) == (WRONG, f"5: {named} and 2 more, unread for up to 5 hours")
     assert found.todo.startswith("task-reporter accounts --state overdue --stack mine;")
 
 
