@@ -58,11 +58,10 @@ PLAYS = ("denied", "throttled", "slow")
 """The ways in which a third of the accounts is bad, in turn."""
 MEMORY = 512
 """Megabytes of the planner and of the recorder."""
-METRICS = 22
-"""Metrics of a hub in nearly every hour: 12, 2 and 8.
-
-They are of the planner, of batches, and of tasks, notices and events.
-"""
+METRICS = 15
+"""Metrics of a hub in every hour; others are written only while tasks end."""
+BATCHES = 5
+"""Assignments that come together."""
 
 
 @dataclass(slots=True)
@@ -314,10 +313,10 @@ def price(steady: Steady, swept: Sweep, cpu: float) -> float:
     rounds = DAYS * timedelta(days=1) / ROUND
     planner = prices.SCHEDULED + prices.computing((steady.planner_seconds + swept.planner_cpu) / share, MEMORY)
     recorder = steady.calls * cpu / share * MEMORY / 1024 * prices.GB_SECOND
-    invocations = steady.assignments * prices.computing(0.3, MEMORY)
-    messages = 3 * steady.assignments * prices.QUEUED
+    batches = steady.assignments / BATCHES
+    invocations = batches * (prices.computing(0.3, MEMORY) + 3 * prices.QUEUED)
     roster = ACCOUNTS * swept.largest_row / 4096 / 2 * prices.READ_UNIT
     table = steady.writes * prices.WRITE_UNIT + steady.assignments * 2 * prices.READ_UNIT
     alarms = sum(one["Type"] == "AWS::CloudWatch::Alarm" for one in template()["Resources"].values())
-    watching = alarms * prices.ALARM + METRICS * prices.METRIC
-    return rounds * (planner + roster + prices.WRITE_UNIT) + recorder + invocations + messages + table + watching
+    watching = alarms * prices.ALARM + METRICS * prices.METRIC + prices.DASHBOARD
+    return rounds * (planner + roster + prices.WRITE_UNIT) + recorder + invocations + table + watching

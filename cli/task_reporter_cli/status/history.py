@@ -63,13 +63,18 @@ def check_lists(
     for region in sorted(watched) if records else ():
         of_region = {kind: lists[region, kind] or ListRecord() for kind in kinds}
         yield from _check_region(region, of_region, own, silent, now)
-    blind = {name: record for name, record in records.items() if now - _time(record.blind_until) <= RECENT}
+    blind = {name: record for name, record in records.items() if now - to_time(record.blind_until) <= RECENT}
     if not blind:
         yield Finding(GAPS, WELL, "none in which a task could have come and gone unseen")
     for name, record in blind.items():
-        gap = " and ".join(format_for_column(to_text(_time(end))) for end in (record.blind_from, record.blind_until))
+        gap = " and ".join(format_for_column(to_text(to_time(end))) for end in (record.blind_from, record.blind_until))
         text = f"between {gap} UTC EC2 went unasked for longer than it was seen to list: a task may have come and gone"
         yield Finding(f"{GAPS} ({name})", WRONG, f"{text} unseen", "look for what should have ended then")
+    yield from check_bytecode(row)
+
+
+def check_bytecode(row: Row) -> Iterator[Finding]:
+    """Report a layer without bytecode, by the roster row of its account."""
     if runtime := row.get("without_bytecode"):
         text = f"no bytecode for {runtime}, so a cold start takes about twice as long"
         todo = f"deploy with `make deploy`, or build again where {runtime} is installed"
@@ -87,7 +92,8 @@ def check_kinds(kinds: Sequence[str]) -> Iterator[Finding]:
         yield Finding("kinds", WELL, text, "to watch others, deploy with the parameter TaskKinds")
 
 
-def _time(seconds: int) -> datetime:
+def to_time(seconds: int) -> datetime:
+    """Return the time of epoch seconds, or the epoch where they are none."""
     try:
         return datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):  # another program may have written anything
@@ -133,7 +139,7 @@ def _check_region(
 def _check_list(part: str, action: str, record: ListRecord, silent: timedelta, now: datetime) -> Iterator[Finding]:
     """Report a list that is not read, and yield nothing for one that is."""
     log = "see the recorder's log"
-    since = format_age(to_text(_time(record.unreadable_since)), now)
+    since = format_age(to_text(to_time(record.unreadable_since)), now)
     if record.unreadable in DENIALS:
         text, todo = DENIALS[record.unreadable]
         yield Finding(part, WRONG, f"{text} since {since}", f"{todo.format(action=action)}; {log}")
@@ -141,8 +147,8 @@ def _check_list(part: str, action: str, record: ListRecord, silent: timedelta, n
         yield Finding(part, WRONG, f"{record.unreadable} answers since {since}", log)
     elif not record.unreadable and not record.at:
         yield Finding(part, WRONG, "none that went well yet", log)
-    elif not record.unreadable and now - _time(record.at) > silent:
-        yield Finding(part, WRONG, f"last read {format_age(to_text(_time(record.at)), now)}", _silence(silent))
+    elif not record.unreadable and now - to_time(record.at) > silent:
+        yield Finding(part, WRONG, f"last read {format_age(to_text(to_time(record.at)), now)}", _silence(silent))
 
 
 def _silence(silent: timedelta) -> str:

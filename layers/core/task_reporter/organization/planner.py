@@ -23,13 +23,14 @@ from task_reporter.organization.members import (
     organization_write,
     read_roster,
 )
-from task_reporter.organization.overdue import overdue_scopes
+from task_reporter.organization.overdue import OverdueScope, overdue_scopes
 from task_reporter.organization.planning import plan, round_length
 from task_reporter.organization.problems import Changes, find_changes, problems_of
 from task_reporter.recording.context import PollContext
 from task_reporter.recording.poll_lists import PollResult, is_unheard, redrive_waiting
 from task_reporter.recording.roster import UNHEARD_SINCE
 from task_reporter.runtime.deadline import NO_DEADLINE, Deadline
+from task_reporter.runtime.settings import ALL_REGIONS
 from task_reporter.times import seconds_since, to_text
 
 ACCOUNTS_AGE = timedelta(minutes=55)
@@ -50,7 +51,7 @@ class RoundResult(PollResult):
     """Assignments that were sent."""
     lists_due: int = 0
     """Lists in them; those of an account's first round are not known yet."""
-    overdue: list[str] = field(default_factory=list)
+    overdue: list[OverdueScope] = field(default_factory=list)
     """Scopes of which a list was not read for too long."""
     changes: Changes = field(default_factory=Changes)
     """The problems that were announced."""
@@ -101,7 +102,9 @@ class Planner:
         result.changes = find_changes(members.values(), self.accepted)
         if result.changes:
             result.attempt("problems", partial(self._announce, result.changes, members, deadline))
-        result.overdue = overdue_scopes(members.values(), self.kinds, self.quiet, poll.now)
+        named = () if tuple(self.regions) == ALL_REGIONS else self.regions or (self.own_region,)
+        length = round_length(before, poll.now)
+        result.overdue = overdue_scopes(members.values(), self.kinds, self.quiet, poll.now, length, named)
         self._redrive(result, own, news, poll, deadline)
         result.attempt("roster", partial(self.history.apply, [organization_write(own, news)], deadline))
         return result
