@@ -29,8 +29,8 @@ METRICS, ALARMS = 15, 16
 """Assumed, besides one dashboard; further metrics are written only while tasks end."""
 ASSUMPTIONS = (
     "each hot list is in another account, and the quiet lists of an account are due in the same round",
-    f"the recorder takes {SECONDS_PER_BATCH} s for a batch of {BATCH} assignments and {SECONDS_PER_CALL} s for each call,"
-    f" the planner {SECONDS_PER_ROUND} s for a round and {SECONDS_PER_ACCOUNT} s for each account, with"
+    f"the recorder takes {SECONDS_PER_BATCH} s for a batch of {BATCH} assignments and {SECONDS_PER_CALL} s for each"
+    f" call, the planner {SECONDS_PER_ROUND} s for a round and {SECONDS_PER_ACCOUNT} s for each account, with"
     f" {MEMORY_GB * 1024:.0f} MB",
     f"a roster row has {ROW_BYTES} bytes and {BYTES_PER_LIST} for each list, and is written once for each assignment",
     f"{LOG_BYTES:,} bytes are logged for each batch and round; {METRICS} metrics, {ALARMS} alarms, a dashboard",
