@@ -88,7 +88,7 @@ def handler(_event: Any, context: Any) -> dict[str, Any]:
     poll = PollContext(values.scope, times.now(), *limits, values.announce_history, bool(values.event_bus))
     result = make_planner().run(poll, Deadline(context.get_remaining_time_in_millis))
     numbers = {"accounts": len(result.members), "sent": result.sent, "lists_due": result.lists_due}
-    logger.info("planned", **numbers, overdue=result.overdue[:20], redriven=result.redriven)
+    logger.info("planned", **numbers, overdue=[scope.name for scope in result.overdue[:20]], redriven=result.redriven)
     emit(round_metrics(result, poll, values.accepted))
     if result.problems:
         raise PollError(result.problems)

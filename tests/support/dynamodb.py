@@ -161,7 +161,7 @@ class DynamoDb:
         return {"Responses": {name: [to_item(row) for row in rows if row]}, "UnprocessedKeys": dict(*later)}
 
     def query(self, **request: Any) -> dict[str, Any]:
-        """Return one page of one index; the limit counts rows before the filter."""
+        """Return one page; the limit counts rows before the filter."""
         self._begin("query", request)
         rows = self._indexed(request)
         start = request.get("ExclusiveStartKey", {}).get("position", 0)
@@ -178,10 +178,10 @@ class DynamoDb:
         if not found:
             raise ValueError(request["KeyConditionExpression"])
         names, values = request.get("ExpressionAttributeNames", {}), request["ExpressionAttributeValues"]
-        partition, sort = index_keys()[request["IndexName"]]
+        partition, sort = index_keys()[request["IndexName"]] if "IndexName" in request else ("scope", "task_id")
         compared, value, sorted_by, equal, low, high, prefix = found.groups()
         if names.get(compared, compared) != partition or (sorted_by and names.get(sorted_by, sorted_by) != sort):
-            raise ValueError(f"{request['IndexName']} has other keys than {found[0]}")
+            raise ValueError(f"{request.get('IndexName', 'the table')} has other keys than {found[0]}")
         low, high = (
             values[bound]["S"] if bound else other
             for bound, other in ((low or equal or prefix, ""), (high or equal, "\U0010ffff"))

@@ -1,36 +1,98 @@
-"""Scopes of which a list was not read for too long."""
+"""Regions of member accounts that were not read for longer than planned."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from task_reporter.kinds.kind import Kind
-from task_reporter.organization.due import HOUR, interval, is_active
+from task_reporter.organization.due import interval, is_active
 from task_reporter.organization.members import ACTIVE, Member
+from task_reporter.organization.problems import ACCOUNT_PLACE
 from task_reporter.recording.roster import ListRecord
+from task_reporter.recording.unreadable import ERROR, THROTTLED
 
-GRACE = timedelta(minutes=15)
-"""Time beyond two intervals until a list is overdue."""
 ROUND = timedelta(minutes=5)
+"""Time between two rounds, by the template's default."""
+LATE_ROUNDS = 2
+"""Intervals of a list after which it may be overdue."""
+GRACE = timedelta(minutes=15)
+"""Added to these intervals, for the queue and for a retry."""
+NEW_FOR = timedelta(hours=1)
+"""Time for the first poll of an account."""
 
 
-def overdue_scopes(members: Iterable[Member], kinds: Sequence[Kind], quiet: timedelta, now: datetime) -> list[str]:
-    """Return the overdue scopes, sorted; ``<account id>/*`` for an account that was never polled.
+@dataclass(frozen=True, slots=True)
+class OverdueScope:
+    """A region of an account with a list that is overdue."""
 
-    A list that is known to be unreadable is not overdue, but denied.
+    account: str
+    region: str
+    """``*`` for an account that was never polled."""
+    since: int
+    """Epoch seconds of the oldest last good answer, or of the account's joining."""
+
+    @property
+    def name(self) -> str:
+        """``<account id>/<region>``."""
+        return f"{self.account}/{self.region}"
+
+
+def overdue_scopes(
+    members: Iterable[Member],
+    kinds: Iterable[Kind],
+    quiet: timedelta,
+    now: datetime,
+    every: timedelta = ROUND,
+    regions: Collection[str] = (),
+) -> list[OverdueScope]:
+    """Return the scopes that have an overdue list, by account and region.
+
+    A list is overdue if its last good answer is older than twice its interval and 15 minutes. A list that is denied or
+    absent is excused. One that is throttled, or that fails otherwise, is not. ``kinds`` are those that the stack
+    watches, ``regions`` are the regions that it names, if any, and ``every`` is the time between two rounds.
     """
-    return sorted(scope for member in members for scope in _of(member, kinds, quiet, now.timestamp()))
+    watched = {kind.name: kind for kind in kinds}
+    found = list[OverdueScope]()
+    for member in members:
+        if member.status in ("", ACTIVE) and not member.unreadable:
+            found += _of_account(member, watched, quiet, now, every, regions)
+    return sorted(found, key=lambda scope: scope.name)
 
 
-def _of(member: Member, kinds: Sequence[Kind], quiet: timedelta, now: float) -> Iterator[str]:
-    if member.status != ACTIVE or member.unreadable:
+def _of_account(
+    member: Member,
+    kinds: dict[str, Kind],
+    quiet: timedelta,
+    now: datetime,
+    every: timedelta,
+    regions: Collection[str],
+) -> Iterator[OverdueScope]:
+    joined = member.epoch("joined_at")
+    if not member.lists:
+        if now.timestamp() - joined > NEW_FOR.total_seconds():
+            yield OverdueScope(member.account, ACCOUNT_PLACE, joined)
         return
-    if not member.lists and member.epoch("joined_at") < now - HOUR.total_seconds():
-        yield f"{member.account}/*"
     for region, records in member.lists.items():
-        if any(_is_overdue(kind, records[kind.name], quiet, now) for kind in kinds if kind.name in records):
-            yield f"{member.account}/{region}"
+        if (regions and region not in regions) or (member.regions and region not in member.regions):
+            continue  # it is not asked any more, and its records stay
+        overdue = [
+            asked
+            for kind, record in records.items()
+            if kind in kinds
+            and (asked := _last_good(record, joined))
+            and now.timestamp() - asked > _limit(kinds[kind], record, quiet, every).total_seconds()
+        ]
+        if overdue:
+            yield OverdueScope(member.account, region, min(overdue))
 
 
-def _is_overdue(kind: Kind, record: ListRecord, quiet: timedelta, now: float) -> bool:
-    between = ROUND if is_active(record) else interval(kind, quiet)
-    return bool(record.at) and not record.unreadable and now - record.at > (2 * between + GRACE).total_seconds()
+def _last_good(record: ListRecord, joined: int) -> int:
+    """Return the epoch seconds of the last good answer, 0 for an excused list."""
+    if record.unreadable and record.unreadable not in (ERROR, THROTTLED):
+        return 0
+    # An account that comes back was not asked meanwhile.
+    return max(record.at or record.unreadable_since, joined)
+
+
+def _limit(kind: Kind, record: ListRecord, quiet: timedelta, every: timedelta) -> timedelta:
+    return LATE_ROUNDS * (every if is_active(record) else max(interval(kind, quiet), every)) + GRACE

@@ -6,10 +6,10 @@ from zlib import crc32
 
 from task_reporter.kinds.kind import Kind
 from task_reporter.organization.assignment import Assignment
-from task_reporter.organization.due import REGIONS_AGE, SLACK, is_due, pause
+from task_reporter.organization.due import REGIONS_AGE, has_passed, is_absurd, is_due, pause
 from task_reporter.organization.members import ACTIVE, Member
 from task_reporter.organization.regions import select_regions
-from task_reporter.recording.roster import ListRecord
+from task_reporter.recording.roster import SLOW_SINCE, ListRecord
 
 DEFAULT_ROUND = timedelta(minutes=5)
 SHORTEST_ROUND, LONGEST_ROUND = timedelta(minutes=1), timedelta(hours=12)
@@ -43,7 +43,7 @@ def plan(
         due, find_regions = _due(member, kinds, setting, own_region, quiet, now)
         if not (find_regions or any(due.values())):
             continue
-        is_slow = "slow_since" in member.row
+        is_slow = SLOW_SINCE in member.row
         assignment = Assignment(int(now.timestamp()), until, member.account, due, find_regions, is_slow)
         if is_slow:
             slow.append((member.epoch("polled_at"), assignment))
@@ -69,10 +69,12 @@ def _due(
     Nothing is due while an account waits to be tried again.
     """
     if member.unreadable:
-        again = member.epoch("asked_at") + pause(member.unreadable, member.tries).total_seconds()
-        if again > now.timestamp() + SLACK.total_seconds():
+        asked_at = member.epoch("asked_at")
+        again = asked_at + pause(member.unreadable, member.tries).total_seconds()
+        if not (has_passed(again, now) or is_absurd(asked_at, now)):
             return {}, False
-    find_regions = member.epoch("regions_at") + REGIONS_AGE.total_seconds() <= now.timestamp()
+    regions_at = member.epoch("regions_at")
+    find_regions = has_passed(regions_at + REGIONS_AGE.total_seconds(), now) or is_absurd(regions_at, now)
     if find_regions and not member.lists:
         return {}, True  # the worker asks all lists of all regions that it finds
     due = {}
@@ -82,6 +84,21 @@ def _due(
         if names or find_regions:
             due[region] = names
     return due, find_regions
+
+
+def watched_lists(
+    member: Member, kinds: Sequence[Kind], setting: Sequence[str], own_region: str
+) -> dict[str, dict[str, ListRecord]]:
+    """Return the records of the lists that are watched.
+
+    Those of other regions and kinds stay in the row: the setting or the account has changed since.
+    """
+    names, regions = {kind.name for kind in kinds}, set(select_regions(setting, member.regions, own_region))
+    return {
+        region: {kind: record for kind, record in records.items() if kind in names}
+        for region, records in member.lists.items()
+        if region in regions
+    }
 
 
 def round_length(before: int, now: datetime) -> timedelta:
