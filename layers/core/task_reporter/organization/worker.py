@@ -18,7 +18,7 @@ from task_reporter.history.rows import Row
 from task_reporter.history.table import HistoryTable
 from task_reporter.kinds.kind import Kind
 from task_reporter.organization.account_table import AccountTable
-from task_reporter.organization.assignment import Assignment
+from task_reporter.organization.assignment import REGION, Assignment
 from task_reporter.organization.credentials import EXPIRED_CODES, MemberRoles, as_member
 from task_reporter.organization.due import interval
 from task_reporter.organization.members import member_key, without_role_write
@@ -27,7 +27,8 @@ from task_reporter.recording.context import PollContext
 from task_reporter.recording.poll_lists import PollResult, poll_lists, read_list
 from task_reporter.recording.projection import ProjectedTasks
 from task_reporter.recording.recorder import OnWritten, WatchedList
-from task_reporter.recording.unreadable import NO_ROLE, THROTTLED, member_reason
+from task_reporter.recording.roster import SLOW_SINCE
+from task_reporter.recording.unreadable import NO_ROLE, THROTTLED, lasting_reason, member_reason
 from task_reporter.runtime.deadline import Deadline
 from task_reporter.times import to_text
 
@@ -96,7 +97,7 @@ class Worker:
             table.apply([without_role_write(account, table.read([key], deadline).get(key), poll)], deadline)
             return AccountResult(account, unreadable=NO_ROLE)
         reader = _Reader(self.roles, account, credentials, deadline.reserve(RECORDING_SECONDS))
-        enabled = self._find_regions(reader) if assignment.find_regions else ()
+        enabled, is_answered = self._find_regions(reader) if assignment.find_regions else ((), False)
         lists = self._lists(assignment, enabled, poll, reader)
         slow = assignment.slow
         if len(lists) > PROBED_LISTS:
@@ -105,8 +106,8 @@ class Worker:
 
         def roster_attributes() -> Row:
             now = to_text(poll.now)
-            found: Row = {"regions": " ".join(enabled), "regions_at": now} if enabled else {}
-            return found | ({"slow_since": now} if slow else {})
+            found: Row = {"regions": " ".join(enabled)} if enabled else {}
+            return found | ({"regions_at": now} if is_answered else {}) | ({SLOW_SINCE: now} if slow else {})
 
         polled = poll_lists(
             lists, table, poll, self.pool, deadline, on_written=on_written, roster_attributes=roster_attributes
@@ -127,21 +128,30 @@ class Worker:
             throttled = member_reason(error) == THROTTLED
         return replace(first, read=answer.result), throttled or self.clock() - started > SLOW_SECONDS
 
-    def _find_regions(self, reader: "_Reader") -> Sequence[str]:
-        """Return the enabled regions of the account, or none where EC2 does not tell them."""
+    def _find_regions(self, reader: "_Reader") -> tuple[Sequence[str], bool]:
+        """Return the enabled regions of the account, or none, and whether EC2 was asked for them.
+
+        A denial is an answer: it is an event in the account's trail, so EC2 is asked again a day later.
+        """
         try:
-            return reader.call(partial(list_enabled_regions, self.ec2_in(self.own_region)))
-        except EXPECTED_ERRORS:
-            return ()
+            regions = reader.call(partial(list_enabled_regions, self.ec2_in(self.own_region)))
+        except EXPECTED_ERRORS as error:
+            return (), bool(lasting_reason(error))
+        return [region for region in regions if REGION.fullmatch(region)], True
 
     def _lists(
         self, assignment: Assignment, enabled: Sequence[str], poll: PollContext, reader: "_Reader"
     ) -> list[WatchedList]:
-        """Return the lists that are due, and all of newly found regions. Regions take turns."""
+        """Return the lists that are due, and all of newly found regions, without regions that are disabled now.
+
+        Regions take turns. The hub's own comes first, because its connection is the fastest.
+        """
         due = {region: set(kinds) for region, kinds in assignment.due.items()}
         if assignment.find_regions:
             watched = select_regions(self.regions, enabled, self.own_region)
+            due = {region: kinds for region, kinds in due.items() if region in watched or not enabled}
             due |= {region: set(self.kinds) for region in watched if region not in due}
+        due = dict(sorted(due.items(), key=lambda item: item[0] != self.own_region))
         places = [(region, kinds, self.ec2_in(region)) for region, kinds in due.items() if kinds]
         return [
             WatchedList(kind, self._context(poll, kind, region), partial(reader.read, kind, ec2))
