@@ -17,7 +17,7 @@ def list_accounts(client: Any, units: Sequence[str] = (), excluded: Iterable[str
     https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html
     """
     pages = _below(client, units) if units else client.get_paginator("list_accounts").paginate()
-    accounts = {str(item.get("Id")): _account(item) for page in pages for item in _items(page)}
+    accounts = {str(item.get("Id")): _account(item) for page in pages for item in _items(page, "Accounts")}
     found = [account for account in accounts.values() if ACCOUNT.fullmatch(account.id)]
     if not found:
         raise MalformedAnswerError("ListAccounts", "it lists no account")
@@ -25,9 +25,9 @@ def list_accounts(client: Any, units: Sequence[str] = (), excluded: Iterable[str
     return [account for account in found if account.id not in left_out]
 
 
-def _items(page: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    if not isinstance(items := page.get("Accounts"), list):
-        raise MalformedAnswerError("ListAccounts", "a page does not hold the accounts")
+def _items(page: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
+    if not isinstance(items := page.get(name), list):
+        raise MalformedAnswerError("ListAccounts", f"a page does not hold the {name}")
     return items
 
 
@@ -47,4 +47,4 @@ def _below(client: Any, units: Sequence[str]) -> Iterator[Mapping[str, Any]]:
         seen.add(unit)
         yield from client.get_paginator("list_accounts_for_parent").paginate(ParentId=unit)
         for page in client.get_paginator("list_organizational_units_for_parent").paginate(ParentId=unit):
-            waiting += [str(child["Id"]) for child in page.get("OrganizationalUnits", [])]
+            waiting += [str(child["Id"]) for child in _items(page, "OrganizationalUnits")]

@@ -24,7 +24,7 @@ It is half of a round at the default schedule: a list is answered some time afte
 wait for one round more each time.
 """
 MAX_CLOCK_SKEW = timedelta(hours=1)
-"""A time further in the future than this comes from a wrong clock, and counts for nothing."""
+"""A time further in the future than this comes from a wrong clock."""
 
 
 def interval(kind: Kind, quiet: timedelta) -> timedelta:
@@ -38,7 +38,10 @@ def is_due(kind: Kind, record: ListRecord, quiet: timedelta, now: datetime) -> b
 
 
 def has_passed(time: float, now: datetime) -> bool:
-    """Tell whether ``time``, in epoch seconds, is nearer to the round at ``now`` than to a later one."""
+    """Tell whether ``time`` is past, or nearer to this round than the next.
+
+    It is in epoch seconds.
+    """
     return time <= now.timestamp() + SLACK.total_seconds()
 
 

@@ -1,4 +1,4 @@
-"""The parts of a hub, made from the settings and the clients of a function."""
+"""The parts of a hub, from the settings and clients of a function."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

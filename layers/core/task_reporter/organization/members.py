@@ -25,7 +25,10 @@ from task_reporter.times import seconds_since, to_text
 ACTIVE, LEFT = "ACTIVE", "LEFT"
 """States of an account: watched, and no longer listed by Organizations."""
 OF_A_FORMER_TIME = ("left_at", "unreadable", "unreadable_since", "tries", "asked_at")
-"""Attributes that an account loses when it becomes active again, so that it is asked at once."""
+"""Attributes that an account loses when it becomes active again.
+
+So it is asked at once.
+"""
 ORGANIZATION_KEY = Key(ROSTER_SCOPE, "organization")
 """The row of the planner's own times."""
 

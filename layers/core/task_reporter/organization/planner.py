@@ -33,14 +33,17 @@ from task_reporter.runtime.deadline import NO_DEADLINE, Deadline
 from task_reporter.times import seconds_since, to_text
 
 ACCOUNTS_AGE = timedelta(minutes=55)
-"""Time after which the accounts are listed again, so that new ones are found within the hour."""
+"""Time until the accounts are listed again; new ones are found within an hour."""
 MAX_ENTRIES = 10
 """Messages in one request.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
 """
 MAX_FAILURES = 3
-"""Failed requests in a row after which SQS is left alone, because the other steps of the round need the time."""
+"""Failed requests in a row after which the others are not tried.
+
+The other steps of the round need the time.
+"""
 
 
 @dataclass(slots=True)
@@ -110,7 +113,7 @@ class Planner:
         return ago is None or not 0 <= ago < ACCOUNTS_AGE.total_seconds() or not members
 
     def _update_members(self, members: dict[str, Member], poll: PollContext, deadline: Deadline) -> bool:
-        """Update the roster, and return True, so that the accounts are listed again soon after a failure."""
+        """Update the roster, and return True."""
         changes = membership_writes(members, self.list_accounts(), poll.now)
         self.history.apply([write for _, write in changes], deadline)
         members |= {member.account: member for member, _ in changes}
@@ -128,7 +131,7 @@ class Planner:
             raise
 
     def _announce(self, result: RoundResult, deadline: Deadline) -> None:
-        """Publish first, and mark then, so that nothing is lost where one of them fails."""
+        """Publish first and mark then, so that a failure loses nothing."""
         changes = result.changes = find_changes(result.members.values(), self.accepted)
         if changes:
             self.announce(changes)
@@ -176,7 +179,7 @@ def send_assignments(sqs: Any, queue: str, planned: Sequence[tuple[Assignment, i
 
 
 def count_states(members: Sequence[Member], accepted: Sequence[str]) -> tuple[int, int, int]:
-    """Return the numbers of active accounts, of readable scopes, and of problems that are not accepted."""
+    """Return the numbers of active accounts, readable scopes and unaccepted problems."""
     active = [member for member in members if member.status == ACTIVE]
     problems = sum(len(problems_of(member, accepted)) for member in members)
     readable = sum(

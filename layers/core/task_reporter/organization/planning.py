@@ -16,9 +16,9 @@ SHORTEST_ROUND, LONGEST_ROUND = timedelta(minutes=1), timedelta(hours=12)
 SPREAD_ABOVE = 50
 """Number of assignments above which a round spreads them over time."""
 SPREAD_SECONDS = 60
-"""At most half of the shortest schedule, and SQS delays no message for more than 900."""
+"""Time over which a round is spread; SQS allows 900 seconds at most."""
 MAX_SLOW = 20
-"""Slow accounts in one round, which must leave most of the recorder's time to the others."""
+"""Slow accounts in one round, which leaves most of the time to others."""
 
 
 def plan(
@@ -30,8 +30,9 @@ def plan(
     now: datetime,
     round_length: timedelta = DEFAULT_ROUND,
 ) -> list[tuple[Assignment, int]]:
-    """Return the assignments of the round that begins at ``now``, each with the seconds to delay it.
+    """Return the assignments of one round, each with the seconds to delay it.
 
+    The round begins at ``now``.
     ``setting`` names the regions to watch. Accounts with few lists come first, so that news comes fast, and slow
     accounts last.
     """
@@ -102,6 +103,9 @@ def watched_lists(
 
 
 def round_length(before: int, now: datetime) -> timedelta:
-    """Return the length of a round: the time since the round that began at ``before``, in epoch seconds."""
+    """Return the length of a round: the time since the one before.
+
+    That began at ``before``, in epoch seconds.
+    """
     since = timedelta(seconds=now.timestamp() - before) if before else DEFAULT_ROUND
     return min(max(since, SHORTEST_ROUND), LONGEST_ROUND)

@@ -21,7 +21,7 @@ PASSING = {ABSENT, ERROR, THROTTLED}
 MAX_LINES = 100
 """Lines of one message, which names the rest as a number."""
 MAX_LINE = 400
-"""Bytes of one line; Organizations allows names of 50 characters, but a row may have been written by anything."""
+"""Bytes of one line; another program may have written an endless name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Changes:
     new: list[tuple[Member, str, str]] = field(default_factory=list)
     """Member, place and reason of each problem that is confirmed and not announced yet."""
     over: list[tuple[Member, str, str]] = field(default_factory=list)
-    """The same of each announced problem that is over: what it concerned can be read again."""
+    """The same of each announced problem whose place can be read again."""
     announced: dict[str, dict[str, str]] = field(default_factory=dict)
     """Account → its announced problems after this announcement, where they change.
 
@@ -118,7 +118,10 @@ def find_changes(members: Iterable[Member], accepted: Sequence[str]) -> Changes:
 
 
 def _is_open(member: Member, place: str) -> bool | None:
-    """Tell whether something at an announced ``place`` still can't be read; None if it is not watched any more."""
+    """Tell whether something at an announced ``place`` still can't be read.
+
+    Return None if it is not watched any more.
+    """
     if is_unreadable(member):
         return True
     if place == ACCOUNT_PLACE:
@@ -130,7 +133,7 @@ def _is_open(member: Member, place: str) -> bool | None:
 
 
 def _with_confirmed(announced: Mapping[str, str], problems: Iterable[Problem]) -> dict[str, str]:
-    """Add the problems that are confirmed, and leave out lists whose region says the same."""
+    """Add confirmed problems, except lists whose region says the same."""
     after = dict(announced)
     for each in problems:
         region, _, kind = each.place.partition("/")

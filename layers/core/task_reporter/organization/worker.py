@@ -35,9 +35,15 @@ from task_reporter.times import to_text
 Result = TypeVar("Result")
 
 PROBED_LISTS = 16
-"""Number of lists above which one of them is asked first, to see if the account is slow."""
+"""Number of lists above which one of them is asked first.
+
+Its answer shows if the account is slow.
+"""
 SLOW_SECONDS = 0.75
-"""Time of an answer above which an account is slow; a first connection takes a part of it."""
+"""Time of an answer above which an account is slow.
+
+A first connection takes a part of it.
+"""
 RECORDING_SECONDS = 60
 """Time reserved for the history when the last list is read."""
 
@@ -129,7 +135,7 @@ class Worker:
         return replace(first, read=answer.result), throttled or self.clock() - started > SLOW_SECONDS
 
     def _find_regions(self, reader: "_Reader") -> tuple[Sequence[str], bool]:
-        """Return the enabled regions of the account, or none, and whether EC2 was asked for them.
+        """Return the enabled regions of the account, and if EC2 answered.
 
         A denial is an answer: it is an event in the account's trail, so EC2 is asked again a day later.
         """
@@ -142,9 +148,10 @@ class Worker:
     def _lists(
         self, assignment: Assignment, enabled: Sequence[str], poll: PollContext, reader: "_Reader"
     ) -> list[WatchedList]:
-        """Return the lists that are due, and all of newly found regions, without regions that are disabled now.
+        """Return the lists that are due, and all lists of new regions.
 
-        Regions take turns. The hub's own comes first, because its connection is the fastest.
+        Regions that are disabled now are left out. Regions take turns. The hub's own comes first, because its
+        connection is the fastest.
         """
         due = {region: set(kinds) for region, kinds in assignment.due.items()}
         if assignment.find_regions:
@@ -161,7 +168,7 @@ class Worker:
         ]
 
     def _context(self, poll: PollContext, kind: Kind, region: str) -> PollContext:
-        """Return the context of one list, for which a gap is what exceeds two intervals."""
+        """Return the context of one list, whose gaps exceed two intervals."""
         silent = max(poll.silent_after, 2 * interval(kind, self.quiet))
         return replace(poll, scope=f"{poll.scope.partition('/')[0]}/{region}", silent_after=silent)
 

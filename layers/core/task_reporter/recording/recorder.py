@@ -84,7 +84,7 @@ class ListPoll:
 
     @property
     def is_active(self) -> bool:
-        """True if a task has not ended or awaits its outcome, or if this poll recorded an end."""
+        """True if a task runs, awaits its outcome, or ended just now."""
         runs = any(task["state"] not in self.kind.endings for task in self.result.tasks)
         return runs or bool(self.running) or bool(self.result.ended) or self._awaits_outcome
 

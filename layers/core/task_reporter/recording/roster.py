@@ -26,7 +26,10 @@ The longest that EC2 documents is 31 days.
 """
 
 MAX_NUMBER = 2**53
-"""The largest number of a record; JSON of another program may have one with which no time can be computed."""
+"""The largest number of a record.
+
+JSON of another program may have one with which no time can be computed.
+"""
 
 MAX_FINGERPRINTS = 10
 """Keeps the row small with any number of tasks that can't be stored."""

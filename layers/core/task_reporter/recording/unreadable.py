@@ -40,7 +40,10 @@ def lasting_reason(error: Exception) -> str:
 
 
 def member_reason(error: Exception) -> str:
-    """Return the reason for an unreadable list of a member account, or '' where it was not asked."""
+    """Return the reason for an unreadable list of a member account.
+
+    It is empty where the list was not asked.
+    """
     if isinstance(error, OutOfTimeError):  # it concerns the function, not the account
         return ""
     return lasting_reason(error) or (THROTTLED if code_of(error) in THROTTLING_CODES else ERROR)
