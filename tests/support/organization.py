@@ -1,4 +1,4 @@
-"""A hub: its worker between a fake STS, a fake EC2 of many accounts and regions, and the fake table."""
+"""A hub whose worker has a fake STS, EC2 and table."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ class FakeSts:
         expires = self._now() + timedelta(seconds=DurationSeconds)
         keys = {
             "AccessKeyId": f"key-{account}-{len(self.assumed)}",
-            "SecretAccessKey": "s3cret",
-            "SessionToken": "t0ken",
+            "SecretAccessKey": SECRET,
+            "SessionToken": SECRET,
         }
         return {"Credentials": keys | {"Expiration": expires.isoformat()}}
 
@@ -121,7 +121,10 @@ class FakeEc2:
         self.lists |= {Request(account, region, kind): refusal for kind in kinds}
 
     def take_requests(self) -> Counter[str]:
-        """Return the numbers of requests by region since the last call; those of DescribeRegions have no region."""
+        """Return the numbers of requests since the last call.
+
+        They are by region, those of DescribeRegions by an empty text.
+        """
         taken = Counter(request.region if request.kind else "" for request in self.requests)
         self.requests.clear()
         return taken
@@ -205,6 +208,6 @@ class Hub:
         return [each for each, _ in plan(members, kinds, self.setting, REGION, QUIET, self.clock.now)]
 
     def round(self, minutes: float = 0) -> dict[str, AccountResult]:
-        """Plan a round that begins so many ``minutes`` after the last one, and carry it out."""
+        """Plan and carry out a round so many ``minutes`` after the last one."""
         self.clock.forward(minutes)
         return {each.account: self.worker.work(each, self.poll, NO_DEADLINE) for each in self.plan()}

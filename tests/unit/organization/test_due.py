@@ -1,4 +1,4 @@
-"""When lists are due: quiet, hot, denied and failing ones, and the calls of a month."""
+"""The times when lists are due, and the calls of a month."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -120,7 +120,7 @@ def test_an_answer_counts_from_when_it_came(kind, late, reason, times):
 
 
 def asked_in_a_month(kind: Kind, delay: timedelta, active: bool = False, every: timedelta = ROUND) -> int:
-    """Count the times that a list is asked whose answer comes ``delay`` after the round began."""
+    """Count the requests for a list that answers ``delay`` after each round began."""
     record, count = ListRecord(), 0
     for number in range(timedelta(days=30) // every):
         now = NOW + number * every
