@@ -41,13 +41,20 @@ def parse_assignment(body: object) -> Assignment:
     """Read the body of a message. Raises AssignmentError, which never quotes the body."""
     try:
         content: Any = json.loads(str(body))
-        due = {region: tuple(kinds) for region, kinds in content["due"].items()}
+        due = {region: _kinds(kinds) for region, kinds in content["due"].items()}
         flags = (content.get(name, False) for name in ("find_regions", "slow"))
         assignment = Assignment(content["round"], content["until"], content["account"], due, *flags)
     except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
         raise AssignmentError("it is not the JSON that the planner sends") from None
     _check(assignment)
     return assignment
+
+
+def _kinds(value: object) -> tuple[str, ...]:
+    """Return the kinds of one region. Raises TypeError where ``value`` is no list."""
+    if not isinstance(value, list):
+        raise TypeError("kinds are a list")
+    return tuple(value)
 
 
 def _check(assignment: Assignment) -> None:

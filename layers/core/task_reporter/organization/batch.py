@@ -12,6 +12,7 @@ from task_reporter.organization.assignment import Assignment, parse_assignment
 from task_reporter.organization.worker import AccountResult, Worker
 from task_reporter.recording.context import PollContext
 from task_reporter.recording.metrics import ended_task_metrics
+from task_reporter.recording.roster import not_yet_logged
 from task_reporter.runtime.deadline import Deadline
 from task_reporter.runtime.metrics import COUNT, SECONDS, Metric, emit
 
@@ -67,6 +68,8 @@ def _log(results: Sequence[AccountResult], logger: Any) -> None:
                 logger.info(
                     "a list changed", account=result.account, kind=one.name, unreadable=one.unreadable, reason=reason
                 )
+            for sentence in not_yet_logged(one.unkeepable, one.before):
+                logger.warning("a task can't be kept", account=result.account, kind=one.name, reason=sentence)
         for problem in result.polled.problems if result.polled else ():
             logger.error("not recorded completely", account=result.account, reason=problem)
     done = [one for result in results if result.polled for one in result.polled.done]
@@ -86,6 +89,8 @@ def _metrics(results: Sequence[AccountResult], failed: int) -> list[Metric]:
         Metric("AccountsFailed", COUNT, failed + sum(bool(one.problems) for one in polled)),
         Metric("TasksListed", COUNT, sum(len(one.tasks) for each in polled for one in each.done)),
     ]
+    if unkeepable := sum(len(one.unkeepable) for each in polled for one in each.done):
+        metrics.append(Metric("TasksUnkeepable", COUNT, unkeepable))
     if gap := max((each.blind_seconds for each in polled), default=0):
         metrics.append(Metric("CoverageGap", SECONDS, gap))
     return metrics

@@ -7,9 +7,10 @@ not once per account and region.
 
 from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from botocore.credentials import Credentials, ReadOnlyCredentials
 
@@ -55,8 +56,9 @@ def as_member(credentials: ReadOnlyCredentials, work: Callable[[], Result]) -> R
         _current.reset(token)
 
 
-class _Session(NamedTuple):
-    credentials: ReadOnlyCredentials
+@dataclass(frozen=True, slots=True)
+class _Session:
+    credentials: ReadOnlyCredentials = field(repr=False)
     expires: datetime
 
 

@@ -11,17 +11,24 @@ from task_reporter.organization.members import ACTIVE, Account
 def list_accounts(client: Any, units: Sequence[str] = (), excluded: Iterable[str] = ()) -> list[Account]:
     """Return the accounts of the organization, or those below ``units``, without the ``excluded`` ones.
 
-    The requests run one after the other, because Organizations allows few. Raises MalformedAnswerError where it lists
-    no account at all, because then every account would count as one that has left, and botocore's errors.
+    The requests run one after the other, because Organizations allows few. Raises MalformedAnswerError where a page
+    has no list, or all pages have no account, because then accounts would count as ones that have left, and botocore's
+    errors.
     https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html
     """
     pages = _below(client, units) if units else client.get_paginator("list_accounts").paginate()
-    accounts = {str(item.get("Id")): _account(item) for page in pages for item in page.get("Accounts", [])}
+    accounts = {str(item.get("Id")): _account(item) for page in pages for item in _items(page, "Accounts")}
     found = [account for account in accounts.values() if ACCOUNT.fullmatch(account.id)]
     if not found:
         raise MalformedAnswerError("ListAccounts", "it lists no account")
     left_out = set(excluded)
     return [account for account in found if account.id not in left_out]
+
+
+def _items(page: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
+    if not isinstance(items := page.get(name), list):
+        raise MalformedAnswerError("ListAccounts", f"a page does not hold the {name}")
+    return items
 
 
 def _account(item: Mapping[str, Any]) -> Account:
@@ -40,4 +47,4 @@ def _below(client: Any, units: Sequence[str]) -> Iterator[Mapping[str, Any]]:
         seen.add(unit)
         yield from client.get_paginator("list_accounts_for_parent").paginate(ParentId=unit)
         for page in client.get_paginator("list_organizational_units_for_parent").paginate(ParentId=unit):
-            waiting += [str(child["Id"]) for child in page.get("OrganizationalUnits", [])]
+            waiting += [str(child["Id"]) for child in _items(page, "OrganizationalUnits")]

@@ -17,8 +17,14 @@ REGIONS_AGE = DAY
 """Time after which the enabled regions of an account are asked for again."""
 FIRST_PAUSE = timedelta(minutes=5)
 """Pause after a list was throttled, or did not answer, for the first time."""
-SLACK = timedelta(minutes=1)
-"""A round may begin this much earlier than a list is due."""
+SLACK = timedelta(minutes=2, seconds=30)
+"""A round may begin this much earlier than a list is due.
+
+It is half of a round at the default schedule: a list is answered some time after the round began, and would otherwise
+wait for one round more each time.
+"""
+MAX_CLOCK_SKEW = timedelta(hours=1)
+"""A time further in the future than this comes from a wrong clock."""
 
 
 def interval(kind: Kind, quiet: timedelta) -> timedelta:
@@ -28,7 +34,20 @@ def interval(kind: Kind, quiet: timedelta) -> timedelta:
 
 def is_due(kind: Kind, record: ListRecord, quiet: timedelta, now: datetime) -> bool:
     """Tell whether a list is due in the round that begins at ``now``."""
-    return due_at(kind, record, quiet) <= now.timestamp() + SLACK.total_seconds()
+    return has_passed(due_at(kind, record, quiet), now) or is_absurd(max(record.at, record.asked), now)
+
+
+def has_passed(time: float, now: datetime) -> bool:
+    """Tell whether ``time`` is past, or nearer to this round than the next.
+
+    It is in epoch seconds.
+    """
+    return time <= now.timestamp() + SLACK.total_seconds()
+
+
+def is_absurd(time: float, now: datetime) -> bool:
+    """Tell whether ``time``, in epoch seconds, comes from a wrong clock."""
+    return time > now.timestamp() + MAX_CLOCK_SKEW.total_seconds()
 
 
 def due_at(kind: Kind, record: ListRecord, quiet: timedelta) -> float:

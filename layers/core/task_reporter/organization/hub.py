@@ -1,4 +1,4 @@
-"""The parts of a hub, made from a function's settings and clients."""
+"""The parts of a hub, from the settings and clients of a function."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -15,7 +15,7 @@ from task_reporter.errors import MalformedAnswerError
 from task_reporter.history.rows import Key, Row, from_item, to_attribute
 from task_reporter.history.table import HistoryTable
 from task_reporter.history.writes import Insert, Update, Write
-from task_reporter.organization.assignment import ACCOUNT
+from task_reporter.organization.assignment import ACCOUNT, REGION
 from task_reporter.recording.context import PollContext
 from task_reporter.recording.roster import ROSTER_SCOPE, UNHEARD_SINCE, Lists, parse_lists
 from task_reporter.recording.unreadable import NO_ROLE
@@ -24,6 +24,11 @@ from task_reporter.times import seconds_since, to_text
 
 ACTIVE, LEFT = "ACTIVE", "LEFT"
 """States of an account: watched, and no longer listed by Organizations."""
+OF_A_FORMER_TIME = ("left_at", "unreadable", "unreadable_since", "tries", "asked_at")
+"""Attributes that an account loses when it becomes active again.
+
+So it is asked at once.
+"""
 ORGANIZATION_KEY = Key(ROSTER_SCOPE, "organization")
 """The row of the planner's own times."""
 
@@ -76,7 +81,8 @@ class Member:
     @property
     def regions(self) -> tuple[str, ...]:
         """The enabled regions, as far as they are known."""
-        return tuple(str(self.row.get("regions", "")).split())
+        names = str(self.row.get("regions", "")).split()
+        return tuple(name for name in names if REGION.fullmatch(name))  # another program may have written anything
 
     @property
     def announced(self) -> dict[str, str]:
@@ -135,7 +141,8 @@ def membership_writes(
         elif any(member.row.get(name) != value for name, value in news.items()):
             if member.status in ("", LEFT):
                 news["joined_at"] = to_text(now)
-            changes.append(_change(member, news, ("left_at",)))
+            is_back = account.status == ACTIVE != member.status
+            changes.append(_change(member, news, OF_A_FORMER_TIME if is_back else ("left_at",)))
     gone = (member for member in members.values() if member.account not in listed and member.status not in ("", LEFT))
     return changes + [_change(member, {"status": LEFT, "left_at": to_text(now)}) for member in gone]
 

@@ -24,7 +24,7 @@ from task_reporter.organization.members import (
     read_roster,
 )
 from task_reporter.organization.overdue import OverdueScope, overdue_scopes
-from task_reporter.organization.planning import plan, round_length
+from task_reporter.organization.planning import DEFAULT_ROUND, plan, round_length, watched_lists
 from task_reporter.organization.problems import Changes, find_changes, problems_of
 from task_reporter.recording.context import PollContext
 from task_reporter.recording.poll_lists import PollResult, is_unheard, redrive_waiting
@@ -34,9 +34,17 @@ from task_reporter.runtime.settings import ALL_REGIONS
 from task_reporter.times import seconds_since, to_text
 
 ACCOUNTS_AGE = timedelta(minutes=55)
-"""Time until the accounts are listed again; new ones are found then."""
+"""Time until the accounts are listed again; new ones are found within an hour."""
 MAX_ENTRIES = 10
-"""Messages in one request: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html"""
+"""Messages in one request.
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
+"""
+MAX_FAILURES = 3
+"""Failed requests in a row after which the others are not tried.
+
+The other steps of the round need the time.
+"""
 
 
 @dataclass(slots=True)
@@ -89,22 +97,14 @@ class Planner:
         result = RoundResult(0, members=members)
         news: Row = {"round_at": to_text(poll.now)}
         is_due = self._accounts_are_due(own, members, poll)
-        if is_due and (accounts := result.attempt("accounts", self.list_accounts)) is not None:
-            result.attempt("accounts", partial(self._update_members, members, accounts, poll, deadline))
+        if is_due and result.attempt("accounts", partial(self._update_members, members, poll, deadline)):
             news["accounts_at"] = to_text(poll.now)
-        before = Member("", own).epoch("round_at")
-        planned = plan(
-            members.values(), self.kinds, self.regions, self.own_region, self.quiet, poll.now,
-            round_length(before, poll.now),
-        )  # fmt: skip
-        result.lists_due = sum(len(kinds) for assignment, _ in planned for kinds in assignment.due.values())
-        result.sent = result.attempt("assignments", partial(self.send, planned)) or 0
-        result.changes = find_changes(members.values(), self.accepted)
-        if result.changes:
-            result.attempt("problems", partial(self._announce, result.changes, members, deadline))
-        named = () if tuple(self.regions) == ALL_REGIONS else self.regions or (self.own_region,)
-        length = round_length(before, poll.now)
-        result.overdue = overdue_scopes(members.values(), self.kinds, self.quiet, poll.now, length, named)
+        for member in members.values():
+            member.lists = watched_lists(member, self.kinds, self.regions, self.own_region)
+        length = round_length(Member("", own).epoch("round_at"), poll.now)
+        result.attempt("assignments", partial(self._send, result, poll, length))
+        result.attempt("problems", partial(self._announce, result, deadline))
+        result.attempt("overdue", partial(self._find_overdue, result, poll, length))
         self._redrive(result, own, news, poll, deadline)
         result.attempt("roster", partial(self.history.apply, [organization_write(own, news)], deadline))
         return result
@@ -113,19 +113,35 @@ class Planner:
         ago = seconds_since(str(own.get("accounts_at", "")), poll.now)
         return ago is None or not 0 <= ago < ACCOUNTS_AGE.total_seconds() or not members
 
-    def _update_members(
-        self, members: dict[str, Member], accounts: Sequence[Account], poll: PollContext, deadline: Deadline
-    ) -> None:
-        changes = membership_writes(members, accounts, poll.now)
+    def _update_members(self, members: dict[str, Member], poll: PollContext, deadline: Deadline) -> bool:
+        """Update the roster, and return True."""
+        changes = membership_writes(members, self.list_accounts(), poll.now)
         self.history.apply([write for _, write in changes], deadline)
         members |= {member.account: member for member, _ in changes}
+        return True
 
-    def _announce(self, changes: Changes, members: dict[str, Member], deadline: Deadline) -> None:
-        """Publish first, and mark then, so that nothing is lost."""
-        if changes.new or changes.over:
+    def _send(self, result: RoundResult, poll: PollContext, length: timedelta) -> None:
+        """Send the assignments, and note their numbers."""
+        members = result.members.values()
+        planned = plan(members, self.kinds, self.regions, self.own_region, self.quiet, poll.now, length)
+        result.lists_due = sum(len(kinds) for assignment, _ in planned for kinds in assignment.due.values())
+        try:
+            result.sent = self.send(planned)
+        except AssignmentsNotSentError as error:
+            result.sent = error.sent
+            raise
+
+    def _announce(self, result: RoundResult, deadline: Deadline) -> None:
+        """Publish first and mark then, so that a failure loses nothing."""
+        changes = result.changes = find_changes(result.members.values(), self.accepted)
+        if changes:
             self.announce(changes)
-        writes = [announced_write(members[account], after) for account, after in changes.announced.items()]
+        writes = [announced_write(result.members[account], after) for account, after in changes.announced.items()]
         self.history.apply(writes, deadline)
+
+    def _find_overdue(self, result: RoundResult, poll: PollContext, length: timedelta) -> None:
+        every = max(length, DEFAULT_ROUND)
+        result.overdue = overdue_scopes(result.members.values(), self.kinds, self.quiet, poll.now, every)
 
     def _redrive(self, result: RoundResult, own: Row, news: Row, poll: PollContext, deadline: Deadline) -> None:
         """Redrive the rows of all accounts."""
@@ -142,8 +158,11 @@ def send_assignments(sqs: Any, queue: str, planned: Sequence[tuple[Assignment, i
 
     Raises AssignmentsNotSentError after all requests, where SQS did not take some: the next round sends them again.
     """
-    failed: list[str] = []
+    failed, in_a_row = list[str](), 0
     for start in range(0, len(planned), MAX_ENTRIES):
+        if in_a_row == MAX_FAILURES:
+            failed += [f"{assignment.account}: not tried" for assignment, _ in planned[start:]]
+            break
         entries = [
             {"Id": assignment.account, "MessageBody": assignment.to_message(), "DelaySeconds": delay}
             for assignment, delay in planned[start : start + MAX_ENTRIES]
@@ -151,15 +170,17 @@ def send_assignments(sqs: Any, queue: str, planned: Sequence[tuple[Assignment, i
         try:
             answer = sqs.send_message_batch(QueueUrl=queue, Entries=entries)
             failed += [f"{entry.get('Id')}: {entry.get('Code')}" for entry in answer.get("Failed", [])]
+            in_a_row = 0
         except Exception as error:  # each batch stands alone
             failed += [f"{entry['Id']}: {describe(error)}" for entry in entries]
+            in_a_row += 1
     if failed:
         raise AssignmentsNotSentError(failed, len(planned) - len(failed))
     return len(planned)
 
 
 def count_states(members: Sequence[Member], accepted: Sequence[str]) -> tuple[int, int, int]:
-    """Count the active accounts, the readable scopes, and the unexpected problems."""
+    """Return the numbers of active accounts, readable scopes and unaccepted problems."""
     active = [member for member in members if member.status == ACTIVE]
     problems = sum(len(problems_of(member, accepted)) for member in members)
     readable = sum(

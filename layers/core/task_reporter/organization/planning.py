@@ -6,19 +6,19 @@ from zlib import crc32
 
 from task_reporter.kinds.kind import Kind
 from task_reporter.organization.assignment import Assignment
-from task_reporter.organization.due import REGIONS_AGE, SLACK, is_due, pause
+from task_reporter.organization.due import REGIONS_AGE, has_passed, is_absurd, is_due, pause
 from task_reporter.organization.members import ACTIVE, Member
 from task_reporter.organization.regions import select_regions
-from task_reporter.recording.roster import ListRecord
+from task_reporter.recording.roster import SLOW_SINCE, ListRecord
 
 DEFAULT_ROUND = timedelta(minutes=5)
 SHORTEST_ROUND, LONGEST_ROUND = timedelta(minutes=1), timedelta(hours=12)
 SPREAD_ABOVE = 50
 """Number of assignments above which a round spreads them over time."""
 SPREAD_SECONDS = 60
-"""SQS delays no message for more than 900."""
+"""Time over which a round is spread; SQS allows 900 seconds at most."""
 MAX_SLOW = 20
-"""Slow accounts in one round, so that most of its time is the others'."""
+"""Slow accounts in one round, which leaves most of the time to others."""
 
 
 def plan(
@@ -30,10 +30,11 @@ def plan(
     now: datetime,
     round_length: timedelta = DEFAULT_ROUND,
 ) -> list[tuple[Assignment, int]]:
-    """Return the assignments of a round, each with its delay in seconds.
+    """Return the assignments of one round, each with the seconds to delay it.
 
-    The round begins at ``now``. ``setting`` names the regions to watch. Accounts with few lists come first, so that
-    news comes fast, and slow accounts last.
+    The round begins at ``now``.
+    ``setting`` names the regions to watch. Accounts with few lists come first, so that news comes fast, and slow
+    accounts last.
     """
     assignments, slow = list[Assignment](), list[tuple[int, Assignment]]()
     until = int((now + round_length).timestamp()) + SPREAD_SECONDS
@@ -43,7 +44,7 @@ def plan(
         due, find_regions = _due(member, kinds, setting, own_region, quiet, now)
         if not (find_regions or any(due.values())):
             continue
-        is_slow = "slow_since" in member.row
+        is_slow = SLOW_SINCE in member.row
         assignment = Assignment(int(now.timestamp()), until, member.account, due, find_regions, is_slow)
         if is_slow:
             slow.append((member.epoch("polled_at"), assignment))
@@ -69,10 +70,12 @@ def _due(
     Nothing is due while an account waits to be tried again.
     """
     if member.unreadable:
-        again = member.epoch("asked_at") + pause(member.unreadable, member.tries).total_seconds()
-        if again > now.timestamp() + SLACK.total_seconds():
+        asked_at = member.epoch("asked_at")
+        again = asked_at + pause(member.unreadable, member.tries).total_seconds()
+        if not (has_passed(again, now) or is_absurd(asked_at, now)):
             return {}, False
-    find_regions = member.epoch("regions_at") + REGIONS_AGE.total_seconds() <= now.timestamp()
+    regions_at = member.epoch("regions_at")
+    find_regions = has_passed(regions_at + REGIONS_AGE.total_seconds(), now) or is_absurd(regions_at, now)
     if find_regions and not member.lists:
         return {}, True  # the worker asks all lists of all regions that it finds
     due = {}
@@ -84,10 +87,25 @@ def _due(
     return due, find_regions
 
 
-def round_length(before: int, now: datetime) -> timedelta:
-    """Return the time since the last round, within limits.
+def watched_lists(
+    member: Member, kinds: Sequence[Kind], setting: Sequence[str], own_region: str
+) -> dict[str, dict[str, ListRecord]]:
+    """Return the records of the lists that are watched.
 
-    ``before`` is its beginning in epoch seconds.
+    Those of other regions and kinds stay in the row: the setting or the account has changed since.
+    """
+    names, regions = {kind.name for kind in kinds}, set(select_regions(setting, member.regions, own_region))
+    return {
+        region: {kind: record for kind, record in records.items() if kind in names}
+        for region, records in member.lists.items()
+        if region in regions
+    }
+
+
+def round_length(before: int, now: datetime) -> timedelta:
+    """Return the length of a round: the time since the one before.
+
+    That began at ``before``, in epoch seconds.
     """
     since = timedelta(seconds=now.timestamp() - before) if before else DEFAULT_ROUND
     return min(max(since, SHORTEST_ROUND), LONGEST_ROUND)

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from task_reporter.organization.members import ACTIVE, LEFT, Member
 from task_reporter.recording.roster import ListRecord
 from task_reporter.recording.unreadable import ABSENT, ERROR, THROTTLED
+from task_reporter.texts import truncate_utf8
 
 ACCOUNT_PLACE = "*"
 """The place of a problem that concerns the whole account."""
@@ -19,6 +20,8 @@ PASSING = {ABSENT, ERROR, THROTTLED}
 """Reasons that are no denial: such a list is overdue at most."""
 MAX_LINES = 100
 """Lines of one message, which names the rest as a number."""
+MAX_LINE = 400
+"""Bytes of one line; another program may have written an endless name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,11 @@ def is_accepted(account: str, place: str, accepted: Sequence[str]) -> bool:
     """Tell whether a problem at ``place`` is expected."""
     scope = f"{account}/{place.partition('/')[0]}"
     return any(fnmatchcase(scope, pattern) for pattern in accepted)
+
+
+def is_unreadable(member: Member) -> bool:
+    """Tell whether a problem concerns the whole account."""
+    return bool(member.status not in ("", ACTIVE) or member.unreadable)
 
 
 def _find(member: Member) -> Iterator[Problem]:
@@ -76,32 +84,65 @@ class Changes:
     new: list[tuple[Member, str, str]] = field(default_factory=list)
     """Member, place and reason of each problem that is confirmed and not announced yet."""
     over: list[tuple[Member, str, str]] = field(default_factory=list)
-    """The same of each announced problem that is over."""
+    """The same of each announced problem whose place can be read again."""
     announced: dict[str, dict[str, str]] = field(default_factory=dict)
-    """Account → its announced problems after this announcement, where they change."""
+    """Account → its announced problems after this announcement, where they change.
+
+    They may change without an announcement, such as where a problem is accepted now.
+    """
 
     def __bool__(self) -> bool:
+        """Return True if there is something to announce."""
         return bool(self.new or self.over)
 
 
 def find_changes(members: Iterable[Member], accepted: Sequence[str]) -> Changes:
     """Return what is to be announced.
 
-    A problem that was announced is over when it is seen no more, also where its reason has changed: then a new one
-    takes its place.
+    A problem that was announced is over when its place can be read again. Where its reason has changed, a new problem
+    takes its place once it is confirmed. While a whole account can't be read, nothing is known of its lists. The
+    announcement of a region covers its lists, so lists that are refused one after the other need few messages.
     """
     changes = Changes()
     for member in members:
-        before, problems = member.announced, problems_of(member, accepted)
-        seen = {each.place: each.reason for each in problems}
-        confirmed = {each.place: each.reason for each in problems if each.tries >= SIGHTINGS}
-        kept = {place: reason for place, reason in before.items() if seen.get(place) == reason}
-        after = kept | confirmed
+        before = member.announced
+        expected = {place for place in before if is_accepted(member.account, place, accepted)}
+        is_open = {place: _is_open(member, place) for place in before.keys() - expected}
+        kept = {place: reason for place, reason in before.items() if is_open.get(place)}
+        after = _with_confirmed(kept, problems_of(member, accepted))
         if after != before:
             changes.new += [(member, *item) for item in sorted(after.items()) if before.get(item[0]) != item[1]]
-            changes.over += [(member, *item) for item in sorted(before.items()) if item[0] not in after]
+            changes.over += [(member, *item) for item in sorted(before.items()) if is_open.get(item[0]) is False]
             changes.announced[member.account] = after
     return changes
+
+
+def _is_open(member: Member, place: str) -> bool | None:
+    """Tell whether something at an announced ``place`` still can't be read.
+
+    Return None if it is not watched any more.
+    """
+    if is_unreadable(member):
+        return True
+    if place == ACCOUNT_PLACE:
+        return False
+    region, _, kind = place.partition("/")
+    records = member.lists.get(region, {})
+    concerned = [record for name, record in records.items() if kind in ("", name)]
+    return any(record.unreadable not in ("", ABSENT) for record in concerned) if concerned else None
+
+
+def _with_confirmed(announced: Mapping[str, str], problems: Iterable[Problem]) -> dict[str, str]:
+    """Add confirmed problems, except lists whose region says the same."""
+    after = dict(announced)
+    for each in problems:
+        region, _, kind = each.place.partition("/")
+        if each.tries < SIGHTINGS or (kind and after.get(region) == each.reason):
+            continue
+        if not kind:
+            after = {place: reason for place, reason in after.items() if not place.startswith(f"{region}/")}
+        after[each.place] = each.reason
+    return after
 
 
 WORDS = {
@@ -143,7 +184,8 @@ def message(changes: Changes, stack: str) -> str:
 
 
 def _lines(items: Sequence[tuple[Member, str, str]]) -> str:
-    lines = [f"  {_place(member, place)}: {describe_reason(reason)}" for member, place, reason in items[:MAX_LINES]]
+    texts = (f"{_place(member, place)}: {describe_reason(reason)}" for member, place, reason in items[:MAX_LINES])
+    lines = [f"  {truncate_utf8(text, MAX_LINE)}" for text in texts]
     if len(items) > MAX_LINES:
         lines.append(f"  and {len(items) - MAX_LINES} more")
     return "\n".join(lines)

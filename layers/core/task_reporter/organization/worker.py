@@ -18,7 +18,7 @@ from task_reporter.history.rows import Row
 from task_reporter.history.table import HistoryTable
 from task_reporter.kinds.kind import Kind
 from task_reporter.organization.account_table import AccountTable
-from task_reporter.organization.assignment import Assignment
+from task_reporter.organization.assignment import REGION, Assignment
 from task_reporter.organization.credentials import EXPIRED_CODES, MemberRoles, as_member
 from task_reporter.organization.due import interval
 from task_reporter.organization.members import member_key, without_role_write
@@ -27,16 +27,23 @@ from task_reporter.recording.context import PollContext
 from task_reporter.recording.poll_lists import PollResult, poll_lists, read_list
 from task_reporter.recording.projection import ProjectedTasks
 from task_reporter.recording.recorder import OnWritten, WatchedList
-from task_reporter.recording.unreadable import NO_ROLE, THROTTLED, member_reason
+from task_reporter.recording.roster import SLOW_SINCE
+from task_reporter.recording.unreadable import NO_ROLE, THROTTLED, lasting_reason, member_reason
 from task_reporter.runtime.deadline import Deadline
 from task_reporter.times import to_text
 
 Result = TypeVar("Result")
 
 PROBED_LISTS = 16
-"""Number of lists above which the first is asked alone, to find slow accounts."""
+"""Number of lists above which one of them is asked first.
+
+Its answer shows if the account is slow.
+"""
 SLOW_SECONDS = 0.75
-"""Time of an answer above which an account is slow."""
+"""Time of an answer above which an account is slow.
+
+A first connection takes a part of it.
+"""
 RECORDING_SECONDS = 60
 """Time reserved for the history when the last list is read."""
 
@@ -96,7 +103,7 @@ class Worker:
             table.apply([without_role_write(account, table.read([key], deadline).get(key), poll)], deadline)
             return AccountResult(account, unreadable=NO_ROLE)
         reader = _Reader(self.roles, account, credentials, deadline.reserve(RECORDING_SECONDS))
-        enabled = self._find_regions(reader) if assignment.find_regions else ()
+        enabled, is_answered = self._find_regions(reader) if assignment.find_regions else ((), False)
         lists = self._lists(assignment, enabled, poll, reader)
         slow = assignment.slow
         if len(lists) > PROBED_LISTS:
@@ -104,8 +111,8 @@ class Worker:
 
         def roster_attributes() -> Row:
             now = to_text(poll.now)
-            found: Row = {"regions": " ".join(enabled), "regions_at": now} if enabled else {}
-            return found | ({"slow_since": now} if slow else {})
+            found: Row = {"regions": " ".join(enabled)} if enabled else {}
+            return found | ({"regions_at": now} if is_answered else {}) | ({SLOW_SINCE: now} if slow else {})
 
         polled = poll_lists(
             lists, table, poll, self.pool, deadline, on_written=on_written, roster_attributes=roster_attributes
@@ -136,24 +143,31 @@ class Worker:
             throttled = member_reason(error) == THROTTLED
         return replace(first, read=answer.result), throttled or self.clock() - started > SLOW_SECONDS
 
-    def _find_regions(self, reader: "_Reader") -> Sequence[str]:
-        """Return the enabled regions of the account, or none if unknown."""
+    def _find_regions(self, reader: "_Reader") -> tuple[Sequence[str], bool]:
+        """Return the enabled regions of the account, and if EC2 answered.
+
+        A denial is an answer: it is an event in the account's trail, so EC2 is asked again a day later.
+        """
         try:
-            return reader.call(partial(list_enabled_regions, self.ec2_in(self.own_region)))
-        except EXPECTED_ERRORS:
-            return ()
+            regions = reader.call(partial(list_enabled_regions, self.ec2_in(self.own_region)))
+        except EXPECTED_ERRORS as error:
+            return (), bool(lasting_reason(error))
+        return [region for region in regions if REGION.fullmatch(region)], True
 
     def _lists(
         self, assignment: Assignment, enabled: Sequence[str], poll: PollContext, reader: "_Reader"
     ) -> list[WatchedList]:
-        """Return the lists that are due, and all of newly found regions.
+        """Return the lists that are due, and all lists of new regions.
 
-        Regions take turns.
+        Regions that are disabled now are left out. Regions take turns. The hub's own comes first, because its
+        connection is the fastest.
         """
         due = {region: set(kinds) for region, kinds in assignment.due.items()}
         if assignment.find_regions:
             watched = select_regions(self.regions, enabled, self.own_region)
+            due = {region: kinds for region, kinds in due.items() if region in watched or not enabled}
             due |= {region: set(self.kinds) for region in watched if region not in due}
+        due = dict(sorted(due.items(), key=lambda item: item[0] != self.own_region))
         places = [(region, kinds, self.ec2_in(region)) for region, kinds in due.items() if kinds]
         return [
             WatchedList(kind, self._context(poll, kind, region), partial(reader.read, kind, ec2))
@@ -163,7 +177,7 @@ class Worker:
         ]
 
     def _context(self, poll: PollContext, kind: Kind, region: str) -> PollContext:
-        """Return the context of one list; two of its intervals are no gap."""
+        """Return the context of one list, whose gaps exceed two intervals."""
         silent = max(poll.silent_after, 2 * interval(kind, self.quiet))
         return replace(poll, scope=f"{poll.scope.partition('/')[0]}/{region}", silent_after=silent)
 

@@ -9,9 +9,9 @@ from typing import Any
 from task_reporter.aws.failures import describe
 from task_reporter.errors import HistoryError
 from task_reporter.history.backlog import Backlog
-from task_reporter.history.rows import Key, Row, account_and_region, key_of
+from task_reporter.history.rows import AWAITING_OUTCOME, Key, Row, account_and_region, key_of
 from task_reporter.history.table import HistoryTable
-from task_reporter.history.writes import Write
+from task_reporter.history.writes import Insert, Write
 from task_reporter.kinds.kind import Kind
 from task_reporter.recording.context import PollContext
 from task_reporter.recording.list_result import ListResult
@@ -84,9 +84,15 @@ class ListPoll:
 
     @property
     def is_active(self) -> bool:
-        """True if a task has not ended, or if this poll recorded an end."""
+        """True if a task runs, awaits its outcome, or ended just now."""
         runs = any(task["state"] not in self.kind.endings for task in self.result.tasks)
-        return runs or bool(self.running) or bool(self.result.ended)
+        return runs or bool(self.running) or bool(self.result.ended) or self._awaits_outcome
+
+    @property
+    def _awaits_outcome(self) -> bool:
+        """True if this poll recorded a failed task whose error code may still come."""
+        written = (write.row if isinstance(write, Insert) else write.set for write in self.result.written)
+        return any(attributes.get("awaiting") == AWAITING_OUTCOME for attributes in written)
 
     def is_of(self, row: Row) -> bool:
         """Tell whether the task of ``row`` belongs to the list."""

@@ -25,12 +25,18 @@ MAX_LISTING_SECONDS = 60 * 24 * 3600
 The longest that EC2 documents is 31 days.
 """
 
+MAX_NUMBER = 2**53
+"""The largest number of a record.
+
+JSON of another program may have one with which no time can be computed.
+"""
+
 MAX_FINGERPRINTS = 10
 """Keeps the row small with any number of tasks that can't be stored."""
 
-UNHEARD_SINCE = "unheard_since"
+UNHEARD_SINCE, SLOW_SINCE = "unheard_since", "slow_since"
 TEMPORARY_ATTRIBUTES = (
-    UNHEARD_SINCE, "without_bytecode", "unreadable", "unreadable_since", "tries", "asked_at", "slow_since",
+    UNHEARD_SINCE, "without_bytecode", "unreadable", "unreadable_since", "tries", "asked_at", SLOW_SINCE,
 )  # fmt: skip
 """Attributes that the row has only as long as their reason lasts."""
 
@@ -106,7 +112,14 @@ def parse_lists(row: Mapping[str, object] | None) -> Lists:
 
 def _parse(values: Mapping[str, object]) -> ListRecord:
     known = {one.name: type(one.default) for one in fields(ListRecord)}
-    return ListRecord(**{name: value for name, value in values.items() if type(value) is known.get(name)})  # type: ignore[arg-type]
+    return ListRecord(
+        **{name: value for name, value in values.items() if type(value) is known.get(name) and _is_plausible(value)}  # type: ignore[arg-type]
+    )
+
+
+def _is_plausible(value: object) -> bool:
+    """Tell whether ``value`` is text, or a number with which one can reckon."""
+    return not isinstance(value, int) or 0 <= value <= MAX_NUMBER
 
 
 def lists_of(row: Mapping[str, object] | None, scope: str) -> dict[str, ListRecord]:
@@ -218,6 +231,8 @@ def roster_write(
     if unheard:
         news[UNHEARD_SINCE] = (before or {}).get(UNHEARD_SINCE, now)
     news |= more or {}
+    if SLOW_SINCE in news:
+        news[SLOW_SINCE] = (before or {}).get(SLOW_SINCE, now)
     if before is None:
         return Insert({"scope": key.scope, "task_id": key.task_id, **news})
     if _is_of_a_later_poll(before, poll):

@@ -1,7 +1,7 @@
 """Reasons for which a list can't be read."""
 
 from task_reporter.aws.failures import code_of
-from task_reporter.errors import MalformedAnswerError
+from task_reporter.errors import MalformedAnswerError, OutOfTimeError
 
 DENIED, DENIED_BY_SCP, REGION_DISABLED = "denied", "denied-by-scp", "region-disabled"
 MALFORMED, ABSENT = "malformed", "absent"
@@ -40,5 +40,10 @@ def lasting_reason(error: Exception) -> str:
 
 
 def member_reason(error: Exception) -> str:
-    """Return the reason for an unreadable list of a member account."""
+    """Return the reason for an unreadable list of a member account.
+
+    It is empty where the list was not asked.
+    """
+    if isinstance(error, OutOfTimeError):  # it concerns the function, not the account
+        return ""
     return lasting_reason(error) or (THROTTLED if code_of(error) in THROTTLING_CODES else ERROR)

@@ -5,12 +5,14 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 
 from collections.abc import Iterable
 from functools import cache
+from threading import Lock
 from typing import NamedTuple
 
 from aws_lambda_powertools import Metrics
 
 NAMESPACE = "ec2-task-reporter"
 COUNT, SECONDS = "Count", "Seconds"
+LOCK = Lock()
 
 
 class Metric(NamedTuple):
@@ -22,12 +24,13 @@ class Metric(NamedTuple):
 
 
 def emit(metrics: Iterable[Metric]) -> None:
-    """Log ``metrics``. Without any, nothing is logged."""
-    log = _log()
-    for metric in metrics:
-        log.add_metric(*metric)
-    if log.metric_set:  # Powertools warns where there is nothing to write
-        log.flush_metrics()
+    """Log ``metrics``. Without any, nothing is logged. Several threads may call it."""
+    with LOCK:  # Powertools' metrics are one object for all threads
+        log = _log()
+        for metric in metrics:
+            log.add_metric(*metric)
+        if log.metric_set:  # Powertools warns where there is nothing to write
+            log.flush_metrics()
 
 
 @cache
