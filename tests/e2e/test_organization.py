@@ -31,7 +31,7 @@ class Hub:
     stack: Deployment
 
     def round(self) -> dict[str, Any]:
-        """Plan one round, wait until its assignments are carried out, and return the planner's numbers."""
+        """Plan one round, wait for its assignments, and return the planner's numbers."""
         answer = self._client("lambda").invoke(FunctionName=self.stack.outputs["PlannerFunctionName"], Payload=b"{}")
         numbers = json.loads(answer["Payload"].read())
         assert "FunctionError" not in answer, numbers
@@ -54,7 +54,7 @@ class Hub:
         return from_item(self._client("dynamodb").get_item(TableName=table, Key=key).get("Item", {}))
 
     def age(self, task_id: str, attribute: str, **length: float) -> None:
-        """Make a time in the roster older, as if so much time had passed since."""
+        """Make a time in the roster older by ``length``."""
         past = to_text(datetime.now(UTC) - timedelta(**length))
         self._client("dynamodb").update_item(
             TableName=self.stack.outputs["HistoryTableName"],
@@ -120,7 +120,7 @@ def test_role_that_is_made_again_is_used_and_announced(hub: Hub) -> None:
     assert f"{hub.organization.accounts['beta']}/eu-west-1" in hub.scopes()
 
 
-def test_accounts_that_join_are_found_and_those_that_leave_are_kept(hub: Hub) -> None:
+def test_accounts_that_join_are_found_and_leavers_are_kept(hub: Hub) -> None:
     organization = hub.organization
     delta = organization.add_account("delta")
     organization.client("alpha", "ec2", "eu-west-1").import_snapshot(**SNAPSHOT)

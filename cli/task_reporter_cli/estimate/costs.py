@@ -15,11 +15,14 @@ BATCH = 5
 SECONDS_PER_BATCH = 0.3
 """Assumed, with 50 ms for each answer."""
 SECONDS_PER_CALL = 0.004
-"""Measured by `make bench`: 1.1 ms of a processor, of which 512 MB have 0.29."""
+"""Measured by `make bench`: 1.1 ms of a whole processor.
+
+A function with 512 MB has 0.29 of one.
+"""
 SECONDS_PER_ROUND, SECONDS_PER_ACCOUNT = 0.5, 0.002
 """Assumed for the planner."""
 ROW_BYTES, BYTES_PER_LIST = 600, 2
-"""Assumed for the roster row of an account, in which equal lists share their keys."""
+"""Assumed for a roster row, in which equal lists share their keys."""
 LOG_BYTES = 1000
 """Assumed for a batch, and for a round."""
 REQUESTS_PER_BATCH = 3

@@ -30,7 +30,6 @@ from task_reporter.recording.context import PollContext
 from task_reporter.recording.poll_lists import PollResult, is_unheard, redrive_waiting
 from task_reporter.recording.roster import UNHEARD_SINCE
 from task_reporter.runtime.deadline import NO_DEADLINE, Deadline
-from task_reporter.runtime.settings import ALL_REGIONS
 from task_reporter.times import seconds_since, to_text
 
 ACCOUNTS_AGE = timedelta(minutes=55)
