@@ -160,6 +160,7 @@ def handler(_event: Any, context: Any) -> dict[str, Any]:
     history = HistoryTable(dynamodb, settings().table)
     regions = watched_regions(poll.now)
     lists = watch_lists(regions.regions, poll, deadline)
+    enabled = regions.regions if regions.is_new else ()
     subscribers = pool().submit(count_subscribers, sns)
 
     def on_written(written: Sequence[Write]) -> None:
@@ -167,7 +168,7 @@ def handler(_event: Any, context: Any) -> dict[str, Any]:
         emit(ended_task_metrics(written, poll.now))
 
     try:
-        result = poll_lists(lists, history, poll, pool(), deadline, subscribers.result, on_written)
+        result = poll_lists(lists, history, poll, pool(), deadline, subscribers.result, on_written, enabled)
     finally:
         subscribers.result()  # Lambda freezes the function at the return, so no thread may be running then
     if regions.problem:

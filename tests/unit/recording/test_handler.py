@@ -225,6 +225,7 @@ REGIONS = Answer(
     b"</regionInfo></DescribeRegionsResponse>"
 )
 NO_REGIONS = Answer(b"<DescribeRegionsResponse><regionInfo/></DescribeRegionsResponse>")
+NO_CODE = Answer(b"<Response><Errors><Error/></Errors></Response>", 400)
 DENIED = replace(told("error-unauthorized"), status=403)
 
 
@@ -254,6 +255,8 @@ def test_every_watched_region_is_polled(setting, app, by_region, log, table, mon
     assert [line["listed"] for line in entries(log)] == [{"bundle": 2}, {"bundle": 2}]
     asked = [request["Action"] for request in by_region["us-east-2"].requests]
     assert asked.count("DescribeRegions") == (1 if setting == "all" else 0), "once an hour"
+    roster = table.rows["roster", "123456789012"]
+    assert roster.get("regions") == ("us-east-2 us-west-1" if setting == "all" else None)
 
 
 def test_a_denied_region_does_not_affect_the_others(app, by_region, log, table, monkeypatch):
@@ -265,7 +268,7 @@ def test_a_denied_region_does_not_affect_the_others(app, by_region, log, table, 
     assert (change["kind"], change["unreadable"]) == ("us-west-1/bundle", "denied")
 
 
-@pytest.mark.parametrize("answer", [NO_REGIONS, DENIED], ids=["none", "denied"])
+@pytest.mark.parametrize("answer", [NO_REGIONS, NO_CODE, DENIED], ids=["none", "no code", "denied"])
 def test_unknown_regions_fail_the_poll_but_not_its_lists(answer, app, by_region, log, table, monkeypatch, capsys):
     monkeypatch.setenv("REGIONS", "all")
     by_region["us-east-2"].by_action["DescribeRegions"] = answer

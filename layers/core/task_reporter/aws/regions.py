@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from task_reporter.aws.failures import EXPECTED_ERRORS, describe
+from task_reporter.aws.lists import PARSE_ERRORS
+from task_reporter.errors import MalformedAnswerError
 
 REMEMBERED_FOR = timedelta(hours=1)
 """Time until EC2 is asked again; a newly enabled region is found then."""
@@ -15,16 +17,26 @@ class RegionsResult(NamedTuple):
 
     regions: Sequence[str]
     problem: str | None = None
+    is_new: bool = False
+    """EC2 has listed them just now."""
 
 
 def list_enabled_regions(ec2: Any) -> list[str]:
-    """Return the enabled regions of the client's account, sorted. Raises botocore's errors.
+    """Return the enabled regions of the client's account, sorted and at least one.
+
+    Raises botocore's errors, and MalformedAnswerError where an answer can't be parsed or has no region.
 
     Without ``AllRegions``, EC2 lists only these:
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRegions.html
     """
-    regions = ec2.describe_regions().get("Regions", [])
-    return sorted(region["RegionName"] for region in regions if region.get("RegionName"))
+    try:
+        listed = ec2.describe_regions().get("Regions", [])
+    except PARSE_ERRORS:
+        raise MalformedAnswerError("DescribeRegions", "it is not the XML that EC2 promises") from None
+    regions = sorted(region["RegionName"] for region in listed if region.get("RegionName"))
+    if not regions:
+        raise MalformedAnswerError("DescribeRegions", "it lists no region")
+    return regions
 
 
 class EnabledRegions:
@@ -46,7 +58,5 @@ class EnabledRegions:
             self._regions = list_enabled_regions(self._ec2)
         except EXPECTED_ERRORS as error:
             return RegionsResult(self._regions or otherwise, describe(error))
-        if not self._regions:
-            return RegionsResult(otherwise, "DescribeRegions: EC2 listed no region")
         self._asked_at = now
-        return RegionsResult(self._regions)
+        return RegionsResult(self._regions, is_new=True)

@@ -120,7 +120,7 @@ def poll_lists(
 
     A list that fails does not affect the others. The lists and the backlog are read in ``pool`` at the same time.
     ``audience`` returns the subscribers of the topic. ``on_written`` receives the writes of tasks as soon as they are
-    made. ``regions`` are the enabled regions of a member account, where the poll has asked for them.
+    made. ``regions`` are the account's enabled regions, where EC2 was just asked for them.
     """
     result = PollResult(len(lists))
     scope, states = common_scope([each.poll.scope for each in lists]), (AWAITING_OUTCOME, AWAITING_NOTIFICATION)

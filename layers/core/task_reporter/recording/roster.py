@@ -202,7 +202,8 @@ def roster_write(
     - ``lists``: compact JSON, region → kind → the fields of ``ListRecord`` that are not empty. If the account has
       several regions, a key may name several regions or kinds with equal values, separated by commas.
     - ``unheard_since``: the time since which notices wait for a subscriber.
-    - ``regions``, ``regions_at``: the enabled regions of a member account, and when they were asked for.
+    - ``regions``, ``regions_at``: the account's enabled regions, and when EC2 was asked for them. The stack asks only
+      where it watches all regions.
     - ``without_bytecode``: the runtime that compiles the package at each start.
     """
     key, now = roster_key(poll.scope), to_text(poll.now)
