@@ -186,7 +186,7 @@ class Histories(Rules):
         move=st.sampled_from([*ENDINGS, "hide", "show"]),
     )
     def fail_a_region(self, minutes: float, scope: str, fault: str, move: str) -> None:
-        """Change tasks of both regions while one of them can't be read, twice and far apart."""
+        """Change tasks of both regions, and poll twice while one can't be read."""
         self.start(2, [])
         self.poll(1)
         self.move_all(move, 0)

@@ -106,7 +106,10 @@ class Oracle:
         return self.polls[-1]
 
     def end_poll(self, poll: PollRecord, good: Set[ListKey] = frozenset()) -> None:
-        """End a poll, which may have been killed; ``good`` are the lists that it reports as good."""
+        """End a poll, which may have been killed.
+
+        ``good`` are the lists that it reports as recorded completely.
+        """
         poll.ended, poll.good = next(self.order), good
         require(ROSTER, good <= poll.lists.keys(), "a list without a good answer is called good")
 

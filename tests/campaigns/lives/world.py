@@ -217,7 +217,7 @@ class World:
         ]
 
     def _plan(self, plan: Plan) -> Plan:
-        """Return the plan of a poll without the positions of lists that are not polled."""
+        """Leave out the positions of lists that are not polled."""
         absent = range(0) if self._apart else self.positions(OTHER_SCOPE)
         return {at - sum(each < at for each in absent): plan[at] for at in plan if at not in absent}
 
