@@ -73,7 +73,8 @@ class Account:
         if not mails or not events:
             return False
         [mail], [event] = mails, events
-        assert f"{ACCOUNT_ID}/{region}" in mail.subject + mail.text
+        assert f"({ACCOUNT_ID}/{region})" in mail.subject
+        assert not any(other in mail.text for other in NAMED if other != region), mail.text
         assert (event["region"], event["account"]) == (region, ACCOUNT_ID), event
         return True
 
