@@ -15,6 +15,12 @@ from tests.support.canned_ec2 import Answer, CannedEc2, canned_ec2, told
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 LATER = NOW + REMEMBERED_FOR
 OWN = ("us-east-2",)
+
+
+def own() -> tuple[str, ...]:
+    return OWN
+
+
 MALFORMED = {
     "a page": told("html-page"),
     "no XML": told("no-xml"),
@@ -62,27 +68,27 @@ def test_malformed_answer_is_named_and_not_quoted(name: str, ec2: CannedEc2) -> 
 def test_regions_are_remembered_for_an_hour(
     after: timedelta, asked: int, ec2: CannedEc2, enabled: EnabledRegions
 ) -> None:
-    enabled.find(NOW, OWN)
+    enabled.find(NOW, own)
     ec2.answers[:] = [regions("eu-north-1")]
-    just_before = enabled.find(LATER - timedelta(seconds=1), OWN)
+    just_before = enabled.find(LATER - timedelta(seconds=1), own)
     assert just_before == RegionsResult(["eu-west-1", "us-west-1"])
-    found = enabled.find(NOW + after, OWN)
+    found = enabled.find(NOW + after, own)
     assert found == (just_before if asked == 1 else RegionsResult(["eu-north-1"], is_new=True))
     assert len(ec2.requests) == asked
 
 
 @pytest.mark.parametrize("name", FAILURES)
 def test_failure_keeps_the_last_known_regions(name: str, ec2: CannedEc2, enabled: EnabledRegions) -> None:
-    known = enabled.find(NOW, OWN).regions
+    known = enabled.find(NOW, own).regions
     ec2.answers[:] = [FAILURES[name], FAILURES[name], regions("eu-north-1")]
     for _ in range(2):
-        found = enabled.find(LATER, OWN)
+        found = enabled.find(LATER, own)
         assert (found.regions, bool(found.problem)) == (known, True), "and EC2 is asked again"
-    assert enabled.find(LATER, OWN) == RegionsResult(["eu-north-1"], is_new=True)
+    assert enabled.find(LATER, own) == RegionsResult(["eu-north-1"], is_new=True)
 
 
 @pytest.mark.parametrize("name", FAILURES)
-def test_failure_at_first_leaves_the_own_region(name: str, ec2: CannedEc2, enabled: EnabledRegions) -> None:
+def test_failure_at_first_leaves_the_callers_regions(name: str, ec2: CannedEc2, enabled: EnabledRegions) -> None:
     ec2.answers[:] = [FAILURES[name]]
-    found = enabled.find(NOW, OWN)
+    found = enabled.find(NOW, own)
     assert (found.regions, bool(found.problem)) == (OWN, True)

@@ -1,6 +1,6 @@
 """The regions that are enabled for an account."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -47,16 +47,16 @@ class EnabledRegions:
         self._regions: Sequence[str] = ()
         self._asked_at: datetime | None = None
 
-    def find(self, now: datetime, otherwise: Sequence[str]) -> RegionsResult:
+    def find(self, now: datetime, otherwise: Callable[[], Sequence[str]]) -> RegionsResult:
         """Return the enabled regions.
 
-        If EC2 does not tell them, the result has the last known ones, or else ``otherwise``, and the problem.
+        If EC2 does not tell them, the result has the last known ones, or else those of ``otherwise``, and the problem.
         """
         if self._asked_at and self._asked_at <= now < self._asked_at + REMEMBERED_FOR:
             return RegionsResult(self._regions)
         try:
             self._regions = list_enabled_regions(self._ec2)
         except EXPECTED_ERRORS as error:
-            return RegionsResult(self._regions or otherwise, describe(error))
+            return RegionsResult(self._regions or otherwise(), describe(error))
         self._asked_at = now
         return RegionsResult(self._regions, is_new=True)
