@@ -50,13 +50,14 @@ def check_lists(
     """Return findings about the last poll, unread lists, gaps, and bytecode.
 
     ``kinds`` are those that the stack watches. ``regions`` are those that it names besides its own; ``ALL_REGIONS``
-    stands for those in the roster. Raises HistoryError and botocore's errors.
+    stands for the enabled ones in the roster. Raises HistoryError and botocore's errors.
     """
     key = roster_key(scope)
     row = history.read([key]).get(key, {})
     by_region = parse_lists(row)
     own = account_and_region({"scope": scope})[1]
-    watched = (by_region or [own]) if tuple(regions) == ALL_REGIONS else regions or [own]
+    enabled = str(row.get("regions", "")).split() or by_region  # a region that is disabled by now stays in by_region
+    watched = (enabled or [own]) if tuple(regions) == ALL_REGIONS else regions or [own]
     lists = {(region, kind): by_region.get(region, {}).get(kind) for region in sorted(watched) for kind in kinds}
     records = {_name(region, kind, own): record for (region, kind), record in lists.items() if record}
     yield _check_poll(row, records, silent, now)
