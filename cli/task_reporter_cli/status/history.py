@@ -17,7 +17,7 @@ from task_reporter.history.table import HistoryTable
 from task_reporter.kinds.kind import LOST
 from task_reporter.kinds.table import KINDS
 from task_reporter.recording.roster import ListRecord, parse_lists, roster_key
-from task_reporter.recording.unreadable import ABSENT, DENIED, DENIED_BY_SCP, REGION_DISABLED
+from task_reporter.recording.unreadable import ABSENT, DENIED, DENIED_BY_SCP, ERROR, REGION_DISABLED, THROTTLED
 from task_reporter.runtime.settings import ALL_REGIONS
 from task_reporter.times import seconds_since, to_text
 from task_reporter_cli.actions.audience import Audience
@@ -32,6 +32,8 @@ MAX_NAMED = 3
 DENIALS = {
     DENIED: ("denied", "allow the recorder's role {action}"),
     DENIED_BY_SCP: ("denied by a service control policy", "change the policy, or the parameter Regions"),
+    ERROR: ("no answer, or an error,", "the next poll tries again"),
+    THROTTLED: ("throttled", "the next poll tries again"),
     REGION_DISABLED: ("the region is disabled", "enable it, or remove it from the parameter Regions"),
 }
 """Reason for an unreadable list → words for it, and what to do."""

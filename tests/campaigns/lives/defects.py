@@ -327,7 +327,7 @@ DEFECTS: Mapping[str, Defect] = {
     "the roster forgets the other region": around(
         poll_lists, "roster_write",
         lambda real, before, records, poll, *rest: real(only_own_region(before, poll), records, poll, *rest),
-        methodcaller("fail_a_region", minutes=1, scope=OTHER_SCOPE, fault="time-out", move="step"), apart=True,
+        methodcaller("fail_a_region", minutes=1, scope=OTHER_SCOPE, fault="time-out", move="step", step=2), apart=True,
     ),
     "only the own region's backlog is read": instead(
         poll_lists, "common_scope", lambda scopes: scopes[0], START_THREE, POLL, all_tasks("forget"), apart=True,

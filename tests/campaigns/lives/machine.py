@@ -184,15 +184,19 @@ class Histories(Rules):
         scope=st.sampled_from([SCOPE, OTHER_SCOPE]),
         fault=st.sampled_from([*NO_LISTS, *REFUSALS, TIME_OUT, UNREACHABLE]),
         move=st.sampled_from([*ENDINGS, "hide", "show"]),
+        step=st.sampled_from([1, 2]),
     )
-    def fail_a_region(self, minutes: float, scope: str, fault: str, move: str) -> None:
-        """Change tasks of both regions, and poll twice while one can't be read."""
+    def fail_a_region(self, minutes: float, scope: str, fault: str, move: str, step: int = 1) -> None:
+        """Change tasks of both regions, and poll twice while one can't be read.
+
+        All its lists fail, or every second one.
+        """
         self.start(2, [])
         self.poll(1)
         self.move_all(move, 0)
         for wait in (minutes, 16):
             advance(self.world, minutes=wait)
-            self.world.poll(dict.fromkeys(self.world.positions(scope), fault))
+            self.world.poll(dict.fromkeys(self.world.positions(scope)[::step], fault))
 
     @rule(long=st.sampled_from([16, 30]))
     def hide_twice(self, long: int) -> None:
