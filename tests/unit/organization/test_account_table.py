@@ -61,13 +61,15 @@ def test_nothing_is_written_beside_a_row_of_another_account(key, write):
 
 NAMES = (
     "scope", "task_id", "kind", "state", "outcome", "awaiting", "BundleId", "State", "Status", "ImportTaskId",
-    "InstanceId", "ConversionTaskId", "ExportTaskId", "ExportImageTaskId", "ReplaceRootVolumeTaskId", "TaskState", "UpdateTime",
-    "first_seen_at", "updated_at", "missing_since", "lists", "regions", "polled_at", "unreadable", "tries", "asked_at",
+    "InstanceId", "ConversionTaskId", "ExportTaskId", "ExportImageTaskId", "ReplaceRootVolumeTaskId", "TaskState",
+    "UpdateTime", "first_seen_at", "updated_at", "missing_since", "lists", "regions", "polled_at", "unreadable",
+    "tries", "asked_at",
 )  # fmt: skip
 TEXTS = st.sampled_from(
     [
         ACCOUNT, OTHER, "roster", "organization", f"{OTHER}/us-east-1", f"{ACCOUNT}/us-east-1", "../", "bun-1",
-        "complete", "bundling", "failed", "bundle", "outcome", "notification", "lost", "{}", '{"us-east-1":{"bundle":{"at":1}}}',
+        "complete", "bundling", "failed", "bundle", "outcome", "notification", "lost", "{}",
+        '{"us-east-1":{"bundle":{"at":1}}}',
         to_text(Clock().now), "2020-01-01T00:00:00.000Z",
     ]
 ) | st.text(min_size=1, max_size=5)  # fmt: skip

@@ -84,7 +84,7 @@ def test_the_hubs_own_account_needs_no_role(hub):
 
 
 def test_a_quiet_organization_takes_the_calls_that_are_planned():
-    """A day of rounds: the first one, hourly lists, lists of six hours, and the regions."""
+    """Count the requests of the first round, and of a day."""
     hub = Hub()
     hub.join(ACCOUNT, HUB)
     hub.round()
@@ -469,7 +469,7 @@ def test_a_refused_probe_is_the_answer_of_its_list(timed, refusal):
 
 
 def test_overlapping_rounds_lose_no_outcome(hub):
-    """The worker of the earlier round still has old answers when the later one has written."""
+    """The worker of the earlier round still has old answers at its end."""
     hub.ec2.lists[BUNDLE] = [RUNNING]
     hub.round()
     later = []
