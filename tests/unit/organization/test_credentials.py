@@ -12,6 +12,7 @@ from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ClientError
 
 from task_reporter.errors import NoRoleError
+from task_reporter.kinds.table import KINDS
 from task_reporter.organization.credentials import SESSION_NAME, CurrentCredentials, MemberRoles, as_member
 from tests.support.canned_ec2 import told
 from tests.support.clock import Clock
@@ -129,7 +130,10 @@ def test_each_refused_session_is_renewed(roles, sts):
     assert len(sts.assumed) == 3
 
 
-@pytest.mark.parametrize("code", ["RequestExpired", "ExpiredToken", "ExpiredTokenException"])
+CODES = ["RequestExpired", "ExpiredToken", "ExpiredTokenException", "AuthFailure", "InvalidClientTokenId"]
+
+
+@pytest.mark.parametrize("code", CODES)
 def test_a_list_is_asked_once_more_with_new_credentials(code):
     hub = Hub()
     hub.join(ACCOUNT)
@@ -156,6 +160,26 @@ def test_a_list_that_stays_expired_fails_after_two_requests():
     result = hub.work({"us-east-1": ("bundle",)})
     assert result.polled.unreadable == {"bundle": "error"}
     assert len(hub.ec2.requests) == 2
+
+
+@pytest.mark.parametrize("code", ["AuthFailure", "InvalidClientTokenId"])
+def test_a_disabled_region_renews_the_credentials_once(code):
+    hub = Hub()
+    hub.join(ACCOUNT)
+    hub.ec2.refuse(ACCOUNT, "eu-west-1", error(code))
+    result = hub.work({"eu-west-1": tuple(KINDS), "us-east-1": tuple(KINDS)})
+    assert set(result.polled.unreadable.values()) == {"region-disabled"}
+    assert (len(result.polled.good), len(hub.sts.assumed), len(hub.ec2.requests)) == (9, 2, 19)
+
+
+def test_a_role_that_was_deleted_is_noticed():
+    hub = Hub()
+    hub.join(ACCOUNT)
+    hub.work({"us-east-1": ("bundle",)})
+    hub.ec2.refuse(ACCOUNT, "us-east-1", error("AuthFailure"))
+    hub.sts.refused[ACCOUNT] = error("AccessDenied")
+    assert hub.work({"us-east-1": ("bundle",)}).polled.unreadable == {"bundle": "error"}
+    assert hub.work({"us-east-1": ("bundle",)}).unreadable == "no-role"
 
 
 # Requests of real clients
