@@ -90,6 +90,16 @@ def test_lists_that_are_not_watched_any_more_are_left_out():
     assert kept == {"us-east-1": {"bundle": HOT}}
 
 
+def test_lists_are_due_that_were_answered_before_the_account_joined():
+    """The hub's own account was watched alone before, or an account has come back."""
+    joined_at = to_text(NOW - timedelta(minutes=4))
+    lists = {REGION: dict.fromkeys(KINDS, QUIET_LIST) | {"bundle": ListRecord(at=EPOCH - 200)}}
+    lists[REGION]["conversion"] = ListRecord(unreadable="denied", asked=EPOCH - 500, tries=9)
+    [one] = assignments(member(lists=lists, joined_at=joined_at, regions=REGION))
+    assert set(one.due[REGION]) == KINDS.keys() - {"bundle"}
+    assert assignments(member(joined_at="2036-01-01T00:00:00.000Z")) == [], "a wrong clock"
+
+
 # Accounts that can't be read
 
 

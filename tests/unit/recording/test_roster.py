@@ -80,6 +80,21 @@ def test_a_record_takes_only_values_of_its_types(values):
     assert all(type(getattr(record, name)) is type(getattr(ListRecord(), name)) for name in ListRecord.__slots__)
 
 
+@pytest.mark.parametrize(
+    ("number", "is_taken"), [(0, True), (EPOCH, True), (2**53, True), (2**53 + 1, False), (-1, False)]
+)
+def test_a_record_takes_only_numbers_with_which_one_can_reckon(number, is_taken):
+    [records] = parse_lists({"lists": json.dumps({"us-east-2": {"bundle": {"n": 7, "at": number}}})}).values()
+    assert records["bundle"] == ListRecord(n=7, at=number if is_taken else 0)
+
+
+def test_a_slow_account_keeps_the_time_since_which_it_is():
+    first = roster_write(None, {}, POLL, more={"slow_since": to_text(NOW)}).row
+    later = roster_write(first, {}, at(5), more={"slow_since": to_text(NOW + timedelta(minutes=5))})
+    assert later.set["slow_since"] == to_text(NOW)
+    assert "slow_since" in roster_write(first, {}, at(10)).remove
+
+
 def test_nine_lists_fit_into_one_write_unit():
     full = ListRecord(EPOCH, 10_000, 2_592_000, 43_200, EPOCH, EPOCH, EPOCH)
     write = roster_write(None, {"us-east-2": dict.fromkeys(KINDS, full)}, POLL)

@@ -78,13 +78,23 @@ def _due(
     find_regions = has_passed(regions_at + REGIONS_AGE.total_seconds(), now) or is_absurd(regions_at, now)
     if find_regions and not member.lists:
         return {}, True  # the worker asks all lists of all regions that it finds
-    due = {}
+    due, joined_at = {}, member.epoch("joined_at")
+    since = 0 if is_absurd(joined_at, now) else joined_at
     for region in select_regions(setting, member.regions, own_region):
         records = member.lists.get(region, {})
-        names = tuple(kind.name for kind in kinds if is_due(kind, records.get(kind.name, ListRecord()), quiet, now))
+        pairs = ((kind, records.get(kind.name, ListRecord())) for kind in kinds)
+        names = tuple(kind.name for kind, record in pairs if _is_due(kind, record, quiet, since, now))
         if names or find_regions:
             due[region] = names
     return due, find_regions
+
+
+def _is_due(kind: Kind, record: ListRecord, quiet: timedelta, since: int, now: datetime) -> bool:
+    """Tell whether a list is due, also because its last answer is older than the membership.
+
+    That began at ``since``. Nobody knows then if a task runs there.
+    """
+    return max(record.at, record.asked) < since or is_due(kind, record, quiet, now)
 
 
 def watched_lists(

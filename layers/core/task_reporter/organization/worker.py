@@ -19,7 +19,7 @@ from task_reporter.history.table import HistoryTable
 from task_reporter.kinds.kind import Kind
 from task_reporter.organization.account_table import AccountTable
 from task_reporter.organization.assignment import REGION, Assignment
-from task_reporter.organization.credentials import EXPIRED_CODES, MemberRoles, as_member
+from task_reporter.organization.credentials import EXPIRED_CODES, REVOKED_CODES, MemberRoles, as_member
 from task_reporter.organization.due import interval
 from task_reporter.organization.members import member_key, without_role_write
 from task_reporter.organization.regions import select_regions
@@ -185,11 +185,12 @@ class Worker:
 class _Reader:
     """Calls EC2 with the credentials of one account.
 
-    They are renewed once if EC2 calls them expired.
+    They are renewed once if EC2 calls them expired, or does not know them: the role may have been made anew.
     """
 
     def __init__(self, roles: MemberRoles, account: str, credentials: ReadOnlyCredentials, deadline: Deadline) -> None:
-        self._roles, self._account, self._credentials, self._deadline = roles, account, credentials, deadline
+        self._roles, self._account, self._deadline = roles, account, deadline
+        self._first = self._credentials = credentials
 
     def read(self, kind: Kind, ec2: Any) -> ProjectedTasks:
         """Return the tasks of one list."""
@@ -201,7 +202,7 @@ class _Reader:
         try:
             return as_member(used, work)
         except ClientError as error:
-            if code_of(error) not in EXPIRED_CODES:
+            if not (code_of(error) in EXPIRED_CODES or (code_of(error) in REVOKED_CODES and used is self._first)):
                 raise
         self._credentials = self._roles.renewed(self._account, used)
         return as_member(self._credentials, work)

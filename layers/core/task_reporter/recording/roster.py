@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from functools import cache
 from typing import TypeVar
 from zlib import crc32
 
@@ -99,22 +100,28 @@ def parse_lists(row: Mapping[str, object] | None) -> Lists:
 
     Values of other programs that are no records are left out.
     """
+    lists: Lists = {}
     try:
-        shared = json.loads(str((row or {}).get("lists", "{}")))
-        return {
-            region: {kind: _parse(record) for kinds, record in records.items() for kind in kinds.split(SEPARATOR)}
-            for regions, records in shared.items()
-            for region in regions.split(SEPARATOR)
-        }
+        for regions, records in json.loads(str((row or {}).get("lists", "{}"))).items():
+            parsed = {kinds: _parse(record) for kinds, record in records.items()}
+            own = {kind: record for kinds, record in parsed.items() for kind in kinds.split(SEPARATOR)}
+            lists |= {region: dict(own) for region in regions.split(SEPARATOR)}
     except (ValueError, AttributeError, RecursionError):
         return {}
+    return lists
 
 
 def _parse(values: Mapping[str, object]) -> ListRecord:
-    known = {one.name: type(one.default) for one in fields(ListRecord)}
+    known = _types()
     return ListRecord(
         **{name: value for name, value in values.items() if type(value) is known.get(name) and _is_plausible(value)}  # type: ignore[arg-type]
     )
+
+
+@cache
+def _types() -> dict[str, type]:
+    """Return the type of each field of a record."""
+    return {one.name: type(one.default) for one in fields(ListRecord)}
 
 
 def _is_plausible(value: object) -> bool:
