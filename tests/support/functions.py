@@ -21,6 +21,9 @@ RECORDER = {
     "LOST_AFTER_MINUTES": "15",
     "REDRIVE_AFTER_MINUTES": "10",
     "SILENT_AFTER_MINUTES": "15",
+    "MEMBER_ROLE": "",
+    "EXTERNAL_ID": "",
+    "QUIET_MINUTES": "360",
 }
 
 

@@ -88,6 +88,8 @@ def _holds(operator: str, found: str | list[str] | None, wanted: list[str]) -> b
         return all(any(fnmatchcase(value, pattern) for pattern in wanted) for value in as_list(found or []))
     if operator in {"StringEquals", "ArnEquals", "Bool"}:
         return isinstance(found, str) and found in wanted
+    if operator == "StringEqualsIfExists":
+        return found is None or found in wanted
     if operator == "ArnLike":
         return isinstance(found, str) and any(_is_like(found, pattern) for pattern in wanted)
     raise ValueError(f"not modelled: {operator}")

@@ -10,7 +10,13 @@ import pytest
 
 from task_reporter.errors import SettingError
 from task_reporter.kinds.table import KINDS
-from task_reporter.runtime.settings import NotifierSettings, RecorderSettings, notifier_settings, recorder_settings
+from task_reporter.runtime.settings import (
+    NotifierSettings,
+    RecorderSettings,
+    notifier_settings,
+    planner_settings,
+    recorder_settings,
+)
 
 ARN = "arn:aws:sns:eu-west-1:123456789012:notices"
 RECORDER = {
@@ -24,9 +30,18 @@ RECORDER = {
     "LOST_AFTER_MINUTES": "15",
     "REDRIVE_AFTER_MINUTES": "10",
     "SILENT_AFTER_MINUTES": "20",
+    "QUIET_MINUTES": "360",
 }
-OPTIONAL = {"EVENT_BUS": "tasks", "REGIONS": "eu-west-1,us-east-1"}
+OPTIONAL = {"EVENT_BUS": "tasks", "REGIONS": "eu-west-1,us-east-1", "MEMBER_ROLE": "reader", "EXTERNAL_ID": "hub:1"}
 """Variables that may be empty."""
+QUEUE = "https://sqs.eu-west-1.amazonaws.com/123456789012/assignments"
+PLANNER = RECORDER | {"ASSIGNMENT_QUEUE_URL": QUEUE, "ALARM_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:alarms"}
+OF_PLANNER = {
+    "ORGANIZATIONAL_UNITS": "ou-ab12-cdef3456, r-ab12",
+    "EXCLUDED_ACCOUNTS": "111122223333",
+    "ACCEPTED_DENIALS": "*/ap-*,111122223333/*",
+}
+"""Variables of the planner that may be empty."""
 NOTIFIER = {
     "HISTORY_TABLE": "history",
     "SCOPES": "123456789012/*",
@@ -38,8 +53,13 @@ NOTIFIER = {
 }
 
 Read = Callable[[Mapping[str, str]], Any]
-BOTH: list[tuple[Read, dict[str, str]]] = [(recorder_settings, RECORDER), (notifier_settings, NOTIFIER)]
-WITH_OPTIONAL: list[tuple[Read, dict[str, str], str]] = [(recorder_settings, RECORDER, name) for name in OPTIONAL]
+BOTH: list[tuple[Read, dict[str, str]]] = [
+    (recorder_settings, RECORDER), (notifier_settings, NOTIFIER), (planner_settings, PLANNER)
+]  # fmt: skip
+WITH_OPTIONAL: list[tuple[Read, dict[str, str], str]] = [
+    *((recorder_settings, RECORDER, name) for name in OPTIONAL),
+    *((planner_settings, PLANNER, name) for name in OF_PLANNER),
+]
 EVERY = [(read, right, name) for read, right in BOTH for name in right]
 
 
@@ -57,7 +77,14 @@ def test_right_settings_are_read() -> None:
         lost_after=timedelta(minutes=15),
         redrive_after=timedelta(minutes=10),
         silent_after=timedelta(minutes=20),
+        member_role="reader",
+        external_id="hub:1",
+        quiet=timedelta(hours=6),
     )
+    planner = planner_settings(PLANNER | OPTIONAL | OF_PLANNER)
+    assert (planner.queue, planner.alarm_topic) == (QUEUE, "arn:aws:sns:eu-west-1:123456789012:alarms")
+    assert planner.units == ("ou-ab12-cdef3456", "r-ab12")
+    assert (planner.excluded, planner.accepted) == (("111122223333",), ("*/ap-*", "111122223333/*"))
     assert notifier_settings(NOTIFIER | OPTIONAL) == NotifierSettings(
         table="history",
         scopes="123456789012/*",
@@ -122,6 +149,14 @@ EXPECTED = {
     "LOST_AFTER_MINUTES": "whole minutes from 0 to 9999",
     "REDRIVE_AFTER_MINUTES": "whole minutes from 0 to 9999",
     "SILENT_AFTER_MINUTES": "whole minutes from 1 to 9999",
+    "QUIET_MINUTES": "whole minutes from 1 to 9999",
+    "MEMBER_ROLE": "the name of an IAM role, or empty",
+    "EXTERNAL_ID": "the external id of the members' roles, or empty",
+    "ASSIGNMENT_QUEUE_URL": "the URL of the queue of assignments",
+    "ALARM_TOPIC_ARN": "the ARN of the SNS topic, arn:aws:sns:<region>:<account id>:<name>",
+    "ORGANIZATIONAL_UNITS": "empty, or ids of roots and units separated by commas",
+    "EXCLUDED_ACCOUNTS": "empty, or account ids separated by commas",
+    "ACCEPTED_DENIALS": "empty, or patterns of <account id>/<region>",
 }
 WRONG = {
     "HISTORY_TABLE": ["ab", "my table", "x" * 1025, "history\n", "${HistoryTable}"],
@@ -139,6 +174,14 @@ WRONG = {
     "LOST_AFTER_MINUTES": ["-1", "10000", "9" * 30, "1.5", "15m"],
     "REDRIVE_AFTER_MINUTES": ["-1", "10000", "ten"],
     "SILENT_AFTER_MINUTES": ["0", "-1", "10000"],
+    "QUIET_MINUTES": ["0", "10000", "six"],
+    "MEMBER_ROLE": ["a/b", "x" * 65, "two words"],
+    "EXTERNAL_ID": ["two words", "e" * 1225, "a;b"],
+    "ASSIGNMENT_QUEUE_URL": ["queue", "sqs://x", "https://a b"],
+    "ALARM_TOPIC_ARN": ["alarms", "arn:aws:sqs:eu-west-1:123456789012:q"],
+    "ORGANIZATIONAL_UNITS": ["ou-ab12", "all", "ou-ab12-cdef3456;r-ab12"],
+    "EXCLUDED_ACCOUNTS": ["12345", "x", "111122223333 444455556666"],
+    "ACCEPTED_DENIALS": ["*", "x/*", "*/AP-*"],
 }
 
 

@@ -18,6 +18,8 @@ from task_reporter.history.backlog import Backlog
 from task_reporter.history.rows import Key, Row
 from task_reporter.history.writes import Insert
 from task_reporter.notifying.announce import AnnounceResult, Delivery
+from task_reporter.organization.metrics import round_metrics
+from task_reporter.organization.planner import RoundResult
 from task_reporter.recording.context import PollContext
 from task_reporter.recording.list_result import ListResult
 from task_reporter.recording.poll_lists import PollResult
@@ -317,7 +319,7 @@ def test_task_that_ended_is_not_lost(watched: WatchedStack) -> None:
 
 AWS_DIMENSIONS = {
     # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
-    ("AWS/Lambda", "Errors"): ("FunctionName", [{"Ref": name} for name in ERRORS.values()]),
+    ("AWS/Lambda", "Errors"): ("FunctionName", [{"Ref": name} for name in (*ERRORS.values(), "PlannerFunction")]),
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): ("QueueName", [QUEUE]),
     # https://docs.aws.amazon.com/sns/latest/dg/sns-monitoring-using-cloudwatch.html
@@ -327,7 +329,9 @@ AWS_DIMENSIONS = {
 
 
 def test_number_of_alarms_is_the_documented_one() -> None:
-    number = {11: "eleven", 13: "thirteen"}[len(ALARMS)]
+    of_hub = [name for name in ALARMS if template()["Resources"][name].get("Condition") == "IsHub"]
+    number, more = ({3: "three", 13: "thirteen"}[count] for count in (len(ALARMS) - len(of_hub), len(of_hub)))
+    assert f"a hub has {more} more" in (ROOT / "docs" / "watching.md").read_text()
     assert f"{number} alarms" in (ROOT / "docs" / "watching.md").read_text()
     assert f"{number} alarms at $0.10" in (ROOT / "docs" / "performance.md").read_text()
 
@@ -350,7 +354,8 @@ def test_metric_of_an_alarm_is_written_with_its_dimension(name: str) -> None:
         return
     polled = PollResult(1, Backlog(waiting=[waiting(0, 600)]), ended_with("lost", "complete"), blind_seconds=1)
     sent = AnnounceResult(by_event=Delivery({Key(SCOPE, "one"): ValueError()}))
-    figures = [*figures_of(polled, PollContext(SCOPE, NOON, sends_events=True), 1), *sent.metrics()]
+    poll = PollContext(SCOPE, NOON, sends_events=True)
+    figures = [*figures_of(polled, poll, 1), *sent.metrics(), *round_metrics(RoundResult(0), poll, ())]
     assert asked["MetricName"] in {figure.name for figure in figures}
     variables = template()["Globals"]["Function"]["Environment"]["Variables"]
     assert dimension == {"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}

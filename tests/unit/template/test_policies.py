@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local.environments import ROOT
-from tests.support.cloudformation import ACCOUNT, NAME, REGIONS, Stack
+from tests.support.cloudformation import ACCOUNT, NAME, REGIONS, MemberStack, Stack
 from tests.support.documents import blocks
 from tests.support.policies import Request, Statement, allowed, as_list
 from tests.support.template import template
@@ -201,6 +201,13 @@ USES = [
     ("NotifierRole", "sns", "GenerateDataKey"),
     ("NotifierRole", "sqs", "Decrypt"),
     ("NotifierRole", "sqs", "GenerateDataKey"),
+    *(("PlannerRole", "dynamodb", action) for action in READS_AND_WRITES),
+    ("PlannerRole", "alarms", "Decrypt"),
+    ("PlannerRole", "alarms", "GenerateDataKey"),
+    ("PlannerRole", "sqs", "Decrypt"),
+    ("PlannerRole", "sqs", "GenerateDataKey"),
+    ("PlannerRole", "assignments", "Decrypt"),
+    ("PlannerRole", "assignments", "GenerateDataKey"),
     ("ScheduleRole", "sqs", "Decrypt"),
     ("ScheduleRole", "sqs", "GenerateDataKey"),
 ]
@@ -219,9 +226,12 @@ def context_of(service: str, stack: Stack) -> dict[str, str]:
     encryption = {
         "dynamodb": {"aws:dynamodb:tableName": stack.ref("HistoryTable"), "aws:dynamodb:subscriberId": ACCOUNT},
         "sns": {"aws:sns:topicArn": stack.ref("NotificationTopic")},
+        "alarms": {"aws:sns:topicArn": stack.ref("AlarmTopic")},
         "sqs": {"aws:sqs:arn": stack.arn("DeadLetterQueue")},
+        "assignments": {"aws:sqs:arn": stack.arn("AssignmentQueue")},
     }[service]
-    via = f"{service}.{stack.region}.{stack.pseudo['AWS::URLSuffix']}"
+    names = {"alarms": "sns", "assignments": "sqs"}
+    via = f"{names.get(service, service)}.{stack.region}.{stack.pseudo['AWS::URLSuffix']}"
     return {"kms:ViaService": via, **{f"kms:EncryptionContext:{name}": value for name, value in encryption.items()}}
 
 
@@ -267,6 +277,76 @@ def test_role_has_the_key_actions_of_its_services(role: str) -> None:
         if action.startswith("kms:")
     }
     assert named == {f"kms:{action}" for owner, _, action in USES if owner == role}
+
+
+# A hub
+
+
+HUB = {"OrganizationId": "o-a1b2c3d4e5", "ExternalId": "an-external-id"}
+MEMBER = {"HubAccountId": ACCOUNT, **HUB}
+
+
+@pytest.mark.parametrize(
+    ("account", "role", "organization", "expected"),
+    [
+        (OTHER_ACCOUNT, "ec2-task-reporter-member", "o-a1b2c3d4e5", True),
+        (OTHER_ACCOUNT, "ec2-task-reporter-member", None, True),
+        (OTHER_ACCOUNT, "ec2-task-reporter-member", "o-another123", False),
+        (OTHER_ACCOUNT, "Administrator", "o-a1b2c3d4e5", False),
+        (OTHER_ACCOUNT, "path/ec2-task-reporter-member", "o-a1b2c3d4e5", False),
+    ],
+)
+def test_recorder_assumes_the_member_role_only(
+    account: str, role: str, organization: str | None, expected: bool
+) -> None:
+    """AWS does not document that STS knows a role's organization."""
+    context = {"aws:ResourceOrgID": organization} if organization else {}
+    request = Request("sts:AssumeRole", f"arn:aws:iam::{account}:role/{role}", context)
+    assert allowed(statements_of("RecorderRole", Stack(**HUB)), request) is expected
+    assert not allowed(statements_of("RecorderRole", Stack()), request), "no hub"
+    for other in ("NotifierRole", "PlannerRole", "ScheduleRole"):
+        assert not allowed(statements_of(other, Stack(**HUB)), request)
+
+
+def test_member_role_trusts_the_recorder_and_no_other_role() -> None:
+    hub = Stack(**HUB)
+    trust = MemberStack(**MEMBER).properties("MemberRole")["AssumeRolePolicyDocument"]["Statement"]
+    for role, expected in (("RecorderRole", True), ("PlannerRole", False), ("NotifierRole", False)):
+        path = hub.properties(role).get("Path", "/")
+        principal = f"arn:aws:iam::{ACCOUNT}:role{path}{role}"
+        context = {
+            "aws:PrincipalArn": principal,
+            "aws:PrincipalOrgID": HUB["OrganizationId"],
+            "sts:ExternalId": HUB["ExternalId"],
+        }
+        statements = [{**one, "Resource": "*"} for one in trust]
+        assert allowed(statements, Request("sts:AssumeRole", "", context, principal)) is expected, role
+    assert "Path" not in Stack().properties("RecorderRole")
+
+
+@pytest.mark.parametrize("role", ["RecorderRole", "NotifierRole", "PlannerRole"])
+def test_hub_writes_rows_of_all_accounts(role: str) -> None:
+    hub = Stack(**HUB)
+    for scope, expected in ((f"{OTHER_ACCOUNT}/us-east-1", True), ("roster", True), ("else", False)):
+        request = Request("dynamodb:UpdateItem", hub.arn("HistoryTable"), {"dynamodb:LeadingKeys": [scope]})
+        assert allowed(statements_of(role, hub), request) is expected
+
+
+@pytest.mark.parametrize(("scope", "expected"), [("roster", True), (f"{OTHER_ACCOUNT}/us-east-1", False)])
+def test_planner_queries_the_roster_only(scope: str, expected: bool) -> None:
+    hub = Stack(**HUB)
+    request = Request("dynamodb:Query", hub.arn("HistoryTable"), {"dynamodb:LeadingKeys": [scope]})
+    assert allowed(statements_of("PlannerRole", hub), request) is expected
+
+
+@pytest.mark.parametrize(("parameters", "function"), [({}, "RecorderFunction"), (HUB, "PlannerFunction")])
+def test_schedule_starts_the_recorder_or_the_planner(parameters: dict[str, str], function: str) -> None:
+    stack = Stack(**parameters)
+    for name in ("RecorderFunction", "PlannerFunction"):
+        request = Request("lambda:InvokeFunction", stack.arn(name))
+        assert allowed(statements_of("ScheduleRole", stack), request) is (name == function)
+    schedule = stack.properties("RecorderFunction")["Events"]["PollInGroup"]["Properties"]
+    assert schedule["State"] == ("DISABLED" if parameters else "ENABLED")
 
 
 # The schedule's role

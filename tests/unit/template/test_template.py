@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import pytest
 from botocore import xform_name
@@ -85,7 +85,8 @@ NAMES = {"AlarmName", "FunctionName", "LogGroupName", "QueueName", "RoleName", "
 
 def test_second_stack_in_an_account_has_no_name_in_common() -> None:
     """CAPABILITY_IAM suffices as long as no role has a name."""
-    assert not [name for name, resource in RESOURCES.items() if NAMES & resource.get("Properties", {}).keys()]
+    own = {name: one for name, one in RESOURCES.items() if one["Type"] != "AWS::Lambda::EventSourceMapping"}
+    assert not [name for name, resource in own.items() if NAMES & resource.get("Properties", {}).keys()]
     assert event_properties("RecorderFunction", "PollInGroup")["OmitName"] is True
     assert "AWS::StackName" in properties("CoreLayer")["LayerName"]["Fn::Sub"]
 
@@ -381,7 +382,7 @@ def test_functions_and_roles_know_the_same_scopes(regions: str, scopes: str) -> 
     stack, watched = Stack(Regions=regions), f"123456789012/{scopes}"
     assert stack.properties("RecorderFunction")["Environment"]["Variables"]["SCOPE"] == "123456789012/eu-west-1"
     assert stack.properties("NotifierFunction")["Environment"]["Variables"]["SCOPES"] == watched
-    for role in FUNCTIONS.values():
+    for role in ("RecorderRole", "NotifierRole"):
         keys = [value for value in walk(stack.properties(role)) if str(value).startswith("123456789012/")]
         assert keys == [watched, watched]
 
@@ -402,19 +403,22 @@ def test_plain_sam_build_compiles_for_the_default_runtime() -> None:
 
 # Rights
 
-FUNCTIONS = {"recorder": "RecorderRole", "notifier": "NotifierRole"}
+FUNCTIONS = {"recorder": "RecorderRole", "notifier": "NotifierRole", "planner": "PlannerRole"}
 ROLES = of_type("AWS::IAM::Role")
 
 WRITES = {"TransactWriteItems", "PutItem", "UpdateItem"}
-WRITE_RIGHTS = {"recorder": {"PutItem", "UpdateItem"}, "notifier": {"UpdateItem"}}
-"""Actions of each role's transactions: the recorder inserts and updates, the notifier marks.
+WRITE_RIGHTS = {
+    "recorder": {"PutItem", "UpdateItem"}, "notifier": {"UpdateItem"}, "planner": {"PutItem", "UpdateItem"}
+}  # fmt: skip
+"""Actions of each role's transactions: recorder and planner insert and update, the notifier marks.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
 """
 
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 PLATFORM_RIGHTS = {
-    "RecorderRole": LOGS | {"sqs:SendMessage"},
+    "RecorderRole": LOGS | {"sqs:SendMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
+    "PlannerRole": LOGS | {"sqs:SendMessage"},
     "NotifierRole": LOGS
     | {"sqs:SendMessage", "dynamodb:ListStreams"}
     | {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"},
@@ -425,9 +429,15 @@ PLATFORM_RIGHTS = {
 TRUSTED = {
     "RecorderRole": "lambda.amazonaws.com",
     "NotifierRole": "lambda.amazonaws.com",
+    "PlannerRole": "lambda.amazonaws.com",
     "ScheduleRole": "scheduler.amazonaws.com",
 }
-UNBOUND = {("RecorderRole", "ListTasks"), ("RecorderRole", "FindRegions"), ("NotifierRole", "FindStream")}
+UNBOUND = {
+    ("RecorderRole", "ListTasks"),
+    ("RecorderRole", "FindRegions"),
+    ("NotifierRole", "FindStream"),
+    ("PlannerRole", "FindAccounts"),
+}
 """Statements whose actions IAM cannot narrow to a resource."""
 
 STATEMENTS = [
@@ -449,17 +459,23 @@ def granted(role: str) -> set[str]:
 
 
 def operations_of(function: str) -> set[tuple[str, str]]:
-    """Find the AWS calls in the modules that ``function`` imports."""
-    calls = {
-        node.func.attr
+    """Find the AWS calls, also by paginators, in the modules that ``function`` imports."""
+    nodes = [
+        node
         for module in imported(ROOT / "functions" / function / "app.py")
         for node in ast.walk(ast.parse(module.read_text()))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-    }
-    services = ("dynamodb", "ec2", "events", "sns")
+    ]
+    calls = {node.func.attr for node in nodes}
+    calls |= {str(node.args[0].value) for node in nodes if node.func.attr == "get_paginator" and is_text(node.args[0])}
+    services = ("dynamodb", "ec2", "events", "organizations", "sns", "sqs", "sts")
     models = [ServiceModel(Loader().load_service_model(name, "service-2"), name) for name in services]
     methods = {xform_name(name): (model.service_name, name) for model in models for name in model.operation_names}
     return {methods[call] for call in calls & methods.keys()}
+
+
+def is_text(node: ast.expr) -> TypeGuard[ast.Constant]:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def imported(start: Path) -> set[Path]:
@@ -484,9 +500,9 @@ def needed(function: str) -> set[str]:
     """Return the IAM actions behind the calls of ``function``."""
     actions = set()
     for service, operation in operations_of(function):
-        rights = WRITE_RIGHTS[function] if operation in WRITES else {operation}
+        rights = WRITE_RIGHTS[function] if operation in WRITES else {operation.removesuffix("Batch")}
         actions |= {f"{service}:{name}" for name in rights}
-    if any(module.name == "poll_lists.py" for module in imported(ROOT / "functions" / function / "app.py")):
+    if function == "recorder":
         actions |= {f"ec2:{kind.operation}" for kind in KINDS.values()}
     return actions
 
@@ -496,7 +512,11 @@ def test_calls_of_the_functions_are_found() -> None:
     assert {("dynamodb", name) for name in {"BatchGetItem", *WRITES}} <= operations_of("recorder")
     assert ("sns", "Publish") in operations_of("notifier")
     assert ("sns", "Publish") not in operations_of("recorder"), "it never publishes"
-    assert not {action for action in needed("notifier") if action.startswith("ec2:")}, "it never calls EC2"
+    assert ("sts", "AssumeRole") in operations_of("recorder")
+    for function in ("notifier", "planner"):
+        assert not {action for action in needed(function) if action.startswith(("ec2:", "sts:"))}, "it never calls EC2"
+    modules = {module.name for module in imported(ROOT / "functions" / "planner" / "app.py")}
+    assert not {"worker.py", "credentials.py"} & modules
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -526,8 +546,16 @@ RESOURCE_OF = {
     "events:PutEvents": BUS_ARN,
     "events:DescribeEventBus": BUS_ARN,
     "sqs:SendMessage": arn("DeadLetterQueue"),
-    "lambda:InvokeFunction": arn("RecorderFunction"),
+    "lambda:InvokeFunction": {"Fn::If": ["IsHub", arn("PlannerFunction"), arn("RecorderFunction")]},
 }
+RESOURCE_OF_SID = {
+    "ReadRoster": arn("HistoryTable"),
+    "SendAssignments": arn("AssignmentQueue"),
+    "TakeAssignments": arn("AssignmentQueue"),
+    "AnnounceProblems": {"Ref": "AlarmTopic"},
+    "ReadMembers": {"Fn::Sub": "arn:${AWS::Partition}:iam::*:role/${MemberRoleName}"},
+}
+"""Statements of a hub, whose actions other statements allow for other resources."""
 
 
 @pytest.mark.parametrize(("role", "statement"), STATEMENTS, ids=[f"{role}-{one['Sid']}" for role, one in STATEMENTS])
@@ -542,7 +570,8 @@ def test_statement_names_its_actions_and_one_resource(role: str, statement: dict
     elif actions[0].startswith("logs:"):
         assert statement["Resource"] == arn(role.replace("Role", "Logs"))
     else:
-        assert [RESOURCE_OF[action] for action in actions] == [statement["Resource"]] * len(actions)
+        expected = [RESOURCE_OF_SID.get(statement["Sid"]) or RESOURCE_OF[action] for action in actions]
+        assert expected == [statement["Resource"]] * len(actions)
 
 
 def test_every_statement_has_its_reason_beside_its_sid() -> None:
@@ -555,7 +584,7 @@ def test_roles_trust_their_service_and_have_no_other_policies() -> None:
     assert {name for name, one in RESOURCES.items() if one["Type"].startswith("AWS::IAM::")} == TRUSTED.keys()
     for role, service in TRUSTED.items():
         asked = properties(role)
-        assert asked.keys() == {"Description", "PermissionsBoundary", "AssumeRolePolicyDocument", "Policies"}
+        assert asked.keys() - {"Path"} == {"Description", "PermissionsBoundary", "AssumeRolePolicyDocument", "Policies"}
         (trust,) = asked["AssumeRolePolicyDocument"]["Statement"]
         assert (trust["Action"], trust["Principal"]) == ("sts:AssumeRole", {"Service": service})
 
@@ -587,7 +616,9 @@ def test_email_is_filtered_where_not_all_outcomes_are_wanted(wanted: str, is_fil
 
 BODY, VALUES = properties("Dashboard")["DashboardBody"]["Fn::Sub"]
 WIDGETS: list[dict[str, Any]] = json.loads(
-    BODY.replace("${EventAlarms}", VALUES["EventAlarms"]["Fn::If"][1]["Fn::Sub"])
+    BODY.replace("${EventAlarms}", VALUES["EventAlarms"]["Fn::If"][1]["Fn::Sub"]).replace(
+        "${HubAlarms}", VALUES["HubAlarms"]["Fn::If"][1]["Fn::Sub"]
+    )
 )["widgets"]
 
 
