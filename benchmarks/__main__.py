@@ -27,6 +27,7 @@ BENCHES = {
     "cost": "costing",
     "capture": "capture",
     "list": "listing",
+    "organization": "organization",
 }
 """Each bench and its module."""
 RESULTS = ROOT / ".local" / "bench.json"

@@ -115,6 +115,7 @@ def variables(table: str, topic: str, kinds: Sequence[Kind]) -> Mapping[str, str
         "SCOPE": SCOPE,
         "SCOPES": SCOPE,
         "TASK_KINDS": ",".join(kind.name for kind in kinds),
+        "QUIET_MINUTES": "360",
         "RETENTION_DAYS": "0",
         "CHAT_NOTICES": "false",
         "DIGEST_ABOVE": "5",

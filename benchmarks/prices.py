@@ -1,34 +1,25 @@
-"""AWS's prices, and the price of a measured function.
-
-List prices in US dollars of us-east-1 as of August 2025, above all free tiers:
-https://aws.amazon.com/lambda/pricing/ https://aws.amazon.com/dynamodb/pricing/on-demand/
-https://aws.amazon.com/eventbridge/pricing/ https://aws.amazon.com/cloudwatch/pricing/ https://aws.amazon.com/sns/pricing/
-"""
+"""The price of a measured function, at AWS's prices."""
 
 from dataclasses import dataclass
 
 from benchmarks.sides import Step
+from task_reporter_cli.estimate import prices
 
-OF = "list prices of us-east-1, August 2025, no free tier; without metrics, alarms and dashboard"
-GB_SECOND = 0.0000133334
-"""Dollars for an arm64 function; initialisation is charged as well."""
-MILLION = 1e-6
-INVOCATION = 0.20 * MILLION
-SCHEDULED = 1.00 * MILLION
-WRITE_UNIT, READ_UNIT = 0.625 * MILLION, 0.125 * MILLION
-LOGGED_BYTE = 0.50 / 1e9
-PUBLISHED = 0.50 * MILLION
-EMAIL = 2.00 / 100_000
-EVENT = 1.00 * MILLION
-"""A custom event of EventBridge."""
+OF = f"list prices of {prices.REGION}, {prices.AS_OF}, no free tier; without metrics, alarms and dashboard"
+GB_SECOND, INVOCATION, SCHEDULED = prices.GB_SECOND.each, prices.INVOCATION.each, prices.SCHEDULED.each
+WRITE_UNIT, READ_UNIT = prices.WRITE_UNIT.each, prices.READ_UNIT.each
+LOGGED_BYTE = prices.LOGGED_BYTE.each
+PUBLISHED, EMAIL, EVENT = prices.PUBLISHED.each, prices.EMAIL.each, prices.EVENT.each
+QUEUED, ALARM, METRIC, DASHBOARD = (
+    price.each for price in (prices.QUEUE_REQUEST, prices.ALARM, prices.METRIC, prices.DASHBOARD)
+)
+LAMBDA_S_OWN_LINES = prices.LAMBDA_LOG_BYTES
 
 WHOLE_PROCESSOR = 1769
 """Megabytes that give one whole processor; less memory gives its share.
 
 https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 """
-LAMBDA_S_OWN_LINES = 350
-"""Bytes that Lambda logs of each invocation: START, END and REPORT."""
 
 
 @dataclass(frozen=True, slots=True)

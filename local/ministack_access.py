@@ -37,7 +37,7 @@ def correct_access() -> None:
 
 
 def action_of(service: str, *arguments: Any, **options: Any) -> Any:
-    """Return the IAM action of a request, which for a batch of SQS is that of its entries.
+    """Return the IAM action of a request; SQS's batches have no own.
 
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
     """

@@ -19,6 +19,14 @@ class NoTaskError(CommandLineError):
     """The history holds no such task."""
 
 
+class NoOrganizationError(CommandLineError):
+    """The stack watches one account, and the command is about many."""
+
+
+class NoAccountError(CommandLineError):
+    """The roster holds no such account."""
+
+
 class RefusedError(CommandLineError):
     """The task is in a state in which the command makes no sense."""
 

@@ -12,11 +12,13 @@ COMMANDS = {
     "list": "Tasks, newest first, running ones included.",
     "show": "Everything about one task, and what can be done next.",
     "status": "Check that the reporter itself is well.",
+    "accounts": "Accounts of the organization that are not watched completely.",
     "register": "Make an AMI of a finished task, also of one that EC2 has forgotten.",
     "wait": "Wait until a task ends; the exit status says how.",
     "redrive": "Send tasks that were not announced yet through the notifier again.",
     "test": "Send one notice and one event, marked as a test, down the real path.",
     "report": "Write one self-contained page about the history.",
+    "estimate": "Calculate the calls and the cost of watching an organization.",
     "completion": "Print the script that completes commands in your shell.",
 }
 """Every command in the order of help, with its help's first line."""

@@ -24,6 +24,13 @@ def parse_duration(_ctx: click.Context, _param: click.Parameter, value: float | 
     raise click.BadParameter(f"{value:g} is not between 0 and {MAX_DURATION}.")
 
 
+def parse_share(_ctx: click.Context, _param: click.Parameter, value: float) -> float:
+    """Parse a share, never NaN."""
+    if 0 <= value <= 1:
+        return value
+    raise click.BadParameter(f"{value:g} is not between 0 and 1.")
+
+
 def parse_since(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
     """Parse a time as people type it; a date is its beginning."""
     return _parse_time(value, end_of_day=False)

@@ -17,7 +17,7 @@ from aws_lambda_powertools import Logger
 
 from task_reporter import times
 from task_reporter.aws import clients
-from task_reporter.aws.failures import describe
+from task_reporter.aws.failures import EXPECTED_ERRORS, describe
 from task_reporter.aws.regions import EnabledRegions, RegionsResult
 from task_reporter.aws.subscribers import Audience, find_audience
 from task_reporter.history.table import HistoryTable
@@ -27,7 +27,7 @@ from task_reporter.recording.list_result import ListResult
 from task_reporter.recording.metrics import ended_task_metrics, poll_metrics
 from task_reporter.recording.poll_lists import poll_lists, read_list
 from task_reporter.recording.recorder import WatchedList
-from task_reporter.recording.roster import not_yet_logged, runtime_without_bytecode
+from task_reporter.recording.roster import not_yet_logged, regions_attributes, roster_key, runtime_without_bytecode
 from task_reporter.runtime.deadline import Deadline
 from task_reporter.runtime.metrics import emit
 from task_reporter.runtime.settings import ALL_REGIONS, RecorderSettings, recorder_settings
@@ -73,18 +73,28 @@ def enabled_regions() -> EnabledRegions:
     return EnabledRegions(client("ec2"))
 
 
-def watched_regions(now: datetime) -> RegionsResult:
+def watched_regions(now: datetime, history: HistoryTable) -> RegionsResult:
     """Return the regions to poll.
 
     Where EC2 does not tell the enabled ones, they are the last known ones.
     """
     if settings().regions == ALL_REGIONS:
-        result = enabled_regions().find(now, (own_region(),))
+        result = enabled_regions().find(now, partial(recorded_regions, history))
     else:
         result = RegionsResult(settings().regions or (own_region(),))
     if result.problem:
         logger.error("the enabled regions are not known", reason=result.problem, polled=result.regions)
     return result
+
+
+def recorded_regions(history: HistoryTable) -> Sequence[str]:
+    """Return the enabled regions in the roster, or else the stack's own."""
+    key = roster_key(settings().scope)
+    try:
+        row = history.read([key]).get(key, {})
+    except EXPECTED_ERRORS:  # the poll reads the same row, and reports the error
+        row = {}
+    return str(row.get("regions", "")).split() or (own_region(),)
 
 
 def make_context(now: datetime, values: RecorderSettings) -> PollContext:
@@ -186,8 +196,9 @@ def poll_own_account(poll: PollContext, deadline: Deadline) -> dict[str, Any]:
     # Before the threads start, because botocore's client factory is not thread-safe.
     _, dynamodb, sns = map(client, SERVICES)
     history = HistoryTable(dynamodb, settings().table)
-    regions = watched_regions(poll.now)
+    regions = watched_regions(poll.now, history)
     lists = watch_lists(regions.regions, poll, deadline)
+    found = regions_attributes(regions.regions, poll.now) if regions.is_new else {}
     subscribers = pool().submit(count_subscribers, sns)
 
     def on_written(written: Sequence[Write]) -> None:
@@ -195,7 +206,7 @@ def poll_own_account(poll: PollContext, deadline: Deadline) -> dict[str, Any]:
         emit(ended_task_metrics(written, poll.now))
 
     try:
-        result = poll_lists(lists, history, poll, pool(), deadline, subscribers.result, on_written)
+        result = poll_lists(lists, history, poll, pool(), deadline, subscribers.result, on_written, lambda: found)
     finally:
         subscribers.result()  # Lambda freezes the function at the return, so no thread may be running then
     if regions.problem:

@@ -23,8 +23,9 @@ def command(target: Target, output: str) -> None:
 
     Looks at the stack, its schedule, the last polls and gaps between them, running and lost tasks, tasks that
     nobody was told of, the stream to the notifier, subscribers and failed deliveries, the dead-letter queue, alarms
-    and who gets them, and the table: its stream, protection, encryption and retention. Exit status 1 where anything
-    is wrong, or can't be seen.
+    and who gets them, and the table: its stream, protection, encryption and retention. Of an organization it looks
+    at the last round, the accounts, and the queue in place of polls and gaps. Exit status 1 where anything is wrong,
+    or can't be seen.
 
     \b
     Examples:

@@ -31,6 +31,11 @@ class Stack:
         """The bus that gets events; empty for none, as in older stacks."""
         return self.parameters.get("EventBusName", "")
 
+    @property
+    def is_hub(self) -> bool:
+        """True if the stack watches an organization."""
+        return bool(self.parameters.get("OrganizationId"))
+
     def output(self, name: str) -> str:
         """One of the stack's outputs. Raises NoStackError where it has none of that name."""
         if name not in self.outputs:

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
 from task_reporter.kinds.table import FIRST_OWN_ATTRIBUTES
@@ -30,7 +30,17 @@ def write_json(rows: Iterable[Item], out: TextIO) -> None:
 
 
 def write_csv(rows: Iterable[Item], out: TextIO) -> None:
-    """Return CSV with a header, quoted where needed.
+    """Write tasks as CSV, with all other attributes in the last column."""
+    write_cells((*COLUMNS, OTHER_COLUMN), map(_cells, rows), out)
+
+
+def _cells(row: Item) -> list[str]:
+    other = {name: value for name, value in row.items() if name not in COLUMNS}
+    return [*(str(row.get(name, "")) for name in COLUMNS), to_json(other, sort_keys=True) if other else ""]
+
+
+def write_cells(columns: Sequence[str], lines: Iterable[Iterable[str]], out: TextIO) -> None:
+    """Write CSV with a header, quoted where needed.
 
     As in RFC 4180, except that lines end as the system's do.
 
@@ -40,12 +50,11 @@ def write_csv(rows: Iterable[Item], out: TextIO) -> None:
     writer = csv.writer(out, lineterminator="\n")
     # Before Python 3.13 a carriage return alone is not quoted, and ends the line for whoever reads it.
     careful = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    writer.writerow([*COLUMNS, OTHER_COLUMN])
-    for row in rows:
-        other = {name: value for name, value in row.items() if name not in COLUMNS}
-        cells = [text_of(row.get(name, "")) for name in COLUMNS]
+    writer.writerow(columns)
+    for line in lines:
+        cells = [text_of(cell) for cell in line]
         fit = careful if any("\r" in cell for cell in cells) else writer
-        fit.writerow([*cells, to_json(other, sort_keys=True) if other else ""])
+        fit.writerow(cells)
 
 
 def to_json(value: object, **options: Any) -> str:

@@ -13,8 +13,9 @@ from task_reporter_cli.aws.explanations import explain, find_root_cause
 from task_reporter_cli.errors import CommandLineError
 from task_reporter_cli.history.stack import Stack
 from task_reporter_cli.history.target import Target
+from task_reporter_cli.organization.hub import read_hub
 from task_reporter_cli.paging import paginate
-from task_reporter_cli.status import deliveries, events, history, parts, subscribers, table
+from task_reporter_cli.status import deliveries, events, history, hub, parts, subscribers, table
 from task_reporter_cli.status.findings import UNKNOWN, WRONG, Finding
 from task_reporter_cli.status.limits import max_announcement_delay, max_silence, retention_days
 
@@ -70,13 +71,15 @@ def build_checks(target: Target, now: datetime) -> dict[str, Check]:
         "stack": lambda: parts.check_stack(stack),
         "schedule": lambda: _check_schedule(clients["scheduler"], resources.result()),
         **_build_history_checks(target, stack, clients["sns"], now),
+        **(_build_queue_check(stack, resources, clients, now) if stack.is_hub else {}),
         **_build_delivery_checks(stack, resources, clients, now),
         **_build_table_checks(target, stack),
     }
 
 
 def _check_schedule(scheduler: Any, resources: Resources) -> Finding:
-    name = resources.physical.get(OLDER_SCHEDULE) or resources.physical[SCHEDULE]
+    others = (resources.physical.get(name) for name in (hub.SCHEDULE, OLDER_SCHEDULE))
+    name = next(filter(None, others), None) or resources.physical[SCHEDULE]
     return parts.check_schedule(scheduler, name, resources.physical.get(SCHEDULE_GROUP))
 
 
@@ -84,18 +87,37 @@ def _build_history_checks(target: Target, stack: Stack, sns: Any, now: datetime)
     dynamodb, parameters, flags = target.history, stack.parameters, target.flags
     silent, patience = max_silence(parameters), max_announcement_delay(parameters)
     kinds, regions = history.watched_kinds(parameters), history.watched_regions(parameters)
+    # The roster row that says whether notices wait for a subscriber.
+    scope = hub.OWN_ROW if stack.is_hub else stack.scope
+
+    def polls() -> list[Finding]:
+        return list(history.check_lists(dynamodb, scope, kinds, silent, now, regions))
+
+    def rounds() -> list[Finding]:
+        return list(hub.check_roster(dynamodb, read_hub(parameters), stack.scope, silent, now, flags))
 
     def audience() -> Audience:
         return read_notice_audience(sns, stack.output("NotificationTopicArn"), parameters)
 
     return {
-        history.POLL: lambda: list(history.check_lists(dynamodb, stack.scope, kinds, silent, now, regions)),
+        **({hub.ROUND: rounds} if stack.is_hub else {history.POLL: polls}),
         "kinds": lambda: list(history.check_kinds(kinds)),
         "running tasks": lambda: history.check_running(dynamodb),
         "lost, last 24 hours": lambda: history.check_lost(dynamodb, now, flags),
-        history.UNANNOUNCED: lambda: history.check_unannounced(dynamodb, patience, now, flags, audience, stack.scope),
+        history.UNANNOUNCED: lambda: history.check_unannounced(dynamodb, patience, now, flags, audience, scope),
         history.UNSENT: lambda: history.check_unsent(dynamodb, stack.event_bus, patience, now, flags),
     }
+
+
+def _build_queue_check(
+    stack: Stack, resources: Future[Resources], clients: Mapping[str, Any], now: datetime
+) -> dict[str, Check]:
+    def check() -> Finding:
+        mapping, url = resources.result().physical[hub.MAPPING], stack.output("AssignmentQueueUrl")
+        used = (clients["lambda"], clients["sqs"], clients["cloudwatch"])
+        return hub.check_assignments(*used, mapping, url, read_hub(stack.parameters).every, now)
+
+    return {hub.ASSIGNMENTS: check}
 
 
 def _build_delivery_checks(
@@ -161,7 +183,8 @@ def _run_check(part: str, look: Check) -> Iterator[Finding]:
 def _explain_failed_check(part: str, error: Exception) -> Finding:
     root = find_root_cause(error)
     if isinstance(root, ClientError) and root.response["Error"]["Code"] in DELETED_CODES:
-        return _report_deleted(part, RESOURCE_NAMES.get(root.operation_name, "table"))
+        thing = RESOURCE_NAMES.get(root.operation_name, "table")
+        return _report_deleted(part, thing.removeprefix("stream ") if part == hub.ASSIGNMENTS else thing)
     return Finding(part, UNKNOWN, explain(error))
 
 

@@ -17,7 +17,7 @@ from task_reporter.history.table import HistoryTable
 from task_reporter.kinds.kind import LOST
 from task_reporter.kinds.table import KINDS
 from task_reporter.recording.roster import ListRecord, parse_lists, roster_key
-from task_reporter.recording.unreadable import ABSENT, DENIED, DENIED_BY_SCP, REGION_DISABLED
+from task_reporter.recording.unreadable import ABSENT, DENIED, DENIED_BY_SCP, ERROR, REGION_DISABLED, THROTTLED
 from task_reporter.runtime.settings import ALL_REGIONS
 from task_reporter.times import seconds_since, to_text
 from task_reporter_cli.actions.audience import Audience
@@ -32,6 +32,8 @@ MAX_NAMED = 3
 DENIALS = {
     DENIED: ("denied", "allow the recorder's role {action}"),
     DENIED_BY_SCP: ("denied by a service control policy", "change the policy, or the parameter Regions"),
+    ERROR: ("no answer, or an error,", "the next poll tries again"),
+    THROTTLED: ("throttled", "the next poll tries again"),
     REGION_DISABLED: ("the region is disabled", "enable it, or remove it from the parameter Regions"),
 }
 """Reason for an unreadable list → words for it, and what to do."""
@@ -50,26 +52,32 @@ def check_lists(
     """Return findings about the last poll, unread lists, gaps, and bytecode.
 
     ``kinds`` are those that the stack watches. ``regions`` are those that it names besides its own; ``ALL_REGIONS``
-    stands for those in the roster. Raises HistoryError and botocore's errors.
+    stands for the enabled ones in the roster. Raises HistoryError and botocore's errors.
     """
     key = roster_key(scope)
     row = history.read([key]).get(key, {})
     by_region = parse_lists(row)
     own = account_and_region({"scope": scope})[1]
-    watched = (by_region or [own]) if tuple(regions) == ALL_REGIONS else regions or [own]
+    enabled = str(row.get("regions", "")).split() or by_region  # a region that is disabled by now stays in by_region
+    watched = (enabled or [own]) if tuple(regions) == ALL_REGIONS else regions or [own]
     lists = {(region, kind): by_region.get(region, {}).get(kind) for region in sorted(watched) for kind in kinds}
     records = {_name(region, kind, own): record for (region, kind), record in lists.items() if record}
     yield _check_poll(row, records, silent, now)
     for region in sorted(watched) if records else ():
         of_region = {kind: lists[region, kind] or ListRecord() for kind in kinds}
         yield from _check_region(region, of_region, own, silent, now)
-    blind = {name: record for name, record in records.items() if now - _time(record.blind_until) <= RECENT}
+    blind = {name: record for name, record in records.items() if now - to_time(record.blind_until) <= RECENT}
     if not blind:
         yield Finding(GAPS, WELL, "none in which a task could have come and gone unseen")
     for name, record in blind.items():
-        gap = " and ".join(format_for_column(to_text(_time(end))) for end in (record.blind_from, record.blind_until))
+        gap = " and ".join(format_for_column(to_text(to_time(end))) for end in (record.blind_from, record.blind_until))
         text = f"between {gap} UTC EC2 went unasked for longer than it was seen to list: a task may have come and gone"
         yield Finding(f"{GAPS} ({name})", WRONG, f"{text} unseen", "look for what should have ended then")
+    yield from check_bytecode(row)
+
+
+def check_bytecode(row: Row) -> Iterator[Finding]:
+    """Report a layer without bytecode, by the roster row of its account."""
     if runtime := row.get("without_bytecode"):
         text = f"no bytecode for {runtime}, so a cold start takes about twice as long"
         todo = f"deploy with `make deploy`, or build again where {runtime} is installed"
@@ -87,7 +95,8 @@ def check_kinds(kinds: Sequence[str]) -> Iterator[Finding]:
         yield Finding("kinds", WELL, text, "to watch others, deploy with the parameter TaskKinds")
 
 
-def _time(seconds: int) -> datetime:
+def to_time(seconds: int) -> datetime:
+    """Return the time of epoch seconds, or the epoch where they are none."""
     try:
         return datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):  # another program may have written anything
@@ -133,7 +142,7 @@ def _check_region(
 def _check_list(part: str, action: str, record: ListRecord, silent: timedelta, now: datetime) -> Iterator[Finding]:
     """Report a list that is not read, and yield nothing for one that is."""
     log = "see the recorder's log"
-    since = format_age(to_text(_time(record.unreadable_since)), now)
+    since = format_age(to_text(to_time(record.unreadable_since)), now)
     if record.unreadable in DENIALS:
         text, todo = DENIALS[record.unreadable]
         yield Finding(part, WRONG, f"{text} since {since}", f"{todo.format(action=action)}; {log}")
@@ -141,8 +150,8 @@ def _check_list(part: str, action: str, record: ListRecord, silent: timedelta, n
         yield Finding(part, WRONG, f"{record.unreadable} answers since {since}", log)
     elif not record.unreadable and not record.at:
         yield Finding(part, WRONG, "none that went well yet", log)
-    elif not record.unreadable and now - _time(record.at) > silent:
-        yield Finding(part, WRONG, f"last read {format_age(to_text(_time(record.at)), now)}", _silence(silent))
+    elif not record.unreadable and now - to_time(record.at) > silent:
+        yield Finding(part, WRONG, f"last read {format_age(to_text(to_time(record.at)), now)}", _silence(silent))
 
 
 def _silence(silent: timedelta) -> str:

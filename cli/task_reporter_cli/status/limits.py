@@ -6,7 +6,7 @@ from datetime import timedelta
 
 UNITS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
 RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
-DEFAULT_SILENT_AFTER, DEFAULT_REDRIVE_AFTER = 15, 10
+DEFAULT_SILENT_AFTER, DEFAULT_REDRIVE_AFTER, DEFAULT_QUIET = 15, 10, 360
 """Minutes, for a stack that does not say."""
 
 
@@ -16,8 +16,19 @@ def max_silence(parameters: Mapping[str, str]) -> timedelta:
     It is the period of the stack's alarm, and at least two rounds of the schedule.
     """
     minutes = timedelta(minutes=_read_number(parameters, "SilentAfterMinutes", DEFAULT_SILENT_AFTER))
+    rate = schedule_rate(parameters)
+    return max(minutes, 2 * rate) if rate else minutes
+
+
+def schedule_rate(parameters: Mapping[str, str]) -> timedelta | None:
+    """Return the time between two polls, None for a schedule that is no rate."""
     rate = RATE.fullmatch(parameters.get("PollSchedule", ""))
-    return max(minutes, 2 * int(rate[1]) * UNITS[rate[2]]) if rate else minutes
+    return int(rate[1]) * UNITS[rate[2]] if rate else None
+
+
+def quiet_time(parameters: Mapping[str, str]) -> timedelta:
+    """Return the time between two answers of a quiet list of a member account."""
+    return timedelta(minutes=_read_number(parameters, "QuietMinutes", DEFAULT_QUIET))
 
 
 def max_announcement_delay(parameters: Mapping[str, str]) -> timedelta:

@@ -21,6 +21,11 @@ It is absent, "OK" or "No records processed" otherwise.
 
 The mapping itself stays enabled: https://docs.aws.amazon.com/lambda/latest/api/API_GetEventSourceMapping.html
 """
+OFF_STATES = {"Disabled", "Disabling", "Deleting"}
+"""States of a mapping that is off, or will be.
+
+While it is being changed, it is on its way to the state that was asked for.
+"""
 ALARMS_PER_REQUEST = 100
 """https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html"""
 
@@ -46,8 +51,7 @@ def check_stream_mapping(functions: Any, mapping: str) -> Finding:
     """Look at the event source mapping that starts the notifier."""
     found = functions.get_event_source_mapping(UUID=mapping)
     part, state, result = "stream to notifier", found["State"], str(found.get("LastProcessingResult", ""))
-    # While it is being changed, it is on its way to where it was told to go.
-    if state in ("Disabled", "Disabling", "Deleting"):
+    if state in OFF_STATES:
         todo = f"nobody is told: aws lambda update-event-source-mapping --enabled --uuid {mapping}"
         return Finding(part, WRONG, state.lower(), todo)
     if result.startswith(PROBLEM_PREFIX):
@@ -64,11 +68,16 @@ def _next_step(result: str) -> str:
 
 def check_dead_letters(sqs: Any, url: str) -> Finding:
     """Look at the polls and batches that failed for good."""
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-    count = sum(int(attributes.get(name, 0)) for name in names)
+    count = count_messages(sqs, url)
     todo = f"read them, mend the cause, then: aws sqs purge-queue --queue-url {url}"
     return make_finding(count == 0, "dead-letter queue", f"{count} messages" if count else "empty", todo)
+
+
+def count_messages(sqs: Any, url: str) -> int:
+    """Return the number of messages in a queue, received ones included."""
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    return sum(int(attributes.get(name, 0)) for name in names)
 
 
 def check_alarms(cloudwatch: Any, names: Sequence[str]) -> Finding:

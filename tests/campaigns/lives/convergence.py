@@ -37,7 +37,7 @@ def check_final_state(world: World) -> None:
     """Check the rows and notices of a history that has converged."""
     rows = _task_rows(world)
     for task_id in world.oracle.tasks():
-        _check_task(world, task_id, rows.get(Key(world.scope, task_id)))
+        _check_task(world, task_id, rows)
     for key, row in rows.items():
         if key.task_id.startswith("foreign-"):
             continue
@@ -50,9 +50,10 @@ def check_final_state(world: World) -> None:
                 require(ANNOUNCED, is_sent, f"{row} was not sent to {way}")
 
 
-def _check_task(world: World, task_id: str, row: Row | None) -> None:
-    task, listed = world.oracle.tasks()[task_id], world.ec2.list_tasks()
-    answers = [poll.answer or {} for poll in world.oracle.polls if poll.good]
+def _check_task(world: World, task_id: str, rows: dict[Key, Row]) -> None:
+    task = world.oracle.tasks()[task_id]
+    row, listed = rows.get(Key(task.scope, task_id)), world.ec2.list_tasks(task.scope)
+    answers = [poll.lists[task.list_key] for poll in world.oracle.polls if task.list_key in poll.good]
     ends = [answer[task_id].has_ended for answer in answers if task_id in answer]
     if not ends:
         return

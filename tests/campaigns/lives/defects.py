@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cache, partial
 from operator import methodcaller
 from types import SimpleNamespace
 from typing import Any
@@ -28,12 +29,13 @@ from task_reporter.kinds.table import ALL
 from task_reporter.notifying import announce, digest
 from task_reporter.notifying.bus import Bus
 from task_reporter.notifying.marks import SETTLED, Marker
-from task_reporter.recording import missing, poll_lists, projection, recorder, redrive, transitions
+from task_reporter.recording import missing, poll_lists, projection, recorder, redrive, roster, transitions
 from task_reporter.times import to_text
 from tests.campaigns.lives import world
 from tests.campaigns.lives.machine import AFTERWARDS, NO_LISTS, Histories
-from tests.campaigns.lives.world import FIRST_LIST, WRITE
+from tests.campaigns.lives.world import OTHER_SCOPE, WRITE
 from tests.support.dynamodb import MAX_KEYS, DynamoDb, Table
+from tests.support.inline import INLINE
 
 Step = Callable[[Histories], None]
 
@@ -48,11 +50,12 @@ class Defect:
     page: int = MAX_KEYS
     kind: str = "bundle"
     bus: bool = False
+    apart: bool = False
 
     def play_scene(self, machine: type[Histories]) -> None:
         """Play the steps, with one task at first. Raises ViolationError."""
         history = machine()
-        begun = world.World(self.digest_above, self.page, kinds=[self.kind], bus=self.bus)
+        begun = world.World(self.digest_above, self.page, kinds=[self.kind], bus=self.bus, apart=self.apart)
         history.begin(begun, first=1, poison={})
         for step in self.steps:
             step(history)
@@ -157,6 +160,24 @@ def hide_refusals(real: Any, self: Any, *arguments: Any) -> Any:
     for each in arguments[0]:
         each.result.incomplete = False
     return rows
+
+
+def fail_together(real: Any, lists: Any, *rest: Any, **named: Any) -> Any:
+    @cache
+    def answers() -> list[Any]:
+        return [INLINE.submit(each.read) for each in lists]
+
+    def read(number: int) -> Any:
+        failed = [answer for answer in answers() if answer.exception()]
+        return (failed or answers()[number:])[0].result()
+
+    together = [replace(each, read=partial(read, number)) for number, each in enumerate(lists)]
+    return real(together, *rest, **named)
+
+
+def only_own_region(before: Any, poll: Any) -> Any:
+    own = {region: kinds for region, kinds in roster.parse_lists(before).items() if poll.scope.endswith(region)}
+    return before and before | {"lists": roster._to_text(own)}
 
 
 def read_first_page(real: Any, *arguments: Any, **request: Any) -> Any:
@@ -277,11 +298,11 @@ DEFECTS: Mapping[str, Defect] = {
     "a task that is listed again stays missing": around(transitions, "_advance", keep_missing, HIDE_TWICE),
     "a denied list is an empty list": around(
         poll_lists, "read_list", read_nothing_if_denied,
-        methodcaller("answer_without_list", first=FIRST_LIST[1], answer="denied"),
+        methodcaller("answer_without_list", answer="denied"),
     ),
     "an answer without a list is an empty list": around(
         projection, "_search", read_no_list_as_empty,
-        methodcaller("answer_without_list", first=FIRST_LIST[1], answer=NO_LISTS[0]),
+        methodcaller("answer_without_list", answer=NO_LISTS[0]),
     ),
     "a redrive has no condition": around(
         redrive, "_redrive_write", lambda real, *arguments: replace(real(*arguments), expected={}),
@@ -297,5 +318,22 @@ DEFECTS: Mapping[str, Defect] = {
     ),
     "the roster moves although rows were refused": around(
         recorder.Recorder, "record", hide_refusals, methodcaller("refuse_a_write", at=WRITE, more=2),
+    ),
+    # Apart
+    "a row of another region has vanished": instead(
+        recorder.ListPoll, "is_of", lambda self, row: row.get("kind") == self.kind.name, START_THREE, POLL,
+        methodcaller("fail_a_region", minutes=1, scope=OTHER_SCOPE, fault="denied", move="step"), apart=True,
+    ),
+    "the roster forgets the other region": around(
+        poll_lists, "roster_write",
+        lambda real, before, records, poll, *rest: real(only_own_region(before, poll), records, poll, *rest),
+        methodcaller("fail_a_region", minutes=1, scope=OTHER_SCOPE, fault="time-out", move="step", step=2), apart=True,
+    ),
+    "only the own region's backlog is read": instead(
+        poll_lists, "common_scope", lambda scopes: scopes[0], START_THREE, POLL, all_tasks("forget"), apart=True,
+    ),
+    "one region's error fails all lists": around(
+        world, "poll_lists", fail_together,
+        methodcaller("fail_a_region", minutes=1, scope=OTHER_SCOPE, fault="denied", move="complete"), apart=True,
     ),
 }  # fmt: skip

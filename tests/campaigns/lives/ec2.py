@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -41,6 +42,8 @@ class Listed(NamedTuple):
 
 TaskList = dict[str, Listed]
 """Task id → the task as EC2 lists it."""
+ListKey = tuple[str, str]
+"""Scope and kind of one list."""
 
 
 @dataclass
@@ -51,6 +54,7 @@ class Task:
     number: int
     started: float
     updated: float
+    scope: str
     state: str = ""
     outcome: str | None = None
     reason: str | None = None
@@ -63,6 +67,10 @@ class Task:
 
     def __post_init__(self) -> None:
         self.state = self.form.running[0]
+
+    @property
+    def list_key(self) -> ListKey:
+        return self.scope, self.kind.name
 
     @property
     def form(self) -> Form:
@@ -127,7 +135,7 @@ class Task:
 
 
 class Ec2:
-    """The recorder's client.
+    """The tasks of all regions.
 
     While ``lags`` is true, a replica answers that lags behind the last answer. With ``newest_only``, an AMI's older
     store tasks are not listed.
@@ -137,42 +145,54 @@ class Ec2:
         self.tasks: list[Task] = []
         self._faults, self._clock, self._newest_only = faults, clock, newest_only
         self.lags = False
-        self._lists: dict[str, list[TaskList]] = {name: [{}] for name in KINDS}
-        for name, kind in KINDS.items():
-            setattr(self, xform_name(kind.operation), partial(self._describe, name, LISTS[name]))
+        self._lists: dict[ListKey, list[TaskList]] = defaultdict(lambda: [{}])
 
-    def can_paginate(self, _operation: str) -> bool:
-        return False
-
-    def _describe(self, kind: str, member: str) -> Any:
+    def describe(self, key: ListKey) -> Any:
+        """Answer a request for one list, perhaps with a fault."""
+        member = LISTS[key[1]]
         service_faults: dict[str, Callable[[], Any]] = {
             "no list": dict,
             "null for a list": lambda: {member: None},
             "text for a list": lambda: {member: SECRET},
             "unreadable": _raise_parser_error,
-            "stale list": lambda: self._answer(kind, member, self._stale_list(kind)),
+            "stale list": lambda: self._answer(key, self._stale_list(key)),
         }
         list_tasks = self._stale_list if self.lags else self._list
-        return self._faults.perform("EC2", lambda: self._answer(kind, member, list_tasks(kind)), service_faults)
+        try:
+            return self._faults.perform("EC2", lambda: self._answer(key, list_tasks(key)), service_faults)
+        except BaseException:
+            self._faults.process.poll.lists.pop(key, None)  # the answer is lost, if there was one
+            raise
 
-    def list_tasks(self) -> TaskList:
-        """Return the tasks of all lists."""
-        return {task_id: task for kind in KINDS for task_id, task in self._list(kind).items()}
+    def list_tasks(self, scope: str) -> TaskList:
+        """Return the tasks of all lists of one region."""
+        return {task_id: task for kind in KINDS for task_id, task in self._list((scope, kind)).items()}
 
-    def _list(self, kind: str) -> TaskList:
-        tasks = [task for task in self.tasks if task.kind.name == kind and not task.forgotten and not task.hidden]
+    def _list(self, key: ListKey) -> TaskList:
+        tasks = [task for task in self.tasks if task.list_key == key and not task.forgotten and not task.hidden]
         if self._newest_only:
             tasks = [task for task in tasks if sum(task.is_or_precedes(other.task_id) for other in tasks) == 1]
         return {task.task_id: task.listed(self._clock()) for task in tasks}
 
-    def _stale_list(self, kind: str) -> TaskList:
+    def _stale_list(self, key: ListKey) -> TaskList:
         self._faults.counts["stale lists"] += 1
-        return self._lists[kind][0]
+        return self._lists[key][0]
 
-    def _answer(self, kind: str, member: str, listed: TaskList) -> Any:
-        self._lists[kind] = [*self._lists[kind][-1:], self._list(kind)]
-        self._faults.process.poll.lists[kind] = listed
-        return {member: [task.item for task in listed.values()]}
+    def _answer(self, key: ListKey, listed: TaskList) -> Any:
+        self._lists[key] = [*self._lists[key][-1:], self._list(key)]
+        self._faults.process.poll.lists[key] = listed
+        return {LISTS[key[1]]: [task.item for task in listed.values()]}
+
+
+class RegionalClient:
+    """The recorder's client in the region of ``scope``."""
+
+    def __init__(self, ec2: Ec2, scope: str) -> None:
+        for name, kind in KINDS.items():
+            setattr(self, xform_name(kind.operation), partial(ec2.describe, (scope, name)))
+
+    def can_paginate(self, _operation: str) -> bool:
+        return False
 
 
 def _raise_parser_error() -> Any:

@@ -10,13 +10,22 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
-from task_reporter.kinds.table import ALL, KINDS
+from task_reporter.kinds.table import KINDS
 from tests.campaigns.lives.convergence import check_final_state, converge
 from tests.campaigns.lives.ec2 import ENDINGS, LISTED_ENDINGS, MAX_CODE_DELAY
-from tests.campaigns.lives.faults import KILLED_BEFORE, MEANWHILE, PERMANENT, SERVICE_FAULTS, Plan
+from tests.campaigns.lives.faults import (
+    KILLED_BEFORE,
+    MEANWHILE,
+    PERMANENT,
+    REFUSALS,
+    SERVICE_FAULTS,
+    TIME_OUT,
+    UNREACHABLE,
+    Plan,
+)
 from tests.campaigns.lives.rules import TASKS, Rules, minutes, moves, notifier_plans, position, recorder_plans
 from tests.campaigns.lives.sns import INVALID
-from tests.campaigns.lives.world import DEFERRED, FIRST_LIST, WRITE, World, advance
+from tests.campaigns.lives.world import DEFERRED, OTHER_SCOPE, SCOPE, WRITE, World, advance
 from tests.support.dynamodb import MAX_KEYS
 from tests.support.inline import INLINE
 
@@ -40,6 +49,7 @@ class Histories(Rules):
             kinds=st.lists(st.sampled_from(DRAWN), min_size=1, max_size=4),
             newest_only=st.booleans(),
             bus=st.sampled_from([True, True, False]),
+            apart=st.booleans(),
         ),
         first=st.sampled_from([1, 1, 2, 3, 6]),
         poison=st.sampled_from([{}] * 12 + [{1: INVALID}, {0: INVALID}]),
@@ -162,12 +172,31 @@ class Histories(Rules):
         self.poll(0)
         self.poll(5)
 
-    @rule(first=st.sampled_from(FIRST_LIST), answer=st.sampled_from(NO_LISTS))
-    def answer_without_list(self, first: int, answer: str) -> None:
+    @rule(answer=st.sampled_from([*NO_LISTS, "denied"]))
+    def answer_without_list(self, answer: str) -> None:
         """Answer one poll without the list of the newest task."""
         self.start(1, [])
         advance(self.world, minutes=1)
-        self.world.poll({first + ALL.index(self.world.ec2.tasks[-1].kind): answer})
+        self.world.poll({self.world.position(self.world.ec2.tasks[-1]): answer})
+
+    @rule(
+        minutes=minutes,
+        scope=st.sampled_from([SCOPE, OTHER_SCOPE]),
+        fault=st.sampled_from([*NO_LISTS, *REFUSALS, TIME_OUT, UNREACHABLE]),
+        move=st.sampled_from([*ENDINGS, "hide", "show"]),
+        step=st.sampled_from([1, 2]),
+    )
+    def fail_a_region(self, minutes: float, scope: str, fault: str, move: str, step: int = 1) -> None:
+        """Change tasks of both regions, and poll twice while one can't be read.
+
+        All its lists fail, or every second one.
+        """
+        self.start(2, [])
+        self.poll(1)
+        self.move_all(move, 0)
+        for wait in (minutes, 16):
+            advance(self.world, minutes=wait)
+            self.world.poll(dict.fromkeys(self.world.positions(scope)[::step], fault))
 
     @rule(long=st.sampled_from([16, 30]))
     def hide_twice(self, long: int) -> None:
@@ -208,4 +237,5 @@ class Histories(Rules):
         self.counts["histories"] += 1
         self.counts["tasks"] += len(world.ec2.tasks)
         self.counts.update(f"{task.kind.name} tasks" for task in world.ec2.tasks)
+        self.counts["tasks of the second region"] += sum(task.scope == OTHER_SCOPE for task in world.ec2.tasks)
         self.counts["repeats"] += world.oracle.repeats

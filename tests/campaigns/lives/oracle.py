@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -10,13 +10,12 @@ from math import inf
 
 from task_reporter.history.rows import AWAITING_NOTIFICATION, EVENT_SENT_AT, NOTIFIED_AT, Key, Row
 from task_reporter.kinds.kind import COMPLETE, LOST
-from task_reporter.kinds.table import ALL
 from task_reporter.recording.context import PollContext
-from task_reporter.recording.roster import ROSTER_SCOPE, ListRecord, lists_of
+from task_reporter.recording.roster import ROSTER_SCOPE, ListRecord, parse_lists
 from task_reporter.recording.transitions import LATE_CODE_LIMIT, MAX_CLOCK_SKEW
 from task_reporter.times import parse, to_text
-from tests.campaigns.lives.ec2 import Listed, Task, TaskList
-from tests.campaigns.lives.faults import FaultInjector, Process
+from tests.campaigns.lives.ec2 import Listed, ListKey, Task, TaskList
+from tests.campaigns.lives.faults import MEANWHILE, FaultInjector, Process
 from tests.campaigns.lives.forms import PHASE, SECRET
 from tests.campaigns.runner import ViolationError, require
 from tests.support.dynamodb import Change
@@ -28,6 +27,7 @@ SETTLED = "4 settled: nothing waits forever, and nothing is lost too soon"
 CONFIDENTIAL = "5 confidential: no secret leaves the answer of EC2"
 QUIET = "6 quiet: no news, no write"
 ROSTER = "7 roster: only good polls move it"
+APART = "8 apart: a region's fault affects no other"
 
 NOTICE, EVENT = "SNS", "EventBridge"
 """The ways out, by their service."""
@@ -43,10 +43,13 @@ class PollRecord:
 
     context: PollContext
     began: int
-    lists: dict[str, TaskList] = field(default_factory=dict)
-    """Kind → good answer."""
+    watched: Set[ListKey]
+    """The lists that the poll asks for."""
+    lists: dict[ListKey, TaskList] = field(default_factory=dict)
+    """The good answers."""
     ended: float = inf
-    good: bool = False
+    good: Set[ListKey] = frozenset()
+    """The lists that the poll reports as recorded completely."""
 
     @property
     def answer(self) -> TaskList | None:
@@ -55,7 +58,7 @@ class PollRecord:
 
     def lacks(self, task: Task) -> bool:
         """Tell whether a good answer neither has nor supersedes the task."""
-        return task.kind.name in self.lists and not any(map(task.is_or_precedes, self.lists[task.kind.name]))
+        return task.list_key in self.lists and not any(map(task.is_or_precedes, self.lists[task.list_key]))
 
 
 @dataclass
@@ -98,14 +101,24 @@ class Oracle:
     violation: ViolationError | None = None
     order: count[int] = field(default_factory=count)
 
-    def begin_poll(self, context: PollContext) -> PollRecord:
-        self.polls.append(PollRecord(context, next(self.order)))
+    def begin_poll(self, context: PollContext, watched: Set[ListKey]) -> PollRecord:
+        self.polls.append(PollRecord(context, next(self.order), watched))
         return self.polls[-1]
 
-    def end_poll(self, poll: PollRecord, good: bool) -> None:
-        """End a poll, which may have been killed; ``good`` is the poll's own report."""
+    def end_poll(self, poll: PollRecord, good: Set[ListKey] = frozenset()) -> None:
+        """End a poll, which may have been killed.
+
+        ``good`` are the lists that it reports as recorded completely.
+        """
         poll.ended, poll.good = next(self.order), good
-        require(ROSTER, poll.answer is not None or not good, "a poll without a good answer calls itself good")
+        require(ROSTER, good <= poll.lists.keys(), "a list without a good answer is called good")
+
+    def check_apart(self, process: Process) -> None:
+        """Check that a poll in which nothing but lists failed has recorded all others."""
+        poll: PollRecord = process.poll
+        if all(service == "EC2" for _, service, _ in process.faults) and MEANWHILE not in process.plan.values():
+            lacking = poll.lists.keys() - poll.good
+            require(APART, not lacking, f"{lacking} are not recorded, and {process.faults} are faults of other lists")
 
     def check_metric(self, process: Process, count: int) -> None:
         """Compare the number of ended tasks in a poll's metrics with its writes."""
@@ -165,8 +178,9 @@ class Oracle:
         if before:
             require(RECORDED, before.get("first_seen_at") == after.get("first_seen_at"), f"{before} is replaced")
         require(RECORDED, PHASE not in repr(after), f"{after} has the phase of a running task")
-        if (task := self.tasks().get(task_id)) and after.get("state") == task.kind.cancelling_state:
-            self.was_cancelling.add(task_id)
+        if task := self.tasks().get(task_id):
+            require(APART, change.key.scope == task.scope, f"{task} is recorded in {change.key.scope}")
+            self.was_cancelling |= {task_id} if after.get("state") == task.kind.cancelling_state else set()
         is_kept = before.get("outcome") in (None, LOST, after.get("outcome"))
         require(RECORDED, is_kept, f"{task_id} was {before.get('outcome')}, is {after.get('outcome')}")
         if "outcome" in after and after["outcome"] != before.get("outcome"):
@@ -191,23 +205,25 @@ class Oracle:
         poll, polled_at = self.faults.process.poll, str((change.after or {}).get("polled_at"))
         require(ROSTER, poll is not None and poll.answer is not None, "it moves without a good answer")
         require(ROSTER, polled_at == to_text(poll.context.now), f"it is set to {polled_at}")
-        scope, now = poll.context.scope, int(poll.context.now.timestamp())
-        before, after = (lists_of(row, scope) for row in (change.before, change.after))
-        moved = {kind for kind, record in after.items() if record.at == now != before.get(kind, ListRecord()).at}
+        account, now = poll.context.scope.partition("/")[0], int(poll.context.now.timestamp())
+        before, after = (records_of(row, account) for row in (change.before, change.after))
+        moved = {key for key, record in after.items() if record.at == now != before.get(key, ListRecord()).at}
         require(ROSTER, moved <= poll.lists.keys(), f"{moved} move without a good answer")
-        is_whole = len(moved) == len(ALL)
+        is_whole = moved == poll.watched
         require(ROSTER, not (self.faults.process.refused and is_whole), "all lists move although a row was refused")
-        listed = {task_id: task for kind in moved for task_id, task in poll.lists[kind].items()}
-        missing = [task_id for task_id in listed if Key(scope, task_id) not in self.rows]
+        forgotten = [key for key in before.keys() - moved if after.get(key, ListRecord()).at != before[key].at]
+        require(APART, not forgotten, f"{forgotten} are forgotten")
+        listed = {Key(key[0], task_id): task for key in moved for task_id, task in poll.lists[key].items()}
+        missing = [key for key in listed if key not in self.rows]
         require(ROSTER, not missing, f"it moves although {missing} were not recorded")
-        running = [task_id for task_id, task in listed.items() if self._is_behind(scope, task_id, task)]
+        running = [key for key, task in listed.items() if self._is_behind(key, task)]
         require(ROSTER, not running, f"it moves although the end of {running} was not recorded")
         if change.before and not self.clock_was_set:
             require(ROSTER, polled_at >= str(change.before["polled_at"]), f"it goes back to {polled_at}")
 
-    def _is_behind(self, scope: str, task_id: str, listed: Listed) -> bool:
+    def _is_behind(self, key: Key, listed: Listed) -> bool:
         """Tell whether a task is listed as ended while its row is running."""
-        row, endings = self.rows[Key(scope, task_id)], self.tasks()[task_id].kind.endings
+        row, endings = self.rows[key], self.tasks()[key.task_id].kind.endings
         return listed.has_ended and "outcome" not in row and row["state"] not in endings
 
     def _check_end(self, task_id: str, before: Row, after: Row) -> None:
@@ -260,6 +276,12 @@ class Oracle:
     def _is_missing_between(self, task: Task, first: PollRecord, last: PollRecord) -> bool:
         if first is last or not first.lacks(task):
             return False
-        between = (poll for poll in self.polls if poll.good and poll.began > first.ended and poll.ended < last.began)
-        listed = any(task.task_id in (poll.answer or {}) for poll in between)
+        between = (poll for poll in self.polls if poll.began > first.ended and poll.ended < last.began)
+        listed = any(task.task_id in poll.lists[task.list_key] for poll in between if task.list_key in poll.good)
         return not listed and last.context.now - first.context.now >= last.context.lost_after
+
+
+def records_of(row: Row | None, account: str) -> dict[ListKey, ListRecord]:
+    """Return all lists of a roster row."""
+    regions = parse_lists(row).items()
+    return {(f"{account}/{region}", kind): record for region, kinds in regions for kind, record in kinds.items()}

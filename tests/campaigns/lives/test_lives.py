@@ -14,6 +14,7 @@ def test_histories_lose_and_repeat_nothing() -> None:
     done = run_portion(CAMPAIGN, Portion("histories", 2026, 200))
     assert not done.failure, f"{done.failure.invariant}\n{done.failure.text}"
     assert done.counts["notices"] > 100
+    assert done.counts["tasks of the second region"] > 50
     assert {name.partition(":")[0] for name in done.counts if ":" in name} == {"DynamoDB", "EC2", "EventBridge", "SNS"}
 
 

@@ -9,6 +9,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence, Set
 from concurrent.futures import Executor, Future
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from typing import Any
@@ -24,9 +25,10 @@ from task_reporter.notifying.stream_batch import process_batch, record_key
 from task_reporter.notifying.topic import Topic
 from task_reporter.recording.context import PollContext
 from task_reporter.recording.list_result import ended_tasks
-from task_reporter.recording.poll_lists import PollResult
+from task_reporter.recording.poll_lists import PollResult, poll_lists
+from task_reporter.recording.recorder import WatchedList
 from tests.campaigns.lives.dynamodb import FaultyDynamoDb, Shards
-from tests.campaigns.lives.ec2 import Ec2, Task
+from tests.campaigns.lives.ec2 import Ec2, ListKey, RegionalClient, Task
 from tests.campaigns.lives.event_bridge import FaultyEventBridge
 from tests.campaigns.lives.faults import EXPECTED_ERRORS, FaultInjector, Plan, Process
 from tests.campaigns.lives.oracle import ANNOUNCED, EVENT, MARKS, NOTICE, Oracle
@@ -35,20 +37,24 @@ from tests.campaigns.runner import require
 from tests.support.dynamodb import MAX_KEYS, Table
 from tests.support.event_bus import BUS
 from tests.support.inline import INLINE
-from tests.support.polled import poll_kinds
+from tests.support.polled import watched
 from tests.support.sns import TOPIC
 from tests.support.stream_mapping import FakeClock
 from tests.support.stream_records import Record, sequence_of
 
-SCOPE = f"123456789012/{REGION}"
+SCOPE, OTHER_SCOPE = f"123456789012/{REGION}", "123456789012/us-east-1"
+"""The stack's own scope, and the one of a second region."""
+OTHER_KINDS = ("bundle", "store-image", "import-image")
+"""The kinds of the lists in the second region."""
 WINDOW = 6
 """Seconds in which a batch is gathered and served."""
 FIRST_LIST = (0, 2)
 """Positions of a poll's request for its first list, with deferred and immediate queries."""
-WRITE = 2 + len(ALL) + 1
+WRITE = 2 + len(ALL) + len(OTHER_KINDS) + 1
 """Position of a poll's request that writes tasks.
 
-Two queries, EC2's lists and one read come before it.
+Two queries, EC2's lists and one read come before it. Where there is one region, the positions of the other's lists are
+left out.
 """
 FOREIGN_ROWS: tuple[Row, ...] = (
     {"state": "complete"},
@@ -69,6 +75,7 @@ class World:
     pool   decides when a poll reads what it could read at any time
     kinds  the kinds of the tasks, in turn
     bus    True if the stack has an event bus
+    apart  True if every second task is in a second region, as far as that has its kind
     """
 
     def __init__(
@@ -80,8 +87,9 @@ class World:
         kinds: Sequence[str] = ("bundle",),
         newest_only: bool = False,
         bus: bool = False,
+        apart: bool = False,
     ) -> None:
-        self._pool = pool
+        self._pool, self._apart = pool, apart
         self._kinds = [KINDS[kind] for kind in kinds]
         self.scope = SCOPE
         self.counts = Counter[str]()
@@ -119,7 +127,9 @@ class World:
             number = len(self.ec2.tasks)
             # No two tasks start at the same time, because AMI and start identify a store task.
             started = self.clock.now + number / 1000
-            task = Task(self._kinds[number % len(self._kinds)], number, started, self.clock.now)
+            kind = self._kinds[number % len(self._kinds)]
+            is_apart = self._apart and number // len(self._kinds) % 2 == 1 and kind.name in OTHER_KINDS
+            task = Task(kind, number, started, self.clock.now, OTHER_SCOPE if is_apart else SCOPE)
             self.ec2.tasks.append(task)
             for move, code_delay in moves:
                 task.move(move, self.clock.now, code_delay)
@@ -142,7 +152,8 @@ class World:
         row: Row = {"scope": self.scope, "task_id": f"foreign-{number}", "kind": "bundle", "awaiting": "outcome"}
         if "state" in FOREIGN_ROWS[number]:
             self.start(1, [("complete", 0)])
-            row |= {"task_id": self.ec2.tasks[-1].task_id, "kind": self.ec2.tasks[-1].kind.name}
+            task = self.ec2.tasks[-1]
+            row |= {"scope": task.scope, "task_id": task.task_id, "kind": task.kind.name}
         self.history.put(row | FOREIGN_ROWS[number])
 
     def end_faults(self) -> None:
@@ -156,21 +167,23 @@ class World:
 
     def poll(self, plan: Plan | None = None, meanwhile: Callable[[], None] = lambda: None) -> PollResult | None:
         """Run the recorder once; return None if it was killed."""
-        poll = self.oracle.begin_poll(PollContext(self.scope, self.now, sends_events=EVENT in self.oracle.ways))
+        context = PollContext(self.scope, self.now, sends_events=EVENT in self.oracle.ways)
+        poll = self.oracle.begin_poll(context, set(self._list_keys()))
         self.counts["polls"] += 1
-        process, written = Process(plan or {}, meanwhile, poll), list[Write]()
+        process, written = Process(self._plan(plan or {}), meanwhile, poll), list[Write]()
         with self.faults.running(process):
-            result = poll_kinds(
-                ALL,
-                self.ec2,
+            result = poll_lists(
+                self._watched_lists(context),
                 self.history,
-                poll.context,
-                pool=self._pool,
+                context,
+                self._pool,
                 audience=cache(self._audience),
                 on_written=written.extend,
             )
             self._raise_violation()
-            self.oracle.end_poll(poll, len(result.good) == result.asked)
+            good = {(self._scope_in(each.region), each.kind) for each in result.done if each.is_good}
+            self.oracle.end_poll(poll, good)
+            self.oracle.check_apart(process)
             self.oracle.check_metric(process, len(list(ended_tasks(written))))
             try:
                 self.oracle.check_text(str(result.summary()))
@@ -178,8 +191,38 @@ class World:
                 self.oracle.check_text(_log_text(error))
             return result
         self._raise_violation()
-        self.oracle.end_poll(poll, good=False)
+        self.oracle.end_poll(poll)
         return None
+
+    def positions(self, scope: str) -> range:
+        """Return the positions of a poll's requests for the lists of one region."""
+        first = FIRST_LIST[self._pool is INLINE]
+        return range(first, first + len(ALL)) if scope == SCOPE else range(first + len(ALL), first + WRITE - 3)
+
+    def position(self, task: Task) -> int:
+        """Return the position of a poll's request for the list of a task."""
+        keys = [key for key in self._list_keys() if key[0] == task.scope]
+        return self.positions(task.scope)[keys.index(task.list_key)]
+
+    def _list_keys(self) -> list[ListKey]:
+        """Return the polled lists in the order of the requests."""
+        others = OTHER_KINDS if self._apart else ()
+        return [*((SCOPE, kind.name) for kind in ALL), *((OTHER_SCOPE, kind) for kind in others)]
+
+    def _watched_lists(self, context: PollContext) -> list[WatchedList]:
+        kinds = {kind.name: kind for kind in ALL}  # a defect may replace one
+        clients = {scope: RegionalClient(self.ec2, scope) for scope in (SCOPE, OTHER_SCOPE)}
+        return [
+            watched(kinds[kind], clients[scope], replace(context, scope=scope)) for scope, kind in self._list_keys()
+        ]
+
+    def _plan(self, plan: Plan) -> Plan:
+        """Leave out the positions of lists that are not polled."""
+        absent = range(0) if self._apart else self.positions(OTHER_SCOPE)
+        return {at - sum(each < at for each in absent): plan[at] for at in plan if at not in absent}
+
+    def _scope_in(self, region: str) -> str:
+        return f"{SCOPE.partition('/')[0]}/{region}" if region else SCOPE
 
     def _audience(self) -> Audience:
         """Return SNS's answer to a poll; only the notifier's requests to SNS fail."""

@@ -218,3 +218,52 @@ def test_a_pending_address_excuses_waiting_rows() -> None:
     found = examine(row, clients={"sns": Subscriptions((READER, PENDING))}, NotificationEmail=READER)
     assert (found["subscribers"].level, found["not announced"].level) == (WRONG, WELL)
     assert "1 wait until a subscription is confirmed" in found["not announced"].text
+
+
+HUB_RESOURCES = [
+    resource("PlannerFunctionRound", PhysicalResourceId="round"),
+    resource("AssignmentMapping", PhysicalResourceId="assignments"),
+    *RESOURCES[1:],
+]
+HUB_ANSWERS = {
+    "cloudformation": SimpleNamespace(list_stack_resources=lambda **_: {"StackResourceSummaries": HUB_RESOURCES})
+}
+OWN_ROW: Row = {
+    "scope": "roster", "task_id": "organization", "round_at": "2026-11-23T11:58:00.000Z",
+    "accounts_at": "2026-11-23T11:58:00.000Z",
+}  # fmt: skip
+
+
+def test_a_hub_in_which_all_is_well() -> None:
+    outputs = OUTPUTS | {"AssignmentQueueUrl": "https://queue/assignments"}
+    settings = {"NotificationEmail": READER, "AlarmEmail": READER, "OrganizationId": "o-1"}
+    found = examine(OWN_ROW, outputs=outputs, clients=HUB_ANSWERS, **settings)
+    assert {part: finding for part, finding in found.items() if finding.level != WELL} == {}
+    assert list(found) == [
+        "stack", "schedule", "last round", "accounts", "overdue regions", "kinds", "running tasks",
+        "lost, last 24 hours", "not announced", "events not sent", "assignments", "stream to notifier", "event bus",
+        "chat topic", "subscribers", "undelivered, last 24 hours", "dead-letter queue", "alarms", "alarm subscribers",
+        "table", "encryption", "retention",
+    ]  # fmt: skip
+
+
+def test_the_schedule_of_a_hub_is_the_planners() -> None:
+    scheduler = SimpleNamespace(
+        get_schedule=lambda Name: {"State": "ENABLED" if Name == "round" else "DISABLED", "ScheduleExpression": "rate"}
+    )
+    found = examine(OWN_ROW, clients={**HUB_ANSWERS, "scheduler": scheduler}, OrganizationId="o-1")
+    assert found["schedule"].level == WELL
+
+
+def test_a_deleted_mapping_of_assignments_is_not_the_streams() -> None:
+    gone = ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "GetEventSourceMapping")
+    [found] = run_checks({"assignments": failing(gone)})
+    assert (found.level, found.text) == (WRONG, "the mapping is gone")
+
+
+def test_rows_of_a_hub_may_wait_for_a_subscriber() -> None:
+    row = {"task_id": "bun-1", "awaiting": "notification", "awaiting_since": "2026-11-23T10:59:00.000Z"}
+    unheard = OWN_ROW | {"unheard_since": "2026-11-23T10:59:00.000Z"}
+    found = examine(row, unheard, clients=HUB_ANSWERS, NotificationEmail=READER, OrganizationId="o-1")
+    assert found["not announced"].level == WELL
+    assert "go out with the next poll" in found["not announced"].text

@@ -130,6 +130,12 @@ def test_a_region_that_is_not_read_has_one_line(regions: tuple[str, ...]) -> Non
     assert [other.part for other in others] == (["region eu-west-3"] if regions == ("all",) else [])
 
 
+def test_a_region_that_is_no_longer_enabled_is_not_missed() -> None:
+    rows = on(beat(lists=json.dumps(SEVERAL), regions="eu-west-1 eu-west-2 us-east-2"))
+    parts = [one.part for one in history.check_lists(rows, SCOPE, ("bundle",), 15 * MINUTES, NOW, ("all",))]
+    assert parts == ["last poll", "list eu-west-2/bundle", "gaps, last 24 hours"]
+
+
 NAMED = [("", ()), ("eu-west-1, us-east-1", ("eu-west-1", "us-east-1")), ("all", ("all",)), ("x,all", ("all",))]
 
 

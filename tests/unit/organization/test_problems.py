@@ -134,7 +134,7 @@ NOTHING = ({}, {})
 DENIED = {"us-east-1": "denied"}
 
 
-def test_a_denial_is_announced_at_its_second_sighting_and_its_end():
+def test_denial_is_announced_at_its_second_sighting_and_end():
     story = Story()
     assert story.round(region(READ)) == NOTHING
     assert story.round(region(refused(tries=1))) == NOTHING
@@ -216,7 +216,7 @@ def test_a_missing_role_is_announced_once():
     assert story.round(region(READ)) == ({}, {"*": "no-role"})
 
 
-def test_nothing_is_known_of_lists_while_the_account_is_unreadable():
+def test_nothing_is_known_while_the_account_is_unreadable():
     story = Story()
     story.round(region(refused()))
     assert story.round(region(refused()), tries=2, **NO_ROLE) == ({"*": "no-role"}, {})

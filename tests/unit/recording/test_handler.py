@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from local.environments import ROOT
 from task_reporter.aws import clients
 from task_reporter.errors import PollError, SettingError
+from task_reporter.history.table import HistoryTable
 from tests.support.canned_ec2 import Answer, canned_ec2, told
 from tests.support.dynamodb import DynamoDb, Table
 from tests.support.functions import RECORDER, load
@@ -225,6 +226,7 @@ REGIONS = Answer(
     b"</regionInfo></DescribeRegionsResponse>"
 )
 NO_REGIONS = Answer(b"<DescribeRegionsResponse><regionInfo/></DescribeRegionsResponse>")
+NO_CODE = Answer(b"<Response><Errors><Error/></Errors></Response>", 400)
 DENIED = replace(told("error-unauthorized"), status=403)
 
 
@@ -254,6 +256,8 @@ def test_every_watched_region_is_polled(setting, app, by_region, log, table, mon
     assert [line["listed"] for line in entries(log)] == [{"bundle": 2}, {"bundle": 2}]
     asked = [request["Action"] for request in by_region["us-east-2"].requests]
     assert asked.count("DescribeRegions") == (1 if setting == "all" else 0), "once an hour"
+    roster = table.rows["roster", "123456789012"]
+    assert roster.get("regions") == ("us-east-2 us-west-1" if setting == "all" else None)
 
 
 def test_a_denied_region_does_not_affect_the_others(app, by_region, log, table, monkeypatch):
@@ -265,7 +269,7 @@ def test_a_denied_region_does_not_affect_the_others(app, by_region, log, table, 
     assert (change["kind"], change["unreadable"]) == ("us-west-1/bundle", "denied")
 
 
-@pytest.mark.parametrize("answer", [NO_REGIONS, DENIED], ids=["none", "denied"])
+@pytest.mark.parametrize("answer", [NO_REGIONS, NO_CODE, DENIED], ids=["none", "no code", "denied"])
 def test_unknown_regions_fail_the_poll_but_not_its_lists(answer, app, by_region, log, table, monkeypatch, capsys):
     monkeypatch.setenv("REGIONS", "all")
     by_region["us-east-2"].by_action["DescribeRegions"] = answer
@@ -273,6 +277,26 @@ def test_unknown_regions_fail_the_poll_but_not_its_lists(answer, app, by_region,
         app.handler({}, CONTEXT)
     assert [row["state"] for key, row in table.rows.items() if key.scope != "roster"] == ["complete"]
     assert figures(capsys)["GoodPolls"] == [0]
+
+
+def test_a_new_environment_knows_the_regions_of_the_roster(app, by_region, table, monkeypatch):
+    monkeypatch.setenv("REGIONS", "all")
+    by_region["us-east-2"].by_action["DescribeRegions"] = REGIONS
+    app.handler({}, CONTEXT)
+    by_region["us-east-2"].by_action["DescribeRegions"] = DENIED
+    before = len(by_region["us-west-1"].requests)
+    with pytest.raises(PollError, match="the enabled regions are not known"):
+        load("recorder").handler({}, CONTEXT)
+    assert len(by_region["us-west-1"].requests) == before + 1
+
+
+def test_without_roster_and_history_the_own_region_is_known(app, table):
+    class Refusing(DynamoDb):
+        def batch_get_item(self, **_request):
+            raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "BatchGetItem")
+
+    for dynamodb in (DynamoDb(table), Refusing(table)):
+        assert app.recorded_regions(HistoryTable(dynamodb, "history")) == ("us-east-2",)
 
 
 REQUIRED = [name for name in RECORDER if name not in {"EVENT_BUS", "REGIONS"}]

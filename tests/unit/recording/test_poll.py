@@ -108,6 +108,26 @@ def test_a_task_vanishes_only_from_the_list_of_its_region(table, history):
     assert "missing_since" not in rows[SCOPE]
 
 
+@pytest.mark.parametrize(("answer", "reason"), [("error-internal", "error"), ("error-throttled", "throttled")])
+def test_a_region_that_does_not_answer_is_no_failed_poll(answer, reason, table, history, monkeypatch):
+    no_pauses(monkeypatch)
+    with canned_ec2(told("bundling")) as here, canned_ec2(told(answer)) as there:
+        lists = [watched(BUNDLE, here.client(), POLL), watched(BUNDLE, there.client(), ELSEWHERE)]
+        polled = poll_lists(lists, history, POLL, INLINE)
+    assert (polled.is_good, polled.problems) == (True, [])
+    assert polled.unreadable == {"eu-west-1/bundle": reason}
+    assert parse_lists(table.rows[roster_key(SCOPE)])["eu-west-1"]["bundle"].unreadable == reason
+
+
+def test_a_failing_list_of_a_region_that_answers_fails_the_poll(history, monkeypatch):
+    no_pauses(monkeypatch)
+    with canned_ec2(told("bundling")) as here, canned_ec2(told("bundling"), told("error-internal")) as there:
+        lists = [watched(BUNDLE, here.client(), POLL), watched(BUNDLE, there.client(), ELSEWHERE)]
+        lists.append(watched(OTHER, there.client(), ELSEWHERE))
+        polled = poll_lists(lists, history, POLL, INLINE)
+    assert (polled.is_good, len(polled.problems)) == (False, 1)
+
+
 def test_rows_of_all_regions_are_redriven(table, history):
     with canned_ec2(told("complete")) as ec2:
         poll_kind(BUNDLE, ec2.client(), history, ELSEWHERE)

@@ -29,8 +29,9 @@ from task_reporter.recording.list_result import ListResult
 from task_reporter.recording.poll_lists import PollResult
 from task_reporter.runtime.deadline import MARGIN_SECONDS
 from task_reporter.runtime.metrics import NAMESPACE
-from task_reporter.runtime.settings import notifier_settings, planner_settings, recorder_settings
+from task_reporter.runtime.settings import ALL_REGIONS, notifier_settings, planner_settings, recorder_settings
 from tests.support.cloudformation import Stack
+from tests.support.functions import RECORDER
 from tests.support.polled import figures_of
 from tests.support.template import default, event_properties, properties, table_properties, template
 
@@ -383,6 +384,14 @@ def test_functions_and_roles_know_the_same_scopes(regions: str, scopes: str) -> 
     for role in FUNCTIONS.values():
         keys = [value for value in walk(stack.properties(role)) if str(value).startswith("123456789012/")]
         assert keys == [watched, watched]
+
+
+@pytest.mark.parametrize("regions", ["", "all", "eu-west-1", "eu-west-1,all", "all , eu-west-1"])
+def test_recorder_may_find_regions_where_it_does(regions: str) -> None:
+    stack = Stack(Regions=regions)
+    variables = stack.properties("RecorderFunction")["Environment"]["Variables"]
+    finds = recorder_settings({**RECORDER, "REGIONS": variables["REGIONS"]}).regions == ALL_REGIONS
+    assert ("ec2:DescribeRegions" in set(map(str, walk(stack.properties("RecorderRole"))))) is finds
 
 
 def test_plain_sam_build_compiles_for_the_default_runtime() -> None:

@@ -69,10 +69,7 @@ def own_credentials() -> Any:
 
 
 def member_client(region: str, credentials: Any) -> Any:
-    """Make a client for EC2 in ``region``.
-
-    It signs each request with what ``credentials`` are then.
-    """
+    """Make a client for EC2 that asks ``credentials`` before each request."""
     return _member_session(credentials).client("ec2", config=_config("ec2", LIST_MEMBER_TASKS), region_name=region)
 
 
@@ -101,10 +98,7 @@ def _session() -> Session:
 
 @cache
 def _member_session(credentials: Any) -> Session:
-    """Make the session of the clients for member accounts.
-
-    It shares the parsed models with the other session.
-    """
+    """Make the session for member accounts, which shares the parsed models."""
     session = get_session()
     session.register_component("data_loader", _session()._session.get_component("data_loader"))
     session._credentials = credentials  # type: ignore[attr-defined]

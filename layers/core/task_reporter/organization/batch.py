@@ -86,7 +86,6 @@ def _log(results: Sequence[AccountResult], logger: Any) -> None:
 def _metrics(results: Sequence[AccountResult], failed: int) -> list[Metric]:
     polled = [result.polled for result in results if result.polled]
     metrics = [
-        Metric("AccountsPolled", COUNT, len(polled)),
         Metric("AccountsFailed", COUNT, failed + sum(bool(one.problems) for one in polled)),
         Metric("TasksListed", COUNT, sum(len(one.tasks) for each in polled for one in each.done)),
     ]

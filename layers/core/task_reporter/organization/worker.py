@@ -107,8 +107,7 @@ class Worker:
         lists = self._lists(assignment, enabled, poll, reader)
         slow = assignment.slow
         if len(lists) > PROBED_LISTS:
-            lists[0], slow = self._probe(lists[0])
-            lists = lists[:1] if slow and not assignment.slow else lists
+            lists, slow = self._probe(lists, assignment.slow)
 
         def roster_attributes() -> Row:
             now = to_text(poll.now)
@@ -120,11 +119,21 @@ class Worker:
         )
         return AccountResult(account, polled)
 
-    def _probe(self, first: WatchedList) -> tuple[WatchedList, bool]:
-        """Ask one list, and tell whether the account is slow.
+    def _probe(self, lists: Sequence[WatchedList], patient: bool) -> tuple[list[WatchedList], bool]:
+        """Return the lists of this round, and whether the account is slow.
 
-        A slow account would hold up the others of the round. It gets the time that it needs in a later round.
+        A slow account would hold up the others. Unless the round is ``patient``, it is asked only what was asked now,
+        and gets the time that it needs in a later round. The first answer may be late because of a new connection.
         """
+        probed = list(lists)
+        for number in range(2):
+            probed[number], slow = self._ask_now(probed[number])
+            if not slow:
+                return probed, False
+        return probed if patient else probed[:2], True
+
+    def _ask_now(self, first: WatchedList) -> tuple[WatchedList, bool]:
+        """Ask a list, and tell whether its answer was slow."""
         started, throttled = self.clock(), False
         answer: Future[ProjectedTasks] = Future()
         try:

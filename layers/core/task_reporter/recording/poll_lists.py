@@ -139,7 +139,7 @@ def poll_lists(
     read = [each for each in polls if each.result.error is None]
     for each in polls:
         if error := each.result.error:
-            each.result.unreadable = _reason(error, poll, bool(read))
+            each.result.unreadable = _reason(each, error, read)
             if not each.result.unreadable:
                 result.problems.append(f"{each.result.name}: {describe(error)}")
     recorder = Recorder(history, poll, deadline, on_written)
@@ -163,14 +163,16 @@ def poll_lists(
     return result
 
 
-def _reason(error: Exception, poll: PollContext, others_were_read: bool) -> str:
+def _reason(each: ListPoll, error: Exception, read: Sequence[ListPoll]) -> str:
     """Return the reason for an unreadable list, or '' where the poll failed.
 
-    In the reporter's own account, a poll that can read no list at all has failed.
+    In the reporter's own account, a poll that can read no list at all has failed. Where a whole region does not answer,
+    but others do, that is a state of the region, and the poll of the others is good.
     """
-    if poll.member:
+    is_silent_region = bool(read) and all(other.poll.scope != each.poll.scope for other in read)
+    if each.poll.member or is_silent_region:
         return member_reason(error)
-    return lasting_reason(error) if others_were_read else ""
+    return lasting_reason(error) if read else ""
 
 
 def redrive_waiting(result: PollResult, history: HistoryTable, poll: PollContext, deadline: Deadline) -> None:

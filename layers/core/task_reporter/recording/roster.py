@@ -163,6 +163,11 @@ def _share_keys(values: Mapping[str, Shared]) -> dict[str, Shared]:
     return {SEPARATOR.join(sharing): values[sharing[0]] for sharing in keys.values()}
 
 
+def regions_attributes(regions: Sequence[str], now: datetime) -> Row:
+    """Return the attributes of the row after EC2 was asked for the enabled regions."""
+    return {"regions": " ".join(regions), "regions_at": to_text(now)}
+
+
 def read_record(
     kind: Kind,
     tasks: Iterable[Row],
@@ -224,6 +229,8 @@ def roster_write(
     - ``lists``: compact JSON, region → kind → the fields of ``ListRecord`` that are not empty. If the account has
       several regions, a key may name several regions or kinds with equal values, separated by commas.
     - ``unheard_since``: the time since which notices wait for a subscriber.
+    - ``regions``, ``regions_at``: the account's enabled regions, and when EC2 was asked for them. The stack asks only
+      where it watches all regions.
     - ``without_bytecode``: the runtime that compiles the package at each start.
     """
     key, now = roster_key(poll.scope), to_text(poll.now)

@@ -46,7 +46,7 @@ class RecorderSettings(FunctionSettings):
     redrive_after: timedelta
     silent_after: timedelta
     member_role: str
-    """The name of the role in each member account; empty where the stack is no hub."""
+    """The role in each member account; empty where the stack is no hub."""
     external_id: str
     """The external id that the members' roles ask for."""
     quiet: timedelta

@@ -1,0 +1,1 @@
+"""The calls and the cost of watching an organization, calculated without AWS."""

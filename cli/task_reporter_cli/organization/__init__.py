@@ -1,0 +1,1 @@
+"""The accounts of a hub: their states, and the hub's settings."""
