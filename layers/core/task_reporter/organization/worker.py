@@ -125,7 +125,7 @@ class Worker:
         A slow account would hold up the others. Unless the round is ``patient``, it is asked only what was asked now,
         and gets the time that it needs in a later round. The first answer may be late because of a new connection.
         """
-        probed = list(lists)
+        probed = _two_of_one_region_first(lists)
         for number in range(2):
             probed[number], slow = self._ask_now(probed[number])
             if not slow:
@@ -180,6 +180,12 @@ class Worker:
         """Return the context of one list, whose gaps exceed two intervals."""
         silent = max(poll.silent_after, 2 * interval(kind, self.quiet))
         return replace(poll, scope=f"{poll.scope.partition('/')[0]}/{region}", silent_after=silent)
+
+
+def _two_of_one_region_first(lists: Sequence[WatchedList]) -> list[WatchedList]:
+    """Put two lists of the first region in front, which share a connection."""
+    nearest = [each for each in lists if each.poll.scope == lists[0].poll.scope][:2]
+    return nearest + [each for each in lists if all(each is not one for one in nearest)]
 
 
 class _Reader:
