@@ -158,7 +158,7 @@ def test_accounts_that_were_not_written_are_listed_again():
     assert {one.account for one in rounds.sent} == {ACCOUNT, OTHER}
 
 
-def test_an_account_that_left_is_asked_no_more_and_announced_once(rounds):
+def test_an_account_that_left_is_announced_once(rounds):
     rounds.accounts = rounds.accounts[1:]
     for minutes in (60, 5, 60, 5):
         rounds.round(minutes)
@@ -366,7 +366,7 @@ def test_waiting_rows_and_subscribers_have_metrics(rounds):
     figures = dict(metric[::2] for metric in round_metrics(rounds.round(5), rounds.poll, ()))
     assert figures == {
         "GoodPolls": 1, "AccountsWatched": 2, "ScopesReadable": 14, "ScopesDenied": 0, "ScopesOverdue": 0,
-        "ScopesNewlyDenied": 0, "AssignmentsSent": 0, "ListsDue": 0, "RowsWaiting": 1, "OldestWaiting": 3900,
+        "ScopesNewlyDenied": 0, "ListsDue": 0, "RowsWaiting": 1, "OldestWaiting": 3900,
         "RowsOverdue": 0, "ConfirmedSubscribers": 1,
     }  # fmt: skip
 
