@@ -69,7 +69,10 @@ def own_credentials() -> Any:
 
 
 def member_client(region: str, credentials: Any) -> Any:
-    """Make a client for EC2 that asks ``credentials`` before each request."""
+    """Make a client for EC2 in ``region``.
+
+    It signs each request with what ``credentials`` are then.
+    """
     return _member_session(credentials).client("ec2", config=_config("ec2", LIST_MEMBER_TASKS), region_name=region)
 
 
@@ -98,7 +101,10 @@ def _session() -> Session:
 
 @cache
 def _member_session(credentials: Any) -> Session:
-    """Make the session for member accounts, which shares the parsed models."""
+    """Make the session of the clients for member accounts.
+
+    It shares the parsed models with the other session.
+    """
     session = get_session()
     session.register_component("data_loader", _session()._session.get_component("data_loader"))
     session._credentials = credentials  # type: ignore[attr-defined]

@@ -31,7 +31,7 @@ LIST_TASKS = RequestLimits(connect=2, read=10, attempts=5)
 """A Describe operation of EC2, which may list thousands of tasks."""
 
 LIST_MEMBER_TASKS = RequestLimits(connect=2, read=8, attempts=2)
-"""The same in a member account, which is asked again next round."""
+"""The same in a member account; the next round asks again."""
 
 ASSUME_ROLE = RequestLimits(connect=2, read=5, attempts=3)
 """STS's AssumeRole."""
