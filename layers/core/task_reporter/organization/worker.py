@@ -185,7 +185,7 @@ class Worker:
 def _two_of_one_region_first(lists: Sequence[WatchedList]) -> list[WatchedList]:
     """Put two lists of the first region in front, which share a connection."""
     nearest = [each for each in lists if each.poll.scope == lists[0].poll.scope][:2]
-    return nearest + [each for each in lists if all(each is not one for one in nearest)]
+    return nearest + [each for each in lists if all(each is not other for other in nearest)]
 
 
 class _Reader:
