@@ -5,14 +5,15 @@ from datetime import timedelta
 
 import pytest
 
+from task_reporter.aws.request_limits import LIST_MEMBER_TASKS
 from task_reporter.errors import HistoryError, NoRoleError
 from task_reporter.history.rows import Key
 from task_reporter.kinds.table import KINDS
 from task_reporter.organization.members import member_key
-from task_reporter.organization.worker import PROBED_LISTS, SLOW_SECONDS
+from task_reporter.organization.worker import PROBED_LISTS, RECORDING_SECONDS, SLOW_SECONDS
 from task_reporter.recording.poll_lists import PollResult
 from task_reporter.recording.roster import ListRecord
-from task_reporter.runtime.deadline import Deadline
+from task_reporter.runtime.deadline import MARGIN_SECONDS, Deadline
 from task_reporter.times import to_text
 from tests.support.dynamodb import refusal
 from tests.support.organization import (
@@ -283,10 +284,13 @@ def test_a_denied_region_is_asked_less_and_less(hub):
 
 
 def test_what_there_was_no_time_for_is_asked_in_the_next_round(hub):
-    result = hub.work({"us-east-1": ("bundle",)}, deadline=Deadline(lambda: 100_000))
+    seconds = RECORDING_SECONDS + LIST_MEMBER_TASKS.max_seconds + MARGIN_SECONDS
+    result = hub.work({"us-east-1": ("bundle",)}, deadline=Deadline(lambda: 1000 * seconds - 1))
     assert [problem.partition(":")[0] for problem in result.polled.problems] == ["bundle"]
     assert record(hub) == ListRecord(), "it was not asked"
     assert hub.ec2.requests == []
+    result = hub.work({"us-east-1": ("bundle",)}, deadline=Deadline(lambda: 1000 * seconds))
+    assert result.polled.good == ["bundle"]
 
 
 def test_a_history_that_fails_is_a_problem(hub):

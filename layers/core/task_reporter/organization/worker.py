@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from task_reporter.aws.failures import EXPECTED_ERRORS, code_of
 from task_reporter.aws.regions import list_enabled_regions
+from task_reporter.aws.request_limits import LIST_MEMBER_TASKS
 from task_reporter.errors import NoRoleError
 from task_reporter.history.rows import Row
 from task_reporter.history.table import HistoryTable
@@ -200,7 +201,7 @@ class _Reader:
 
     def read(self, kind: Kind, ec2: Any) -> ProjectedTasks:
         """Return the tasks of one list."""
-        return self.call(partial(read_list, kind, ec2, self._deadline))
+        return self.call(partial(read_list, kind, ec2, self._deadline, LIST_MEMBER_TASKS))
 
     def call(self, work: Callable[[], Result]) -> Result:
         """Return the result of ``work`` in the account."""
