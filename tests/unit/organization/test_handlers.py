@@ -1,4 +1,4 @@
-"""The handlers of a hub: the planner, and the recorder with messages of the queue."""
+"""The handlers of a hub: the planner, and the recorder with messages."""
 
 import io
 import json

@@ -158,7 +158,7 @@ def test_accounts_that_were_not_written_are_listed_again():
     assert {one.account for one in rounds.sent} == {ACCOUNT, OTHER}
 
 
-def test_an_account_that_left_is_asked_no_more_and_announced_once(rounds):
+def test_an_account_that_left_is_announced_once(rounds):
     rounds.accounts = rounds.accounts[1:]
     for minutes in (60, 5, 60, 5):
         rounds.round(minutes)

@@ -90,7 +90,7 @@ def test_lists_that_are_not_watched_any_more_are_left_out():
     assert kept == {"us-east-1": {"bundle": HOT}}
 
 
-def test_lists_are_due_that_were_answered_before_the_account_joined():
+def test_lists_answered_before_the_account_joined_are_due():
     """The hub's own account was watched alone before, or an account has come back."""
     joined_at = to_text(NOW - timedelta(minutes=4))
     lists = {REGION: dict.fromkeys(KINDS, QUIET_LIST) | {"bundle": ListRecord(at=EPOCH - 200)}}

@@ -16,7 +16,7 @@ FAULTS = {
 
 
 class World:
-    """Two accounts with tasks that run, end, and stay listed, and faults that come and go."""
+    """Two accounts with tasks, and with faults that come and go."""
 
     def __init__(self):
         self.hub = Hub(setting=REGIONS_WATCHED)

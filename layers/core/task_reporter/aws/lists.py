@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element  # nosec B405 # the type only
 from botocore import xform_name
 from botocore.parsers import ResponseParserError
 
-from task_reporter.aws.request_limits import LIST_TASKS
+from task_reporter.aws.request_limits import LIST_TASKS, RequestLimits
 from task_reporter.errors import MalformedAnswerError
 from task_reporter.kinds.kind import Kind
 from task_reporter.runtime.deadline import NO_DEADLINE, Deadline
@@ -33,20 +33,22 @@ ITEM = "item"
 """The XML element of one item of a list."""
 
 
-def list_pages(client: Any, kind: Kind, deadline: Deadline = NO_DEADLINE) -> Iterator[Mapping[str, Any]]:
+def list_pages(
+    client: Any, kind: Kind, deadline: Deadline = NO_DEADLINE, limits: RequestLimits = LIST_TASKS
+) -> Iterator[Mapping[str, Any]]:
     """Yield EC2's answers to the operation that lists ``kind``: every page.
 
-    The client itself retries throttling and server errors. Raises botocore's errors where that does not help,
-    OutOfTimeError, and MalformedAnswerError where an answer can't be parsed. botocore's own error would quote the body,
-    and a body can hold upload policies.
+    The client itself retries throttling and server errors; ``limits`` are those of its requests. Raises botocore's
+    errors where that does not help, OutOfTimeError, and MalformedAnswerError where an answer can't be parsed.
+    botocore's own error would quote the body, and a body can hold upload policies.
     """
     doing = f"listing {kind.name} tasks"
-    deadline.check(doing, LIST_TASKS.max_seconds)
+    deadline.check(doing, limits.max_seconds)
     try:
         for answer in _pages(client, xform_name(kind.operation)):
             yield answer
             if answer.get("NextToken"):
-                deadline.check(doing, LIST_TASKS.max_seconds)
+                deadline.check(doing, limits.max_seconds)
     except PARSE_ERRORS:
         raise MalformedAnswerError(kind.operation, "it is not the XML that EC2 promises") from None
 

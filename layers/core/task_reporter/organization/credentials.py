@@ -30,7 +30,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-cha
 RENEW_BEFORE = timedelta(minutes=5)
 EXPIRED_CODES = {"RequestExpired", "ExpiredToken", "ExpiredTokenException"}
 REVOKED_CODES = {"AuthFailure", "InvalidClientTokenId"}
-"""Codes for a session of a role that was deleted meanwhile, and for a disabled region."""
+"""Codes for a session of a deleted role, and for a disabled region."""
 
 _current: ContextVar[ReadOnlyCredentials] = ContextVar("credentials of the member")
 

@@ -90,9 +90,9 @@ def _due(
 
 
 def _is_due(kind: Kind, record: ListRecord, quiet: timedelta, since: int, now: datetime) -> bool:
-    """Tell whether a list is due, also because its last answer is older than the membership.
+    """Tell whether a list is due, or its last answer older than the membership.
 
-    That began at ``since``. Nobody knows then if a task runs there.
+    The membership began at ``since``. Nobody knows then if a task runs there.
     """
     return max(record.at, record.asked) < since or is_due(kind, record, quiet, now)
 

@@ -108,8 +108,8 @@ def find_changes(members: Iterable[Member], accepted: Sequence[str]) -> Changes:
         before = member.announced
         expected = {place for place in before if is_accepted(member.account, place, accepted)}
         is_open = {place: _is_open(member, place) for place in before.keys() - expected}
-        kept = {place: reason for place, reason in before.items() if is_open.get(place)}
-        after = _with_confirmed(kept, problems_of(member, accepted))
+        remaining = {place: reason for place, reason in before.items() if is_open.get(place)}
+        after = _with_confirmed(remaining, problems_of(member, accepted))
         if after != before:
             changes.new += [(member, *item) for item in sorted(after.items()) if before.get(item[0]) != item[1]]
             changes.over += [(member, *item) for item in sorted(before.items()) if is_open.get(item[0]) is False]

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from task_reporter.aws.failures import EXPECTED_ERRORS, code_of
 from task_reporter.aws.regions import list_enabled_regions
+from task_reporter.aws.request_limits import LIST_MEMBER_TASKS
 from task_reporter.errors import NoRoleError
 from task_reporter.history.rows import Row
 from task_reporter.history.table import HistoryTable
@@ -125,7 +126,7 @@ class Worker:
         A slow account would hold up the others. Unless the round is ``patient``, it is asked only what was asked now,
         and gets the time that it needs in a later round. The first answer may be late because of a new connection.
         """
-        probed = list(lists)
+        probed = _two_of_one_region_first(lists)
         for number in range(2):
             probed[number], slow = self._ask_now(probed[number])
             if not slow:
@@ -182,6 +183,12 @@ class Worker:
         return replace(poll, scope=f"{poll.scope.partition('/')[0]}/{region}", silent_after=silent)
 
 
+def _two_of_one_region_first(lists: Sequence[WatchedList]) -> list[WatchedList]:
+    """Put two lists of the first region in front, which share a connection."""
+    nearest = [each for each in lists if each.poll.scope == lists[0].poll.scope][:2]
+    return nearest + [each for each in lists if all(each is not other for other in nearest)]
+
+
 class _Reader:
     """Calls EC2 with the credentials of one account.
 
@@ -194,7 +201,7 @@ class _Reader:
 
     def read(self, kind: Kind, ec2: Any) -> ProjectedTasks:
         """Return the tasks of one list."""
-        return self.call(partial(read_list, kind, ec2, self._deadline))
+        return self.call(partial(read_list, kind, ec2, self._deadline, LIST_MEMBER_TASKS))
 
     def call(self, work: Callable[[], Result]) -> Result:
         """Return the result of ``work`` in the account."""

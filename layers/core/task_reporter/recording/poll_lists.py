@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from task_reporter.aws.failures import describe
 from task_reporter.aws.lists import list_pages
+from task_reporter.aws.request_limits import LIST_TASKS, RequestLimits
 from task_reporter.aws.subscribers import Audience
 from task_reporter.errors import HistoryError, PollError
 from task_reporter.history.backlog import Backlog, common_scope, start_reading_backlog
@@ -184,9 +185,11 @@ def redrive_waiting(result: PollResult, history: HistoryTable, poll: PollContext
     result.redriven = _redrive(result, result.attempt("redrive", find_writes) or [], history, deadline)
 
 
-def read_list(kind: Kind, ec2: Any, deadline: Deadline = NO_DEADLINE) -> ProjectedTasks:
+def read_list(
+    kind: Kind, ec2: Any, deadline: Deadline = NO_DEADLINE, limits: RequestLimits = LIST_TASKS
+) -> ProjectedTasks:
     """Return the tasks that EC2 lists. Raises MalformedAnswerError, OutOfTimeError and botocore's errors."""
-    return project(kind, list_pages(ec2, kind, deadline))
+    return project(kind, list_pages(ec2, kind, deadline, limits))
 
 
 def is_unheard(waited: bool, audience: Audience, backlog: Callable[[], Backlog], poll: PollContext) -> bool:

@@ -112,9 +112,9 @@ def parse_lists(row: Mapping[str, object] | None) -> Lists:
 
 
 def _parse(values: Mapping[str, object]) -> ListRecord:
-    known = _types()
+    types = _types()
     return ListRecord(
-        **{name: value for name, value in values.items() if type(value) is known.get(name) and _is_plausible(value)}  # type: ignore[arg-type]
+        **{name: value for name, value in values.items() if type(value) is types.get(name) and _is_plausible(value)}  # type: ignore[arg-type]
     )
 
 
