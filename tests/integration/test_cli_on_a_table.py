@@ -665,8 +665,12 @@ def test_a_test_whose_row_somebody_removed_ends_as_it_would(cli: Run) -> None:
 
 @pytest.fixture
 def aws_ec2(ec2: Ec2Server) -> Any:
+    return ec2_in(ec2, REGION)
+
+
+def ec2_in(ec2: Ec2Server, region: str) -> Any:
     return shared_session().create_client(
-        "ec2", REGION, endpoint_url=ec2.url, aws_access_key_id="x", aws_secret_access_key="x"
+        "ec2", region, endpoint_url=ec2.url, aws_access_key_id="x", aws_secret_access_key="x"
     )
 
 
@@ -830,8 +834,9 @@ def test_where_nobody_knows_of_an_image_none_is_made(
 
 
 @on_one
-def test_an_image_is_made_where_the_task_ran(cli: Run, bundled: Row) -> None:
+def test_an_image_is_made_where_the_task_ran(cli: Run, ec2: Ec2Server) -> None:
     """The history may be asked anywhere; each region has its own EC2."""
+    bundled = bundle(cli, ec2_in(ec2, "us-east-2"), f"win-{next(NUMBERS)}")
     cli.table.history.apply([Insert(bundled | {"scope": OTHER})])
     regions: set[str] = set()
     cli.hooks["before-call.ec2"] = lambda context, **_: regions.add(context["client_region"])

@@ -73,7 +73,7 @@ def command(target: Target, show_all: bool, accounts: tuple[str, ...], wanted: t
         if not (accounts or wanted):
             print_line(summarize(states, time))
         limit = None if show_all or accounts or wanted else GROUP_LIMIT
-        texts.write_text(selected, limit, f"task-reporter accounts{target.flags}", sys.stdout)
+        texts.write_groups(selected, limit, f"task-reporter accounts{target.flags}", sys.stdout)
     if not members and (output == "table" or sys.stderr.isatty()):
         print_note("The roster holds no account yet; the planner writes it in its first round.")
     click.get_current_context().exit(1 if any(state.is_problem for state in selected) else 0)

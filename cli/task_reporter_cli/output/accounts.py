@@ -20,7 +20,7 @@ HEADINGS = ("account", "name", "state", "since (UTC)", "where", "last polled (UT
 STATE_COLUMN = HEADINGS.index("state")
 
 
-def write_text(states: Sequence[AccountState], limit: int | None, more: str, out: TextIO) -> None:
+def write_groups(states: Sequence[AccountState], limit: int | None, more: str, out: TextIO) -> None:
     """Write a table of ``states`` in groups, each with what to do about it.
 
     At most ``limit`` accounts of a group are written; the command ``more`` shows all.

@@ -175,7 +175,7 @@ def test_places_are_short(places: list[str], regions: int, text: str) -> None:
 
 def printed(states: Sequence[AccountState], limit: int | None = None) -> list[str]:
     text = io.StringIO()
-    output.write_text(states, limit, "task-reporter accounts", text)
+    output.write_groups(states, limit, "task-reporter accounts", text)
     return text.getvalue().splitlines()
 
 

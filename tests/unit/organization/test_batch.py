@@ -13,6 +13,7 @@ from task_reporter.organization.batch import ACCOUNTS_AT_ONCE, process_messages
 from task_reporter.runtime.deadline import NO_DEADLINE
 from task_reporter.runtime.metrics import COUNT, LOCK, Metric, emit
 from tests.support.organization import ACCOUNT, DENIAL, HUB, OTHER, REGION, SECRET, Hub, Request, error
+from tests.support.waiting import WAIT_SECONDS
 
 
 class Log:
@@ -154,7 +155,7 @@ def test_accounts_are_worked_on_side_by_side(hub, log):
     barrier = Barrier(ACCOUNTS_AT_ONCE)
 
     def wait(_request):
-        barrier.wait(60)
+        barrier.wait(WAIT_SECONDS)
 
     accounts = [f"{number:012d}" for number in range(1, ACCOUNTS_AT_ONCE + 1)]
     hub.join(*accounts)
