@@ -98,6 +98,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
     yield alone("recorder's processor time per call", "ms", [cpu], limit=1.2)
     yield alone("recorder's memory", "MB", [swept.peak / 1e6], limit=512)
     yield alone("a roster row", "bytes", [swept.largest_row], limit=8192)
+    yield alone("planner's processor time, first round", "ms", [1000 * swept.planner_cpu])
     yield alone("first sweep: charged for writes", "write units", [swept.write_units])
     ends = [(max(one.last[account] for account in good)) for one in (troubled, swept)]
     yield figure("end of the good accounts' round, a third bad", "s", [(ends[0], ends[1])], float, "none bad", 1.1)
@@ -107,6 +108,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
     yield alone("steady state: a task that ends is seen within", "rounds", [steady.longest_hot / ROUND], limit=2)
     yield alone("steady state: a quiet list is asked every", "minutes", [steady.longest_quiet.total_seconds() / 60],
                 limit=QUIET.total_seconds() / 60 + 5)  # fmt: skip
+    yield alone("steady state: planner's processor time of a round", "ms", [1000 * steady.planner_seconds])
     yield alone("steady state: roster writes", "million write units a month", [steady.writes / 1e6], limit=10)
     cents = 100 * price(steady, swept, cpu / 1000)
     yield alone("the hub, with its alarms and metrics", "US cents a month", [cents], limit=1500)

@@ -1,6 +1,5 @@
 """One round of the planner: accounts, assignments, announcements, redriving."""
 
-import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -435,14 +434,6 @@ def test_states_are_counted():
     assert active == 1000
     assert readable == (994 + 1 + 1) * 7 + 3
     assert problems == len(["eu-north-1", "payments", "sandbox-7", "bundle", "old-team"])
-
-
-def test_a_round_of_1000_accounts_takes_less_than_two_seconds():
-    rows = [account_row(f"{number:012d}", NOW, f"team-{number}") for number in range(1000)]
-    rounds = Rounds(Table(*rows, organization_row()))
-    started = time.process_time()
-    rounds.round(5)
-    assert time.process_time() - started < 2
 
 
 def test_a_round_without_changes_announces_nothing():

@@ -1,6 +1,5 @@
 """The assignments of one round."""
 
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,7 +10,7 @@ from task_reporter.organization.planning import MAX_SLOW, SPREAD_SECONDS, plan, 
 from task_reporter.recording.roster import ListRecord, parse_lists
 from task_reporter.times import to_text
 from tests.support.organization import QUIET, REGION, REGIONS
-from tests.support.roster import account_row, members_of, unpolled_row
+from tests.support.roster import members_of, unpolled_row
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 EPOCH = int(NOW.timestamp())
@@ -164,14 +163,6 @@ def test_a_round_lasts_as_long_as_the_one_before(minutes, length):
 
 def test_the_first_round_has_the_default_length():
     assert round_length(0, NOW) == timedelta(minutes=5)
-
-
-def test_1000_accounts_are_planned_in_less_than_a_second():
-    rows = [account_row(f"{number:012d}", NOW) for number in range(1000)]
-    members = members_of(*rows)
-    started = time.process_time()
-    plan(members, ALL, ("all",), REGION, QUIET, NOW)
-    assert time.process_time() - started < 1
 
 
 def test_rows_of_other_programs_are_planned_too():
