@@ -29,6 +29,8 @@ ARNS = {
     "AWS::CloudWatch::Alarm": "cloudwatch:{place}:alarm:{name}",
 }
 """Resource type → its ARN after the partition."""
+APART = {"Condition", "Metadata"}
+"""Elements of a resource that are no part of what is deployed."""
 
 
 class Stack:
@@ -52,6 +54,7 @@ class Stack:
             for name, text in given.items()
         }
         self.partition, self.region = partition, REGIONS[partition]
+        self._references = set[str]()
         self.pseudo = {
             "AWS::AccountId": ACCOUNT,
             "AWS::Partition": partition,
@@ -65,6 +68,36 @@ class Stack:
         resolved = self.resolve(self.template()["Resources"][logical_id]["Properties"])
         assert isinstance(resolved, dict)
         return resolved
+
+    def exists(self, logical_id: str) -> bool:
+        """Tell whether the stack has a resource, by the condition of the resource."""
+        condition = self.template()["Resources"][logical_id].get("Condition")
+        return condition is None or self.condition(condition)
+
+    def resources(self) -> dict[str, Any]:
+        """Return the resolved resources of the stack, with SAM's globals of functions.
+
+        Raises ValueError for a reference to a resource that does not exist, as CloudFormation refuses it.
+        """
+        self._references.clear()
+        declared = self.template()["Resources"]
+        existing = {
+            name: self.resolve({key: value for key, value in declared[name].items() if key not in APART})
+            for name in declared
+            if self.exists(name)
+        }
+        if missing := {name for name in self._references if not self.exists(name)}:
+            raise ValueError(f"references to resources that do not exist: {sorted(missing)}")
+        return existing | {"Globals": self.resolve(self.template().get("Globals", {}))}
+
+    def broken_rules(self) -> list[str]:
+        """Return the rules that the parameters break."""
+        return [
+            name
+            for name, rule in self.template().get("Rules", {}).items()
+            if self.resolve(rule["RuleCondition"])
+            and not all(self.resolve(assertion["Assert"]) for assertion in rule["Assertions"])
+        ]
 
     def output(self, name: str) -> str:
         text = self.resolve(self.template()["Outputs"][name]["Value"])
@@ -82,6 +115,7 @@ class Stack:
             return self.pseudo[logical_id]
         if logical_id in self.parameters:
             return self.parameters[logical_id]
+        self._references.add(logical_id)
         kind = self.template()["Resources"][logical_id]["Type"]
         if kind == "AWS::SNS::Topic":
             return self.arn(logical_id)
@@ -95,6 +129,7 @@ class Stack:
         return f"arn:{self.partition}:" + form.format(place=place, account=ACCOUNT, name=name)
 
     def attribute(self, logical_id: str, name: str) -> str:
+        self._references.add(logical_id)
         if name == "Arn":
             return self.arn(logical_id)
         if name == "StreamArn":
