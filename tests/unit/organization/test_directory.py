@@ -3,9 +3,11 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from task_reporter.errors import MalformedAnswerError
+from task_reporter.aws.request_limits import LIST_ACCOUNTS
+from task_reporter.errors import MalformedAnswerError, OutOfTimeError
 from task_reporter.organization.directory import list_accounts
 from task_reporter.organization.members import Account
+from task_reporter.runtime.deadline import MARGIN_SECONDS, Deadline
 from tests.support.scripted import Script
 
 ONE, TWO, THREE = "111111111111", "222222222222", "333333333333"
@@ -131,3 +133,23 @@ def test_a_refusal_is_an_error(organizations):
     )
     with organizations as client, pytest.raises(ClientError):
         list_accounts(client)
+
+
+@pytest.mark.parametrize("units", [(), (UNIT,)], ids=["all", "units"])
+def test_no_page_is_begun_that_could_not_end(units):
+    """A function that times out would plan nothing, in this round and in the next ones."""
+    enough = (LIST_ACCOUNTS.max_seconds + MARGIN_SECONDS) * 1000
+    left, asked = iter([enough, enough - 1]), []
+
+    class Organizations:
+        def get_paginator(self, operation):
+            return self
+
+        def paginate(self, **request):
+            for account in (ONE, TWO):
+                asked.append(account)
+                yield listed(account)
+
+    with pytest.raises(OutOfTimeError, match="listing the accounts"):
+        list_accounts(Organizations(), units, (), Deadline(lambda: next(left)))
+    assert asked == [ONE]

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from task_reporter.aws.request_limits import SEND_ASSIGNMENTS
 from task_reporter.aws.subscribers import Audience
 from task_reporter.errors import AssignmentsNotSentError
 from task_reporter.history.rows import Key
@@ -18,7 +19,7 @@ from task_reporter.organization.overdue import OverdueScope
 from task_reporter.organization.planner import MAX_FAILURES, Planner, count_states, send_assignments
 from task_reporter.organization.problems import Changes
 from task_reporter.recording.context import PollContext
-from task_reporter.runtime.deadline import Deadline
+from task_reporter.runtime.deadline import MARGIN_SECONDS, Deadline
 from task_reporter.times import parse, to_text
 from tests.support.dynamodb import Table, refusal
 from tests.support.organization import ACCOUNT, HUB, OTHER, QUIET, REGION
@@ -226,6 +227,14 @@ def test_a_queue_that_does_not_answer_is_left_alone():
     with pytest.raises(AssignmentsNotSentError) as caught:
         send_assignments(sqs, "url", planned(1000))
     assert (caught.value.sent, len(sqs.requests)) == (0, MAX_FAILURES)
+
+
+def test_no_request_is_begun_that_could_not_end():
+    enough = (SEND_ASSIGNMENTS.max_seconds + MARGIN_SECONDS) * 1000
+    sqs, left = Sqs(), iter([enough, *[enough - 1] * MAX_FAILURES])
+    with pytest.raises(AssignmentsNotSentError, match="out of time") as caught:
+        send_assignments(sqs, "url", planned(1000), Deadline(lambda: next(left)))
+    assert (caught.value.sent, len(sqs.requests)) == (10, 1)
 
 
 def test_what_was_sent_is_counted_also_after_a_failure(rounds):

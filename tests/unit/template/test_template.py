@@ -358,7 +358,12 @@ class AskedVariables(dict[str, str]):
 
 
 @pytest.mark.parametrize(
-    ("function", "read"), [("RecorderFunction", recorder_settings), ("NotifierFunction", notifier_settings)]
+    ("function", "read"),
+    [
+        ("RecorderFunction", recorder_settings),
+        ("NotifierFunction", notifier_settings),
+        ("PlannerFunction", planner_settings),
+    ],
 )
 def test_function_gets_the_settings_that_it_reads(function: str, read: Any) -> None:
     variables = AskedVariables()
@@ -369,7 +374,7 @@ def test_function_gets_the_settings_that_it_reads(function: str, read: Any) -> N
 
 
 @pytest.mark.parametrize(("email", "expected"), [("", "false"), ("ops@example.com", "true")])
-@pytest.mark.parametrize("function", ["RecorderFunction", "NotifierFunction"])
+@pytest.mark.parametrize("function", ["RecorderFunction", "NotifierFunction", "PlannerFunction"])
 def test_function_knows_if_there_is_an_email_subscription(function: str, email: str, expected: str) -> None:
     stack = Stack(NotificationEmail=email)
     variables = stack.properties(function)["Environment"]["Variables"]

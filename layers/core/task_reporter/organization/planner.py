@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from task_reporter.aws.failures import describe
+from task_reporter.aws.request_limits import COUNT_SUBSCRIBERS, SEND_ASSIGNMENTS
 from task_reporter.aws.subscribers import Audience
 from task_reporter.errors import AssignmentsNotSentError
 from task_reporter.history.backlog import Backlog, query_awaiting
@@ -44,6 +45,10 @@ MAX_FAILURES = 3
 
 The other steps of the round need the time.
 """
+FINISHING_SECONDS = 90
+"""Time reserved for announcing, counting and redriving when assignments are sent."""
+LISTING_RESERVE = FINISHING_SECONDS + 30
+"""Time reserved for assignments and all later steps when the accounts are listed."""
 
 
 @dataclass(slots=True)
@@ -95,8 +100,8 @@ class Planner:
         members, own = read_roster(self.history, deadline)
         result = RoundResult(0, members=members)
         news: Row = {"round_at": to_text(poll.now)}
-        is_due = self._accounts_are_due(own, members, poll)
-        if is_due and result.attempt("accounts", partial(self._update_members, members, poll, deadline)):
+        is_due, listing = self._accounts_are_due(own, members, poll), deadline.reserve(LISTING_RESERVE)
+        if is_due and result.attempt("accounts", partial(self._update_members, members, poll, listing)):
             news["accounts_at"] = to_text(poll.now)
         for member in members.values():
             member.lists = watched_lists(member, self.kinds, self.regions, self.own_region)
@@ -136,7 +141,7 @@ class Planner:
         if changes:
             self.announce(changes)
         writes = [announced_write(result.members[account], after) for account, after in changes.announced.items()]
-        self.history.apply(writes, deadline)
+        self.history.apply(writes, deadline.reserve(COUNT_SUBSCRIBERS.max_seconds))
 
     def _find_overdue(self, result: RoundResult, poll: PollContext, length: timedelta) -> None:
         every = max(length, DEFAULT_ROUND)
@@ -152,10 +157,13 @@ class Planner:
         redrive_waiting(result, self.history, poll, deadline)
 
 
-def send_assignments(sqs: Any, queue: str, planned: Sequence[tuple[Assignment, int]]) -> int:
+def send_assignments(
+    sqs: Any, queue: str, planned: Sequence[tuple[Assignment, int]], deadline: Deadline = NO_DEADLINE
+) -> int:
     """Send ``planned`` to the queue; return their number.
 
-    Raises AssignmentsNotSentError after all requests, where SQS did not take some: the next round sends them again.
+    Raises AssignmentsNotSentError after all requests, where SQS did not take some, or ``deadline`` left no time for
+    them: the next round sends them again.
     """
     failed, in_a_row = list[str](), 0
     for start in range(0, len(planned), MAX_ENTRIES):
@@ -167,6 +175,7 @@ def send_assignments(sqs: Any, queue: str, planned: Sequence[tuple[Assignment, i
             for assignment, delay in planned[start : start + MAX_ENTRIES]
         ]
         try:
+            deadline.check("sending assignments", SEND_ASSIGNMENTS.max_seconds)
             answer = sqs.send_message_batch(QueueUrl=queue, Entries=entries)
             failed += [f"{entry.get('Id')}: {entry.get('Code')}" for entry in answer.get("Failed", [])]
             in_a_row = 0
