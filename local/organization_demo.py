@@ -110,8 +110,7 @@ def show_tasks_and_refusals(story: Story) -> None:
     organization.ec2.play("denied-by-scp", organization.accounts["analytics"], "ap-*")
     screen.say(
         "\nIn AWS, a schedule starts a round every five minutes. Here the demo starts them, and lets an hour of EC2's"
-        " time pass in between. A round asks only lists that are due: quiet ones every few hours, those with a running"
-        " task each time."
+        " time pass in between. Lists with a running task are asked in every round, quiet ones seldom."
     )
     story.run_round()
     story.end_tasks()
