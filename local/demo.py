@@ -1,4 +1,4 @@
-"""The demos: the complete pipeline in one account, or in an organization, on this machine.
+"""The demos: the complete pipeline of an account or an organization.
 
 python -m local.demo
 python -m local.demo organization

@@ -46,7 +46,7 @@ def run_organization_demo(screen: Screen) -> None:
 
 @dataclass(slots=True)
 class Story:
-    """A hub with its organization, and the steps that the parts of the demo share."""
+    """A hub with its organization, and the steps that the demo repeats."""
 
     screen: Screen
     organization: Organization

@@ -14,7 +14,7 @@ from task_reporter.recording.roster import ROSTER_SCOPE
 from task_reporter.times import to_text
 
 ROUND_TIMEOUT = 300
-"""Seconds until the assignments of a round must be carried out; one or two suffice."""
+"""Seconds until a round must be over; one or two suffice."""
 COUNTS = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
@@ -32,7 +32,7 @@ class Rounds:
     stack: Deployment
 
     def run(self) -> dict[str, Any]:
-        """Plan one round, wait until its assignments are carried out, and return the planner's numbers.
+        """Run one round to its end, and return the planner's numbers.
 
         Raises StepError if the planner fails, or an assignment is not carried out.
         """

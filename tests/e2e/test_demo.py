@@ -133,7 +133,7 @@ def test_an_organization_is_shown_as_documented(tmp_path: Path) -> None:
 
 
 def without_chance(line: str) -> str:
-    """Return a line of output without what differs from run to run: ids and times."""
+    """Return a line of output without ids and times."""
     line = re.sub(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}|\b[0-9]{12}\b|\b[0-9a-f]{17}\b", "…", line)
     return re.sub(r"\bjust now\b|\b[0-9]+ (second|minute)s? ago", "lately", line).strip()
 
