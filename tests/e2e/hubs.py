@@ -94,14 +94,12 @@ class Hub:
         [mail] = eventually(lambda: self.mails_with(text, ALARMS))
         return mail
 
-    def states(self) -> dict[str, set[tuple[str, tuple[str, ...]]]]:
+    def states(self) -> dict[str, set[tuple[str, ...]]]:
         """Return state and places of all accounts by name, as the command line shows them."""
         listed = json.loads(run(self.stack, "accounts", "--all", "--output", "json").stdout)
         names = {account: name for name, account in self.organization.accounts.items()}
-        states: dict[str, set[tuple[str, tuple[str, ...]]]] = {}
-        for each in listed:
-            states.setdefault(names.get(each["account"], "hub"), set()).add((each["state"], tuple(each["places"])))
-        return states
+        found = [(names.get(each["account"], "hub"), each["state"], tuple(each.get("places", ()))) for each in listed]
+        return {name: {state[1:] for state in found if state[0] == name} for name, _, _ in found}
 
     def client(self, service: str) -> Any:
         """Make a client of the hub's account."""
