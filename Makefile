@@ -28,8 +28,8 @@ RUN = "$(PYTHON)" -I local/run.py
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-demo: ## run the whole story on this machine: no AWS account, no Docker
-	@$(RUN) project sam aws -- .venv/bin/python -m local.demo
+demo: ## run the whole story on this machine: no AWS account, no Docker; a hub: make demo ARGS=organization
+	@$(RUN) project sam aws -- .venv/bin/python -m local.demo $(ARGS)
 
 local: ## keep the same stack running, to try it with the aws CLI
 	@$(RUN) project sam aws -- .venv/bin/python -m local.serve $(ARGS)

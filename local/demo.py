@@ -1,22 +1,26 @@
-"""The demo: the complete pipeline on this machine.
+"""The demos: the complete pipeline of an account or an organization.
 
 python -m local.demo
+python -m local.demo organization
 """
 
+import argparse
 import json
 import shlex
 import sys
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from local.clock import Clock
 from local.cloud import CREDENTIALS, REGION, Cloud
 from local.deployment import Deployment
 from local.ec2 import Ec2Server
 from local.local_stack import local_stack
+from local.organization_demo import run_organization_demo
 from local.processes import StepError
 from local.screen import Screen, run_with_screen
 from task_reporter.aws import clients
@@ -36,17 +40,6 @@ TIMEOUT = 600
 """Seconds until EC2 must have forgotten the bundle task; about twenty suffice."""
 
 IMAGES, EXPORTS = "golden-images", "machine-exports"
-
-
-class Clock:
-    """A clock that advances only when it is set."""
-
-    def __init__(self) -> None:
-        self.now = datetime.now(UTC)
-
-    def __call__(self) -> datetime:
-        """Return the time of this clock."""
-        return self.now
 
 
 def run_demo(screen: Screen) -> None:
@@ -196,5 +189,17 @@ def register(ec2: Any, command: str) -> str:
     return f'{{"ImageId": "{image}"}}'
 
 
+STORIES: Mapping[str, Callable[[Screen], None]] = {"tasks": run_demo, "organization": run_organization_demo}
+"""Argument of the command line → the demo."""
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(prog="python -m local.demo", description="Show the stack at work on this machine.")
+    which = "four tasks in one account (default), or a hub that watches an organization"
+    parser.add_argument("story", nargs="?", choices=list(STORIES), default="tasks", help=which)
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    sys.exit(run_with_screen(run_demo))
+    sys.exit(run_with_screen(STORIES[parse_arguments().story]))

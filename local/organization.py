@@ -19,17 +19,18 @@ from local.cloud import CREDENTIALS, REGION, Cloud, local_cloud
 from local.ec2 import Ec2Server, StsAccounts
 from local.ec2.account import ACCOUNT_ID
 from local.processes import find_free_port
-from task_reporter.kinds.table import KINDS
+from local.template import MEMBER_TEMPLATE
 
 HUB = ACCOUNT_ID
 """Id of the management account, in which the hub's stack is deployed."""
-HUB_ROLES = f"arn:aws:iam::{HUB}:role/ec2-task-reporter/*"
-"""Pattern of the roles that may assume a member role."""
 MEMBER_ROLE, EXTERNAL_ID = "ec2-task-reporter-member", "an-external-id"
+MEMBER_STACK = MEMBER_ROLE
+"""The stack of member.yaml in each account."""
 ADMIN_ROLE = "OrganizationAccountAccessRole"
 """https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_accounts_access.html"""
 ADMIN_POLICY = "arn:aws:iam::aws:policy/AdministratorAccess"
-POLICY_NAME = "describe-tasks"
+AT_ONCE = {"Delay": 1}
+"""Seconds between two looks at a stack, which is usually complete at the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +82,28 @@ class Organization:
         [source] = organizations.list_parents(ChildId=account)["Parents"]
         organizations.move_account(AccountId=account, SourceParentId=source["Id"], DestinationParentId=parent)
 
-    def add_member_role(self, name: str) -> None:
-        """Create the member role of an account."""
-        create_member_role(self._root_client(self.accounts[name], "iam"), self.organization_id)
+    def add_member_role(self, name: str, **parameters: str) -> None:
+        """Deploy member.yaml in an account; ``parameters`` replace those of this organization."""
+        values = {
+            "HubAccountId": HUB,
+            "OrganizationId": self.organization_id,
+            "ExternalId": EXTERNAL_ID,
+            "MemberRoleName": MEMBER_ROLE,
+        } | parameters
+        stacks = self._root_client(self.accounts[name], "cloudformation")
+        stacks.create_stack(
+            StackName=MEMBER_STACK,
+            TemplateBody=MEMBER_TEMPLATE.read_text(encoding="utf-8"),
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+        )
+        stacks.get_waiter("stack_create_complete").wait(StackName=MEMBER_STACK, WaiterConfig=AT_ONCE)
 
     def remove_member_role(self, name: str) -> None:
-        """Delete the member role of an account."""
-        iam = self._root_client(self.accounts[name], "iam")
-        iam.delete_role_policy(RoleName=MEMBER_ROLE, PolicyName=POLICY_NAME)
-        iam.delete_role(RoleName=MEMBER_ROLE)
+        """Delete the stack of member.yaml in an account."""
+        stacks = self._root_client(self.accounts[name], "cloudformation")
+        stacks.delete_stack(StackName=MEMBER_STACK)
+        stacks.get_waiter("stack_delete_complete").wait(StackName=MEMBER_STACK, WaiterConfig=AT_ONCE)
 
     def close(self, name: str) -> None:
         """Close an account.
@@ -140,23 +154,9 @@ def local_organization(
         yield organization
 
 
-def create_member_role(iam: Any, organization_id: str) -> None:
-    """Create the member role in the account of ``iam``."""
-    conditions = {
-        "StringEquals": {"sts:ExternalId": EXTERNAL_ID, "aws:PrincipalOrgID": organization_id},
-        "ArnLike": {"aws:PrincipalArn": HUB_ROLES},
-    }
-    iam.create_role(RoleName=MEMBER_ROLE, AssumeRolePolicyDocument=trust_policy(conditions))
-    actions = [f"ec2:{operation}" for operation in ("DescribeRegions", *(kind.operation for kind in KINDS.values()))]
-    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]}
-    iam.put_role_policy(RoleName=MEMBER_ROLE, PolicyName=POLICY_NAME, PolicyDocument=json.dumps(policy))
-
-
-def trust_policy(conditions: Mapping[str, Any] | None = None) -> str:
+def trust_policy() -> str:
     """Return a policy with which the hub's account may assume a role."""
     statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": f"arn:aws:iam::{HUB}:root"}}
-    if conditions:
-        statement["Condition"] = dict(conditions)
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 

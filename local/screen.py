@@ -82,6 +82,15 @@ class Screen:
         """Show a command that a person can copy: neither wrapped nor truncated."""
         self._console.print(Text(f"  $ {command}", "bold"), soft_wrap=True)
 
+    def show_lines(self, lines: Iterable[str]) -> None:
+        """Show lines, which are not wrapped."""
+        for line in lines:
+            self._console.print(Text(f"  {line}".rstrip()), soft_wrap=True)
+
+    def show_output(self, output: str) -> None:
+        """Show the output of a command below it, and an empty line."""
+        self.show_lines((*output.rstrip().splitlines(), ""))
+
     def show_error(self, text: str) -> None:
         """Show an error."""
         self._console.print(Text(text, "red"), soft_wrap=True)

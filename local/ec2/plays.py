@@ -4,6 +4,8 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import partial
+from itertools import count
 from typing import NamedTuple, Self
 
 from local.ec2.caller import Caller
@@ -66,7 +68,10 @@ class Play:
     """Patterns of operations, such as ``DescribeExport*``."""
     seconds: float = 0
     """Delay of the answer, at most until the play ends."""
+    times: int = 0
+    """Number of requests that get the answer; 0 for all."""
     ended: threading.Event = field(default_factory=threading.Event)
+    _numbers: Iterator[int] = field(default_factory=partial(count, 1))
 
     def __post_init__(self) -> None:
         if self.name not in ANSWERS:
@@ -89,6 +94,10 @@ class Play:
             and fnmatchcase(caller.region, self.region)
             and any(fnmatchcase(operation, pattern) for pattern in self.operations)
         )
+
+    def takes(self) -> bool:
+        """Count a matching request, and tell whether it gets this answer."""
+        return next(self._numbers) <= self.times or not self.times
 
 
 class Plays:
@@ -113,7 +122,7 @@ class Plays:
         Raises Ec2Error where the answer is an error.
         """
         for play in self._running():
-            if play.matches(caller, operation):
+            if play.matches(caller, operation) and play.takes():
                 play.ended.wait(play.seconds)
                 if answer := ANSWERS[play.name]:
                     return _body(answer, caller, operation)

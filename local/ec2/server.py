@@ -120,13 +120,15 @@ class Ec2Server:
         region: str = "*",
         operations: Sequence[str] = ("*",),
         seconds: float = 0,
+        times: int = 0,
     ) -> Play:
         """Give matching requests an answer of `local.ec2.plays.ANSWERS` until the returned play ends.
 
-        ``account``, ``region`` and ``operations`` are patterns of `fnmatch`. ``seconds`` delays the answer. The latest
-        matching play answers; after a ``slow`` one, the next does. Raises ValueError for an unknown name.
+        ``account``, ``region`` and ``operations`` are patterns of `fnmatch`. ``seconds`` delays the answer. With
+        ``times``, only so many requests get it. The latest matching play answers; after a ``slow`` one, the next
+        does. Raises ValueError for an unknown name.
         """
-        return self._plays.add(Play(name, account, region, operations, seconds))
+        return self._plays.add(Play(name, account, region, operations, seconds, times))
 
     def end_plays(self) -> None:
         """End all plays."""

@@ -1,10 +1,12 @@
 """The demo, to its end and interrupted; no process is left running."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 
 from local.environments import ROOT
 from local.processes import find_free_port
+from tests.support.documents import blocks
 from tests.support.hostile_shell import EXPORTS
 from tests.support.waiting import eventually
 
@@ -100,14 +103,45 @@ def test_a_fresh_copy_runs_the_whole_demo_in_any_shell(fresh: Run) -> None:
     assert [path.name for path in run.folder.iterdir() if path.suffix != ".lock"] == ["demo.log"]
 
 
-@pytest.mark.parametrize(("sign", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 130)])
-def test_interrupted_it_leaves_nothing_behind(run: Run, sign: signal.Signals, status: int) -> None:
-    eventually(lambda: "✓ local AWS" in run.said)
-    run.process.send_signal(sign)
-    assert run.process.wait() == status
-    assert "Nothing is left running." in run.said
-    eventually(lambda: run.left_running() == [])
-    assert [path.name for path in run.folder.iterdir()] == ["demo.log"]
+@pytest.mark.parametrize("story", ["tasks", "organization"])
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_leaves_nothing_behind(tmp_path: Path, story: str, sign: signal.Signals) -> None:
+    with kept(Run(tmp_path, [*DEMO, story])) as run:
+        eventually(lambda: "✓ local AWS" in run.said)
+        run.process.send_signal(sign)
+        assert run.process.wait() == 130
+        assert "Nothing is left running." in run.said
+        eventually(lambda: run.left_running() == [])
+        assert [path.name for path in run.folder.iterdir()] == ["demo.log"]
+
+
+def test_an_organization_is_shown_as_documented(tmp_path: Path) -> None:
+    with kept(Run(tmp_path, [*DEMO, "organization"])) as run:
+        assert run.process.wait() == 0, run.said
+        shown = Counter(map(without_chance, run.said.splitlines()))
+        [documented] = [text for text in blocks(ROOT / "docs" / "organization.md", "") if "last round" in text]
+        assert not Counter(map(without_chance, documented.splitlines())) - shown
+        for part in (
+            "(sandbox): its role can't be assumed",
+            "(analytics) ap-south-1: denied by a service control policy",
+            "These problems are over:",
+            "6 of 7 accounts are watched, 1 denied-by-scp",
+        ):
+            assert part in run.said, part
+        assert run.said.count("✉  email") == 6
+        eventually(lambda: run.left_running() == [])
+
+
+def without_chance(line: str) -> str:
+    """Return a line of output without ids and times."""
+    line = re.sub(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}|\b[0-9]{12}\b|\b[0-9a-f]{17}\b", "…", line)
+    return re.sub(r"\bjust now\b|\b[0-9]+ (second|minute)s? ago", "lately", line).strip()
+
+
+def test_another_word_is_a_usage_error() -> None:
+    done = subprocess.run([*DEMO, "organisation"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "invalid choice: 'organisation'" in done.stderr
 
 
 def test_killed_its_local_aws_ends_too(run: Run) -> None:

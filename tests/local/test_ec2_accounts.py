@@ -200,6 +200,14 @@ def test_the_latest_play_takes_precedence(server: Ec2Server, client: ClientOf) -
     assert ec2.describe_regions()["Regions"]
 
 
+def test_a_play_answers_so_many_requests(server: Ec2Server, client: ClientOf) -> None:
+    server.play("expired", region="eu-*", times=2)
+    ec2, other = client(), client("us-east-1")
+    assert other.describe_regions()["Regions"]
+    assert [error_of(ec2.describe_regions)[0] for _ in range(2)] == ["RequestExpired"] * 2
+    assert ec2.describe_regions()["Regions"]
+
+
 def test_a_slow_answer_holds_up_no_other_request(server: Ec2Server, client: ClientOf) -> None:
     server.play("denied", region="us-east-1")
     slow = server.play("slow", region="us-*", seconds=WAIT_SECONDS)
