@@ -89,14 +89,21 @@ SHARED = {
     "task_reporter.runtime", "task_reporter.runtime.deadline", "task_reporter.runtime.metrics",
     "task_reporter.runtime.parallel", "task_reporter.runtime.settings", "task_reporter.texts",
 }  # fmt: skip
+RECORDING = {
+    "task_reporter.history.backlog", "task_reporter.recording", "task_reporter.recording.context",
+    "task_reporter.recording.list_result", "task_reporter.recording.metrics", "task_reporter.recording.missing",
+    "task_reporter.recording.poll_lists", "task_reporter.recording.projection", "task_reporter.recording.recorder",
+    "task_reporter.recording.redrive", "task_reporter.recording.roster", "task_reporter.recording.transitions",
+    "task_reporter.recording.unreadable",
+}  # fmt: skip
 LOADED = {
-    "recorder": SHARED | {
-        "task_reporter.aws.regions",
-        "task_reporter.history.backlog", "task_reporter.recording", "task_reporter.recording.context",
-        "task_reporter.recording.list_result", "task_reporter.recording.metrics", "task_reporter.recording.missing",
-        "task_reporter.recording.poll_lists", "task_reporter.recording.projection", "task_reporter.recording.recorder",
-        "task_reporter.recording.redrive", "task_reporter.recording.roster", "task_reporter.recording.transitions",
-        "task_reporter.recording.unreadable",
+    "recorder": SHARED | RECORDING | {"task_reporter.aws.regions"},
+    "planner": SHARED | RECORDING | {
+        "task_reporter.organization", "task_reporter.organization.assignment", "task_reporter.organization.directory",
+        "task_reporter.organization.due", "task_reporter.organization.members", "task_reporter.organization.metrics",
+        "task_reporter.organization.overdue", "task_reporter.organization.planner",
+        "task_reporter.organization.planning", "task_reporter.organization.problems",
+        "task_reporter.organization.regions",
     },
     "notifier": SHARED | {
         "task_reporter.notifying", "task_reporter.notifying.announce", "task_reporter.notifying.bus",

@@ -42,8 +42,8 @@ runpy.run_path({str(APP)!r}, run_name="app")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("function", ["recorder", "notifier"])
-def test_initialisation_makes_clients_and_sends_no_request(function: str) -> None:
+@pytest.mark.parametrize(("function", "services"), [("recorder", 3), ("notifier", 3), ("planner", 4)])
+def test_initialisation_makes_clients_and_sends_no_request(function: str, services: int) -> None:
     """Region and credentials are Lambda's own; of the template's settings nothing is needed yet."""
     program = f"""
 import runpy, socket, sys
@@ -59,7 +59,7 @@ print(app["client"].cache_info().currsize)
         "AWS_SECRET_ACCESS_KEY": "x",
     }
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "3\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{services}\n", "")
 
 
 def test_one_task_from_stream_to_topic(monkeypatch: pytest.MonkeyPatch, notifier: Deployed) -> None:
