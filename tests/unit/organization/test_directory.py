@@ -137,7 +137,7 @@ def test_a_refusal_is_an_error(organizations):
 
 @pytest.mark.parametrize("units", [(), (UNIT,)], ids=["all", "units"])
 def test_no_page_is_begun_that_could_not_end(units):
-    """A function that times out would plan nothing, in this round and in the next ones."""
+    """A function that times out would plan nothing, round after round."""
     enough = (LIST_ACCOUNTS.max_seconds + MARGIN_SECONDS) * 1000
     left, asked = iter([enough, enough - 1]), []
 

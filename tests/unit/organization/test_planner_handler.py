@@ -31,7 +31,8 @@ ENVIRONMENT: dict[str, str] = {
     for name, value in variables["Environment"]["Variables"].items()
 }
 MAY_BE_EMPTY = {
-    "ACCEPTED_DENIALS", "EVENT_BUS", "EXCLUDED_ACCOUNTS", "EXTERNAL_ID", "MEMBER_ROLE", "ORGANIZATIONAL_UNITS", "REGIONS",
+    "ACCEPTED_DENIALS", "EVENT_BUS", "EXCLUDED_ACCOUNTS", "EXTERNAL_ID", "MEMBER_ROLE", "ORGANIZATIONAL_UNITS",
+    "REGIONS",
 }  # fmt: skip
 REQUIRED = sorted(ENVIRONMENT.keys() - MAY_BE_EMPTY - {"POWERTOOLS_SERVICE_NAME"})
 TIMEOUT = STACK.properties("PlannerFunction")["Timeout"]
@@ -220,7 +221,7 @@ def left(seconds: float) -> SimpleNamespace:
 
 
 def test_timeout_covers_every_step_of_a_slow_round() -> None:
-    """Pages and batches check the time that is left; so a step that is begun ends, and later steps have their time."""
+    """A step is begun only where it and all later ones can end."""
     longest = {
         TIMEOUT - LISTING_RESERVE: [USE_TABLE, LIST_ACCOUNTS],  # the roster, one page of accounts
         LISTING_RESERVE - FINISHING_SECONDS: [SEND_ASSIGNMENTS],  # one batch
@@ -234,7 +235,7 @@ def test_round_without_time_for_accounts_asks_the_known_ones(app: ModuleType, se
     app.handler({}, CONTEXT)
     services.sent.clear()
     del services.table.rows[member_key("organization")]
-    with pytest.raises(PollError, match="accounts: .*out of time while listing the accounts"):
+    with pytest.raises(PollError, match=r"accounts: .*out of time while listing the accounts"):
         app.handler({}, left(LISTING_RESERVE + LIST_ACCOUNTS.max_seconds))
     assert sorted(services.sent) == sorted([ACCOUNT, OTHER])
 
@@ -242,7 +243,7 @@ def test_round_without_time_for_accounts_asks_the_known_ones(app: ModuleType, se
 def test_round_without_time_for_assignments_sends_none(app: ModuleType, services: Services) -> None:
     app.handler({}, CONTEXT)
     services.sent.clear()
-    with pytest.raises(PollError, match="assignments: .*out of time while sending assignments"):
+    with pytest.raises(PollError, match=r"assignments: .*out of time while sending assignments"):
         app.handler({}, left(FINISHING_SECONDS + SEND_ASSIGNMENTS.max_seconds))
     assert services.sent == []
 

@@ -1,4 +1,4 @@
-"""A stack with an organization, and one without, which is what it was before there were hubs."""
+"""The stack of a hub, and one without a hub, which is as before."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ CHANGES: dict[str, tuple[Any, Any]] = {
     "RecorderRole.Properties.Policies.0.PolicyDocument.Statement.8.Condition.StringEquals"
     ".kms:EncryptionContext:aws:sqs:arn": (DEAD_LETTERS, [DEAD_LETTERS]),
 }
-"""Path in the stack → its value before there were hubs and regions, and now."""
+"""Path in the stack → its value before hubs and regions, and now."""
 
 
 def differences(before: Any, after: Any, path: str = "") -> Iterator[tuple[str, tuple[Any, Any]]]:
