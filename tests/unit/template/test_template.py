@@ -619,33 +619,51 @@ def test_email_is_filtered_where_not_all_outcomes_are_wanted(wanted: str, is_fil
 
 # The dashboard
 
-BODY, VALUES = properties("Dashboard")["DashboardBody"]["Fn::Sub"]
-WIDGETS: list[dict[str, Any]] = json.loads(
-    BODY.replace("${EventAlarms}", VALUES["EventAlarms"]["Fn::If"][1]["Fn::Sub"]).replace(
-        "${HubAlarms}", VALUES["HubAlarms"]["Fn::If"][1]["Fn::Sub"]
-    )
-)["widgets"]
+HUB = {"OrganizationId": "o-a1b2c3d4e5", "ExternalId": "hub-of/acme:1"}
+STACKS = pytest.mark.parametrize(
+    "stack", [Stack(), Stack(EventBusName=""), Stack(**HUB), Stack(**HUB, EventBusName="")],
+    ids=["alone", "alone, no bus", "hub", "hub, no bus"],
+)  # fmt: skip
 
 
-def test_dashboard_shows_every_alarm() -> None:
-    [widget] = [widget for widget in WIDGETS if widget["type"] == "alarm"]
-    shown = [text.removeprefix("${").removesuffix(".Arn}") for text in widget["properties"]["alarms"]]
-    assert sorted(shown) == sorted(of_type("AWS::CloudWatch::Alarm"))
+def widgets_of(stack: Stack) -> list[dict[str, Any]]:
+    widgets: list[dict[str, Any]] = json.loads(stack.properties("Dashboard")["DashboardBody"])["widgets"]
+    return widgets
 
 
-def test_widgets_of_the_dashboard_fill_its_grid() -> None:
+@STACKS
+def test_dashboard_shows_every_alarm(stack: Stack) -> None:
+    [widget] = [widget for widget in widgets_of(stack) if widget["type"] == "alarm"]
+    alarms = [stack.arn(name) for name in of_type("AWS::CloudWatch::Alarm") if stack.exists(name)]
+    assert sorted(widget["properties"]["alarms"]) == sorted(alarms)
+
+
+@STACKS
+def test_dashboard_shows_the_errors_of_every_function(stack: Stack) -> None:
+    functions = {stack.ref(name) for name in of_type("AWS::Serverless::Function") if stack.exists(name)}
+    metrics = [metric for widget in widgets_of(stack) for metric in widget["properties"].get("metrics", [])]
+    for name in ("Errors", "Duration"):
+        assert {metric[3] for metric in metrics if metric[:2] == ["AWS/Lambda", name]} == functions
+    [query] = [widget["properties"]["query"] for widget in widgets_of(stack) if widget["type"] == "log"]
+    groups = {stack.ref(name) for name in of_type("AWS::Logs::LogGroup") if stack.exists(name)}
+    assert set(re.findall(r"SOURCE '(.*?)'", query)) == groups
+
+
+@STACKS
+def test_widgets_of_the_dashboard_fill_its_grid(stack: Stack) -> None:
     """The grid is 24 wide; no widget overlaps another."""
     cells = [
         (x, y)
-        for widget in WIDGETS
+        for widget in widgets_of(stack)
         for x in range(widget["x"], widget["x"] + widget["width"])
         for y in range(widget["y"], widget["y"] + widget["height"])
     ]
     assert len(cells) == len(set(cells)) == 24 * len({y for _, y in cells})
 
 
-def test_dashboard_shows_all_metrics_that_the_functions_write() -> None:
-    metrics = [metric for widget in WIDGETS for metric in widget["properties"].get("metrics", [])]
+@STACKS
+def test_dashboard_shows_all_metrics_that_the_functions_write(stack: Stack) -> None:
+    metrics = [metric for widget in widgets_of(stack) for metric in widget["properties"].get("metrics", [])]
     ours = [metric for metric in metrics if metric[0] == NAMESPACE]
     row: Row = {"scope": "s", "task_id": "t", "finished_at": "2026-11-23T12:00:00.000Z"}
     ended = ListResult(
@@ -657,9 +675,15 @@ def test_dashboard_shows_all_metrics_that_the_functions_write() -> None:
     polled = PollResult(["bundle"], Backlog(waiting=[late]), [ended], blind_seconds=7200)
     context = PollContext("123456789012/us-east-2", datetime(2026, 11, 23, 12, tzinfo=UTC), sends_events=True)
     announced = AnnounceResult(by_event=Delivery({Key("s", "t"): ValueError()}))
-    figures = [*figures_of(polled, context, 1), *announced.metrics()]
-    assert {metric[1] for metric in ours} == {figure.name for figure in figures}
-    assert all(metric[2:4] == ["service", "${AWS::StackName}"] for metric in ours)
+    names = {figure.name for figure in [*figures_of(polled, context, 1), *announced.metrics()]}
+    assert {metric[1] for metric in ours} == names | (metrics_of_a_hub() if stack.exists("PlannerFunction") else set())
+    assert all(metric[2:4] == ["service", stack.ref("AWS::StackName")] for metric in ours)
+
+
+def metrics_of_a_hub() -> set[str]:
+    """Return the metrics in the sources of the planner and of the recorder's work for it."""
+    sources = [path.read_text() for path in (Path(task_reporter.__file__).parent / "organization").glob("*.py")]
+    return {name for source in sources for name in re.findall(r'Metric\("(\w+)"', source)}
 
 
 def test_application_repository_accepts_the_metadata() -> None:
