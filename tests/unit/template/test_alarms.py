@@ -14,12 +14,16 @@ from typing import Any
 import pytest
 
 from local.environments import ROOT
+from task_reporter.aws.subscribers import Audience
 from task_reporter.history.backlog import Backlog
 from task_reporter.history.rows import Key, Row
 from task_reporter.history.writes import Insert
 from task_reporter.notifying.announce import AnnounceResult, Delivery
+from task_reporter.organization.members import Member
 from task_reporter.organization.metrics import round_metrics
+from task_reporter.organization.overdue import OverdueScope
 from task_reporter.organization.planner import RoundResult
+from task_reporter.organization.problems import Changes
 from task_reporter.recording.context import PollContext
 from task_reporter.recording.list_result import ListResult
 from task_reporter.recording.poll_lists import PollResult
@@ -73,6 +77,17 @@ class WatchedStack:
         for figure in figures_of(polled, PollContext(SCOPE, at_second(at)), confirmed):
             self.put(NAMESPACE, figure.name, STACK, at, figure.value)
         self.put("AWS/Lambda", "Errors", {"Ref": "RecorderFunction"}, at, int(not polled.good))
+
+    def round(self, at: float, confirmed: int = 1, **more: Any) -> None:
+        """Add the metrics of one round of a hub, and Lambda's errors."""
+        result = RoundResult(0, audience=Audience(confirmed), **more)
+        for figure in round_metrics(result, PollContext(SCOPE, at_second(at)), ()):
+            self.put(NAMESPACE, figure.name, STACK, at, figure.value)
+        self.put("AWS/Lambda", "Errors", {"Ref": "PlannerFunction"}, at, int(not result.is_good))
+
+    def rounds(self, start: int, end: int, **more: Any) -> None:
+        for at in range(start, end, 5 * MINUTE):
+            self.round(at, **more)
 
     def polls(self, start: int, end: int, every: int = 5 * MINUTE, **more: Any) -> None:
         for at in range(start, end, every):
@@ -176,7 +191,9 @@ def test_failed_polls_between_good_ones_are_no_silence(watched: WatchedStack) ->
 
 # Errors
 
-ERRORS = {"RecorderErrors": "RecorderFunction", "NotifierErrors": "NotifierFunction"}
+ERRORS = {
+    "RecorderErrors": "RecorderFunction", "NotifierErrors": "NotifierFunction", "PlannerErrors": "PlannerFunction"
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "function"), ERRORS.items())
@@ -315,11 +332,63 @@ def test_task_that_ended_is_not_lost(watched: WatchedStack) -> None:
     assert watched.ringing_in(range(60)) == set()
 
 
+# Rounds of a hub
+
+NEW = Changes(new=[(Member("111122223333", {}), "eu-west-1", "denied")])
+OVERDUE = [OverdueScope("111122223333", "eu-west-1", 1)]
+
+
+@pytest.fixture
+def hub(further: int) -> WatchedStack:
+    """Return a hub whose rounds were good for four hours."""
+    stack = WatchedStack(further)
+    stack.rounds(-4 * HOUR, 0)
+    return stack
+
+
+def test_no_alarm_rings_while_rounds_are_good(hub: WatchedStack) -> None:
+    hub.rounds(30, 6 * HOUR)
+    assert hub.ringing_in(range(360)) == set()
+
+
+def test_failed_rounds_ring_and_are_silence(hub: WatchedStack) -> None:
+    hub.rounds(30, HOUR, problems=["accounts: AccessDenied"])
+    hub.rounds(HOUR + 30, 3 * HOUR)
+    assert hub.ringing_in(range(10)) == {"PlannerErrors"}
+    assert hub.ringing_in(range(180)) == {"PlannerErrors", "Silent"}
+    assert hub.ringing(170 * MINUTE) == set()
+
+
+def test_overdue_scope_rings_until_it_is_read(hub: WatchedStack, further: int) -> None:
+    hub.rounds(30, 30 * MINUTE, overdue=OVERDUE)
+    hub.rounds(30 * MINUTE + 30, 2 * HOUR)
+    rings = hub.minutes("OverdueScopes", 120)
+    assert rings == list(range(1, rings[-1] + 1))
+    assert 30 <= rings[-1] <= 30 + 5 * (further + 1)
+    assert hub.ringing_in(range(120)) == {"OverdueScopes"}
+
+
+def test_overdue_scope_rings_on_between_two_slow_rounds(hub: WatchedStack) -> None:
+    hub.round(30, overdue=OVERDUE)
+    assert hub.minutes("OverdueScopes", 12 * 60) == list(range(1, 12 * 60))
+
+
+def test_new_denial_rings_once_without_an_all_clear(hub: WatchedStack, further: int) -> None:
+    hub.rounds(30, 20 * MINUTE)
+    hub.round(20 * MINUTE + 30, changes=NEW)
+    hub.rounds(25 * MINUTE + 30, 3 * HOUR)
+    rings = hub.minutes("NewlyDeniedScopes", 180)
+    assert rings == list(range(21, rings[-1] + 1))
+    assert rings[-1] <= 25 + 5 * further
+    assert hub.ringing_in(range(180)) == {"NewlyDeniedScopes"}
+    assert "OKActions" not in properties("NewlyDeniedScopesAlarm")
+
+
 # Actions, dimensions and descriptions
 
 AWS_DIMENSIONS = {
     # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
-    ("AWS/Lambda", "Errors"): ("FunctionName", [{"Ref": name} for name in (*ERRORS.values(), "PlannerFunction")]),
+    ("AWS/Lambda", "Errors"): ("FunctionName", [{"Ref": name} for name in ERRORS.values()]),
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): ("QueueName", [QUEUE]),
     # https://docs.aws.amazon.com/sns/latest/dg/sns-monitoring-using-cloudwatch.html
