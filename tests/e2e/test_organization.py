@@ -89,7 +89,7 @@ def test_messages_that_are_no_assignments_harm_nothing(hub: Hub) -> None:
     sqs, queue = hub.client("sqs"), hub.stack.outputs["AssignmentQueueUrl"]
     task = hub.import_snapshot("gamma", "eu-west-1")
     hub.make_due("gamma")
-    # In AWS they come back after 330 seconds.
+    # In AWS they come back after some minutes.
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "3"})
     for body in GARBAGE:
         sqs.send_message(QueueUrl=queue, MessageBody=body)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
 
 import pytest
 
+from task_reporter.organization.members import Member
+from task_reporter.organization.planning import DEFAULT_ROUND, plan
 from tests.support.cloudformation import ACCOUNT, NAME, REGIONS, Stack
 from tests.support.policies import Request, allowed
 from tests.support.template import event_properties, member_template, properties, template
@@ -20,6 +23,7 @@ OF_A_HUB = {
     "PlannerErrorsAlarm", "PlannerFunction", "PlannerLogs", "PlannerRole",
 }  # fmt: skip
 """Resources that only a hub has."""
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 # Without an organization
@@ -175,6 +179,13 @@ def test_recorder_knows_the_role_that_it_may_assume(given: dict[str, str]) -> No
     assert allowed(policy["PolicyDocument"]["Statement"], request)
 
 
+@pytest.mark.parametrize("regions", ["", "all", "eu-west-1,us-east-1"])
+def test_recorder_finds_the_regions_of_its_own_account(regions: str) -> None:
+    """The worker asks each account for them, and its own with its own role."""
+    [policy] = Stack(**HUB, Regions=regions).properties("RecorderRole")["Policies"]
+    assert allowed(policy["PolicyDocument"]["Statement"], Request("ec2:DescribeRegions", "*"))
+
+
 # The queue of assignments
 
 
@@ -184,6 +195,13 @@ def test_assignment_is_not_worked_on_twice_at_once() -> None:
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
     """
     assert properties("AssignmentQueue")["VisibilityTimeout"] >= properties("RecorderFunction")["Timeout"]
+
+
+def test_second_try_is_left_to_the_next_round() -> None:
+    """The assignment is too old then, so the account is not polled by two assignments at once."""
+    [(assignment, _)] = plan([Member("111122223333", {"status": "ACTIVE"})], (), (), "eu-west-1", timedelta(), NOON)
+    assert PARAMETERS["PollSchedule"]["Default"] == f"rate({DEFAULT_ROUND // timedelta(minutes=1)} minutes)"
+    assert properties("AssignmentQueue")["VisibilityTimeout"] > assignment.until - NOON.timestamp()
 
 
 def test_assignment_that_fails_twice_is_a_dead_letter() -> None:
