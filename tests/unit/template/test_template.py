@@ -300,6 +300,7 @@ VARIABLES = {
     "OrganizationalUnits": "ORGANIZATIONAL_UNITS",
     "ExcludedAccounts": "EXCLUDED_ACCOUNTS",
     "AcceptedDenials": "ACCEPTED_DENIALS",
+    "PollSchedule": "POLL_SCHEDULE",
     "AnnounceHistory": "ANNOUNCE_HISTORY",
     "RetentionDays": "RETENTION_DAYS",
     "DigestAbove": "DIGEST_ABOVE",
