@@ -45,6 +45,6 @@ def test_handlers_parse_with_few_garbage_collections(function, searches):
 
 
 def test_all_threads_of_a_hub_may_use_one_region():
-    """Connections above the limit are closed after each request, and each is a warning in the log."""
+    """Connections above the limit are closed after each request, with a warning."""
     client = clients.member_client("eu-west-1", CurrentCredentials())
     assert client.meta.config.max_pool_connections >= LISTS_AT_ONCE

@@ -223,5 +223,5 @@ def test_all_problems_are_reported_at_once(read: Read, right: dict[str, str]) ->
     assert str(raised.value).count("is missing") == len(right)
 
 
-def test_a_cron_expression_does_not_tell_the_time_between_two_rounds() -> None:
+def test_a_cron_expression_is_no_rate() -> None:
     assert planner_settings(PLANNER | {"POLL_SCHEDULE": "cron(0 */6 * * ? *)"}).every is None

@@ -127,8 +127,8 @@ def membership_writes(
 ) -> list[tuple[Member, Write]]:
     """Return the writes after Organizations has listed ``accounts``.
 
-    Each is given with the member after it. An account that is not listed has left, or is not selected: such as the hub's
-    own, of which the stack has a row from the time before it became a hub. Its rows stay.
+    Each is given with the member after it. An account that is not listed has left, or is not selected. This may be the
+    hub's own, whose row is from the time before the stack became a hub. Its rows stay.
     """
     listed, changes = {account.id: account for account in accounts}, list[tuple[Member, Write]]()
     for account in listed.values():

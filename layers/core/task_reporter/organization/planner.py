@@ -92,7 +92,10 @@ class Planner:
     accepted: Sequence[str]
     """Patterns of scopes whose problems are expected."""
     every: timedelta | None = None
-    """Time between two rounds by the schedule; None where it is no rate, and only the last two rounds tell."""
+    """Time between two rounds by the schedule.
+
+    None where the schedule is no rate. Then the time between the last two rounds counts.
+    """
 
     def run(self, poll: PollContext, deadline: Deadline = NO_DEADLINE) -> RoundResult:
         """Carry out the round that begins at ``poll.now``.
