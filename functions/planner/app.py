@@ -17,7 +17,7 @@ from task_reporter.errors import PollError
 from task_reporter.history.table import HistoryTable
 from task_reporter.organization.directory import list_accounts
 from task_reporter.organization.metrics import round_metrics
-from task_reporter.organization.planner import Planner, send_assignments
+from task_reporter.organization.planner import LATER_STEPS_SECONDS, Planner, send_assignments
 from task_reporter.organization.problems import Changes, message, subject
 from task_reporter.recording.context import PollContext
 from task_reporter.runtime.deadline import Deadline
@@ -60,12 +60,21 @@ def announce(changes: Changes) -> None:
         logger.info("can be read again", account=member.account, place=place, reason=reason)
 
 
-def make_planner() -> Planner:
-    """Make the planner from the settings."""
+def make_planner(deadline: Deadline) -> Planner:
+    """Make the planner from the settings.
+
+    Its list of accounts leaves time for the later steps of the round.
+    """
     values = settings()
     return Planner(
         HistoryTable(client("dynamodb"), values.table),
-        partial(list_accounts, client("organizations"), values.units, values.excluded),
+        partial(
+            list_accounts,
+            client("organizations"),
+            values.units,
+            values.excluded,
+            deadline.reserve(LATER_STEPS_SECONDS),
+        ),
         partial(send_assignments, client("sqs"), values.queue),
         announce,
         count_subscribers,
@@ -74,6 +83,7 @@ def make_planner() -> Planner:
         values.scope.partition("/")[2],
         values.quiet,
         values.accepted,
+        values.every,
     )
 
 
@@ -86,7 +96,8 @@ def handler(_event: Any, context: Any) -> dict[str, Any]:
     values = settings()
     limits = (values.retention_days, values.lost_after, values.redrive_after, values.silent_after)
     poll = PollContext(values.scope, times.now(), *limits, values.announce_history, bool(values.event_bus))
-    result = make_planner().run(poll, Deadline(context.get_remaining_time_in_millis))
+    deadline = Deadline(context.get_remaining_time_in_millis)
+    result = make_planner(deadline).run(poll, deadline)
     numbers = {"accounts": len(result.members), "sent": result.sent, "lists_due": result.lists_due}
     logger.info("planned", **numbers, overdue=[scope.name for scope in result.overdue[:20]], redriven=result.redriven)
     emit(round_metrics(result, poll, values.accepted))

@@ -136,6 +136,8 @@ class Stack:
             return not values[0]
         if function == "And" and 2 <= len(values) <= 10:
             return all(values)
+        if function == "Or" and 2 <= len(values) <= 10:
+            return any(values)
         if function == "Join":
             return values[0].join(values[1])
         if function == "Split":

@@ -50,6 +50,7 @@ ROWS = {
     "malformed": account_row(
         FIRST, NOW, lists=lists_row(NOW, **{"eu_west_1/store_image": refused("malformed", YESTERDAY)})
     ),
+    "pending-activation": account_row(FIRST, NOW, status="PENDING_ACTIVATION"),
     "suspended": account_row(FIRST, NOW, status="SUSPENDED"),
     "pending-closure": account_row(FIRST, NOW, status="PENDING_CLOSURE"),
     "closed": account_row(FIRST, NOW, status="CLOSED"),

@@ -3,9 +3,10 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from task_reporter.errors import MalformedAnswerError
+from task_reporter.errors import MalformedAnswerError, OutOfTimeError
 from task_reporter.organization.directory import list_accounts
 from task_reporter.organization.members import Account
+from task_reporter.runtime.deadline import Deadline
 from tests.support.scripted import Script
 
 ONE, TWO, THREE = "111111111111", "222222222222", "333333333333"
@@ -131,3 +132,10 @@ def test_a_refusal_is_an_error(organizations):
     )
     with organizations as client, pytest.raises(ClientError):
         list_accounts(client)
+
+
+def test_listing_ends_before_the_round_runs_out_of_time(organizations):
+    organizations.answers("list_accounts", listed(ONE, token="next"))
+    times = iter([60_000])
+    with pytest.raises(OutOfTimeError, match="listing accounts"):
+        accounts_of(organizations, (), (), Deadline(lambda: next(times, 50_000)))

@@ -300,6 +300,7 @@ VARIABLES = {
     "OrganizationalUnits": "ORGANIZATIONAL_UNITS",
     "ExcludedAccounts": "EXCLUDED_ACCOUNTS",
     "AcceptedDenials": "ACCEPTED_DENIALS",
+    "PollSchedule": "POLL_SCHEDULE",
     "AnnounceHistory": "ANNOUNCE_HISTORY",
     "RetentionDays": "RETENTION_DAYS",
     "DigestAbove": "DIGEST_ABOVE",
@@ -393,6 +394,8 @@ def test_recorder_may_find_regions_where_it_does(regions: str) -> None:
     variables = stack.properties("RecorderFunction")["Environment"]["Variables"]
     finds = recorder_settings({**RECORDER, "REGIONS": variables["REGIONS"]}).regions == ALL_REGIONS
     assert ("ec2:DescribeRegions" in set(map(str, walk(stack.properties("RecorderRole"))))) is finds
+    hub = Stack(Regions=regions, OrganizationId="o-a1b2c3d4e5").properties("RecorderRole")
+    assert "ec2:DescribeRegions" in set(map(str, walk(hub))), "a hub asks in each account, its own included"
 
 
 def test_plain_sam_build_compiles_for_the_default_runtime() -> None:

@@ -3,20 +3,24 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from task_reporter.aws.request_limits import LIST_ACCOUNTS
 from task_reporter.errors import MalformedAnswerError
 from task_reporter.organization.assignment import ACCOUNT
 from task_reporter.organization.members import ACTIVE, Account
+from task_reporter.runtime.deadline import NO_DEADLINE, Deadline
 
 
-def list_accounts(client: Any, units: Sequence[str] = (), excluded: Iterable[str] = ()) -> list[Account]:
+def list_accounts(
+    client: Any, units: Sequence[str] = (), excluded: Iterable[str] = (), deadline: Deadline = NO_DEADLINE
+) -> list[Account]:
     """Return the accounts of the organization, or those below ``units``, without the ``excluded`` ones.
 
     The requests run one after the other, because Organizations allows few. Raises MalformedAnswerError where a page
-    has no list, or all pages have no account, because then accounts would count as ones that have left, and botocore's
-    errors.
+    has no list, or all pages have no account, because then accounts would count as ones that have left, OutOfTimeError,
+    and botocore's errors.
     https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html
     """
-    pages = _below(client, units) if units else client.get_paginator("list_accounts").paginate()
+    pages = _below(client, units, deadline) if units else _pages(client.get_paginator("list_accounts"), deadline)
     accounts = {str(item.get("Id")): _account(item) for page in pages for item in _items(page, "Accounts")}
     found = [account for account in accounts.values() if ACCOUNT.fullmatch(account.id)]
     if not found:
@@ -37,7 +41,16 @@ def _account(item: Mapping[str, Any]) -> Account:
     return Account(str(item.get("Id")), str(item.get("Name", "")), str(status))
 
 
-def _below(client: Any, units: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+def _pages(paginator: Any, deadline: Deadline, **request: str) -> Iterator[Mapping[str, Any]]:
+    """Yield the pages of a list."""
+    deadline.check("listing accounts", LIST_ACCOUNTS.max_seconds)
+    for page in paginator.paginate(**request):
+        yield page
+        if page.get("NextToken"):
+            deadline.check("listing accounts", LIST_ACCOUNTS.max_seconds)
+
+
+def _below(client: Any, units: Sequence[str], deadline: Deadline) -> Iterator[Mapping[str, Any]]:
     """Yield the pages of accounts in ``units`` and all units below them."""
     waiting, seen = list(units), set[str]()
     while waiting:
@@ -45,6 +58,6 @@ def _below(client: Any, units: Sequence[str]) -> Iterator[Mapping[str, Any]]:
         if unit in seen:
             continue
         seen.add(unit)
-        yield from client.get_paginator("list_accounts_for_parent").paginate(ParentId=unit)
-        for page in client.get_paginator("list_organizational_units_for_parent").paginate(ParentId=unit):
+        yield from _pages(client.get_paginator("list_accounts_for_parent"), deadline, ParentId=unit)
+        for page in _pages(client.get_paginator("list_organizational_units_for_parent"), deadline, ParentId=unit):
             waiting += [str(child["Id"]) for child in _items(page, "OrganizationalUnits")]

@@ -34,6 +34,11 @@ from task_reporter.times import seconds_since, to_text
 
 ACCOUNTS_AGE = timedelta(minutes=55)
 """Time until the accounts are listed again; new ones are found within an hour."""
+LATER_STEPS_SECONDS = 60
+"""Time reserved for the rest of a round while accounts are listed.
+
+Thousands of accounts are hundreds of pages. A round that ended there would send no assignment, and so would the next.
+"""
 MAX_ENTRIES = 10
 """Messages in one request.
 
@@ -86,6 +91,11 @@ class Planner:
     quiet: timedelta
     accepted: Sequence[str]
     """Patterns of scopes whose problems are expected."""
+    every: timedelta | None = None
+    """Time between two rounds by the schedule.
+
+    None where the schedule is no rate. Then the time between the last two rounds counts.
+    """
 
     def run(self, poll: PollContext, deadline: Deadline = NO_DEADLINE) -> RoundResult:
         """Carry out the round that begins at ``poll.now``.
@@ -101,7 +111,7 @@ class Planner:
         for member in members.values():
             member.lists = watched_lists(member, self.kinds, self.regions, self.own_region)
         length = round_length(Member("", own).epoch("round_at"), poll.now)
-        result.attempt("assignments", partial(self._send, result, poll, length))
+        result.attempt("assignments", partial(self._send, result, poll, self.every or length))
         result.attempt("problems", partial(self._announce, result, deadline))
         result.attempt("overdue", partial(self._find_overdue, result, poll, length))
         self._redrive(result, own, news, poll, deadline)
@@ -139,7 +149,8 @@ class Planner:
         self.history.apply(writes, deadline)
 
     def _find_overdue(self, result: RoundResult, poll: PollContext, length: timedelta) -> None:
-        every = max(length, DEFAULT_ROUND)
+        # A round that is tried again, or that somebody starts, comes soon after the last one.
+        every = max(length, self.every or DEFAULT_ROUND, DEFAULT_ROUND)
         result.overdue = overdue_scopes(result.members.values(), self.kinds, self.quiet, poll.now, every)
 
     def _redrive(self, result: RoundResult, own: Row, news: Row, poll: PollContext, deadline: Deadline) -> None:
