@@ -199,7 +199,7 @@ class World:
             try:
                 self.oracle.check_text(str(result.summary()))
             except PollError as error:
-                self.oracle.check_text(_log_text(error))
+                self.oracle.check_text(log_text(error))
             return result
         self._raise_violation()
         self.oracle.end_poll(poll)
@@ -273,7 +273,7 @@ class World:
                 require(ANNOUNCED, is_complete, f"{left} still wait, and only {again} come again")
                 return answer
             except EXPECTED_ERRORS as error:
-                self.oracle.check_text(_log_text(error))
+                self.oracle.check_text(log_text(error))
                 raise
             finally:
                 self._raise_violation()
@@ -312,7 +312,7 @@ def advance(world: World, **time: float) -> None:
     world.clock.advance(timedelta(**time).total_seconds())
 
 
-def _log_text(error: Exception) -> str:
+def log_text(error: Exception) -> str:
     """Return Lambda's log text of an error that a function raises."""
     return "".join(traceback.format_exception(error))
 
