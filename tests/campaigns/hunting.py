@@ -64,7 +64,7 @@ def make_history_test(
     machine: type[RuleBasedStateMachine], counts: Counter[str], how: settings
 ) -> Callable[[], object]:
     """Return the test of random histories, which counts events in ``counts``."""
-    machine.counts = counts  # type: ignore[attr-defined]
+    machine.counts = counts
     return get_state_machine_test(machine, settings=how)
 
 

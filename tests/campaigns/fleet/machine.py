@@ -14,7 +14,17 @@ from tests.campaigns.fleet.services import EMPTY, NO_LIST, SILENT
 from tests.campaigns.fleet.world import ACCOUNTS, HUB, MEMBERS, REFUSALS, REGIONS, SETTINGS, Delivery, Fleet
 from tests.campaigns.lives.convergence import check_final_state
 from tests.campaigns.lives.ec2 import ENDINGS
-from tests.campaigns.lives.faults import ACTIONS, KILLED_AFTER, KILLED_BEFORE, MEANWHILE, Plan
+from tests.campaigns.lives.faults import (
+    ACTIONS,
+    KILLED_AFTER,
+    KILLED_BEFORE,
+    LOST_RESPONSE,
+    MEANWHILE,
+    TIME_OUT,
+    UNREACHABLE,
+    Plan,
+)
+from tests.campaigns.lives.faults import REFUSALS as REFUSED
 from tests.campaigns.lives.rules import Rules, minutes, moves
 from tests.campaigns.lives.world import DEFERRED, advance
 from tests.support.dynamodb import MAX_KEYS
@@ -24,7 +34,7 @@ DRAWN = ("bundle", "store-image", "export-image", *KINDS)
 """The kinds to draw from: some quiet, some hourly."""
 ROUND = 5
 """Minutes between two rounds."""
-position = st.integers(0, 12)
+position = st.sampled_from([0, 0, *range(13)])
 plans = st.dictionaries(position, st.sampled_from(ACTIONS), min_size=1, max_size=3)
 account = st.sampled_from(ACCOUNTS)
 member = st.sampled_from(MEMBERS)
@@ -94,6 +104,18 @@ class Histories(Rules):
         for _ in range(rounds):
             advance(self.world, minutes=minutes)
             self.world.round(Delivery(plans={account: plan}))
+
+    @rule(
+        account=member,
+        fault=st.sampled_from([*REFUSED, TIME_OUT, UNREACHABLE, LOST_RESPONSE, KILLED_BEFORE, KILLED_AFTER]),
+        rounds=st.integers(1, 2),
+    )
+    def fail_sts(self, account: str, fault: str, rounds: int) -> None:
+        """Fail the request for a session of one account."""
+        for _ in range(rounds):
+            self.world.restart()
+            advance(self.world, minutes=ROUND)
+            self.world.round(Delivery(plans={account: {0: fault}}))
 
     @rule(at=position, killed=st.sampled_from([KILLED_BEFORE, KILLED_AFTER]), of_planner=st.booleans(), account=account)
     def kill(self, at: int, killed: str, of_planner: bool, account: str) -> None:

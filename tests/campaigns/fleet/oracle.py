@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from task_reporter.history.rows import AWAITING_OUTCOME
-from task_reporter.organization.members import ACTIVE, OF_A_FORMER_TIME, ORGANIZATION_KEY, member_key
+from task_reporter.history.writes import Write
+from task_reporter.organization.members import ACTIVE, LEFT, OF_A_FORMER_TIME, ORGANIZATION_KEY, member_key
 from task_reporter.organization.problems import Changes
 from task_reporter.recording.context import PollContext
 from task_reporter.recording.list_result import ended_tasks
@@ -17,7 +18,7 @@ from task_reporter.recording.unreadable import ABSENT, ERROR, THROTTLED
 from task_reporter.times import to_text
 from tests.campaigns.lives.ec2 import ListKey
 from tests.campaigns.lives.faults import MEANWHILE, Process
-from tests.campaigns.lives.oracle import NOTICE, QUIET, ROSTER, MessageRecord, Oracle, PollRecord, records_of
+from tests.campaigns.lives.oracle import NOTICE, QUIET, ROSTER, SETTLED, MessageRecord, Oracle, PollRecord, records_of
 from tests.campaigns.runner import require
 from tests.support.dynamodb import Change
 
@@ -60,6 +61,8 @@ class ListHistory:
 class FleetOracle(Oracle):
     """Checks the writes of planner and worker, and when lists are read."""
 
+    states: Mapping[str, str] = field(default_factory=dict)
+    """Account → its state in Organizations, of those that it lists."""
     lists: dict[ListKey, ListHistory] = field(default_factory=lambda: defaultdict(ListHistory))
     sightings: Counter[ListKey | str] = field(default_factory=Counter)
     """Refusals in a row, as recorded, of each list and account."""
@@ -88,6 +91,9 @@ class FleetOracle(Oracle):
             redriven = change.after.get("redriven_at", "") > change.before.get("redriven_at", "")  # type: ignore[operator]
             is_event = "event_sent_at" not in change.before and len(self.ways) > 1
             require(QUIET, not redriven or is_event, f"{change.key} is sent again although nobody listens")
+        is_decided = (change.before or {}).get("outcome") == (change.after or {}).get("outcome")
+        is_work = isinstance(work, WorkRecord)
+        require(SETTLED, is_work or is_decided, f"{change.key} is {change.after} though no worker has read its list")
         if task := self.tasks().get(change.key.task_id):
             require(OWN, change.key.scope == task.scope, f"{task} is recorded in {change.key.scope}")
         super()._check_write(change)
@@ -101,6 +107,8 @@ class FleetOracle(Oracle):
         elif change.key != ORGANIZATION_KEY:
             is_back = after.get("status") == ACTIVE != before.get("status")
             allowed = OF_THE_PLANNER | {*OF_A_FORMER_TIME} if is_back else OF_THE_PLANNER
+            state = self.states.get(change.key.task_id, LEFT)
+            require(ROSTER, "status" not in changed or after["status"] == state, f"{after} is called {state} elsewhere")
             changed -= allowed | {"scope", "task_id"}
             require(ROSTER, not changed, f"the planner writes {changed}")
             if is_back:

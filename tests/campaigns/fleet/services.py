@@ -43,7 +43,7 @@ class FaultyOrganizations:
         return self
 
     def paginate(self) -> Iterator[dict[str, Any]]:
-        faults = {EMPTY: lambda: {"Accounts": []}, NO_LIST: dict}
+        faults: dict[str, Callable[[], Any]] = {EMPTY: lambda: {"Accounts": []}, NO_LIST: dict}
         if self.outage:
             yield faults.get(self.outage, _throttle)()
             return
@@ -75,7 +75,7 @@ class FaultySts(FakeSts):
         self._sessions: dict[str, datetime] = {}
         self._removed: set[str] = set()
 
-    def assume_role(self, **request: Any) -> dict[str, Any]:
+    def assume_role(self, **request: Any) -> dict[str, Any]:  # type: ignore[override]
         try:
             return self._faults.perform("STS", partial(self._assume, **request), {})  # type: ignore[no-any-return]
         except EXPECTED_ERRORS as error:
@@ -107,7 +107,7 @@ class FaultySts(FakeSts):
 
 def account_in(credentials: ReadOnlyCredentials) -> str:
     """Return the account that ``credentials`` are of."""
-    return credentials.access_key.split("-")[1]
+    return str(credentials.access_key).split("-")[1]
 
 
 def own_credentials(account: str) -> ReadOnlyCredentials:
