@@ -252,12 +252,21 @@ class FleetOracle(Oracle):
                 continue
             places = {"*"}
             if not isinstance(key, str):
-                if key not in watched or self.sightings[account]:
+                is_settling = self._is_joined_by_the_last(key[0], watched)
+                if key not in watched or self.sightings[account] or is_settling:
                     continue
                 region = key[0].partition("/")[2]
                 places = {region, f"{region}/{key[1]}"}
             is_announced = any((account, place) in self.open for place in places)
             require(PROBLEMS, is_announced, f"{key} is {self.reasons[key]} for {sightings} times, and not announced")
+
+    def _is_joined_by_the_last(self, scope: str, watched: Set[ListKey]) -> bool:
+        """Tell whether the last readable list of a region was refused just now.
+
+        The whole region is then announced in the next round.
+        """
+        sightings = [self.sightings[key] for key in watched if key[0] == scope]
+        return min(sightings) == 1
 
     def check_all_over(self, active: Set[str], watched: Set[ListKey]) -> None:
         """Check at the end that the end of every announced problem was announced."""
