@@ -266,7 +266,7 @@ class FleetOracle(Oracle):
         The whole region is then announced in the next round.
         """
         sightings = [self.sightings[key] for key in watched if key[0] == scope]
-        return min(sightings) == 1
+        return min(sightings, default=0) == 1
 
     def check_all_over(self, active: Set[str], watched: Set[ListKey]) -> None:
         """Check at the end that the end of every announced problem was announced."""
