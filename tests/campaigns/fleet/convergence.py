@@ -1,4 +1,4 @@
-"""The end of a history of a hub: time without faults, until nothing is left."""
+"""The end of a hub's history: time without faults, until nothing is left."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from tests.campaigns.lives.world import advance
 from tests.campaigns.runner import ViolationError
 
 STEPS = [*[{"minutes": 20}] * 2, {"hours": 26}, *[{"minutes": 20}] * 4, *[{"hours": 26}] * 3]
-"""Times between rounds; after the long ones every list is due, and clocks that were wrong are right."""
+"""Times between rounds.
+
+After the long ones every list is due, even where clocks were wrong.
+"""
 
 
 def converge(world: Fleet) -> None:

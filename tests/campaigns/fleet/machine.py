@@ -97,7 +97,7 @@ class Histories(Rules):
         restart=st.booleans(),
     )  # fmt: skip
     def fail_a_worker(self, minutes: float, account: str, plan: Plan, move: str, rounds: int, restart: bool) -> None:
-        """Change all tasks while the worker of one account has faults, perhaps without sessions at first."""
+        """Change all tasks while the worker of one account has faults."""
         if restart:
             self.world.restart()
         self.move_all(move, 0)
@@ -126,7 +126,10 @@ class Histories(Rules):
 
     @rule(at=position, account=account, moves=moves)
     def work_twice_at_once(self, at: int, account: str, moves: list[Any]) -> None:
-        """Let two workers work on one account, the second before request ``at`` of the first."""
+        """Let two workers work on one account.
+
+        The second one works before request ``at`` of the first.
+        """
         self.world.move(moves)
         advance(self.world, minutes=ROUND)
         self.world.round(Delivery(plans={account: {at: MEANWHILE}}))

@@ -172,7 +172,9 @@ class FleetOracle(Oracle):
         began: datetime,
         before: Mapping[ListKey, ListHistory],
     ) -> None:
-        """Check the lists of an account whose message had no fault in the round that ``began`` then.
+        """Check the lists of an account without a fault.
+
+        Its message came in the round that ``began`` then.
 
         ``before`` are the lists before the round, and ``intervals`` the times between two answers by kind.
         """
@@ -187,7 +189,7 @@ class FleetOracle(Oracle):
             require(DUE, is_asked or not must, f"{key} was not asked at {began}; before: {history}")
 
     def _longest_rest(self, key: ListKey) -> timedelta:
-        """Return the time after which a list that could not be read is asked again."""
+        """Return the longest time until an unreadable list is asked again."""
         if self.sightings[key] <= 1:
             return timedelta(minutes=5)
         return timedelta(hours=1) if self.reasons[key] in (ERROR, THROTTLED) else LONGEST_PAUSE

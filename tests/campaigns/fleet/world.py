@@ -1,4 +1,4 @@
-"""The world of one history of a hub: its accounts, its queue, its planner and its workers."""
+"""The world of one history of a hub: accounts, queue, planner, workers."""
 
 from __future__ import annotations
 
@@ -341,7 +341,7 @@ class Fleet(World):
         return {account for account in ACCOUNTS if self.row_of(account).get("status") == ACTIVE}
 
     def list_keys(self) -> set[ListKey]:
-        """Return the lists that the reporter can know: those of regions that it has found."""
+        """Return the lists of the regions that the reporter has found."""
         return {
             (f"{account}/{region}", kind)
             for account in ACCOUNTS
