@@ -37,8 +37,9 @@ local: ## keep the same stack running, to try it with the aws CLI
 test: ## run every test: unit, integration, end to end
 	@$(RUN) project sam aws bench -- .venv/bin/python -m tests $(ARGS)
 
-soak: ## 10,000 random histories with every fault: nothing lost, nothing repeated without need
+soak: ## random histories with every fault, in one account and in several: nothing lost, nothing repeated without need
 	@$(RUN) project -- .venv/bin/python -m tests.campaigns.lives $(ARGS)
+	@$(RUN) -- .venv/bin/python -m tests.campaigns.fleet $(ARGS)
 
 check: ## check style, types, and the security of code and template
 	@$(RUN) project sam check -- .venv-check/bin/ruff check .

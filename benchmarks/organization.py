@@ -39,6 +39,7 @@ from task_reporter.organization.planning import plan
 from task_reporter.recording.context import PollContext
 from task_reporter.recording.roster import ListRecord, Lists, roster_write
 from task_reporter.runtime.settings import ALL_REGIONS
+from task_reporter.times import to_text
 from tests.integration.engines import make_table
 from tests.support.template import template
 
@@ -276,6 +277,8 @@ def simulate(accounts: Sequence[str]) -> Steady:
             member = members[assignment.account]
             assignments += 1
             calls += sum(map(len, assignment.due.values())) + assignment.find_regions
+            if assignment.find_regions:
+                member.row["regions_at"] = to_text(now)
             for region, kinds in assignment.due.items():
                 for kind in kinds:
                     before = member.lists[region][kind]
@@ -292,7 +295,7 @@ def simulate(accounts: Sequence[str]) -> Steady:
 
 def _member(account: str, at: datetime) -> Member:
     record = ListRecord(at=int(at.timestamp()))
-    row = {"status": ACTIVE, "regions": " ".join(REGIONS), "regions_at": "2026-11-26T12:00:00.000Z"}
+    row = {"status": ACTIVE, "regions": " ".join(REGIONS), "regions_at": to_text(at)}
     return Member(account, {"scope": "roster", "task_id": account, **row}, {
         region: dict.fromkeys(KINDS, record) for region in REGIONS
     })  # fmt: skip

@@ -17,7 +17,7 @@ from task_reporter.errors import PollError
 from task_reporter.history.table import HistoryTable
 from task_reporter.organization.directory import list_accounts
 from task_reporter.organization.metrics import round_metrics
-from task_reporter.organization.planner import FINISHING_SECONDS, LISTING_RESERVE, Planner, send_assignments
+from task_reporter.organization.planner import FINISHING_SECONDS, LATER_STEPS_SECONDS, Planner, send_assignments
 from task_reporter.organization.problems import Changes, message, subject
 from task_reporter.recording.context import PollContext
 from task_reporter.runtime.deadline import Deadline
@@ -61,9 +61,12 @@ def announce(changes: Changes) -> None:
 
 
 def make_planner(deadline: Deadline) -> Planner:
-    """Make the planner from the settings."""
+    """Make the planner from the settings.
+
+    Each of its steps leaves time for the later steps of the round.
+    """
     values = settings()
-    listing, sending = deadline.reserve(LISTING_RESERVE), deadline.reserve(FINISHING_SECONDS)
+    listing, sending = deadline.reserve(LATER_STEPS_SECONDS), deadline.reserve(FINISHING_SECONDS)
     return Planner(
         HistoryTable(client("dynamodb"), values.table),
         partial(list_accounts, client("organizations"), values.units, values.excluded, listing),
@@ -75,6 +78,7 @@ def make_planner(deadline: Deadline) -> Planner:
         values.scope.partition("/")[2],
         values.quiet,
         values.accepted,
+        values.every,
     )
 
 

@@ -11,6 +11,7 @@ STATES = {
     "malformed": "see the recorder's log",
     ERROR: "see the recorder's log; the lists are asked again within an hour",
     THROTTLED: "EC2 allows no more calls there; the lists are asked again within an hour",
+    "pending-activation": "nothing can be read until they are activated",
     "suspended": "nothing can be read until they are reopened",
     "pending-closure": "nothing can be read any more",
     "closed": "nothing can be read any more",

@@ -1,11 +1,10 @@
 """Numbers of the stack's parameters: time limits, and how long rows are kept."""
 
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 
-UNITS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
-RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
+from task_reporter.runtime.settings import parse_schedule
+
 DEFAULT_SILENT_AFTER, DEFAULT_REDRIVE_AFTER, DEFAULT_QUIET = 15, 10, 360
 """Minutes, for a stack that does not say."""
 
@@ -22,8 +21,10 @@ def max_silence(parameters: Mapping[str, str]) -> timedelta:
 
 def schedule_rate(parameters: Mapping[str, str]) -> timedelta | None:
     """Return the time between two polls, None for a schedule that is no rate."""
-    rate = RATE.fullmatch(parameters.get("PollSchedule", ""))
-    return int(rate[1]) * UNITS[rate[2]] if rate else None
+    try:
+        return parse_schedule(parameters.get("PollSchedule", ""))
+    except ValueError:
+        return None
 
 
 def quiet_time(parameters: Mapping[str, str]) -> timedelta:

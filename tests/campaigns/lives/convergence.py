@@ -22,22 +22,23 @@ def converge(world: World) -> None:
     world.end_faults()
     for step in STEPS:
         advance(world, **step)
-        before = _task_rows(world)
+        before = task_rows(world)
         result = world.poll()
         if result is None or result.problems:
             raise ViolationError(SETTLED, f"a poll fails although nothing else does: {result}")
         world.shards.drain()
         is_waiting = any(row.get("awaiting") == "notification" for row in world.history.rows.values())
-        if before == _task_rows(world) and not is_waiting:
+        if before == task_rows(world) and not is_waiting:
             return
-    raise ViolationError(SETTLED, f"still not quiet: {_task_rows(world)}")
+    raise ViolationError(SETTLED, f"still not quiet: {task_rows(world)}")
 
 
 def check_final_state(world: World) -> None:
     """Check the rows and notices of a history that has converged."""
-    rows = _task_rows(world)
-    for task_id in world.oracle.tasks():
-        _check_task(world, task_id, rows)
+    rows = task_rows(world)
+    for task_id, task in world.oracle.tasks().items():
+        if world.is_watched(task):
+            _check_task(world, task_id, rows)
     for key, row in rows.items():
         if key.task_id.startswith("foreign-"):
             continue
@@ -69,5 +70,5 @@ def _check_task(world: World, task_id: str, rows: dict[Key, Row]) -> None:
         require(SETTLED, task_id not in listed or task.outcome is None, f"{task} is lost though it is listed")
 
 
-def _task_rows(world: World) -> dict[Key, Row]:
+def task_rows(world: World) -> dict[Key, Row]:
     return {key: row for key, row in world.history.rows.items() if key.scope != ROSTER_SCOPE}

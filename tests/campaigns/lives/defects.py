@@ -1,19 +1,14 @@
-"""Defects that the histories must find, each with one short history that shows it.
-
-A defect replaces one function, value or client while it is applied.
-"""
+"""Defects that the histories must find."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache, partial
 from operator import methodcaller
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import patch
 
 from botocore.exceptions import ClientError
 
@@ -31,47 +26,12 @@ from task_reporter.notifying.bus import Bus
 from task_reporter.notifying.marks import SETTLED, Marker
 from task_reporter.recording import missing, poll_lists, projection, recorder, redrive, roster, transitions
 from task_reporter.times import to_text
+from tests.campaigns.hunting import Defect, Step, around, instead
 from tests.campaigns.lives import world
-from tests.campaigns.lives.machine import AFTERWARDS, NO_LISTS, Histories
+from tests.campaigns.lives.machine import AFTERWARDS, NO_LISTS
 from tests.campaigns.lives.world import OTHER_SCOPE, WRITE
-from tests.support.dynamodb import MAX_KEYS, DynamoDb, Table
+from tests.support.dynamodb import DynamoDb, Table
 from tests.support.inline import INLINE
-
-Step = Callable[[Histories], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Defect:
-    """A defect, and its scene: a short history that shows it."""
-
-    inject: Callable[[], AbstractContextManager[Any]]
-    steps: tuple[Step, ...]
-    digest_above: int = 5
-    page: int = MAX_KEYS
-    kind: str = "bundle"
-    bus: bool = False
-    apart: bool = False
-
-    def play_scene(self, machine: type[Histories]) -> None:
-        """Play the steps, with one task at first. Raises ViolationError."""
-        history = machine()
-        begun = world.World(self.digest_above, self.page, kinds=[self.kind], bus=self.bus, apart=self.apart)
-        history.begin(begun, first=1, poison={})
-        for step in self.steps:
-            step(history)
-        history.teardown()
-
-
-def instead(owner: Any, name: str, new: Any, *steps: Step, **options: Any) -> Defect:
-    """Put ``new`` in the place of attribute ``name``."""
-    return Defect(lambda: patch.object(owner, name, new), steps, **options)
-
-
-def around(owner: Any, name: str, wrapper: Callable[..., Any], *steps: Step, **options: Any) -> Defect:
-    """Put ``wrapper`` in the place of function ``name``; its first argument is that function."""
-    real = getattr(owner, name)
-    # A plain function, so that it can be a method.
-    return instead(owner, name, lambda *arguments, **named: wrapper(real, *arguments, **named), *steps, **options)
 
 
 def all_tasks(move: str) -> Step:

@@ -59,6 +59,10 @@ class Histories(Rules):
         self.world.sns.poisoned = poison
         self.world.start(first)
 
+    def begin_scene(self, kind: str = "bundle", **options: Any) -> None:
+        """Begin the short history of a defect."""
+        self.begin(World(kinds=[kind], **options), first=1, poison={})
+
     @rule(
         minutes=minutes, plan=recorder_plans, notifier_plan=notifier_plans, moves=moves, meanwhile=moves,
         end=st.sampled_from(ENDINGS),

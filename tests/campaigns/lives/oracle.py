@@ -43,7 +43,7 @@ class PollRecord:
 
     context: PollContext
     began: int
-    watched: Set[ListKey]
+    watched: set[ListKey]
     """The lists that the poll asks for."""
     lists: dict[ListKey, TaskList] = field(default_factory=dict)
     """The good answers."""
@@ -101,7 +101,7 @@ class Oracle:
     violation: ViolationError | None = None
     order: count[int] = field(default_factory=count)
 
-    def begin_poll(self, context: PollContext, watched: Set[ListKey]) -> PollRecord:
+    def begin_poll(self, context: PollContext, watched: set[ListKey]) -> PollRecord:
         self.polls.append(PollRecord(context, next(self.order), watched))
         return self.polls[-1]
 
@@ -205,6 +205,12 @@ class Oracle:
         poll, polled_at = self.faults.process.poll, str((change.after or {}).get("polled_at"))
         require(ROSTER, poll is not None and poll.answer is not None, "it moves without a good answer")
         require(ROSTER, polled_at == to_text(poll.context.now), f"it is set to {polled_at}")
+        self._check_moved_lists(change, poll)
+        if change.before and not self.clock_was_set:
+            require(ROSTER, polled_at >= str(change.before["polled_at"]), f"it goes back to {polled_at}")
+
+    def _check_moved_lists(self, change: Change, poll: PollRecord) -> Set[ListKey]:
+        """Check the lists that count as read now, and return them."""
         account, now = poll.context.scope.partition("/")[0], int(poll.context.now.timestamp())
         before, after = (records_of(row, account) for row in (change.before, change.after))
         moved = {key for key, record in after.items() if record.at == now != before.get(key, ListRecord()).at}
@@ -218,8 +224,7 @@ class Oracle:
         require(ROSTER, not missing, f"it moves although {missing} were not recorded")
         running = [key for key, task in listed.items() if self._is_behind(key, task)]
         require(ROSTER, not running, f"it moves although the end of {running} was not recorded")
-        if change.before and not self.clock_was_set:
-            require(ROSTER, polled_at >= str(change.before["polled_at"]), f"it goes back to {polled_at}")
+        return moved
 
     def _is_behind(self, key: Key, listed: Listed) -> bool:
         """Tell whether a task is listed as ended while its row is running."""

@@ -5,7 +5,8 @@
 
 import pytest
 
-from tests.campaigns.lives.campaign import CAMPAIGN, play_scene
+from tests.campaigns.hunting import play_scene
+from tests.campaigns.lives.campaign import CAMPAIGN
 from tests.campaigns.lives.defects import DEFECTS
 from tests.campaigns.runner import UNEXPECTED, Portion, run_portion
 
@@ -22,7 +23,7 @@ def test_histories_lose_and_repeat_nothing() -> None:
 def test_scenes_show_their_defect_and_no_other(name: str) -> None:
     """``make soak ARGS=--mutations`` searches random histories for each defect too."""
     with DEFECTS[name].inject():
-        failure = play_scene(name)
+        failure = play_scene("lives", name)
     assert failure
     assert failure.invariant != UNEXPECTED, failure.text
-    assert play_scene(name) is None
+    assert play_scene("lives", name) is None

@@ -19,6 +19,7 @@ from task_reporter.aws.subscribers import Audience, find_audience
 from task_reporter.errors import PollError
 from task_reporter.history.rows import Key, Row
 from task_reporter.history.writes import Write
+from task_reporter.kinds.kind import Kind
 from task_reporter.kinds.table import ALL, KINDS
 from task_reporter.notifying.announce import NotificationPolicy, announce
 from task_reporter.notifying.stream_batch import process_batch, record_key
@@ -76,6 +77,7 @@ class World:
     kinds  the kinds of the tasks, in turn
     bus    True if the stack has an event bus
     apart  True if every second task is in a second region, as far as that has its kind
+    oracle  the oracle that checks the history
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class World:
         newest_only: bool = False,
         bus: bool = False,
         apart: bool = False,
+        oracle: type[Oracle] = Oracle,
     ) -> None:
         self._pool, self._apart = pool, apart
         self._kinds = [KINDS[kind] for kind in kinds]
@@ -98,7 +101,7 @@ class World:
         self.history = Table(clock=self.clock)
         self.history.client = FaultyDynamoDb(self.history, self.faults, page)
         self.ec2 = Ec2(self.faults, self.clock, newest_only)
-        self.oracle = Oracle(self.faults, lambda: {task.task_id: task for task in self.ec2.tasks}, self.history.rows)
+        self.oracle = oracle(self.faults, lambda: {task.task_id: task for task in self.ec2.tasks}, self.history.rows)
         self.history.watch = self.oracle.watch
         self.sns = FaultySns(self.faults, self.oracle, email_subscription)
         self.bridge = FaultyEventBridge(self.faults, self.oracle)
@@ -128,11 +131,19 @@ class World:
             # No two tasks start at the same time, because AMI and start identify a store task.
             started = self.clock.now + number / 1000
             kind = self._kinds[number % len(self._kinds)]
-            is_apart = self._apart and number // len(self._kinds) % 2 == 1 and kind.name in OTHER_KINDS
-            task = Task(kind, number, started, self.clock.now, OTHER_SCOPE if is_apart else SCOPE)
+            task = Task(kind, number, started, self.clock.now, self.scope_of(number, kind))
             self.ec2.tasks.append(task)
             for move, code_delay in moves:
                 task.move(move, self.clock.now, code_delay)
+
+    def scope_of(self, number: int, kind: Kind) -> str:
+        """Return the scope in which the task ``number`` is started."""
+        is_apart = self._apart and number // len(self._kinds) % 2 == 1 and kind.name in OTHER_KINDS
+        return OTHER_SCOPE if is_apart else SCOPE
+
+    def is_watched(self, task: Task) -> bool:
+        """Tell whether the reporter watches the list of ``task`` at the end."""
+        return True
 
     def move(self, moves: Sequence[Move]) -> None:
         for number, move, code_delay in moves:
@@ -188,7 +199,7 @@ class World:
             try:
                 self.oracle.check_text(str(result.summary()))
             except PollError as error:
-                self.oracle.check_text(_log_text(error))
+                self.oracle.check_text(log_text(error))
             return result
         self._raise_violation()
         self.oracle.end_poll(poll)
@@ -262,7 +273,7 @@ class World:
                 require(ANNOUNCED, is_complete, f"{left} still wait, and only {again} come again")
                 return answer
             except EXPECTED_ERRORS as error:
-                self.oracle.check_text(_log_text(error))
+                self.oracle.check_text(log_text(error))
                 raise
             finally:
                 self._raise_violation()
@@ -301,7 +312,7 @@ def advance(world: World, **time: float) -> None:
     world.clock.advance(timedelta(**time).total_seconds())
 
 
-def _log_text(error: Exception) -> str:
+def log_text(error: Exception) -> str:
     """Return Lambda's log text of an error that a function raises."""
     return "".join(traceback.format_exception(error))
 

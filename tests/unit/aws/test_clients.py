@@ -1,11 +1,14 @@
-"""The garbage collector while a client parses."""
+"""Clients: their connections, and the garbage collector while they parse."""
 
 import gc
 
 import pytest
 
 from benchmarks.ec2_lists import listed
+from task_reporter.aws import clients
 from task_reporter.kinds.bundle import BUNDLE
+from task_reporter.organization.credentials import CurrentCredentials
+from task_reporter.organization.hub import LISTS_AT_ONCE
 from tests.support.canned_ec2 import canned_ec2
 from tests.support.functions import load
 
@@ -39,3 +42,9 @@ def test_handlers_parse_with_few_garbage_collections(function, searches):
         load(function)
         client.describe_bundle_tasks()
     assert len(searches) - unprepared < unprepared / 2
+
+
+def test_all_threads_of_a_hub_may_use_one_region():
+    """Connections above the limit are closed after each request, with a warning."""
+    client = clients.member_client("eu-west-1", CurrentCredentials())
+    assert client.meta.config.max_pool_connections >= LISTS_AT_ONCE

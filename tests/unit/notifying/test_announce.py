@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from task_reporter.aws.request_limits import PUBLISH, USE_TABLE
 from task_reporter.errors import HistoryError, IncompleteRowError, NotAnnouncedError, OutOfTimeError
-from task_reporter.history.rows import Key, Row
+from task_reporter.history.rows import Key, Row, key_of
 from task_reporter.history.table import ApplyResult, HistoryTable
 from task_reporter.history.writes import Update, Write
 from task_reporter.notifying import task_notice as single
@@ -43,6 +43,7 @@ AWAITING = ("awaiting", "awaiting_since", "redriven_at", "redrives")
 def tell(
     table: Any, sns: FakeSns, keys: Iterable[Key], policy: NotificationPolicy = SINGLY, **options: Any
 ) -> AnnounceResult:
+    options = {"pause": lambda seconds: None, **options}
     return announce(keys, table, Topic(sns, TOPIC), policy, clock=lambda: NOW, **options)
 
 
@@ -353,6 +354,40 @@ def test_after_a_long_outage_all_come_in_digests() -> None:
     assert tell(table, sns, keys(500), NotificationPolicy(digest_above=5)).failed == {}
     assert len(sns.accepted) <= 5
     assert sorted(told_numbers(sns)) == list(range(500))
+
+
+# Many accounts at the same time
+
+
+@pytest.mark.parametrize("scopes", [10, 11, 200])
+def test_an_email_subscription_never_gets_ten_notices_a_second(scopes: int) -> None:
+    """SNS would suspend it.
+
+    The first sweep of an organization ends tasks in hundreds of scopes.
+    """
+    rows = [row(number, scope=f"{number:012d}/eu-west-1") for number in range(scopes)]
+    sns, pauses = FakeSns(), list[float]()
+    assert tell(Table(*rows), sns, [key_of(one) for one in rows], pause=pauses.append).failed == {}
+    assert len(sns.accepted) == scopes
+    assert scopes <= 10 or scopes / sum(pauses) < 10 / SHARDS
+
+
+SHARDS = 4
+"""Shards in the stream of a new table, each with its own notifier."""
+
+
+def test_pauses_end_when_the_time_runs_out() -> None:
+    rows = [row(number, scope=f"{number:012d}/eu-west-1") for number in range(200)]
+    clock = [180.0]
+
+    def pause(seconds: float) -> None:
+        clock[0] -= seconds
+
+    deadline = Deadline(lambda: int(1000 * clock[0]))
+    told = tell(Table(*rows), FakeSns(), [key_of(one) for one in rows], deadline=deadline, pause=pause)
+    assert 0 < len(told.notices) < 200
+    assert len(told.notices) + len(told.failed) == 200
+    assert clock[0] > MARGIN_SECONDS
 
 
 # Nobody listens

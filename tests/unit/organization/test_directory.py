@@ -3,11 +3,10 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from task_reporter.aws.request_limits import LIST_ACCOUNTS
 from task_reporter.errors import MalformedAnswerError, OutOfTimeError
 from task_reporter.organization.directory import list_accounts
 from task_reporter.organization.members import Account
-from task_reporter.runtime.deadline import MARGIN_SECONDS, Deadline
+from task_reporter.runtime.deadline import Deadline
 from tests.support.scripted import Script
 
 ONE, TWO, THREE = "111111111111", "222222222222", "333333333333"
@@ -135,21 +134,16 @@ def test_a_refusal_is_an_error(organizations):
         list_accounts(client)
 
 
-@pytest.mark.parametrize("units", [(), (UNIT,)], ids=["all", "units"])
-def test_no_page_is_begun_that_could_not_end(units):
+def test_listing_ends_before_the_round_runs_out_of_time(organizations):
+    organizations.answers("list_accounts", listed(ONE, token="next"))
+    times = iter([60_000])
+    with pytest.raises(OutOfTimeError, match="listing accounts"):
+        accounts_of(organizations, (), (), Deadline(lambda: next(times, 50_000)))
+
+
+def test_listing_of_units_ends_before_the_round_does(organizations):
     """A function that times out would plan nothing, round after round."""
-    enough = (LIST_ACCOUNTS.max_seconds + MARGIN_SECONDS) * 1000
-    left, asked = iter([enough, enough - 1]), []
-
-    class Organizations:
-        def get_paginator(self, operation):
-            return self
-
-        def paginate(self, **request):
-            for account in (ONE, TWO):
-                asked.append(account)
-                yield listed(account)
-
-    with pytest.raises(OutOfTimeError, match="listing the accounts"):
-        list_accounts(Organizations(), units, (), Deadline(lambda: next(left)))
-    assert asked == [ONE]
+    tree(organizations, ou_abcd_11111111=([ONE], [INNER]))
+    times = iter([80_000] * 2)
+    with pytest.raises(OutOfTimeError, match="listing accounts"):
+        accounts_of(organizations, (UNIT,), (), Deadline(lambda: next(times, 50_000)))

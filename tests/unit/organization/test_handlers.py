@@ -23,7 +23,7 @@ ALARMS = f"arn:aws:sns:us-east-1:{HUB}:alarms"
 ENVIRONMENT = RECORDER | {
     "SCOPE": f"{HUB}/{REGION}", "REGIONS": "all", "MEMBER_ROLE": "ec2-task-reporter-member", "EXTERNAL_ID": "external",
     "QUIET_MINUTES": "360", "ASSIGNMENT_QUEUE_URL": QUEUE, "ALARM_TOPIC_ARN": ALARMS, "ORGANIZATIONAL_UNITS": "",
-    "EXCLUDED_ACCOUNTS": "444444444444", "ACCEPTED_DENIALS": "*/ap-*",
+    "EXCLUDED_ACCOUNTS": "444444444444", "ACCEPTED_DENIALS": "*/ap-*", "POLL_SCHEDULE": "rate(5 minutes)",
 }  # fmt: skip
 CONTEXT = SimpleNamespace(
     function_name="function",
@@ -39,7 +39,7 @@ class Aws:
 
     def __init__(self, *rows):
         self.table, self.ec2, self.sts = Table(*rows), FakeEc2(), FakeSts(times.now)
-        self.sent, self.published, self.refusal = [], [], None
+        self.sent, self.published, self.refusal, self.more = [], [], None, None
 
     def client(self, service):
         return {"dynamodb": self.table.client, "sts": self.sts}.get(service, self)
@@ -49,7 +49,8 @@ class Aws:
         return self
 
     def paginate(self):
-        yield {"Accounts": [{"Id": number, "Status": "ACTIVE"} for number in (ACCOUNT, OTHER, "444444444444")]}
+        numbers = (ACCOUNT, OTHER, "444444444444")
+        yield {"Accounts": [{"Id": number, "Status": "ACTIVE"} for number in numbers], "NextToken": self.more}
 
     def send_message_batch(self, QueueUrl, Entries):
         assert QueueUrl == QUEUE
@@ -111,6 +112,17 @@ def test_the_planner_publishes_problems_once(start):
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     [warning] = [line for line in lines if line["message"] == "can't be read"]
     assert (warning["account"], warning["place"], warning["reason"]) == (ACCOUNT, "us-east-1/bundle", "denied")
+
+
+def test_a_list_of_accounts_without_end_costs_no_assignment(start):
+    aws = Aws(account_row(ACCOUNT, times.now(), regions_at=""))
+    aws.more = "next"
+    times_left = iter([300_000] * 2)
+    context = SimpleNamespace(**{**vars(CONTEXT), "get_remaining_time_in_millis": lambda: next(times_left, 170_000)})
+    app, _ = start("planner", aws)
+    with pytest.raises(PollError, match="out of time while listing accounts"):
+        app.handler({}, context)
+    assert [one.account for one in aws.sent] == [ACCOUNT]
 
 
 def test_a_round_that_was_not_complete_fails_after_all_else(start, capsys):

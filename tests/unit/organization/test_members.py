@@ -184,9 +184,11 @@ def test_a_row_that_the_recorder_made_gets_a_state():
     assert listed(table, account())[ACCOUNT].row["joined_at"] == to_text(NOW)
 
 
-def test_a_row_without_a_state_never_leaves():
+def test_a_row_of_the_time_before_the_hub_leaves_too():
+    """Nobody polls the account any more, so it would be overdue for ever."""
     table = Table(row(lists="{}"))
-    assert listed(table, account(number=OTHER))[ACCOUNT].row == row(lists="{}")
+    left = row(lists="{}", status="LEFT", left_at=to_text(NOW))
+    assert listed(table, account(number=OTHER))[ACCOUNT].row == left
 
 
 # The row of an account whose role can't be assumed

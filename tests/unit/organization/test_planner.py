@@ -17,6 +17,7 @@ from task_reporter.organization.members import ORGANIZATION_KEY, Account, member
 from task_reporter.organization.metrics import round_metrics
 from task_reporter.organization.overdue import OverdueScope
 from task_reporter.organization.planner import MAX_FAILURES, Planner, count_states, send_assignments
+from task_reporter.organization.planning import SPREAD_SECONDS
 from task_reporter.organization.problems import Changes
 from task_reporter.recording.context import PollContext
 from task_reporter.runtime.deadline import MARGIN_SECONDS, Deadline
@@ -47,6 +48,7 @@ class Rounds:
     sent: list = field(default_factory=list)
     announced: list = field(default_factory=list)
     now: object = NOW
+    every: object = None
 
     def _call(self, name):
         self.calls[name] += 1
@@ -74,7 +76,7 @@ class Rounds:
         self.now += timedelta(minutes=minutes)
         planner = Planner(
             self.table, self.list_accounts, self.send, self.announce, lambda: self.audience, self.kinds, self.setting,
-            REGION, QUIET, self.accepted,
+            REGION, QUIET, self.accepted, self.every,
         )  # fmt: skip
         return planner.run(self.poll, **more)
 
@@ -334,6 +336,14 @@ def test_a_list_that_is_not_read_is_overdue(rounds):
         result = rounds.round(5)
     assert len(result.overdue) == 14
     assert OverdueScope(ACCOUNT, "us-east-1", int(NOW.timestamp()) - 180) in result.overdue
+
+
+def test_a_round_that_is_tried_again_makes_nothing_overdue():
+    """Lambda tries a failed round again after a minute, and anybody may start one."""
+    rounds = Rounds(Table(watched(), organization_row()), every=timedelta(hours=12))
+    rounds.round(12 * 60)
+    assert rounds.round(1).overdue == []
+    assert {one.until - one.round for one in rounds.sent} == {12 * 3600 + SPREAD_SECONDS}
 
 
 # Waiting rows and subscribers

@@ -17,7 +17,7 @@ from task_reporter.aws.request_limits import COUNT_SUBSCRIBERS, LIST_ACCOUNTS, S
 from task_reporter.errors import OutOfTimeError, PollError, SettingError
 from task_reporter.organization.assignment import parse_assignment
 from task_reporter.organization.members import member_key
-from task_reporter.organization.planner import FINISHING_SECONDS, LISTING_RESERVE
+from task_reporter.organization.planner import FINISHING_SECONDS, LATER_STEPS_SECONDS
 from task_reporter.runtime.deadline import MARGIN_SECONDS
 from tests.support.cloudformation import Stack
 from tests.support.dynamodb import Table
@@ -223,8 +223,8 @@ def left(seconds: float) -> SimpleNamespace:
 def test_timeout_covers_every_step_of_a_slow_round() -> None:
     """A step is begun only where it and all later ones can end."""
     longest = {
-        TIMEOUT - LISTING_RESERVE: [USE_TABLE, LIST_ACCOUNTS],  # the roster, one page of accounts
-        LISTING_RESERVE - FINISHING_SECONDS: [SEND_ASSIGNMENTS],  # one batch
+        TIMEOUT - LATER_STEPS_SECONDS: [USE_TABLE, LIST_ACCOUNTS],  # the roster, one page of accounts
+        LATER_STEPS_SECONDS - FINISHING_SECONDS: [SEND_ASSIGNMENTS],  # one batch
         FINISHING_SECONDS: [COUNT_SUBSCRIBERS, USE_TABLE, COUNT_SUBSCRIBERS],  # publish, mark, count
     }
     for seconds, steps in longest.items():
@@ -235,8 +235,8 @@ def test_round_without_time_for_accounts_asks_the_known_ones(app: ModuleType, se
     app.handler({}, CONTEXT)
     services.sent.clear()
     del services.table.rows[member_key("organization")]
-    with pytest.raises(PollError, match=r"accounts: .*out of time while listing the accounts"):
-        app.handler({}, left(LISTING_RESERVE + LIST_ACCOUNTS.max_seconds))
+    with pytest.raises(PollError, match=r"accounts: .*out of time while listing accounts"):
+        app.handler({}, left(LATER_STEPS_SECONDS + LIST_ACCOUNTS.max_seconds))
     assert sorted(services.sent) == sorted([ACCOUNT, OTHER])
 
 

@@ -35,7 +35,10 @@ RECORDER = {
 OPTIONAL = {"EVENT_BUS": "tasks", "REGIONS": "eu-west-1,us-east-1", "MEMBER_ROLE": "reader", "EXTERNAL_ID": "hub:1"}
 """Variables that may be empty."""
 QUEUE = "https://sqs.eu-west-1.amazonaws.com/123456789012/assignments"
-PLANNER = RECORDER | {"ASSIGNMENT_QUEUE_URL": QUEUE, "ALARM_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:alarms"}
+PLANNER = RECORDER | {
+    "ASSIGNMENT_QUEUE_URL": QUEUE, "ALARM_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:alarms",
+    "POLL_SCHEDULE": "rate(5 minutes)",
+}  # fmt: skip
 OF_PLANNER = {
     "ORGANIZATIONAL_UNITS": "ou-ab12-cdef3456, r-ab12",
     "EXCLUDED_ACCOUNTS": "111122223333",
@@ -118,6 +121,8 @@ RIGHT: list[tuple[Read, dict[str, str], str, str, str, Any]] = [
     (recorder_settings, RECORDER, "LOST_AFTER_MINUTES", "0", "lost_after", timedelta()),
     (recorder_settings, RECORDER, "REDRIVE_AFTER_MINUTES", "0", "redrive_after", timedelta()),
     (recorder_settings, RECORDER, "SILENT_AFTER_MINUTES", "9999", "silent_after", timedelta(minutes=9999)),
+    (planner_settings, PLANNER, "POLL_SCHEDULE", "rate(1 minute)", "every", timedelta(minutes=1)),
+    (planner_settings, PLANNER, "POLL_SCHEDULE", "rate(12 hours)", "every", timedelta(hours=12)),
     (notifier_settings, NOTIFIER, "EMAIL_SUBSCRIPTION", "true", "email_subscription", True),
     (notifier_settings, NOTIFIER, "RETENTION_DAYS", "99999", "retention_days", 99_999),
     (notifier_settings, NOTIFIER, "TOPIC_ARN", "arn:aws-cn:sns:cn-north-1:123456789012:t", "topic", None),
@@ -157,6 +162,7 @@ EXPECTED = {
     "ORGANIZATIONAL_UNITS": "empty, or ids of roots and units separated by commas",
     "EXCLUDED_ACCOUNTS": "empty, or account ids separated by commas",
     "ACCEPTED_DENIALS": "empty, or patterns of <account id>/<region>",
+    "POLL_SCHEDULE": "a schedule: rate(...) or cron(...)",
 }
 WRONG = {
     "HISTORY_TABLE": ["ab", "my table", "x" * 1025, "history\n", "${HistoryTable}"],
@@ -182,6 +188,7 @@ WRONG = {
     "ORGANIZATIONAL_UNITS": ["ou-ab12", "all", "ou-ab12-cdef3456;r-ab12"],
     "EXCLUDED_ACCOUNTS": ["12345", "x", "111122223333 444455556666"],
     "ACCEPTED_DENIALS": ["*", "x/*", "*/AP-*"],
+    "POLL_SCHEDULE": ["5 minutes", "rate(5)", "rate(5 weeks)", "cron()", "at(2026-11-26T12:00:00)"],
 }
 
 
@@ -214,3 +221,7 @@ def test_all_problems_are_reported_at_once(read: Read, right: dict[str, str]) ->
     with pytest.raises(SettingError) as raised:
         read({})
     assert str(raised.value).count("is missing") == len(right)
+
+
+def test_a_cron_expression_is_no_rate() -> None:
+    assert planner_settings(PLANNER | {"POLL_SCHEDULE": "cron(0 */6 * * ? *)"}).every is None

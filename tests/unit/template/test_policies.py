@@ -332,10 +332,11 @@ def test_hub_writes_rows_of_all_accounts(role: str) -> None:
         assert allowed(statements_of(role, hub), request) is expected
 
 
+@pytest.mark.parametrize("action", ["Query", "PutItem"])
 @pytest.mark.parametrize(("scope", "expected"), [("roster", True), (f"{OTHER_ACCOUNT}/us-east-1", False)])
-def test_planner_queries_the_roster_only(scope: str, expected: bool) -> None:
+def test_planner_queries_and_extends_the_roster_only(action: str, scope: str, expected: bool) -> None:
     hub = Stack(**HUB)
-    request = Request("dynamodb:Query", hub.arn("HistoryTable"), {"dynamodb:LeadingKeys": [scope]})
+    request = Request(f"dynamodb:{action}", hub.arn("HistoryTable"), {"dynamodb:LeadingKeys": [scope]})
     assert allowed(statements_of("PlannerRole", hub), request) is expected
 
 

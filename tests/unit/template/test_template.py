@@ -300,6 +300,7 @@ VARIABLES = {
     "OrganizationalUnits": "ORGANIZATIONAL_UNITS",
     "ExcludedAccounts": "EXCLUDED_ACCOUNTS",
     "AcceptedDenials": "ACCEPTED_DENIALS",
+    "PollSchedule": "POLL_SCHEDULE",
     "AnnounceHistory": "ANNOUNCE_HISTORY",
     "RetentionDays": "RETENTION_DAYS",
     "DigestAbove": "DIGEST_ABOVE",
@@ -398,6 +399,8 @@ def test_recorder_may_find_regions_where_it_does(regions: str) -> None:
     variables = stack.properties("RecorderFunction")["Environment"]["Variables"]
     finds = recorder_settings({**RECORDER, "REGIONS": variables["REGIONS"]}).regions == ALL_REGIONS
     assert ("ec2:DescribeRegions" in set(map(str, walk(stack.properties("RecorderRole"))))) is finds
+    hub = Stack(Regions=regions, OrganizationId="o-a1b2c3d4e5").properties("RecorderRole")
+    assert "ec2:DescribeRegions" in set(map(str, walk(hub))), "a hub asks in each account, its own included"
 
 
 def test_plain_sam_build_compiles_for_the_default_runtime() -> None:
@@ -681,7 +684,7 @@ def test_dashboard_shows_all_metrics_that_the_functions_write(stack: Stack) -> N
 
 
 def metrics_of_a_hub() -> set[str]:
-    """Return the metrics in the sources of the planner and of the recorder's work for it."""
+    """Return the metrics in the sources of a hub."""
     sources = [path.read_text() for path in (Path(task_reporter.__file__).parent / "organization").glob("*.py")]
     return {name for source in sources for name in re.findall(r'Metric\("(\w+)"', source)}
 

@@ -32,6 +32,13 @@ TIMEOUT_AND_ATTEMPTS = {
 }
 """Service → limits of its requests, where the caller names no others."""
 
+MAX_CONNECTIONS = 40
+"""Connections that a client keeps.
+
+At least as many as threads use a client at the same time: the others would be closed after each request, and botocore
+would log a warning for each. A client opens only those that it needs.
+"""
+
 WITHOUT_VALIDATION = {"dynamodb"}
 """Services whose parameters botocore does not validate.
 
@@ -85,7 +92,7 @@ def _config(service: str, limits: RequestLimits) -> Config:
         retries={"mode": "standard", "total_max_attempts": limits.attempts},
         connect_timeout=limits.connect,
         read_timeout=limits.read,
-        max_pool_connections=10,
+        max_pool_connections=MAX_CONNECTIONS,
         parameter_validation=service not in WITHOUT_VALIDATION,
     )
 

@@ -39,7 +39,7 @@ ASSUME_ROLE = RequestLimits(connect=2, read=5, attempts=3)
 SEND_ASSIGNMENTS = RequestLimits(connect=2, read=5, attempts=3)
 """SQS's SendMessageBatch."""
 
-LIST_ACCOUNTS = RequestLimits(connect=2, read=10, attempts=5)
+LIST_ACCOUNTS = RequestLimits(connect=2, read=5, attempts=5)
 """One page of Organizations, which allows few requests."""
 
 USE_TABLE = RequestLimits(connect=2, read=5, attempts=3)

@@ -5,6 +5,7 @@ a record that is delivered twice, late or out of order changes nothing. A row is
 and after the bus accepts its event. Only what lacks its mark is sent, so a failure of one never repeats the other.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -37,6 +38,20 @@ from task_reporter.times import now
 SENDER = ThreadPoolExecutor(1)
 """The thread that sends events."""
 Message = TypeVar("Message", Notice, Event)
+
+NOTICES_AT_ONCE = 10
+"""Notices of one batch that are published without pauses.
+
+A batch of one scope has no more: ``DigestAbove`` is at most 10, and a thousand tasks are one digest or a few.
+"""
+PAUSE_SECONDS = 0.5
+"""Pause between two notices of a batch with more.
+
+A batch may have a notice for each region of each account. SNS suspends an email subscription that receives more than
+ten messages a second. Several notifiers may run at the same time, one for each shard of the stream: some four in a new
+table.
+https://docs.aws.amazon.com/sns/latest/dg/sns-email-notifications.html
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +151,7 @@ def announce(
     must_wait: Callable[[], bool] = lambda: False,
     bus: Bus | None = None,
     pool: Executor = SENDER,
+    pause: Callable[[float], None] = time.sleep,
 ) -> AnnounceResult:
     """Send what the rows of ``keys`` lack that await notification, and mark each row.
 
@@ -154,7 +170,7 @@ def announce(
     sending = pool.submit(_send_events, unsent, bus, policy, marker, deadline, result) if bus and unsent else None
     try:
         if unannounced := [row for row in rows if marker.lacks(row, NOTIFIED_AT)]:
-            _send_notices(unannounced, topic, policy, marker, deadline, must_wait, result)
+            _send_notices(unannounced, topic, policy, marker, deadline, must_wait, result, pause)
         if settled := [row for row in rows if not any(marker.lacks(row, mark) for mark in needed)]:
             result.by_notice.mark(settled, partial(marker.mark, mark=None))  # for example after the bus was given up
     finally:
@@ -171,6 +187,7 @@ def _send_notices(
     deadline: Deadline,
     must_wait: Callable[[], bool],
     result: AnnounceResult,
+    pause: Callable[[float], None],
 ) -> None:
     """Publish the notices about ``rows``, and mark the rows of each.
 
@@ -189,8 +206,11 @@ def _send_notices(
         result.waiting = [key_of(row) for row in rows]
         return
     notices = _compose(rows, partial(compose_notices, digest_above=policy.digest_above), minimal_task_notice, result)
-    for notice in notices:
+    for number, notice in enumerate(notices):
         try:
+            if number and len(notices) > NOTICES_AT_ONCE:
+                check_time()
+                pause(PAUSE_SECONDS)
             result.notices.append(topic.publish(notice, check_time))
         except Exception as error:  # no failure may cost the notices that follow
             result.by_notice.fail(notice.rows, error)

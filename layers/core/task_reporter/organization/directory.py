@@ -9,8 +9,6 @@ from task_reporter.organization.assignment import ACCOUNT
 from task_reporter.organization.members import ACTIVE, Account
 from task_reporter.runtime.deadline import NO_DEADLINE, Deadline
 
-Page = Mapping[str, Any]
-
 
 def list_accounts(
     client: Any, units: Sequence[str] = (), excluded: Iterable[str] = (), deadline: Deadline = NO_DEADLINE
@@ -18,14 +16,11 @@ def list_accounts(
     """Return the accounts of the organization, or those below ``units``, without the ``excluded`` ones.
 
     The requests run one after the other, because Organizations allows few. Raises MalformedAnswerError where a page
-    has no list, or all pages have no account, because then accounts would count as ones that have left, and botocore's
-    errors. Raises OutOfTimeError before a page that ``deadline`` leaves no time for.
+    has no list, or all pages have no account, because then accounts would count as ones that have left, OutOfTimeError,
+    and botocore's errors.
     https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html
     """
-    if units:
-        pages = _below(client, units, deadline)
-    else:
-        pages = _read(client.get_paginator("list_accounts").paginate(), deadline)
+    pages = _below(client, units, deadline) if units else _pages(client.get_paginator("list_accounts"), deadline)
     accounts = {str(item.get("Id")): _account(item) for page in pages for item in _items(page, "Accounts")}
     found = [account for account in accounts.values() if ACCOUNT.fullmatch(account.id)]
     if not found:
@@ -34,18 +29,7 @@ def list_accounts(
     return [account for account in found if account.id not in left_out]
 
 
-def _read(pages: Iterable[Page], deadline: Deadline) -> Iterator[Page]:
-    """Yield ``pages``, each of which is one request."""
-    waiting = iter(pages)
-    while True:
-        deadline.check("listing the accounts", LIST_ACCOUNTS.max_seconds)
-        page = next(waiting, None)
-        if page is None:
-            return
-        yield page
-
-
-def _items(page: Page, name: str) -> Sequence[Mapping[str, Any]]:
+def _items(page: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
     if not isinstance(items := page.get(name), list):
         raise MalformedAnswerError("ListAccounts", f"a page does not hold the {name}")
     return items
@@ -57,7 +41,16 @@ def _account(item: Mapping[str, Any]) -> Account:
     return Account(str(item.get("Id")), str(item.get("Name", "")), str(status))
 
 
-def _below(client: Any, units: Sequence[str], deadline: Deadline) -> Iterator[Page]:
+def _pages(paginator: Any, deadline: Deadline, **request: str) -> Iterator[Mapping[str, Any]]:
+    """Yield the pages of a list."""
+    deadline.check("listing accounts", LIST_ACCOUNTS.max_seconds)
+    for page in paginator.paginate(**request):
+        yield page
+        if page.get("NextToken"):
+            deadline.check("listing accounts", LIST_ACCOUNTS.max_seconds)
+
+
+def _below(client: Any, units: Sequence[str], deadline: Deadline) -> Iterator[Mapping[str, Any]]:
     """Yield the pages of accounts in ``units`` and all units below them."""
     waiting, seen = list(units), set[str]()
     while waiting:
@@ -65,7 +58,6 @@ def _below(client: Any, units: Sequence[str], deadline: Deadline) -> Iterator[Pa
         if unit in seen:
             continue
         seen.add(unit)
-        yield from _read(client.get_paginator("list_accounts_for_parent").paginate(ParentId=unit), deadline)
-        children = client.get_paginator("list_organizational_units_for_parent").paginate(ParentId=unit)
-        for page in _read(children, deadline):
+        yield from _pages(client.get_paginator("list_accounts_for_parent"), deadline, ParentId=unit)
+        for page in _pages(client.get_paginator("list_organizational_units_for_parent"), deadline, ParentId=unit):
             waiting += [str(child["Id"]) for child in _items(page, "OrganizationalUnits")]

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from task_reporter.kinds.kind import Kind
 from task_reporter.recording.roster import ListRecord
-from task_reporter.recording.unreadable import ABSENT, ERROR, THROTTLED
+from task_reporter.recording.unreadable import ABSENT, ERROR, NO_ROLE, THROTTLED
 
 ACTIVE_FOR = timedelta(hours=1)
 """Time after its last activity for which a list is asked every round."""
@@ -68,13 +68,15 @@ def pause(reason: str, tries: int) -> timedelta:
     """Return the time until an unreadable list is asked again, after so many ``tries``.
 
     A denial is confirmed in the next round. After that, each further refusal doubles the pause up to a day: a refusal
-    is an event in the member's trail. A list that is throttled, or that fails otherwise, is asked at least hourly.
+    is an event in the member's trail. A role that can't be assumed is none there, and may be made at any time, so it is
+    tried hourly. A list that is throttled, or that fails otherwise, is asked at least hourly.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html
     """
     if reason == ABSENT:
         return DAY
     if reason in (THROTTLED, ERROR):
         return min(FIRST_PAUSE * _doubled(tries - 1), HOUR)
-    return timedelta(0) if tries <= 1 else min(HOUR * _doubled(tries - 2), DAY)
+    return timedelta(0) if tries <= 1 else min(HOUR * _doubled(tries - 2), HOUR if reason == NO_ROLE else DAY)
 
 
 def _doubled(times: int) -> int:

@@ -127,7 +127,8 @@ def membership_writes(
 ) -> list[tuple[Member, Write]]:
     """Return the writes after Organizations has listed ``accounts``.
 
-    Each is given with the member after it. An account that is not listed has left. Its rows stay.
+    Each is given with the member after it. An account that is not listed has left, or is not selected. This may be the
+    hub's own, whose row is from the time before the stack became a hub. Its rows stay.
     """
     listed, changes = {account.id: account for account in accounts}, list[tuple[Member, Write]]()
     for account in listed.values():
@@ -143,7 +144,7 @@ def membership_writes(
                 news["joined_at"] = to_text(now)
             is_back = account.status == ACTIVE != member.status
             changes.append(_change(member, news, OF_A_FORMER_TIME if is_back else ("left_at",)))
-    gone = (member for member in members.values() if member.account not in listed and member.status not in ("", LEFT))
+    gone = (member for member in members.values() if member.account not in listed and member.status != LEFT)
     return changes + [_change(member, {"status": LEFT, "left_at": to_text(now)}) for member in gone]
 
 

@@ -35,6 +35,13 @@ from task_reporter.times import seconds_since, to_text
 
 ACCOUNTS_AGE = timedelta(minutes=55)
 """Time until the accounts are listed again; new ones are found within an hour."""
+FINISHING_SECONDS = 90
+"""Time reserved for announcing, counting and redriving while assignments are sent."""
+LATER_STEPS_SECONDS = FINISHING_SECONDS + 30
+"""Time reserved for the rest of a round while accounts are listed.
+
+Thousands of accounts are hundreds of pages. A round that ended there would send no assignment, and so would the next.
+"""
 MAX_ENTRIES = 10
 """Messages in one request.
 
@@ -45,10 +52,6 @@ MAX_FAILURES = 3
 
 The other steps of the round need the time.
 """
-FINISHING_SECONDS = 90
-"""Time reserved for announcing, counting and redriving when assignments are sent."""
-LISTING_RESERVE = FINISHING_SECONDS + 30
-"""Time reserved for assignments and all later steps when the accounts are listed."""
 
 
 @dataclass(slots=True)
@@ -91,6 +94,11 @@ class Planner:
     quiet: timedelta
     accepted: Sequence[str]
     """Patterns of scopes whose problems are expected."""
+    every: timedelta | None = None
+    """Time between two rounds by the schedule.
+
+    None where the schedule is no rate. Then the time between the last two rounds counts.
+    """
 
     def run(self, poll: PollContext, deadline: Deadline = NO_DEADLINE) -> RoundResult:
         """Carry out the round that begins at ``poll.now``.
@@ -100,13 +108,13 @@ class Planner:
         members, own = read_roster(self.history, deadline)
         result = RoundResult(0, members=members)
         news: Row = {"round_at": to_text(poll.now)}
-        is_due, listing = self._accounts_are_due(own, members, poll), deadline.reserve(LISTING_RESERVE)
+        is_due, listing = self._accounts_are_due(own, members, poll), deadline.reserve(LATER_STEPS_SECONDS)
         if is_due and result.attempt("accounts", partial(self._update_members, members, poll, listing)):
             news["accounts_at"] = to_text(poll.now)
         for member in members.values():
             member.lists = watched_lists(member, self.kinds, self.regions, self.own_region)
         length = round_length(Member("", own).epoch("round_at"), poll.now)
-        result.attempt("assignments", partial(self._send, result, poll, length))
+        result.attempt("assignments", partial(self._send, result, poll, self.every or length))
         result.attempt("problems", partial(self._announce, result, deadline))
         result.attempt("overdue", partial(self._find_overdue, result, poll, length))
         self._redrive(result, own, news, poll, deadline)
@@ -144,7 +152,8 @@ class Planner:
         self.history.apply(writes, deadline.reserve(COUNT_SUBSCRIBERS.max_seconds))
 
     def _find_overdue(self, result: RoundResult, poll: PollContext, length: timedelta) -> None:
-        every = max(length, DEFAULT_ROUND)
+        # A round that is tried again, or that somebody starts, comes soon after the last one.
+        every = max(length, self.every or DEFAULT_ROUND, DEFAULT_ROUND)
         result.overdue = overdue_scopes(result.members.values(), self.kinds, self.quiet, poll.now, every)
 
     def _redrive(self, result: RoundResult, own: Row, news: Row, poll: PollContext, deadline: Deadline) -> None:

@@ -150,6 +150,7 @@ WORDS = {
     "denied-by-scp": "denied by a service control policy",
     "region-disabled": "the region is disabled",
     "left": "the account has left the organization, or is no longer selected",
+    "pending_activation": "the account is not activated yet",
     "suspended": "the account is suspended",
     "closed": "the account is closed",
     "pending_closure": "the account is being closed",

@@ -53,6 +53,8 @@ class ListPoll:
         self.tasks: dict[Key, Row] = {}
         self.running: list[Row] = []
         """The unfinished rows whose task is not listed."""
+        self.awaited_outcome = False
+        """A listed task was unfinished before this poll."""
 
     @property
     def keys(self) -> list[Key]:
@@ -62,6 +64,7 @@ class ListPoll:
     def take_tasks(self, rows: Mapping[Key, Row], taken: Container[Key]) -> None:
         """Take the listed tasks, except those whose id belongs to another kind's task."""
         self.result.unkeepable = list(self.answer.unkeepable)
+        self.awaited_outcome = any(rows.get(key, {}).get("awaiting") == AWAITING_OUTCOME for key in self.keys)
         for key, task in zip(self.keys, self.answer.tasks, strict=True):
             if key in taken or rows.get(key, {}).get("kind", self.kind.name) != self.kind.name:
                 sentence = f"{self.kind.operation} listed the id {key.task_id[:40]}, which a task of another kind has"
@@ -90,7 +93,9 @@ class ListPoll:
 
     @property
     def _awaits_outcome(self) -> bool:
-        """True if this poll recorded a failed task whose error code may still come."""
+        """True if the error code of a failed task may still come."""
+        if self.awaited_outcome:
+            return True
         written = (write.row if isinstance(write, Insert) else write.set for write in self.result.written)
         return any(attributes.get("awaiting") == AWAITING_OUTCOME for attributes in written)
 

@@ -67,6 +67,8 @@ class PlannerSettings(RecorderSettings):
     """Accounts that are not watched."""
     accepted: tuple[str, ...]
     """Patterns of scopes whose problems are expected."""
+    every: timedelta | None
+    """Time between two rounds; None where the schedule is no rate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +106,7 @@ def planner_settings(environment: Mapping[str, str]) -> PlannerSettings:
             units=reader.words("ORGANIZATIONAL_UNITS", UNIT, "empty, or ids of roots and units separated by commas"),
             excluded=reader.words("EXCLUDED_ACCOUNTS", ACCOUNT, "empty, or account ids separated by commas"),
             accepted=reader.words("ACCEPTED_DENIALS", PATTERN, "empty, or patterns of <account id>/<region>"),
+            every=reader.read("POLL_SCHEDULE", parse_schedule, "a schedule: rate(...) or cron(...)", None),
         )
     )
 
@@ -164,6 +167,8 @@ ACCOUNT = re.compile(r"\d{12}")
 UNIT = re.compile(r"r-[0-9a-z]{4,32}|ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}")
 PATTERN = re.compile(r"[0-9*?]{1,12}/[a-z0-9*?-]+")
 URL = re.compile(r"https?://\S+")
+SCHEDULE = re.compile(r"rate\((\d{1,4}) (minute|hour|day)s?\)|cron\(.+\)")
+UNITS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
 BUS = re.compile(r"[A-Za-z0-9._/-]{0,256}")
 MAX_MINUTES = 9999
 MIN_RETENTION_DAYS, MAX_RETENTION_DAYS = 90, 99_999
@@ -233,6 +238,16 @@ def _matching(pattern: re.Pattern[str]) -> Callable[[str], str]:
         return value
 
     return parse
+
+
+def parse_schedule(value: str) -> timedelta | None:
+    """Return the time between two runs of a schedule, None for a cron expression.
+
+    Raises ValueError where it is no schedule.
+    """
+    if not (schedule := SCHEDULE.fullmatch(value)):
+        raise ValueError(value)
+    return int(schedule[1]) * UNITS[schedule[2]] if schedule[1] else None
 
 
 def _boolean(value: str) -> bool:
