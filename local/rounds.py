@@ -55,13 +55,13 @@ class Rounds:
         return sum(int(counts[name]) for name in COUNTS)
 
     def row(self, account: str) -> Row:
-        """Return a row of the roster; empty if there is none."""
+        """Return a roster row, of an account or the ORGANIZATION, or an empty one."""
         dynamodb, table = self.stack.cloud.client("dynamodb"), self.stack.outputs["HistoryTableName"]
         answer = dynamodb.get_item(TableName=table, Key=to_key(Key(ROSTER_SCOPE, account)), ConsistentRead=True)
         return from_item(answer.get("Item", {}))
 
     def age(self, account: str, attribute: str, **length: float) -> None:
-        """Move a time of a roster row into the past.
+        """Move a time in a roster row into the past, by ``length``.
 
         ``length`` has the arguments of timedelta.
         """

@@ -49,7 +49,7 @@ class Hub:
         return str(self.organization.client(name, "ec2", region).import_snapshot(**SNAPSHOT)["ImportTaskId"])
 
     def row(self, name: str) -> Row:
-        """Return the row of an account, by name or id, or of the organization."""
+        """Return a row of the roster, of an account or of the organization."""
         return Rounds(self.stack).row(self._id(name))
 
     def age(self, name: str, attribute: str, **length: float) -> None:
@@ -90,12 +90,12 @@ class Hub:
         return [mail for mail in self.mails if mail.to == to and (text in mail.subject or text in mail.text)]
 
     def alarm(self, text: str) -> Mail:
-        """Wait for the only email about what can't be read that has ``text``."""
+        """Wait for the only email about problems that has ``text``."""
         [mail] = eventually(lambda: self.mails_with(text, ALARMS))
         return mail
 
     def states(self) -> dict[str, set[tuple[str, ...]]]:
-        """Return state and places of all accounts, as the command line shows them."""
+        """Return state and places by account name, as the command line does."""
         listed = json.loads(run(self.stack, "accounts", "--all", "--output", "json").stdout)
         names = {account: name for name, account in self.organization.accounts.items()}
         found = [(names.get(each["account"], "hub"), each["state"], tuple(each.get("places", ()))) for each in listed]

@@ -304,8 +304,7 @@ def test_an_empty_roster_is_explained() -> None:
 
 
 def test_the_documented_output_is_the_one_that_is_printed() -> None:
-    """The first block is the demo's."""
-    _, shown = [
+    *_, shown = [
         block for block in blocks(ROOT / "docs" / "organization.md", "") if block.startswith("$ task-reporter accounts")
     ]
     states = account_states(members_of(*example_rows(NOW)), read_hub({"OrganizationId": "o-1"}), NOW)
