@@ -55,15 +55,18 @@ class Rounds:
         return sum(int(counts[name]) for name in COUNTS)
 
     def row(self, account: str) -> Row:
-        """Return the roster row of an account, or of the ORGANIZATION; empty if there is none."""
+        """Return the roster row of an account or of the ORGANIZATION.
+
+        It is empty if there is none.
+        """
         dynamodb, table = self.stack.cloud.client("dynamodb"), self.stack.outputs["HistoryTableName"]
         answer = dynamodb.get_item(TableName=table, Key=to_key(Key(ROSTER_SCOPE, account)), ConsistentRead=True)
         return from_item(answer.get("Item", {}))
 
     def age(self, account: str, attribute: str, **length: float) -> None:
-        """Put a time in a roster row so far into the past, as if that time had passed.
+        """Make a time in a roster row older by ``length``.
 
-        ``length`` has the arguments of timedelta.
+        It has the arguments of timedelta.
         """
         past = to_text(datetime.now(UTC) - timedelta(**length))
         self.stack.cloud.client("dynamodb").update_item(

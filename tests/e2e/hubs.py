@@ -49,7 +49,7 @@ class Hub:
         return str(self.organization.client(name, "ec2", region).import_snapshot(**SNAPSHOT)["ImportTaskId"])
 
     def row(self, name: str) -> Row:
-        """Return a row of the roster: of an account, by its name or id, or of the organization."""
+        """Return a row of the roster, by the name or id of an account."""
         return Rounds(self.stack).row(self._id(name))
 
     def age(self, name: str, attribute: str, **length: float) -> None:
@@ -57,7 +57,7 @@ class Hub:
         Rounds(self.stack).age(self._id(name), attribute, **length)
 
     def make_due(self, name: str) -> None:
-        """Make all lists of an account due, and the account itself, as a day later."""
+        """Make an account and all its lists due, as a day later."""
         row = self.row(name)
         lists = json.loads(str(row.get("lists", "{}")))
         for record in (record for kinds in lists.values() for record in kinds.values()):
@@ -90,12 +90,12 @@ class Hub:
         return [mail for mail in self.mails if mail.to == to and (text in mail.subject or text in mail.text)]
 
     def alarm(self, text: str) -> Mail:
-        """Wait for an email about what can't be read that has ``text``; there is only one."""
+        """Wait for the only email to ALARMS that has ``text``."""
         [mail] = eventually(lambda: self.mails_with(text, ALARMS))
         return mail
 
     def states(self) -> dict[str, set[tuple[str, ...]]]:
-        """Return state and places of all accounts by name, as the command line shows them."""
+        """Return state and places of all accounts by name, from the command line."""
         listed = json.loads(run(self.stack, "accounts", "--all", "--output", "json").stdout)
         names = {account: name for name, account in self.organization.accounts.items()}
         found = [(names.get(each["account"], "hub"), each["state"], tuple(each.get("places", ()))) for each in listed]

@@ -1,4 +1,4 @@
-"""Fifty accounts, of which some refuse, each in its way: the others are watched without a loss."""
+"""Fifty accounts, of which twenty refuse, each in its way."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -25,7 +25,7 @@ HUB_PATH = "/ec2-task-reporter/"
 
 
 class Fault(NamedTuple):
-    """A play of the local EC2 in one account, and what the roster says of it."""
+    """A play of the local EC2 in one account, and its state."""
 
     play: str
     region: str = OTHER
@@ -75,7 +75,7 @@ WORDS = {
     "malformed": "malformed",
     "no-role": "its role can't be assumed",
 }
-"""State → words of the message; other states are not announced, because they may pass."""
+"""State → words of the message; other states may pass, and are not announced."""
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ def check_announced_once(hub: Hub, tasks: Iterable[str]) -> None:
 
 
 def alarm_lines(hub: Hub) -> list[str]:
-    """Return the lines about accounts of all emails so far about what can't be read."""
+    """Return the lines about accounts of all emails to ALARMS."""
     names = {account: name for name, account in hub.organization.accounts.items()}
     lines = (line.strip() for mail in hub.mails_with("", ALARMS) for line in mail.text.splitlines())
     return sorted(line.removeprefix(line[:13]) for line in lines if line[:12] in names)
