@@ -63,7 +63,7 @@ class Rounds:
     def age(self, account: str, attribute: str, **length: float) -> None:
         """Move a time in a roster row into the past, by ``length``.
 
-        ``length`` has the arguments of timedelta.
+        It has the arguments of timedelta.
         """
         past = to_text(datetime.now(UTC) - timedelta(**length))
         self.stack.cloud.client("dynamodb").update_item(
