@@ -177,10 +177,9 @@ def message(changes: Changes, stack: str) -> str:
         sections.append("Tasks there are not reported until this is settled:\n" + _lines(changes.new))
     if changes.over:
         sections.append("These problems are over:\n" + _lines(changes.over))
-    sections.append(
-        f"All accounts that are not watched, since when and why:\n  task-reporter accounts --stack {stack}\n"
-        "To silence what is expected, add its scopes to the parameter AcceptedDenials."
-    )
+    more = f"All accounts that are not watched, since when and why:\n  task-reporter accounts --stack {stack}"
+    accept = "\nTo silence what is expected, add its scopes to the parameter AcceptedDenials." if changes.new else ""
+    sections.append(more + accept)
     return "\n\n".join(sections)
 
 
