@@ -30,13 +30,16 @@ def find_task(target: Target, named: str) -> Item:
         if row := read_task(target.dynamodb, target.table, key):
             return row
         looked.append(key.scope)
-    if looked:
-        where, more = f"nothing under {' or '.join(looked)}", f"`task-reporter list{target.flags}` shows what there is"
+    if len(looked) > 1:
+        where = f"nothing under the {len(looked)} accounts and regions of the newest tasks"
+        more = f"name it as <account id>/<region>/<id>, as `task-reporter list{target.flags}` has them"
+    elif looked:
+        where, more = f"nothing under {looked[0]}", f"`task-reporter list{target.flags}` shows what there is"
     else:
         where, more = "it is empty", f"`{target.status_command}` shows when EC2 was last asked"
+    soon = "up to QuietMinutes later" if target.stack and target.stack.is_hub else "after the next poll"
     raise NoTaskError(
-        f"no task {named!r} in the history of {target.name}: {where}; {more}, and a task that just began is there after"
-        " the next poll"
+        f"no task {named!r} in the history of {target.name}: {where}; {more}, and a task that just began is there {soon}"
     )
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TextIO
 
 import click
@@ -88,18 +89,19 @@ def command(
     asked = TaskQuery(kinds, outcomes, resource, since, until, limit)
     answer = QueryResults(target.dynamodb, target.table, asked)
     rows = with_bar(answer, answer.estimate) if is_bar_useful() else answer
-    _select_writer(output, limit)(rows, sys.stdout)
+    _select_writer(target, output, limit)(rows, sys.stdout)
     if answer.may_have_more:
         print_note(f"These are the newest {answer.returned}; --limit 0 shows all.")
     elif not answer.returned and (output == "table" or sys.stderr.isatty()):
         print_note(explain_no_tasks(target, filtered=asked != TaskQuery(limit=limit)))
 
 
-def _select_writer(output: str, limit: int | None) -> Writer:
+def _select_writer(target: Target, output: str, limit: int | None) -> Writer:
     from task_reporter_cli.output import columns, data
 
     if output == "table":
         # A table in colour is drawn when all its rows are there; plain text streams.
         drawn = sys.stdout.isatty() and limit is not None and limit <= MAX_RICH_ROWS
-        return columns.write_rich if drawn else columns.write_plain
+        own = target.stack.scope if target.stack else ""
+        return partial(columns.write_rich if drawn else columns.write_plain, own=own)
     return data.write_json if output == "json" else data.write_csv

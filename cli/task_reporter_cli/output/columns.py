@@ -1,6 +1,6 @@
 """Tasks in columns: coloured on a terminal, plain and complete text elsewhere."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from typing import TextIO
 
@@ -10,6 +10,8 @@ from task_reporter_cli.output.lines import to_one_line
 from task_reporter_cli.time_formats import format_for_column
 
 HEADINGS = ("task", "kind", "state", "resource", "last change (UTC)", "took", "note")
+PLACE = "account/region"
+"""Heading of the second column, where tasks are of several accounts or regions."""
 MEASURED_ROWS = 1000
 """Rows that set the widths of plain text; later wide cells push their line."""
 MIN_WIDTH = 60
@@ -36,6 +38,17 @@ def format_cells(row: Item) -> tuple[str, ...]:
     )
 
 
+def format_lines(rows: Iterable[Item], has_places: bool) -> Iterator[tuple[str, ...]]:
+    """Yield the headings, then the cells of each row, with its place if wanted."""
+    for row, (first, *others) in chain([({"scope": PLACE}, HEADINGS)], ((row, format_cells(row)) for row in rows)):
+        yield (first, *([to_one_line(row.get("scope"))] if has_places else []), *others)
+
+
+def has_several_places(rows: Iterable[Item], own: str) -> bool:
+    """Tell whether ``rows`` are of several places, or of another than ``own``."""
+    return len({str(row.get("scope")) for row in rows} | ({own} if own else set())) > 1
+
+
 def format_state(row: Item) -> str:
     """Return the outcome, else the progress: ``complete``, ``bundling 40 %``."""
     if "outcome" in row:
@@ -60,20 +73,22 @@ def format_note(row: Item) -> str:
     return f"{said} not announced yet".strip() if row.get("awaiting") == "notification" else str(said)
 
 
-def write_plain(rows: Iterable[Item], out: TextIO) -> None:
-    """Aligned columns of plain text."""
+def write_plain(rows: Iterable[Item], out: TextIO, own: str = "") -> None:
+    """Aligned columns of plain text; ``own`` is the scope of the stack."""
     stream = iter(rows)
-    first = [format_cells(row) for row in islice(stream, MEASURED_ROWS)]
+    first = list(islice(stream, MEASURED_ROWS))
     if not first:
         return
-    widths = [max(map(len, column)) for column in zip(HEADINGS, *first, strict=True)]
-    for line in chain([HEADINGS], first, map(format_cells, stream)):
+    lines = format_lines(chain(first, stream), has_several_places(first, own))
+    measured = list(islice(lines, len(first) + 1))
+    widths = [max(map(len, column)) for column in zip(*measured, strict=True)]
+    for line in chain(measured, lines):
         padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
         out.write("  ".join(padded).rstrip() + "\n")
 
 
-def write_rich(rows: Iterable[Item], out: TextIO) -> None:
-    """Write a table to a terminal."""
+def write_rich(rows: Iterable[Item], out: TextIO, own: str = "") -> None:
+    """Write a table to a terminal; ``own`` is the scope of the stack."""
     from rich.table import Table  # costs time, and only a terminal needs it
     from rich.text import Text
 
@@ -81,23 +96,21 @@ def write_rich(rows: Iterable[Item], out: TextIO) -> None:
 
     screen = make_console(out)
     if screen.width < MIN_WIDTH:
-        return write_plain(rows, out)
-    lines = [(format_cells(row), COLOURS.get(str(row.get("outcome")), "")) for row in rows]
-    if not lines:
+        return write_plain(rows, out, own)
+    shown = list(rows)
+    if not shown:
         return
+    headings, *lines = format_lines(shown, has_several_places(shown, own))
+    colours = [COLOURS.get(str(row.get("outcome")), "") for row in shown]
     # A terminal is narrow: what is the same in every line, or in none, is left out.
-    told = [
-        head
-        for head, *column in zip(HEADINGS, *(line for line, _ in lines), strict=True)
-        if _is_informative(head, column)
-    ]
+    told = [head for head, *column in zip(headings, *lines, strict=True) if _is_informative(head, column)]
     table = Table(box=None, header_style="dim", pad_edge=False)
     for head in told:
         table.add_column(head, overflow="fold")
-    for line, colour in lines:
+    for line, colour in zip(lines, colours, strict=True):
         styled = {"state": colour}
         table.add_row(
-            *(Text(cell, styled.get(head, "")) for head, cell in zip(HEADINGS, line, strict=True) if head in told)
+            *(Text(cell, styled.get(head, "")) for head, cell in zip(headings, line, strict=True) if head in told)
         )
     screen.print(table)
 

@@ -137,6 +137,25 @@ def test_plain_columns_are_aligned_and_whole() -> None:
         assert [line[begin : begin + len(cell)] for begin, cell in zip(at, cells, strict=True)] == list(cells)
 
 
+@pytest.mark.parametrize("write", [write_plain, write_rich])
+@pytest.mark.parametrize(
+    ("rows", "own", "is_shown"),
+    [
+        ([row(1), row(2)], "", False),
+        ([row(1), row(2)], str(row()["scope"]), False),
+        ([row(1), row(2)], "999988887777/eu-west-1", True),
+        ([row(1), row(2, scope="999988887777/eu-west-1")], "", True),
+    ],
+)
+def test_places_are_shown_where_there_are_several(
+    monkeypatch: pytest.MonkeyPatch, write: Any, rows: list[Item], own: str, is_shown: bool
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    out = io.StringIO()
+    write(rows, out, own)
+    assert (columns.PLACE in out.getvalue(), str(rows[1]["scope"]) in out.getvalue()) == (is_shown, is_shown)
+
+
 @few
 @given(st.lists(ugly_rows(), min_size=1, max_size=5))
 def test_a_row_is_one_line_with_every_cell_whole(rows: list[Item]) -> None:
