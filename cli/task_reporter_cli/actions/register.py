@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from task_reporter.aws.failures import EXPECTED_ERRORS
-from task_reporter.history.rows import key_of
+from task_reporter.history.rows import account_and_region, key_of
 from task_reporter.history.table import HistoryTable
 from task_reporter.history.writes import Update
 from task_reporter.kinds.kind import COMPLETE, Registration, no_registration
@@ -66,6 +66,20 @@ def check_registration(row: Item, name: str, ec2: Any, again: bool = False) -> s
         if error.response["Error"]["Code"] != DRY_RUN_SUCCEEDED:
             raise
     return None
+
+
+def require_account(row: Item, account: str) -> None:
+    """Check that the task is of ``account``.
+
+    EC2 would make the AMI in the account of the credentials. Raises RefusedError.
+    """
+    owner = account_and_region(row)[0]
+    if owner != account:
+        task = f"{row['scope']}/{row['task_id']}"
+        raise RefusedError(
+            f"the task is of the account {owner}, and register works in the stack's own account {account} only;"
+            f" `task-reporter show {task}` has the command, which needs credentials of {owner}"
+        )
 
 
 def require_registration(row: Item) -> Registration:

@@ -28,10 +28,12 @@ def command(target: Target, task: str, name: str, dry_run: bool, again: bool) ->
     """
     from task_reporter.history.rows import account_and_region
     from task_reporter_cli.actions.find import find_task
-    from task_reporter_cli.actions.register import check_registration, register
+    from task_reporter_cli.actions.register import check_registration, register, require_account
     from task_reporter_cli.output.lines import print_line, print_note
 
     row = find_task(target, task)
+    if target.stack:
+        require_account(row, target.stack.account)
     # The AMI is made where the task ran, whatever the region of the command.
     ec2 = target.account.client("ec2", region=account_and_region(row)[1])
     if dry_run:

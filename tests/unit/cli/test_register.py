@@ -8,7 +8,7 @@ from botocore.stub import Stubber
 
 from task_reporter.kinds.kind import COMPLETE, no_registration
 from task_reporter.kinds.table import KINDS
-from task_reporter_cli.actions.register import check_registration, require_registration
+from task_reporter_cli.actions.register import check_registration, require_account, require_registration
 from task_reporter_cli.errors import RefusedError
 from task_reporter_cli.history.items import Item
 
@@ -53,3 +53,10 @@ def test_other_kinds_say_what_to_do_instead(kind: str) -> None:
     with pytest.raises(RefusedError, match="`task-reporter show task-1` has the commands that can follow") as refused:
         require_registration(completed(kind))
     assert ("it has made ami-" in str(refused.value)) == (kind == "import-image")
+
+
+def test_an_ami_is_made_in_the_own_account_only() -> None:
+    require_account(ROW, "123456789012")
+    with pytest.raises(RefusedError, match="show 123456789012/us-east-2/task-1` has the command") as refused:
+        require_account(ROW, "999988887777")
+    assert "needs credentials of 123456789012" in str(refused.value)
