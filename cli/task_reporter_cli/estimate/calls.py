@@ -105,7 +105,8 @@ class Calls:
 def list_calls(work: Workload) -> list[Calls]:
     """Return the calls for hot lists, then for quiet ones by interval."""
     hot = f"hot lists, {format_every(work.every)}"
-    calls = [Calls(hot, work.hot_lists * work.rounds, f"{work.hot_lists:,.0f} lists")]
+    number = f"{work.hot_lists:,.0f}"
+    calls = [Calls(hot, work.hot_lists * work.rounds, f"{number} list{'' if number == '1' else 's'}")]
     pauses = [work.pause(kind) for kind in work.watched]
     for pause in sorted(set(pauses)):
         count = pauses.count(pause)
