@@ -63,14 +63,14 @@ def command(target: Target, show_all: bool, accounts: tuple[str, ...], wanted: t
         )
     with translate_table_errors(target.dynamodb, target.table):
         members, _ = read_roster(target.history)
-    states = account_states(members.values(), read_hub(stack.parameters), time)
+    states = account_states(members.values(), read_hub(stack.parameters, stack.region), time)
     selected = select_states(states, accounts, wanted, show_all, time)
     if output == "json":
         texts.write_json(selected, sys.stdout)
     elif output == "csv":
         texts.write_csv(selected, sys.stdout)
     else:
-        if not (accounts or wanted):
+        if states and not (accounts or wanted):
             print_line(summarize(states, time))
         limit = None if show_all or accounts or wanted else GROUP_LIMIT
         texts.write_groups(selected, limit, f"task-reporter accounts{target.flags}", sys.stdout)

@@ -27,6 +27,16 @@ class Stack:
         return f"{account}/{region}"
 
     @property
+    def account(self) -> str:
+        """The id of the stack's account."""
+        return self.scope.partition("/")[0]
+
+    @property
+    def region(self) -> str:
+        """The stack's region."""
+        return self.scope.partition("/")[2]
+
+    @property
     def event_bus(self) -> str:
         """The bus that gets events; empty for none, as in older stacks."""
         return self.parameters.get("EventBusName", "")

@@ -9,7 +9,7 @@ from task_reporter.organization.members import ACTIVE, Member
 from task_reporter.organization.overdue import OverdueScope, overdue_scopes
 from task_reporter.organization.problems import ACCOUNT_PLACE, Problem, is_accepted, problems_of
 from task_reporter.times import seconds_since, to_text
-from task_reporter_cli.organization.hub import Hub
+from task_reporter_cli.organization.hub import Hub, watched_members
 from task_reporter_cli.organization.states import ERROR, LEFT, NOT_POLLED, OVERDUE, PROBLEMS, STATES, THROTTLED, WATCHED
 
 LEFT_RECENTLY = timedelta(days=7)
@@ -49,9 +49,9 @@ class AccountState:
 
 def account_states(members: Iterable[Member], hub: Hub, now: datetime) -> list[AccountState]:
     """Return the states of all accounts, worst first, then by account."""
-    everyone = list(members)
+    everyone = watched_members(members, hub)
     late: dict[str, list[OverdueScope]] = defaultdict(list)
-    for scope in overdue_scopes(everyone, hub.kinds, hub.quiet, now, hub.every, hub.regions):
+    for scope in overdue_scopes(everyone, hub.kinds, hub.quiet, now, hub.every):
         late[scope.account].append(scope)
     states = [state for member in everyone for state in _states_of(member, hub, late[member.account])]
     rank = {state: number for number, state in enumerate(STATES)}
@@ -73,7 +73,7 @@ def _states_of(member: Member, hub: Hub, late: Sequence[OverdueScope]) -> Iterat
         states.append(replace(account, state=OVERDUE, since=since, places=places))
     if member.status in ("", ACTIVE) and not member.unreadable:
         states += _passing_states(account, member)
-        if not member.lists and not late:
+        if not member.was_polled and not late:
             states.append(replace(account, state=NOT_POLLED, since=str(member.row.get("joined_at", ""))))
         elif all(state.accepted for state in states):
             states.append(account)

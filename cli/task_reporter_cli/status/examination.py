@@ -94,7 +94,7 @@ def _build_history_checks(target: Target, stack: Stack, sns: Any, now: datetime)
         return list(history.check_lists(dynamodb, scope, kinds, silent, now, regions))
 
     def rounds() -> list[Finding]:
-        return list(hub.check_roster(dynamodb, read_hub(parameters), stack.scope, silent, now, flags))
+        return list(hub.check_roster(dynamodb, read_hub(parameters, stack.region), stack.scope, silent, now, flags))
 
     def audience() -> Audience:
         return read_notice_audience(sns, stack.output("NotificationTopicArn"), parameters)
@@ -115,7 +115,7 @@ def _build_queue_check(
     def check() -> Finding:
         mapping, url = resources.result().physical[hub.MAPPING], stack.output("AssignmentQueueUrl")
         used = (clients["lambda"], clients["sqs"], clients["cloudwatch"])
-        return hub.check_assignments(*used, mapping, url, read_hub(stack.parameters).every, now)
+        return hub.check_assignments(*used, mapping, url, read_hub(stack.parameters, stack.region).every, now)
 
     return {hub.ASSIGNMENTS: check}
 

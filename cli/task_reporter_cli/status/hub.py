@@ -10,7 +10,7 @@ from task_reporter.organization.members import ORGANIZATION_KEY, read_roster
 from task_reporter.organization.overdue import OverdueScope, overdue_scopes
 from task_reporter.times import seconds_since
 from task_reporter_cli.organization.accounts import AccountState, account_states, summarize
-from task_reporter_cli.organization.hub import Hub
+from task_reporter_cli.organization.hub import Hub, watched_members
 from task_reporter_cli.organization.states import OVERDUE
 from task_reporter_cli.paging import paginate
 from task_reporter_cli.status.findings import WELL, WRONG, Finding, make_finding
@@ -40,7 +40,7 @@ def check_roster(
     members, own = read_roster(history)
     yield check_round(own, silent, now)
     yield check_accounts(account_states(members.values(), hub, now), now, flags)
-    late = overdue_scopes(members.values(), hub.kinds, hub.quiet, now, hub.every, hub.regions)
+    late = overdue_scopes(watched_members(members.values(), hub), hub.kinds, hub.quiet, now, hub.every)
     yield check_overdue(late, now, flags)
     if own_account := members.get(scope.partition("/")[0]):
         yield from check_bytecode(own_account.row)
@@ -62,7 +62,9 @@ def check_round(row: Row, silent: timedelta, now: datetime) -> Finding:
 
 def check_accounts(states: Sequence[AccountState], now: datetime, flags: str) -> Finding:
     """Count the accounts in each state; overdue ones have a finding of their own."""
-    is_well = bool(states) and not any(state.is_problem for state in states if state.state != OVERDUE)
+    if not states:
+        return Finding(ACCOUNTS, WRONG, "none yet", "the planner lists them in its first round")
+    is_well = not any(state.is_problem for state in states if state.state != OVERDUE)
     return make_finding(is_well, ACCOUNTS, summarize(states, now), f"task-reporter accounts{flags}")
 
 

@@ -33,7 +33,7 @@ FIRST, SECOND = "111111111111", "222222222222"
 
 
 def states_of(*rows: Row, **parameters: str) -> list[AccountState]:
-    return account_states(members_of(*rows), read_hub({"OrganizationId": "o-1", **parameters}), NOW)
+    return account_states(members_of(*rows), read_hub({"Regions": "all", **parameters}, "eu-west-1"), NOW)
 
 
 def refused_everywhere(reason: str) -> str:
@@ -102,6 +102,15 @@ def test_an_accepted_denial_leaves_the_account_watched(pattern: str, watched: bo
 
 def test_a_kind_that_the_stack_does_not_watch_is_not_overdue() -> None:
     assert [state.state for state in states_of(ROWS["overdue"], TaskKinds="")] == ["watched"]
+
+
+@pytest.mark.parametrize(
+    ("regions", "states"), [("us-east-1", ["denied"]), ("", ["watched"]), ("sa-east-1", ["watched"])]
+)
+def test_regions_that_are_no_longer_watched_are_left_out(regions: str, states: list[str]) -> None:
+    late = {"at": int(YESTERDAY.timestamp())}
+    row = account_row(FIRST, NOW, lists=lists_row(NOW, us_east_1=refused("denied", YESTERDAY), us_east_2=late))
+    assert [state.state for state in states_of(row, Regions=regions)] == states
 
 
 def test_the_quiet_time_is_that_of_the_stack() -> None:
@@ -246,7 +255,7 @@ def a_stack(rows: Sequence[Row], **parameters: str) -> Iterator[None]:
 
 
 def accounts(rows: Sequence[Row], *arguments: str, **parameters: str) -> Said:
-    with a_stack(rows, **{"OrganizationId": "o-1", **parameters}):
+    with a_stack(rows, **{"OrganizationId": "o-1", "Regions": "all", **parameters}):
         return run("accounts", "--stack", "mine", *arguments)
 
 
@@ -299,7 +308,7 @@ def test_all_shows_every_account() -> None:
 
 def test_an_empty_roster_is_explained() -> None:
     result = accounts([])
-    assert (result.status, result.out) == (0, "0 of 0 accounts are watched\n")
+    assert (result.status, result.out) == (0, "")
     assert "the planner writes it in its first round" in result.err
 
 
@@ -307,7 +316,7 @@ def test_the_documented_output_is_the_one_that_is_printed() -> None:
     *_, shown = [
         block for block in blocks(ROOT / "docs" / "organization.md", "") if block.startswith("$ task-reporter accounts")
     ]
-    states = account_states(members_of(*example_rows(NOW)), read_hub({"OrganizationId": "o-1"}), NOW)
+    states = account_states(members_of(*example_rows(NOW)), read_hub({"Regions": "all"}, "eu-west-1"), NOW)
     lines = [summarize(states, NOW), *printed(select_states(states, (), (), False, NOW), 10)]
     assert shown.splitlines()[1:] == lines
 

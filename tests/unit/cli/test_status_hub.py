@@ -18,7 +18,7 @@ from tests.support.dynamodb import Table
 from tests.support.roster import account_row, example_rows, lists_row, members_of, refused, unpolled_row
 
 NOW = parse("2026-11-26T12:00:00Z")
-HUB, SILENT = read_hub({"OrganizationId": "o-1"}), timedelta(minutes=15)
+HUB, SILENT = read_hub({"Regions": "all"}, "eu-west-1"), timedelta(minutes=15)
 FIRST, QUEUE = "111111111111", "https://sqs.eu-west-1.amazonaws.com/123456789012/mine-AssignmentQueue-1"
 
 
@@ -60,7 +60,6 @@ ACCOUNTS = {
         [unpolled_row(FIRST, NOW - timedelta(days=1))], WELL, "0 of 1 accounts are watched, 1 overdue"
     ),
     "suspended": ([account_row(FIRST, NOW, status="SUSPENDED")], WELL, "0 of 1 accounts are watched, 1 suspended"),
-    "none": ([], WRONG, "0 of 0 accounts are watched"),
 }  # fmt: skip
 
 
@@ -69,6 +68,11 @@ def test_the_accounts(rows: list[Row], level: str, text: str) -> None:
     found = hub.check_accounts(account_states(members_of(*rows), HUB, NOW), NOW, " --stack mine")
     assert (found.level, found.text) == (level, text)
     assert found.todo == ("" if level == WELL else "task-reporter accounts --stack mine")
+
+
+def test_a_roster_without_accounts_awaits_the_first_round() -> None:
+    found = hub.check_accounts([], NOW, "")
+    assert (found.level, found.text, found.todo) == (WRONG, "none yet", "the planner lists them in its first round")
 
 
 def test_overdue_regions_are_named_and_counted() -> None:

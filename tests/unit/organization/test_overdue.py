@@ -92,9 +92,9 @@ def test_an_account_without_a_poll_is_one_scope() -> None:
     assert (scope.name, scope.since) == (f"{ACCOUNT}/*", int(joined.timestamp()))
 
 
-def test_a_region_that_the_stack_no_longer_names_is_not_overdue() -> None:
-    assert [scope.region for scope in overdue(member(OLD), regions=[REGION])] == [REGION]
-    assert overdue(member(OLD), regions=["us-east-1"]) == []
+@pytest.mark.parametrize(("hours", "scopes"), [(24, 0), (26, 1)])
+def test_an_account_without_watched_regions_answers_daily(hours: int, scopes: int) -> None:
+    assert len(overdue(member(regions_at=to_text(NOW - timedelta(hours=hours))))) == scopes
 
 
 def test_scopes_are_sorted_and_have_their_oldest_list() -> None:

@@ -73,6 +73,11 @@ class Member:
         tries = self.row.get("tries", 0)
         return tries if isinstance(tries, int) else 0
 
+    @property
+    def was_polled(self) -> bool:
+        """True if the account has ever answered."""
+        return bool(self.lists or self.row.get("polled_at") or self.row.get("regions_at"))
+
     def epoch(self, name: str) -> int:
         """Return the time in the attribute ``name`` in epoch seconds, or 0."""
         seconds = seconds_since(str(self.row.get(name, "")), datetime.fromtimestamp(0, UTC))

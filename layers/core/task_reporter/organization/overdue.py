@@ -1,11 +1,11 @@
 """Regions of member accounts that were not read for longer than planned."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from task_reporter.kinds.kind import Kind
-from task_reporter.organization.due import interval, is_active
+from task_reporter.organization.due import REGIONS_AGE, interval, is_active
 from task_reporter.organization.members import ACTIVE, Member
 from task_reporter.organization.problems import ACCOUNT_PLACE
 from task_reporter.recording.roster import ListRecord
@@ -27,7 +27,7 @@ class OverdueScope:
 
     account: str
     region: str
-    """``*`` for an account that was never polled."""
+    """``*`` for an account of which no watched list was read."""
     since: int
     """Epoch seconds of the oldest last good answer, or of the account's joining."""
 
@@ -43,19 +43,18 @@ def overdue_scopes(
     quiet: timedelta,
     now: datetime,
     every: timedelta = ROUND,
-    regions: Collection[str] = (),
 ) -> list[OverdueScope]:
     """Return the scopes that have an overdue list, by account and region.
 
     A list is overdue if its last good answer is older than twice its interval and 15 minutes. A list that is denied or
     absent is excused. One that is throttled, or that fails otherwise, is not. ``kinds`` are those that the stack
-    watches, ``regions`` are the regions that it names, if any, and ``every`` is the time between two rounds.
+    watches, and ``every`` is the time between two rounds. Each member has only the lists that the stack watches.
     """
     watched = {kind.name: kind for kind in kinds}
     found = list[OverdueScope]()
     for member in members:
         if member.status in ("", ACTIVE) and not member.unreadable:
-            found += _of_account(member, watched, quiet, now, every, regions)
+            found += _of_account(member, watched, quiet, now, every)
     return sorted(found, key=lambda scope: scope.name)
 
 
@@ -65,15 +64,17 @@ def _of_account(
     quiet: timedelta,
     now: datetime,
     every: timedelta,
-    regions: Collection[str],
 ) -> Iterator[OverdueScope]:
     joined = member.epoch("joined_at")
     if not member.lists:
-        if now.timestamp() - joined > NEW_FOR.total_seconds():
-            yield OverdueScope(member.account, ACCOUNT_PLACE, joined)
+        # An account that has none of the watched regions answers for its regions only.
+        answered = max(member.epoch("polled_at"), member.epoch("regions_at"))
+        limit = NEW_FOR + (REGIONS_AGE if answered else timedelta(0))
+        if now.timestamp() - max(joined, answered) > limit.total_seconds():
+            yield OverdueScope(member.account, ACCOUNT_PLACE, max(joined, answered))
         return
     for region, records in member.lists.items():
-        if (regions and region not in regions) or (member.regions and region not in member.regions):
+        if member.regions and region not in member.regions:
             continue  # it is not asked any more, and its records stay
         overdue = [
             asked
