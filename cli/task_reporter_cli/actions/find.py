@@ -38,9 +38,8 @@ def find_task(target: Target, named: str) -> Item:
     else:
         where, more = "it is empty", f"`{target.status_command}` shows when EC2 was last asked"
     soon = "up to QuietMinutes later" if target.stack and target.stack.is_hub else "after the next poll"
-    raise NoTaskError(
-        f"no task {named!r} in the history of {target.name}: {where}; {more}, and a task that just began is there {soon}"
-    )
+    further = f"{more}, and a task that just began is there {soon}"
+    raise NoTaskError(f"no task {named!r} in the history of {target.name}: {where}; {further}")
 
 
 def explain_no_tasks(target: Target, filtered: bool) -> str:
