@@ -86,7 +86,9 @@ class Story:
         command = [program_path("project", "task-reporter"), *arguments]
         self.screen.show_command(f"task-reporter {' '.join(arguments)}")
         # Its exit status is 1 where something is to be done.
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # nosec B603
+        done = subprocess.run(  # nosec B603
+            command, env=environment, capture_output=True, encoding="utf-8", check=False
+        )
         self.screen.show_output(done.stdout + done.stderr)
 
     def import_snapshot(self, account: str, region: str, key: str) -> None:
