@@ -3,7 +3,7 @@
 They are in the sparse index ``by-awaiting``, which has only these rows.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any
@@ -68,7 +68,6 @@ def query_awaiting(
     MalformedAnswerError and botocore's errors.
     """
     request: dict[str, Any] = {
-        "TableName": history.table,
         "IndexName": INDEX,
         "KeyConditionExpression": "awaiting = :awaiting",
         "ExpressionAttributeValues": {":awaiting": to_attribute(awaiting)},
@@ -78,13 +77,24 @@ def query_awaiting(
         request["KeyConditionExpression"] += f" AND {of_scope}"
         request["ExpressionAttributeNames"] = {"#scope": "scope"}
         request["ExpressionAttributeValues"][":scope"] = to_attribute(scope)
-    rows: list[Row] = []
+    return list(query_rows(history, request, "reading the history", deadline))
+
+
+def query_rows(
+    history: HistoryTable, request: Mapping[str, Any], doing: str, deadline: Deadline = NO_DEADLINE
+) -> Iterator[Row]:
+    """Yield the rows of all pages of a Query.
+
+    ``request`` has the parameters besides the table, and ``doing`` names the step for the deadline. Raises
+    OutOfTimeError, MalformedAnswerError and botocore's errors.
+    """
+    start: dict[str, Any] = {}
     while True:
-        deadline.check("reading the history", USE_TABLE.max_seconds)
-        answer = history.client.query(**request)
+        deadline.check(doing, USE_TABLE.max_seconds)
+        answer = history.client.query(TableName=history.table, **request, **start)
         if "Items" not in answer:
             raise MalformedAnswerError("Query", "it does not hold the rows")
-        rows += map(from_item, answer["Items"])
+        yield from map(from_item, answer["Items"])
         if not (last := answer.get("LastEvaluatedKey")):
-            return rows
-        request["ExclusiveStartKey"] = last
+            return
+        start = {"ExclusiveStartKey": last}

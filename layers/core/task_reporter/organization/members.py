@@ -8,11 +8,9 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
-from task_reporter.aws.request_limits import USE_TABLE
-from task_reporter.errors import MalformedAnswerError
-from task_reporter.history.rows import Key, Row, from_item, to_attribute
+from task_reporter.history.backlog import query_rows
+from task_reporter.history.rows import Key, Row, to_attribute
 from task_reporter.history.table import HistoryTable
 from task_reporter.history.writes import Insert, Update, Write
 from task_reporter.organization.assignment import ACCOUNT, REGION
@@ -104,27 +102,19 @@ def read_roster(history: HistoryTable, deadline: Deadline = NO_DEADLINE) -> tupl
 
     One query reads all. Raises OutOfTimeError, MalformedAnswerError and botocore's errors.
     """
-    request: dict[str, Any] = {
-        "TableName": history.table,
+    request = {
         "KeyConditionExpression": "#scope = :scope",
         "ExpressionAttributeNames": {"#scope": "scope"},
         "ExpressionAttributeValues": {":scope": to_attribute(ROSTER_SCOPE)},
     }
     members, own = dict[str, Member](), Row()
-    while True:
-        deadline.check("reading the roster", USE_TABLE.max_seconds)
-        answer = history.client.query(**request)
-        if "Items" not in answer:
-            raise MalformedAnswerError("Query", "it does not hold the rows")
-        for row in map(from_item, answer["Items"]):
-            account = str(row["task_id"])
-            if account == ORGANIZATION_KEY.task_id:
-                own = row
-            elif ACCOUNT.fullmatch(account):
-                members[account] = Member(account, row, parse_lists(row))
-        if not (last := answer.get("LastEvaluatedKey")):
-            return members, own
-        request["ExclusiveStartKey"] = last
+    for row in query_rows(history, request, "reading the roster", deadline):
+        account = str(row["task_id"])
+        if account == ORGANIZATION_KEY.task_id:
+            own = row
+        elif ACCOUNT.fullmatch(account):
+            members[account] = Member(account, row, parse_lists(row))
+    return members, own
 
 
 def membership_writes(
