@@ -31,6 +31,16 @@ def target_options(function: Function) -> Function:
     return without
 
 
+output_option = click.option(
+    "--output",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+    help="For people, or complete and stable for programs.",
+)
+"""The option of commands that print rows."""
+
+
 def with_target(function: Function) -> Function:
     """Give a command the shared options; its first argument becomes a Target."""
 

@@ -6,7 +6,7 @@ import click
 
 from task_reporter.times import now
 from task_reporter_cli.history.target import Target
-from task_reporter_cli.options import with_target
+from task_reporter_cli.options import output_option, with_target
 from task_reporter_cli.organization.states import STATES
 
 GROUP_LIMIT = 10
@@ -25,13 +25,7 @@ GROUP_LIMIT = 10
     type=click.Choice(list(STATES), case_sensitive=False),
     help="In this state. Can be repeated.",
 )
-@click.option(
-    "--output",
-    type=click.Choice(["table", "json", "csv"]),
-    default="table",
-    show_default=True,
-    help="For people, or complete and stable for programs.",
-)
+@output_option
 @with_target
 def command(target: Target, show_all: bool, accounts: tuple[str, ...], wanted: tuple[str, ...], output: str) -> None:
     """Accounts of the organization that are not watched completely.

@@ -12,7 +12,7 @@ from task_reporter.kinds.table import KINDS
 from task_reporter_cli import values
 from task_reporter_cli.history.items import Item
 from task_reporter_cli.history.target import Target
-from task_reporter_cli.options import with_target
+from task_reporter_cli.options import output_option, with_target
 
 Writer = Callable[[Iterable[Item], TextIO], None]
 
@@ -48,13 +48,7 @@ MAX_RICH_ROWS = 1000
     type=click.IntRange(min=0),
     help=f"At most so many, 0 for all. [default: {DEFAULT_LIMIT} as a table, else all]",
 )
-@click.option(
-    "--output",
-    type=click.Choice(["table", "json", "csv"]),
-    default="table",
-    show_default=True,
-    help="For people, or complete and stable for programs.",
-)
+@output_option
 @with_target
 def command(
     target: Target,

@@ -1,16 +1,13 @@
 """Assignments: messages that tell the recorder which lists of an account are due."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from task_reporter.errors import AssignmentError
 from task_reporter.kinds.table import KINDS
-
-ACCOUNT = re.compile(r"[0-9]{12}")
-REGION = re.compile(r"[a-z]{2,8}(-[a-z]{2,12}){1,3}-[0-9]{1,2}")
+from task_reporter.runtime.settings import ACCOUNT, REGION
 
 
 @dataclass(frozen=True, slots=True)

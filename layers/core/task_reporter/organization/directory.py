@@ -5,9 +5,9 @@ from typing import Any
 
 from task_reporter.aws.request_limits import LIST_ACCOUNTS
 from task_reporter.errors import MalformedAnswerError
-from task_reporter.organization.assignment import ACCOUNT
 from task_reporter.organization.members import ACTIVE, Account
 from task_reporter.runtime.deadline import NO_DEADLINE, Deadline
+from task_reporter.runtime.settings import ACCOUNT
 
 
 def list_accounts(

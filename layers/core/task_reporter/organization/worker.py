@@ -19,7 +19,7 @@ from task_reporter.history.rows import Row
 from task_reporter.history.table import HistoryTable
 from task_reporter.kinds.kind import Kind
 from task_reporter.organization.account_table import AccountTable
-from task_reporter.organization.assignment import REGION, Assignment
+from task_reporter.organization.assignment import Assignment
 from task_reporter.organization.credentials import EXPIRED_CODES, REVOKED_CODES, MemberRoles, as_member
 from task_reporter.organization.due import interval
 from task_reporter.organization.members import member_key, without_role_write
@@ -31,6 +31,7 @@ from task_reporter.recording.recorder import OnWritten, WatchedList
 from task_reporter.recording.roster import SLOW_SINCE
 from task_reporter.recording.unreadable import NO_ROLE, THROTTLED, lasting_reason, member_reason
 from task_reporter.runtime.deadline import Deadline
+from task_reporter.runtime.settings import REGION
 from task_reporter.times import to_text
 
 Result = TypeVar("Result")
