@@ -15,7 +15,7 @@ from task_reporter.aws import clients
 from task_reporter.aws.subscribers import Audience, find_audience
 from task_reporter.errors import PollError
 from task_reporter.history.table import HistoryTable
-from task_reporter.organization.directory import list_accounts
+from task_reporter.organization.directory import list_accounts, selection_name
 from task_reporter.organization.metrics import round_metrics
 from task_reporter.organization.planner import FINISHING_SECONDS, LATER_STEPS_SECONDS, Planner, send_assignments
 from task_reporter.organization.problems import Changes, message, subject
@@ -79,6 +79,7 @@ def make_planner(deadline: Deadline) -> Planner:
         values.quiet,
         values.accepted,
         values.every,
+        selection_name(values.units, values.excluded),
     )
 
 

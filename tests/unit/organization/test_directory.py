@@ -4,7 +4,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from task_reporter.errors import MalformedAnswerError, OutOfTimeError
-from task_reporter.organization.directory import list_accounts
+from task_reporter.organization.directory import ALL_ACCOUNTS, list_accounts, selection_name
 from task_reporter.organization.members import Account
 from task_reporter.runtime.deadline import Deadline
 from tests.support.scripted import Script
@@ -147,3 +147,9 @@ def test_listing_of_units_ends_before_the_round_does(organizations):
     times = iter([80_000] * 2)
     with pytest.raises(OutOfTimeError, match="listing accounts"):
         accounts_of(organizations, (UNIT,), (), Deadline(lambda: next(times, 50_000)))
+
+
+def test_each_selection_of_accounts_has_its_own_name():
+    selections = [((), ()), (("ou-1",), ()), ((), ("ou-1",)), (("ou-1", "ou-2"), ()), (("ou-1",), ("ou-2",))]
+    assert selection_name((), ()) == ALL_ACCOUNTS
+    assert len({selection_name(*each) for each in selections}) == len(selections)

@@ -49,6 +49,7 @@ class Rounds:
     announced: list = field(default_factory=list)
     now: object = NOW
     every: object = None
+    selection: str = "all"
 
     def _call(self, name):
         self.calls[name] += 1
@@ -76,7 +77,7 @@ class Rounds:
         self.now += timedelta(minutes=minutes)
         planner = Planner(
             self.table, self.list_accounts, self.send, self.announce, lambda: self.audience, self.kinds, self.setting,
-            REGION, QUIET, self.accepted, self.every,
+            REGION, QUIET, self.accepted, self.every, self.selection,
         )  # fmt: skip
         return planner.run(self.poll, **more)
 
@@ -124,6 +125,12 @@ def test_accounts_are_listed_hourly(rounds):
     for _ in range(24):
         rounds.round(5)
     assert rounds.calls["accounts"] == 2
+
+
+def test_accounts_are_listed_when_their_selection_changes(rounds):
+    for rounds.selection, calls in (("a", 1), ("a", 1), ("b", 2), ("all", 3), ("all", 3)):
+        rounds.round(5)
+        assert rounds.calls["accounts"] == calls
 
 
 @pytest.mark.parametrize("accounts_at", ["", "x", "2036-01-01T00:00:00.000Z"])

@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+from zlib import crc32
 
 from task_reporter.aws.request_limits import LIST_ACCOUNTS
 from task_reporter.errors import MalformedAnswerError
 from task_reporter.organization.members import ACTIVE, Account
 from task_reporter.runtime.deadline import NO_DEADLINE, Deadline
 from task_reporter.runtime.settings import ACCOUNT
+
+ALL_ACCOUNTS = "all"
+"""The selection without units and excluded accounts."""
 
 
 def list_accounts(
@@ -61,3 +65,9 @@ def _below(client: Any, units: Sequence[str], deadline: Deadline) -> Iterator[Ma
         yield from _pages(client.get_paginator("list_accounts_for_parent"), deadline, ParentId=unit)
         for page in _pages(client.get_paginator("list_organizational_units_for_parent"), deadline, ParentId=unit):
             waiting += [str(child["Id"]) for child in _items(page, "OrganizationalUnits")]
+
+
+def selection_name(units: Sequence[str], excluded: Iterable[str]) -> str:
+    """Return a short name of the parameters that select accounts."""
+    selected = f"{' '.join(units)}/{' '.join(excluded)}"
+    return ALL_ACCOUNTS if selected == "/" else f"{crc32(selected.encode()):08x}"

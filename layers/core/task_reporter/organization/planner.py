@@ -15,6 +15,7 @@ from task_reporter.history.rows import AWAITING_NOTIFICATION, Row
 from task_reporter.history.table import HistoryTable
 from task_reporter.kinds.kind import Kind
 from task_reporter.organization.assignment import Assignment
+from task_reporter.organization.directory import ALL_ACCOUNTS
 from task_reporter.organization.members import (
     ACTIVE,
     Account,
@@ -99,6 +100,8 @@ class Planner:
 
     None where the schedule is no rate. Then the time between the last two rounds counts.
     """
+    selection: str = ALL_ACCOUNTS
+    """Names the selected accounts: they are listed again when it changes."""
 
     def run(self, poll: PollContext, deadline: Deadline = NO_DEADLINE) -> RoundResult:
         """Carry out the round that begins at ``poll.now``.
@@ -111,6 +114,8 @@ class Planner:
         is_due, listing = self._accounts_are_due(own, members, poll), deadline.reserve(LATER_STEPS_SECONDS)
         if is_due and result.attempt("accounts", partial(self._update_members, members, poll, listing)):
             news["accounts_at"] = to_text(poll.now)
+            if self.selection != own.get("selection", ALL_ACCOUNTS):
+                news["selection"] = self.selection
         for member in members.values():
             member.lists = watched_lists(member, self.kinds, self.regions, self.own_region)
         length = round_length(Member("", own).epoch("round_at"), poll.now)
@@ -123,6 +128,8 @@ class Planner:
 
     def _accounts_are_due(self, own: Row, members: dict[str, Member], poll: PollContext) -> bool:
         ago = seconds_since(str(own.get("accounts_at", "")), poll.now)
+        if own.get("selection", ALL_ACCOUNTS) != self.selection:
+            return True
         return ago is None or not 0 <= ago < ACCOUNTS_AGE.total_seconds() or not members
 
     def _update_members(self, members: dict[str, Member], poll: PollContext, deadline: Deadline) -> bool:
