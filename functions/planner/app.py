@@ -12,6 +12,7 @@ from aws_lambda_powertools import Logger
 
 from task_reporter import times
 from task_reporter.aws import clients
+from task_reporter.aws.request_limits import PUBLISH, RequestLimits
 from task_reporter.aws.subscribers import Audience, find_audience
 from task_reporter.errors import PollError
 from task_reporter.history.table import HistoryTable
@@ -36,9 +37,9 @@ def settings() -> PlannerSettings:
 
 
 @cache
-def client(service: str) -> Any:
+def client(service: str, limits: RequestLimits | None = None) -> Any:
     """Make the client for ``service`` once per execution environment."""
-    return clients.client(service)
+    return clients.client(service, limits)
 
 
 def count_subscribers() -> Audience:
@@ -50,10 +51,10 @@ def count_subscribers() -> Audience:
 
 
 def announce(changes: Changes) -> None:
-    """Publish a message about problems to the topic of alarms."""
+    """Publish a message about problems to the topic of alarms. The next round is the retry."""
     stack = environ.get("POWERTOOLS_SERVICE_NAME", "ec2-task-reporter")
     text = message(changes, stack)
-    client("sns").publish(TopicArn=settings().alarm_topic, Subject=subject(changes), Message=text)
+    client("sns", PUBLISH).publish(TopicArn=settings().alarm_topic, Subject=subject(changes), Message=text)
     for member, place, reason in changes.new:
         logger.warning("can't be read", account=member.account, place=place, reason=reason)
     for member, place, reason in changes.over:

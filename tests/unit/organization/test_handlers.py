@@ -9,6 +9,7 @@ from botocore.credentials import ReadOnlyCredentials
 
 from task_reporter import times
 from task_reporter.aws import clients
+from task_reporter.aws.request_limits import PUBLISH
 from task_reporter.errors import PollError
 from task_reporter.organization.assignment import Assignment, parse_assignment
 from task_reporter.organization.members import member_key
@@ -40,8 +41,10 @@ class Aws:
     def __init__(self, *rows):
         self.table, self.ec2, self.sts = Table(*rows), FakeEc2(), FakeSts(times.now)
         self.sent, self.published, self.refusal, self.more = [], [], None, None
+        self.limits = None
 
-    def client(self, service):
+    def client(self, service, limits=None):
+        self.limits = limits
         return {"dynamodb": self.table.client, "sts": self.sts}.get(service, self)
 
     def get_paginator(self, operation):
@@ -58,6 +61,7 @@ class Aws:
         return {"Failed": [{"Id": ACCOUNT, "Code": self.refusal}]} if self.refusal else {}
 
     def publish(self, TopicArn, Subject, Message):
+        assert self.limits is PUBLISH, "SNS may have accepted what botocore would repeat"
         self.published.append((TopicArn, Subject, Message))
 
     def get_topic_attributes(self, TopicArn):

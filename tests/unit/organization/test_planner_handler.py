@@ -57,7 +57,7 @@ class Services:
         self.refused: dict[str, str] = {}
         self.sent: list[str] = []
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, limits: Any = None) -> Any:
         self.made.append(service)
         return self.table.client if service == "dynamodb" else self
 
