@@ -9,7 +9,7 @@ from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
 
-from task_reporter.recording.roster import ROSTER_SCOPE
+from task_reporter.history.rows import ROSTER_SCOPE
 from tests.support.http_server import Answer, http_server
 
 PASSED_ON = ("X-Amz-Target", "X-Amz-Date", "Authorization", "Content-Type")

@@ -11,7 +11,7 @@ from local.environments import ROOT
 from local.process_environment import isolated_environment
 from local.processes import run_step
 from local.sam import RUNTIME, sam_build_command, sam_deploy_command, sam_variables, write_parameter_file
-from task_reporter.recording.roster import ROSTER_SCOPE
+from task_reporter.history.rows import ROSTER_SCOPE
 
 
 @dataclass(frozen=True, slots=True)

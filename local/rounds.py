@@ -8,9 +8,8 @@ from typing import Any
 
 from local.deployment import Deployment
 from local.processes import StepError
-from task_reporter.history.rows import Key, Row, from_item, to_key
+from task_reporter.history.rows import ROSTER_SCOPE, Key, Row, from_item, to_key
 from task_reporter.organization.members import ORGANIZATION_KEY
-from task_reporter.recording.roster import ROSTER_SCOPE
 from task_reporter.times import to_text
 
 ROUND_TIMEOUT = 300

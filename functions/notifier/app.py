@@ -15,9 +15,9 @@ from aws_lambda_powertools import Logger
 from task_reporter.aws import clients
 from task_reporter.aws.request_limits import PUBLISH, RequestLimits
 from task_reporter.aws.subscribers import find_audience
-from task_reporter.history.rows import Key
+from task_reporter.history.rows import ROSTER_SCOPE, Key
 from task_reporter.history.table import HistoryTable
-from task_reporter.notifying.announce import AnnounceResult, NotificationPolicy, announce
+from task_reporter.notifying.announce import AnnounceResult, NotificationPolicy, Pace, announce
 from task_reporter.notifying.bus import Bus
 from task_reporter.notifying.stream_batch import process_batch
 from task_reporter.notifying.topic import Topic
@@ -26,6 +26,7 @@ from task_reporter.runtime.metrics import emit
 from task_reporter.runtime.settings import SCOPE, NotifierSettings, notifier_settings
 
 logger = Logger(service="notifier", use_rfc3339=True)  # Lambda finds the level only in lines with this time format
+PACE = Pace()
 
 
 @cache
@@ -60,7 +61,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
 
     def announce_and_log(keys: Sequence[Key]) -> Mapping[Key, Exception]:
         watched = select_own_scopes(keys)
-        result = announce(watched, history, topic, policy, deadline, must_wait=notices_must_wait, bus=bus)
+        result = announce(watched, history, topic, policy, deadline, must_wait=notices_must_wait, bus=bus, pace=PACE)
         log_result(result)
         emit(result.metrics())
         return result.failed
@@ -69,16 +70,17 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
 
 
 def select_own_scopes(keys: Sequence[Key]) -> list[Key]:
-    """Return the keys in the scopes that the stack watches.
+    """Return the keys in the scopes that the stack watches, and in the roster.
 
     The role must not read other scopes, and one such key would make a whole batch of reads fail.
     """
-    foreign = [key.scope for key in keys if not fnmatchcase(key.scope, settings().scopes)]
+    own = [key for key in keys if key.scope == ROSTER_SCOPE or fnmatchcase(key.scope, settings().scopes)]
+    foreign = {key.scope for key in keys} - {key.scope for key in own}
     if foreign:
         # Another program may have written such a row, so only text in the form of a scope is logged.
-        scopes = sorted({scope for scope in foreign if SCOPE.fullmatch(scope)})
-        logger.warning("rows of other scopes were ignored", rows=len(foreign), scopes=scopes)
-    return [key for key in keys if fnmatchcase(key.scope, settings().scopes)]
+        scopes = sorted(scope for scope in foreign if SCOPE.fullmatch(scope))
+        logger.warning("rows of other scopes were ignored", rows=len(keys) - len(own), scopes=scopes)
+    return own
 
 
 def notices_must_wait() -> bool:
@@ -96,6 +98,8 @@ def log_result(result: AnnounceResult) -> None:
     """Log the tasks that were announced, and those that were not with the reason."""
     for notice in result.notices:
         logger.info("announced", tasks={str(row["task_id"]): row["outcome"] for row in notice.rows})
+    if result.postponed:
+        logger.info("no time was left, so these come next", tasks=[key.task_id for key in result.postponed])
     if result.waiting:
         waiting = [key.task_id for key in result.waiting]
         logger.warning("nobody has confirmed a subscription, so these notices wait", tasks=waiting)

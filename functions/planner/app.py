@@ -51,7 +51,10 @@ def count_subscribers() -> Audience:
 
 
 def announce(changes: Changes) -> None:
-    """Publish a message about problems to the topic of alarms. The next round is the retry."""
+    """Publish a message about problems to the topic of alarms.
+
+    The next round is the retry.
+    """
     stack = environ.get("POWERTOOLS_SERVICE_NAME", "ec2-task-reporter")
     text = message(changes, stack)
     client("sns", PUBLISH).publish(TopicArn=settings().alarm_topic, Subject=subject(changes), Message=text)

@@ -11,8 +11,7 @@ from local.deployment import Deployment, deploy
 from local.mail import Mail
 from local.organization import Organization, local_organization
 from local.rounds import ORGANIZATION, Rounds
-from task_reporter.history.rows import Key, Row, to_key
-from task_reporter.recording.roster import ROSTER_SCOPE
+from task_reporter.history.rows import ROSTER_SCOPE, Key, Row, to_key
 from task_reporter.times import now
 from tests.e2e.steps import run
 from tests.support.clock import Clock

@@ -7,9 +7,8 @@ from typing import Any
 from local.cloud import CREDENTIALS, REGION
 from task_reporter.aws import clients
 from task_reporter.aws.request_limits import USE_TABLE
-from task_reporter.history.rows import Row, from_item
+from task_reporter.history.rows import ROSTER_SCOPE, Row, from_item
 from task_reporter.history.table import HistoryTable
-from task_reporter.recording.roster import ROSTER_SCOPE
 from tests.support.template import table_properties
 from tests.support.waiting import WAIT_SECONDS, unhurried
 

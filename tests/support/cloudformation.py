@@ -195,3 +195,13 @@ class MemberStack(Stack):
     """The stack of a member account."""
 
     template = staticmethod(member_template)
+
+
+HUB = {"OrganizationId": "o-a1b2c3d4e5", "ExternalId": "hub-2026"}
+"""Parameters that make a stack a hub."""
+
+
+def stream_mapping(**parameters: str) -> dict[str, Any]:
+    """Return the properties of the notifier's stream mapping."""
+    found: dict[str, Any] = Stack(**parameters).properties("NotifierFunction")["Events"]["History"]["Properties"]
+    return found

@@ -15,6 +15,7 @@ import pytest
 
 from local.environments import ROOT
 from task_reporter.aws import clients
+from task_reporter.notifying.announce import NO_PACE
 from tests.support.dynamodb import DynamoDb, Table
 from tests.support.event_bus import FakeEventBridge
 from tests.support.functions import load
@@ -84,6 +85,7 @@ def deployed(
         for name, value in (ENVIRONMENT | variables).items():
             patching.setenv(name, value)
         patching.setattr(clients, "client", lambda service, _: by_service[service])
+        patching.setattr(app, "PACE", NO_PACE)
         yield Deployed(app, table, sns, bridge, log)
     # Not to sys.stdout, which may be a capture that ends with the test.
     app.logger.registered_handler.setStream(sys.__stdout__)

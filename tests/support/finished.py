@@ -67,9 +67,8 @@ def texts(most: int) -> st.SearchStrategy[str]:
 
 def ugly_rows(outcomes: tuple[str, ...] = ("complete", "failed", "cancelled", "lost")) -> st.SearchStrategy[Row]:
     """Return a strategy for rows with the longest and ugliest recorded texts."""
-    longest = {
-        name: MAX_BYTES.get(name, MAX_OTHER_BYTES) for name in ("state", "resource_id", "error_code", "error_message")
-    }
+    names = ("state", "resource_id", "account_name", "error_code", "error_message")
+    longest = {name: MAX_BYTES.get(name, MAX_OTHER_BYTES) for name in names}
     optional = {name: st.none() | texts(most) for name, most in longest.items() if name != "state"}
     places = st.none() | st.tuples(texts(63), texts(MAX_OTHER_BYTES))
     return st.builds(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from task_reporter.history.rows import Key, Row
+from task_reporter.history.rows import ROSTER_SCOPE, Key, Row
 from task_reporter.kinds.kind import CANCELLED, FAILED, LOST
-from task_reporter.recording.roster import ROSTER_SCOPE
 from tests.campaigns.lives.oracle import ANNOUNCED, RECORDED, SETTLED
 from tests.campaigns.lives.world import World, advance
 from tests.campaigns.runner import ViolationError, require

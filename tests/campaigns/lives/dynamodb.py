@@ -11,13 +11,13 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from tests.campaigns.lives.faults import EXPECTED_ERRORS, PERMANENT, SENT_AGAIN, FaultInjector, Send
+from tests.support.cloudformation import HUB, stream_mapping
 from tests.support.dynamodb import DynamoDb, Table, refusal
 from tests.support.filter_patterns import matches
 from tests.support.stream_mapping import FakeClock, StreamMapping
 from tests.support.stream_records import Record
-from tests.support.template import event_properties
 
-MAPPING = event_properties("NotifierFunction", "History")
+MAPPING = stream_mapping(**HUB)
 NOTIFIER_ERRORS = (*EXPECTED_ERRORS, ChildProcessError)
 SHARDS = 2
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from itertools import count
 from math import inf
 
-from task_reporter.history.rows import AWAITING_NOTIFICATION, EVENT_SENT_AT, NOTIFIED_AT, Key, Row
+from task_reporter.history.rows import AWAITING_NOTIFICATION, EVENT_SENT_AT, NOTIFIED_AT, ROSTER_SCOPE, Key, Row
 from task_reporter.kinds.kind import COMPLETE, LOST
 from task_reporter.recording.context import PollContext
-from task_reporter.recording.roster import ROSTER_SCOPE, ListRecord, parse_lists
+from task_reporter.recording.roster import ListRecord, parse_lists
 from task_reporter.recording.transitions import LATE_CODE_LIMIT, MAX_CLOCK_SKEW
 from task_reporter.times import parse, to_text
 from tests.campaigns.lives.ec2 import Listed, ListKey, Task, TaskList

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from task_reporter.history.rows import Key, Row, key_of
 from task_reporter.history.table import ApplyResult, HistoryTable
 from task_reporter.history.writes import Update, Write
 from task_reporter.notifying import task_notice as single
-from task_reporter.notifying.announce import AnnounceResult, NotificationPolicy, announce
+from task_reporter.notifying.announce import AnnounceResult, NotificationPolicy, Pace, announce
 from task_reporter.notifying.marks import MARK_SECONDS
 from task_reporter.notifying.notice import Notice
 from task_reporter.notifying.topic import Topic
@@ -32,18 +33,17 @@ from task_reporter.runtime.deadline import MARGIN_SECONDS, Deadline
 from tests.support.broken_notices import break_composing, numbers_in, unless_plain
 from tests.support.dynamodb import DynamoDb, Table
 from tests.support.finished import key, row
-from tests.support.sns import TOPIC, FakeSns, is_plain
+from tests.support.sns import TOPIC, FakeSns, is_plain, told_in
 
 NOW = datetime(2026, 11, 23, 12, 1, 5, 120_000, UTC)
 STAMP = "2026-11-23T12:01:05.120Z"
 SINGLY = NotificationPolicy(digest_above=10)
-AWAITING = ("awaiting", "awaiting_since", "redriven_at", "redrives")
+AWAITING = ("awaiting", "awaiting_since", "redriven_at", "redrives", "held_for")
 
 
 def tell(
     table: Any, sns: FakeSns, keys: Iterable[Key], policy: NotificationPolicy = SINGLY, **options: Any
 ) -> AnnounceResult:
-    options = {"pause": lambda seconds: None, **options}
     return announce(keys, table, Topic(sns, TOPIC), policy, clock=lambda: NOW, **options)
 
 
@@ -359,35 +359,89 @@ def test_after_a_long_outage_all_come_in_digests() -> None:
 # Many accounts at the same time
 
 
-@pytest.mark.parametrize("scopes", [10, 11, 200])
-def test_an_email_subscription_never_gets_ten_notices_a_second(scopes: int) -> None:
-    """SNS would suspend it.
-
-    The first sweep of an organization ends tasks in hundreds of scopes.
-    """
-    rows = [row(number, scope=f"{number:012d}/eu-west-1") for number in range(scopes)]
-    sns, pauses = FakeSns(), list[float]()
-    assert tell(Table(*rows), sns, [key_of(one) for one in rows], pause=pauses.append).failed == {}
-    assert len(sns.accepted) == scopes
-    assert scopes <= 10 or scopes / sum(pauses) < 10 / SHARDS
-
-
 SHARDS = 4
 """Shards in the stream of a new table, each with its own notifier."""
 
 
-def test_pauses_end_when_the_time_runs_out() -> None:
-    rows = [row(number, scope=f"{number:012d}/eu-west-1") for number in range(200)]
-    clock = [180.0]
+class Time:
+    """A clock that only pauses move."""
 
-    def pause(seconds: float) -> None:
-        clock[0] -= seconds
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.pace = Pace(clock=lambda: self.now, sleep=self.sleep)
 
-    deadline = Deadline(lambda: int(1000 * clock[0]))
-    told = tell(Table(*rows), FakeSns(), [key_of(one) for one in rows], deadline=deadline, pause=pause)
-    assert 0 < len(told.notices) < 200
-    assert len(told.notices) + len(told.failed) == 200
-    assert clock[0] > MARGIN_SECONDS
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def of_accounts(count: int) -> list[Row]:
+    return [row(number, scope=f"{number:012d}/eu-west-1") for number in range(count)]
+
+
+@pytest.mark.parametrize("batches", [[1, 1, 1, 1], [10, 11], [200]])
+def test_an_email_subscription_never_gets_ten_notices_a_second(batches: list[int]) -> None:
+    """SNS would suspend it, whether the notices are of one batch or of several."""
+    time, rows, published = Time(), of_accounts(sum(batches)), list[float]()
+    table, sns, keys = Table(*rows), FakeSns(), [key_of(each) for each in rows]
+    sns.error = lambda request: published.append(time.now)  # type: ignore[func-returns-value]
+    for count in batches:
+        assert tell(table, sns, [keys.pop() for _ in range(count)], pace=time.pace).failed == {}
+    assert len(sns.accepted) == len(rows)
+    shortest = min(after - before for before, after in pairwise(published))
+    assert SHARDS / shortest < 10
+
+
+def test_notices_without_time_are_delivered_again_and_no_failure() -> None:
+    time, rows = Time(), of_accounts(400)
+    deadline = Deadline(lambda: int(1000 * (180 - time.now)))
+    told = tell(Table(*rows), FakeSns(), [key_of(each) for each in rows], deadline=deadline, pace=time.pace)
+    assert 0 < len(told.notices) < 400
+    assert len(told.notices) + len(told.failed) == 400
+    assert told.failed == told.postponed
+    assert told.by_notice.failed == {}
+    assert time.now < 180 - MARGIN_SECONDS
+
+
+# Tasks that ended before the first poll of their account
+
+ACCOUNT = "123456789012"
+
+
+def held(number: int, **more: Any) -> Row:
+    return row(number, held_for="digest", scope=f"{ACCOUNT}/{'eu-west-1' if number % 2 else 'us-east-2'}", **more)
+
+
+def test_held_rows_wait_for_the_digest_of_their_account() -> None:
+    rows, sns = [held(number) for number in range(3)], FakeSns()
+    table = Table(*rows, row(7))
+    keys = [key_of(each) for each in rows]
+    assert told_numbers(sns) == []
+    assert tell(table, sns, [*keys, key(7), Key("roster", "999999999999")]).failed == {}
+    assert told_numbers(sns) == [7]
+    assert tell(table, sns, [Key("roster", ACCOUNT)]).failed == {}
+    assert [len(told_in(request)) for request in sns.accepted] == [1, 3]
+    assert not any({"held_for", "awaiting"} & each.keys() for each in table.rows.values())
+
+
+def test_held_rows_and_news_never_share_a_digest() -> None:
+    rows, sns = [held(0), held(1), row(7), row(8)], FakeSns()
+    tell(Table(*rows), sns, [Key("roster", ACCOUNT), key(7), key(8)], NotificationPolicy(1))
+    assert sorted(len(told_in(request)) for request in sns.accepted) == [2, 2]
+
+
+def test_digest_that_sns_refuses_is_delivered_again() -> None:
+    sns = FakeSns()
+    sns.error = lambda request: "InternalError"
+    told = tell(Table(held(0), held(1)), sns, [Key("roster", ACCOUNT)])
+    assert set(told.failed) == {Key("roster", ACCOUNT), key_of(held(0)), key_of(held(1))}
+
+
+@pytest.mark.parametrize(("redrives", "told"), [(0, []), (1, []), (2, []), (3, [1])])
+def test_held_row_is_announced_alone_after_two_redrives(redrives: int, told: list[int]) -> None:
+    """The digest failed twice, or the stack is no hub any more."""
+    sns = FakeSns()
+    tell(Table(held(1, redrives=redrives)), sns, [key_of(held(1))])
+    assert told_numbers(sns) == told
 
 
 # Nobody listens

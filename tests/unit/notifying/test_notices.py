@@ -24,8 +24,8 @@ from tests.support.finished import CASES, SCOPE, cases, row, texts, ugly_rows
 from tests.support.sns import size
 
 LARGEST = 262_144
-LONGEST_LINE = 102
-"""Kind, ids and time of a task in a digest."""
+LONGEST_LINE = 114
+"""Kind, ids, region and time of a task in a digest."""
 EMAILS = CASES / "emails"
 RENEW = "RENEW_EMAILS"
 
@@ -205,11 +205,23 @@ def test_worst_first() -> None:
     assert told.subject.startswith("EC2 tasks: 2 failed, 1 lost, 1 cancelled, 2 complete (")
 
 
-def test_two_scopes_never_share_a_digest() -> None:
-    elsewhere = "123456789012/eu-west-1"
-    notices = compose_notices([row(n, scope=SCOPE if n % 2 else elsewhere) for n in range(12)], 5)
-    assert [told.attributes["region"]["StringValue"] for told in notices] == ["eu-west-1", "us-east-2"]
+def test_two_accounts_never_share_a_digest() -> None:
+    """A subscriber who filters by account is never told of another's tasks."""
+    accounts = ["111111111111", "222222222222"]
+    notices = compose_notices([row(n, scope=f"{accounts[n % 2]}/us-east-2") for n in range(12)], 5)
+    assert [told.attributes["account"]["StringValue"] for told in notices] == accounts
     assert [len(tasks_in(told)) for told in notices] == [6, 6]
+    for told, account, other in zip(notices, accounts, reversed(accounts), strict=True):
+        assert {task["account"] for task in tasks_in(told)} == {account}
+        assert other not in f"{told.subject} {told.text} {told.message_attributes}"
+
+
+def test_regions_of_an_account_share_a_digest() -> None:
+    (told,) = compose_notices([row(n, scope=SCOPE if n % 2 else "123456789012/eu-west-1") for n in range(12)], 5)
+    assert told.attributes["region"] == array("eu-west-1", "us-east-2")
+    assert told.subject.endswith("(123456789012, 2 regions)")
+    assert told.text.count("  eu-west-1  ") == 6
+    assert f"  scope = {SCOPE}\n" in told.text
 
 
 @pytest.mark.parametrize("digest_above", [1, 20])
@@ -299,6 +311,17 @@ def test_subject_tells_outcome_task_and_place_whatever_the_id(task_id: str, outc
     assert all(" " <= char <= "~" for char in subject)
     assert subject.startswith(f"EC2 bundle task {printable_ascii(task_id)[:20]}")
     assert subject.endswith(f" {outcome} (123456789012/{region})")
+
+
+@WHATEVER
+@given(texts(1024), texts(200), st.sampled_from(OUTCOMES))
+def test_subject_tells_outcome_and_account_whatever_its_name(task_id: str, name: str, outcome: str) -> None:
+    told = task_notice(row(1, outcome, task_id=task_id, account_name=name, scope="123456789012/ap-southeast-2"))
+    assert len(told.subject) <= 99
+    assert all(" " <= char <= "~" for char in told.subject)
+    assert f" {outcome} ({printable_ascii(name)[:21]}" in told.subject
+    assert told.subject.endswith("/ap-southeast-2)")
+    assert told.attributes["account"]["StringValue"] == "123456789012"
 
 
 def test_a_digest_subject_with_large_numbers_keeps_the_scope() -> None:

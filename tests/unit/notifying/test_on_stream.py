@@ -17,15 +17,15 @@ from task_reporter.history.rows import Row
 from task_reporter.recording.context import PollContext
 from task_reporter.recording.redrive import redrive_writes
 from tests.support.broken_notices import break_composing, unless_plain
+from tests.support.cloudformation import HUB, stream_mapping
 from tests.support.deployed_notifier import deployed
 from tests.support.dynamodb import Table
 from tests.support.finished import SCOPE, key, row
 from tests.support.sns import FakeSns, Request, is_plain, refusal, told_in
 from tests.support.stream_mapping import FakeClock, StreamMapping
 from tests.support.stream_records import sequence_of
-from tests.support.template import event_properties
 
-HISTORY = event_properties("NotifierFunction", "History")
+HISTORY = stream_mapping(**HUB)
 
 
 class Crash(SystemExit):

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from task_reporter.errors import NotAnnouncedError, UnreadableRecordError
 from task_reporter.history.rows import Key
 from task_reporter.notifying.stream_batch import process_batch, record_key
+from tests.support.cloudformation import stream_mapping
 from tests.support.dynamodb import Table
 from tests.support.filter_patterns import matches, parse_pattern
 from tests.support.finished import SCOPE, key, row
 from tests.support.stream_records import sequence_of
-from tests.support.template import event_properties
 
 EVENTS = Path(__file__).parents[3] / "events" / "stream"
 
@@ -72,7 +72,7 @@ def test_a_stored_batch(name: str, tasks: list[str], _passing: list[int], report
 
 @pytest.mark.parametrize(("name", "_tasks", "passing", "_reported"), STORED)
 def test_what_the_filter_lets_through(name: str, _tasks: list[str], passing: list[int], _reported: list[int]) -> None:
-    filters = event_properties("NotifierFunction", "History")["FilterCriteria"]["Filters"]
+    filters = stream_mapping()["FilterCriteria"]["Filters"]
     patterns = [parse_pattern(each["Pattern"]) for each in filters]
     let_through = [any(matches(pattern, record) for pattern in patterns) for record in batch(name)]
     assert [position for position, passes in enumerate(let_through) if passes] == passing

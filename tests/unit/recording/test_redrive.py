@@ -14,13 +14,13 @@ from task_reporter.recording.context import PollContext
 from task_reporter.recording.redrive import MAX_ROWS_PER_POLL, overdue, redrive_writes
 from task_reporter.times import parse, to_text
 from tests.support.canned_ec2 import canned_ec2, no_pauses, told
+from tests.support.cloudformation import stream_mapping
 from tests.support.dynamodb import DynamoDb, Table
 from tests.support.filter_patterns import matches, parse_pattern
 from tests.support.finished import SCOPE, key, row
 from tests.support.inline import INLINE
 from tests.support.polled import poll_kinds
 from tests.support.sns import TOPIC, FakeSns
-from tests.support.template import event_properties
 from tests.unit.cases import full
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -274,7 +274,7 @@ def test_where_nobody_can_say_what_waits_nothing_is_sent(table):
 
 
 def wakes(record):
-    filters = event_properties("NotifierFunction", "History")["FilterCriteria"]["Filters"]
+    filters = stream_mapping()["FilterCriteria"]["Filters"]
     return any(matches(parse_pattern(one["Pattern"]), record) for one in filters)
 
 

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.cloudformation import HUB, stream_mapping
 from tests.support.stream_mapping import PAYLOAD_LIMIT, FakeClock, StreamMapping
 from tests.support.stream_records import STREAM_ARN, Record, sequence_of, stream_record
-from tests.support.template import event_properties
 
 Function = Callable[[dict[str, Any]], object]
-HISTORY = event_properties("NotifierFunction", "History")
+HISTORY = stream_mapping(**HUB)
 AT_ONCE = {"MaximumBatchingWindowInSeconds": 0}
 
 

@@ -10,7 +10,16 @@ from typing import Any
 
 from task_reporter.aws.request_limits import USE_TABLE
 from task_reporter.errors import MalformedAnswerError
-from task_reporter.history.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, Row, from_item, to_attribute
+from task_reporter.history.rows import (
+    AWAITING_NOTIFICATION,
+    AWAITING_OUTCOME,
+    Key,
+    Row,
+    from_item,
+    is_held,
+    key_of,
+    to_attribute,
+)
 from task_reporter.history.table import HistoryTable
 from task_reporter.runtime.deadline import NO_DEADLINE, Deadline
 
@@ -78,6 +87,15 @@ def query_awaiting(
         request["ExpressionAttributeNames"] = {"#scope": "scope"}
         request["ExpressionAttributeValues"][":scope"] = to_attribute(scope)
     return list(query_rows(history, request, "reading the history", deadline))
+
+
+def held_keys(history: HistoryTable, account: str, deadline: Deadline = NO_DEADLINE) -> list[Key]:
+    """Return the keys of the rows that wait for the digest of ``account``.
+
+    Raises the errors of `query_awaiting`.
+    """
+    waiting = query_awaiting(history, f"{account}/", AWAITING_NOTIFICATION, deadline)
+    return [key_of(row) for row in waiting if is_held(row)]
 
 
 def query_rows(

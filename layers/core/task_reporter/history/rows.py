@@ -16,8 +16,23 @@ AWAITING_NOTIFICATION = "notification"
 NOTIFIED_AT, EVENT_SENT_AT = "notified_at", "event_sent_at"
 """Marks: when SNS accepted the notice, and the event bus the event."""
 
+ROSTER_SCOPE = "roster"
+"""The scope of the rows that describe the reporter itself, one for each account."""
+
+HELD_FOR, HELD_FOR_DIGEST = "held_for", "digest"
+"""Marks a row that is announced in a digest of its account.
+
+The digest has all such rows of the account.
+A write to the account's roster row asks the notifier for the digest.
+"""
+DIGEST_REDRIVES = 2
+"""Redrives after which a row is no longer held, and is announced on its own."""
+
+ACCOUNT_NAME = "account_name"
+"""The name of the account in AWS Organizations."""
+
 COMMON_ATTRIBUTES = (
-    "scope", "kind", "task_id", "state", "outcome", "resource_id", "progress", "started_at", "updated_at",
+    "scope", ACCOUNT_NAME, "kind", "task_id", "state", "outcome", "resource_id", "progress", "started_at", "updated_at",
     "first_seen_at", "finished_at", "bucket", "prefix", "error_code", "error_message",
 )  # fmt: skip
 """Attributes of every kind that a notice contains.
@@ -48,6 +63,11 @@ def redrives_of(row: Mapping[str, Value]) -> int:
     """Return how often ``row`` was redriven; 0 where another program wrote something else there."""
     count = row.get("redrives", 0)
     return count if isinstance(count, int) else 0
+
+
+def is_held(row: Mapping[str, Value]) -> bool:
+    """Tell whether ``row`` waits for the digest of its account."""
+    return HELD_FOR in row and redrives_of(row) <= DIGEST_REDRIVES
 
 
 def expiry(since: datetime, retention_days: int) -> int:

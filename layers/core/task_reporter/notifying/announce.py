@@ -6,11 +6,12 @@ and after the bus accepts its event. Only what lacks its mark is sent, so a fail
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from math import inf
 from typing import TypeVar
 
 from task_reporter.aws.failures import EXPECTED_ERRORS, answer_is_missing, describe
@@ -22,7 +23,18 @@ from task_reporter.errors import (
     NotAnnouncedError,
     OutOfTimeError,
 )
-from task_reporter.history.rows import AWAITING_NOTIFICATION, EVENT_SENT_AT, NOTIFIED_AT, Key, Row, key_of
+from task_reporter.history.backlog import held_keys
+from task_reporter.history.rows import (
+    AWAITING_NOTIFICATION,
+    EVENT_SENT_AT,
+    NOTIFIED_AT,
+    ROSTER_SCOPE,
+    Key,
+    Row,
+    account_and_region,
+    is_held,
+    key_of,
+)
 from task_reporter.history.table import WRITES_PER_TRANSACTION, HistoryTable
 from task_reporter.notifying.bus import Bus
 from task_reporter.notifying.compose import compose_events, compose_notices
@@ -39,19 +51,35 @@ SENDER = ThreadPoolExecutor(1)
 """The thread that sends events."""
 Message = TypeVar("Message", Notice, Event)
 
-NOTICES_AT_ONCE = 10
-"""Notices of one batch that are published without pauses.
-
-A batch of one scope has no more: ``DigestAbove`` is at most 10, and a thousand tasks are one digest or a few.
-"""
 PAUSE_SECONDS = 0.5
-"""Pause between two notices of a batch with more.
+"""Time between two notices of one notifier.
 
-A batch may have a notice for each region of each account. SNS suspends an email subscription that receives more than
-ten messages a second. Several notifiers may run at the same time, one for each shard of the stream: some four in a new
-table.
+SNS suspends an email subscription that receives more than ten messages a second. Several notifiers may run at the same
+time, one for each shard of the stream: some four in a new table.
 https://docs.aws.amazon.com/sns/latest/dg/sns-email-notifications.html
 """
+
+
+class Pace:
+    """Keeps a distance in time between notices, also of several batches."""
+
+    def __init__(
+        self,
+        seconds: float = PAUSE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._seconds, self._clock, self._sleep = seconds, clock, sleep
+        self._next = -inf
+
+    def wait(self) -> None:
+        """Wait until the next notice may be sent."""
+        if (early := self._next - self._clock()) > 0:
+            self._sleep(early)
+        self._next = self._clock() + self._seconds
+
+
+NO_PACE = Pace(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +133,15 @@ class AnnounceResult:
     by_event: Delivery = field(default_factory=Delivery)
     waiting: list[Key] = field(default_factory=list)
     """Tasks whose notice waits until somebody has confirmed a subscription."""
+    postponed: dict[Key, Exception] = field(default_factory=dict)
+    """Tasks for whose notice no time was left after others.
+
+    Lambda delivers their records again at once.
+    """
     problems: dict[Key, str] = field(default_factory=dict)
     """Tasks announced in the minimal form, with the reason: their message couldn't be composed."""
+    digests: dict[str, Key] = field(default_factory=dict)
+    """Account whose digest is due → key of its row in the roster."""
     notified: set[Key] = field(default_factory=set)
     """Tasks whose notice SNS had already accepted before."""
 
@@ -120,7 +155,9 @@ class AnnounceResult:
         notified = self.notified | self.by_notice.unmarked.keys()
         notified |= {key_of(row) for notice in self.notices for row in notice.rows}
         events = {key: reason for key, reason in self.by_event.failed.items() if key not in notified}
-        return self.by_notice.failed | events
+        failed = self.by_notice.failed | self.postponed | events
+        owners = ((key.scope.partition("/")[0], error) for key, error in failed.items())
+        return failed | {self.digests[account]: error for account, error in owners if account in self.digests}
 
     @property
     def unmarked(self) -> dict[Key, Exception]:
@@ -142,7 +179,7 @@ class AnnounceResult:
 
 
 def announce(
-    keys: Iterable[Key],
+    keys: Collection[Key],
     history: HistoryTable,
     topic: Topic,
     policy: NotificationPolicy,
@@ -151,16 +188,20 @@ def announce(
     must_wait: Callable[[], bool] = lambda: False,
     bus: Bus | None = None,
     pool: Executor = SENDER,
-    pause: Callable[[float], None] = time.sleep,
+    pace: Pace = NO_PACE,
 ) -> AnnounceResult:
     """Send what the rows of ``keys`` lack that await notification, and mark each row.
 
+    A key of the roster stands for all rows that are held for the digest of that account; only such a key releases them.
     Events are sent in ``pool`` while notices are sent, so that neither delays the other. ``must_wait`` tells whether
     SNS would drop the notices because nobody has confirmed a subscription. It is called only where there is a notice to
-    send. Raises HistoryError, OutOfTimeError and botocore's errors where the rows can't be read.
+    send. Raises HistoryError, OutOfTimeError, MalformedAnswerError and botocore's errors where the rows can't be read.
     """
-    rows = [row for row in history.read(keys, deadline).values() if row.get("awaiting") == AWAITING_NOTIFICATION]
     result = AnnounceResult()
+    result.digests = {key.task_id: key for key in keys if key.scope == ROSTER_SCOPE}
+    held = [key for account in result.digests for key in held_keys(history, account, deadline)]
+    keys = dict.fromkeys([*(key for key in keys if key.scope != ROSTER_SCOPE), *held])
+    rows = [row for row in history.read(keys, deadline).values() if row.get("awaiting") == AWAITING_NOTIFICATION]
     result.by_notice.failed |= {key_of(row): IncompleteRowError("no outcome") for row in rows if "outcome" not in row}
     rows = [row for row in rows if "outcome" in row]
     needed = (NOTIFIED_AT, EVENT_SENT_AT) if bus else (NOTIFIED_AT,)
@@ -169,8 +210,9 @@ def announce(
     unsent = [row for row in rows if marker.lacks(row, EVENT_SENT_AT)]
     sending = pool.submit(_send_events, unsent, bus, policy, marker, deadline, result) if bus and unsent else None
     try:
-        if unannounced := [row for row in rows if marker.lacks(row, NOTIFIED_AT)]:
-            _send_notices(unannounced, topic, policy, marker, deadline, must_wait, result, pause)
+        ready = (row for row in rows if not is_held(row) or account_and_region(row)[0] in result.digests)
+        if unannounced := [row for row in ready if marker.lacks(row, NOTIFIED_AT)]:
+            _send_notices(unannounced, topic, policy, marker, deadline, must_wait, result, pace)
         if settled := [row for row in rows if not any(marker.lacks(row, mark) for mark in needed)]:
             result.by_notice.mark(settled, partial(marker.mark, mark=None))  # for example after the bus was given up
     finally:
@@ -187,7 +229,7 @@ def _send_notices(
     deadline: Deadline,
     must_wait: Callable[[], bool],
     result: AnnounceResult,
-    pause: Callable[[float], None],
+    pace: Pace,
 ) -> None:
     """Publish the notices about ``rows``, and mark the rows of each.
 
@@ -207,10 +249,14 @@ def _send_notices(
         return
     notices = _compose(rows, partial(compose_notices, digest_above=policy.digest_above), minimal_task_notice, result)
     for number, notice in enumerate(notices):
+        pace.wait()
         try:
-            if number and len(notices) > NOTICES_AT_ONCE:
+            if number:
                 check_time()
-                pause(PAUSE_SECONDS)
+        except OutOfTimeError as error:
+            result.postponed = _failures([row for later in notices[number:] for row in later.rows], error)
+            return
+        try:
             result.notices.append(topic.publish(notice, check_time))
         except Exception as error:  # no failure may cost the notices that follow
             result.by_notice.fail(notice.rows, error)

@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from task_reporter.history.rows import Row, account_and_region
+from task_reporter.history.rows import ACCOUNT_NAME, Row, account_and_region
 from task_reporter.kinds.table import kind_of
 from task_reporter.notifying.digest import digest_subject, worst_first
-from task_reporter.notifying.notice import task_name, task_subject
+from task_reporter.notifying.notice import account_name, regions_of, task_name, task_subject
 from task_reporter.notifying.shell_commands import next_commands
 from task_reporter.notifying.task_notice import error_text, task_facts
 
@@ -38,18 +38,26 @@ def task_message(row: Row) -> dict[str, Any]:
 
 
 def digest_message(rows: Sequence[Row]) -> dict[str, Any]:
-    """Return the message about many tasks of one scope that ended together."""
+    """Return the message about many tasks of one account that ended together."""
     rows = worst_first(rows)
-    lines = [f"{_escaped(task_name(row))}: *{row['outcome']}*" for row in rows[:MAX_TASKS]]
+    has_regions = len(regions_of(rows)) > 1
+    lines = [_digest_line(row, has_regions) for row in rows[:MAX_TASKS]]
     if len(rows) > MAX_TASKS:
         lines.append(f"and {len(rows) - MAX_TASKS} more")
-    steps = ["To see them all: `task-reporter list --since 1d`"]
+    options = f"--account {account_and_region(rows[0])[0]} " if account_name(rows) else ""
+    steps = [f"To see them all: `task-reporter list {options}--since 1d`"]
     thread = f"{len(rows)} tasks from {rows[0]['task_id']}"
     return _message(rows, digest_subject(rows), _within("\n".join(lines), MAX_DESCRIPTION), steps, thread)
 
 
+def _digest_line(row: Row, has_regions: bool) -> str:
+    place = f" in {account_and_region(row)[1]}" if has_regions else ""
+    return f"{_escaped(task_name(row))}{place}: *{row['outcome']}*"
+
+
 def _message(rows: Sequence[Row], title: str, description: str, steps: Iterable[str], thread: str) -> dict[str, Any]:
-    account, region = account_and_region(rows[0])
+    account, region = account_and_region(rows[0])[0], ", ".join(regions_of(rows))
+    name = account_name(rows)
     keywords = Counter(str(row[name]) for row in rows for name in ("outcome", "kind") if name in row)
     related = dict.fromkeys(str(row["resource_id"])[:MAX_THREAD] for row in rows if "resource_id" in row)
     return {
@@ -68,7 +76,7 @@ def _message(rows: Sequence[Row], title: str, description: str, steps: Iterable[
             "summary": title[:MAX_TITLE],
             "eventType": "EC2 task ended",
             "relatedResources": list(related)[:MAX_RESOURCES],
-            "additionalContext": {"account": account, "region": region},
+            "additionalContext": {"account": account, "region": region} | ({ACCOUNT_NAME: name} if name else {}),
         },
     }
 

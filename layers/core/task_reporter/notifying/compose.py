@@ -3,10 +3,10 @@
 Nothing here talks to a service.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from task_reporter.history.rows import TEST_ATTRIBUTE, Row
+from task_reporter.history.rows import HELD_FOR, TEST_ATTRIBUTE, Row, account_and_region
 from task_reporter.notifying.chat import digest_message, task_message
 from task_reporter.notifying.digest import digest_notices
 from task_reporter.notifying.event import Event, task_event
@@ -15,36 +15,47 @@ from task_reporter.notifying.task_notice import task_notice
 
 
 def compose_notices(rows: Iterable[Row], digest_above: int) -> list[Notice]:
-    """Compose one notice per row, or digests above ``digest_above`` rows per scope.
+    """Compose one notice per row, or digests above ``digest_above`` rows per account.
 
+    Rows that were held for the digest of their account become one, however few they are.
+    Tasks of two accounts never share a digest: a subscriber may have filtered by account.
     A test always gets a notice of its own, so that nobody takes a real task for a part of the test.
     """
-    ordered = sorted(rows, key=_scope_then_time)
+    ordered = sorted(rows, key=_account_then_time)
     notices = [task_notice(row) for row in ordered if TEST_ATTRIBUTE in row]
-    for _, group in groupby((row for row in ordered if TEST_ATTRIBUTE not in row), key=lambda row: row["scope"]):
-        of_scope = list(group)
-        notices += digest_notices(of_scope) if len(of_scope) > digest_above else map(task_notice, of_scope)
+    for of_account in _by_account(ordered):
+        most = 1 if HELD_FOR in of_account[0] else digest_above
+        notices += digest_notices(of_account) if len(of_account) > most else map(task_notice, of_account)
     return notices
 
 
 def compose_events(rows: Iterable[Row], chat_digest_above: int | None) -> list[Event]:
     """Compose one event per row, in the order of time.
 
-    With ``chat_digest_above``, each event has a message for a chat. Of more rows than that in one scope, only the first
-    event has one, for all of them.
+    With ``chat_digest_above``, each event has a message for a chat. Of more rows than that in one account, only the
+    first event has one, for all of them.
     """
-    ordered = sorted(rows, key=_scope_then_time)
+    ordered = sorted(rows, key=_account_then_time)
     if chat_digest_above is None:
         return [task_event(row) for row in ordered]
     events = [task_event(row, task_message(row)) for row in ordered if TEST_ATTRIBUTE in row]
-    for _, group in groupby((row for row in ordered if TEST_ATTRIBUTE not in row), key=lambda row: row["scope"]):
-        of_scope = list(group)
-        if len(of_scope) > chat_digest_above:
-            events += [task_event(of_scope[0], digest_message(of_scope)), *map(task_event, of_scope[1:])]
+    for of_account in _by_account(ordered):
+        if len(of_account) > chat_digest_above:
+            events += [task_event(of_account[0], digest_message(of_account)), *map(task_event, of_account[1:])]
         else:
-            events += [task_event(row, task_message(row)) for row in of_scope]
+            events += [task_event(row, task_message(row)) for row in of_account]
     return events
 
 
-def _scope_then_time(row: Row) -> tuple[str, str, str]:
-    return str(row["scope"]), str(row.get("finished_at", "")), str(row["task_id"])
+def _by_account(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """Yield the rows of each account, those held for a digest apart, without tests.
+
+    ``rows`` are in this order.
+    """
+    tasks = (row for row in rows if TEST_ATTRIBUTE not in row)
+    for _, group in groupby(tasks, key=lambda row: _account_then_time(row)[:2]):
+        yield list(group)
+
+
+def _account_then_time(row: Row) -> tuple[str, bool, str, str]:
+    return account_and_region(row)[0], HELD_FOR in row, str(row.get("finished_at", "")), str(row["task_id"])

@@ -1,11 +1,11 @@
-"""The notice for many tasks that ended together."""
+"""The notice for many tasks of one account that ended together."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from task_reporter import times
-from task_reporter.history.rows import Row
+from task_reporter.history.rows import Row, account_and_region
 from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST, NextStep
 from task_reporter.kinds.table import kind_of
 from task_reporter.notifying.notice import (
@@ -13,6 +13,10 @@ from task_reporter.notifying.notice import (
     MAX_MESSAGE_BYTES,
     Notice,
     format_subject,
+    full_place,
+    regions_of,
+    scope_lines,
+    short_place,
     task_data,
     task_name,
     to_message_attributes,
@@ -27,7 +31,10 @@ WORST_FIRST = (FAILED, LOST, CANCELLED, COMPLETE)
 
 
 def digest_notices(rows: Sequence[Row]) -> list[Notice]:
-    """Compose digests of all ``rows``: one, or as many as SNS's size limit needs."""
+    """Compose one digest of ``rows``, or as many as SNS's size limit needs.
+
+    All ``rows`` are of one account.
+    """
     parts = list(_parts(rows))
     if len(parts) == 1:
         return [_digest(parts[0])]
@@ -46,12 +53,16 @@ def _parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
 def _digest(rows: Sequence[Row], part: str = "") -> Notice:
     """Compose one digest, the worst outcome first, because a reader must see that."""
     rows = [_with_short_error(row) for row in worst_first(rows)]
-    scope = str(rows[0]["scope"])
-    sections = [f"{len(rows)} EC2 tasks ended in {scope}{part}: {_tally(rows)}."]
+    regions = regions_of(rows)
+    sections = [f"{len(rows)} EC2 tasks ended in {full_place(rows)}{part}: {_tally(rows)}."]
     for outcome, group in groupby(rows, key=lambda row: str(row["outcome"])):
-        sections += _section(outcome, list(group))
-    sections.append(f"The history keeps them all, with EC2's error texts in full, under\n  scope = {scope}")
-    filters = {name: {str(row[name]) for row in rows if name in row} for name in FILTER_ATTRIBUTES}
+        sections += _section(outcome, list(group), len(regions) > 1)
+    sections.append(f"The history keeps them all, with EC2's error texts in full, under\n{scope_lines(rows)}")
+    filters: dict[str, str | set[str]] = {
+        name: {str(row[name]) for row in rows if name in row} for name in FILTER_ATTRIBUTES
+    }
+    if len(regions) > 1:
+        filters["region"] = set(regions)
     return Notice(
         tuple(rows),
         digest_subject(rows, part),
@@ -68,7 +79,7 @@ def worst_first(rows: Sequence[Row]) -> list[Row]:
 
 def digest_subject(rows: Sequence[Row], part: str = "") -> str:
     """Return the subject of a digest: how many tasks ended, and how."""
-    return format_subject("EC2 tasks: ", _tally(rows), f" ({rows[0]['scope']}{part})")
+    return format_subject("EC2 tasks: ", _tally(rows), f" ({short_place(rows)}{part})")
 
 
 def _tally(rows: Sequence[Row]) -> str:
@@ -90,8 +101,10 @@ def _with_short_error(row: Row) -> Row:
     return row | {"error_message": truncate_utf8(str(row["error_message"]), MAX_ERROR_BYTES)}
 
 
-def _section(outcome: str, rows: Sequence[Row]) -> list[str]:
+def _section(outcome: str, rows: Sequence[Row], has_regions: bool) -> list[str]:
     """List the tasks of one outcome, each with its first next step.
+
+    With ``has_regions``, each entry names its region.
 
     The heading says what the commands are for, where all of them are for the same. Otherwise each entry says it.
     """
@@ -99,7 +112,8 @@ def _section(outcome: str, rows: Sequence[Row]) -> list[str]:
     purposes = {step.heading for step, _ in filter(None, steps)}
     is_common = len(purposes) == 1
     heading = ", ".join([f"{outcome.upper()} ({len(rows)})", *(purposes if is_common else ())])
-    return [heading, *(_entry(row, _step_lines(step, is_common)) for row, step in zip(rows, steps, strict=True))]
+    pairs = zip(rows, steps, strict=True)
+    return [heading, *(_entry(row, _step_lines(step, is_common), has_regions) for row, step in pairs)]
 
 
 def _step_lines(step: tuple[NextStep, str] | None, is_common: bool) -> list[str]:
@@ -108,12 +122,13 @@ def _step_lines(step: tuple[NextStep, str] | None, is_common: bool) -> list[str]
     return [step[1]] if is_common else [f"{step[0].text}:", step[1]]
 
 
-def _entry(row: Row, step: Sequence[str]) -> str:
+def _entry(row: Row, step: Sequence[str], has_regions: bool) -> str:
     is_lost = row["outcome"] == LOST
     time = str(row.get("updated_at" if is_lost else "finished_at", ""))
     resource = str(row.get("resource_id", ""))
     is_in_id = resource in str(row["task_id"])
-    parts = (task_name(row), "" if is_in_id else resource, times.format_for_people(time) if time else "")
+    region = account_and_region(row)[1] if has_regions else ""
+    parts = (task_name(row), region, "" if is_in_id else resource, times.format_for_people(time) if time else "")
     lines = ["  " + "  ".join(part for part in parts if part)]
     if warning := kind_of(row).warning(row):
         lines.append(f"    {warning}")

@@ -9,7 +9,7 @@ from threading import Lock
 
 from task_reporter.aws.request_limits import USE_TABLE
 from task_reporter.errors import HistoryError
-from task_reporter.history.rows import AWAITING_NOTIFICATION, Key, Row, Value, expiry, key_of
+from task_reporter.history.rows import AWAITING_NOTIFICATION, HELD_FOR, Key, Row, Value, expiry, key_of
 from task_reporter.history.table import ApplyResult, HistoryTable
 from task_reporter.history.writes import Update
 from task_reporter.runtime.deadline import Deadline
@@ -19,7 +19,7 @@ TURN_SECONDS = 5
 """The longest wait for the other thread's mark."""
 MARK_SECONDS = TURN_SECONDS + 2 * USE_TABLE.max_seconds
 """Time to mark rows: one write, and one read after a lost response."""
-SETTLED = ("awaiting", "awaiting_since", "redriven_at", "redrives")
+SETTLED = ("awaiting", "awaiting_since", "redriven_at", "redrives", HELD_FOR)
 """Attributes that a row loses with its last mark."""
 
 

@@ -1,17 +1,18 @@
 """One SNS message, within the limits of SNS. https://docs.aws.amazon.com/sns/latest/api/API_Publish.html"""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from task_reporter.history.rows import TEST_ATTRIBUTE, Row, account_and_region
+from task_reporter.history.rows import ACCOUNT_NAME, TEST_ATTRIBUTE, Row, account_and_region
 from task_reporter.kinds.kind import COMPLETE
 from task_reporter.kinds.table import kind_of
 from task_reporter.notifying.shell_commands import next_commands
 from task_reporter.texts import printable_ascii, truncate_utf8
 
-MAX_SUBJECT = 99
+MAX_SUBJECT, MAX_NAME = 99, 24
+"""Characters of a subject, and of an account's name in it."""
 MAX_MESSAGE_BYTES = 256 * 1024
 """Text and attributes together. SNS refuses larger messages."""
 
@@ -73,7 +74,7 @@ def minimal_notice(notice: Notice) -> Notice:
     """
     rows = [minimal_row(row) for row in notice.rows]
     lines = [f"{task_name(row)}: {row['outcome']}" for row in rows]
-    rest = f"The full notice could not be sent. The history has the rest, under\n  scope = {notice.rows[0]['scope']}"
+    rest = f"The full notice could not be sent. The history has the rest, under\n{scope_lines(notice.rows)}"
     data = {"type": "plain", "tasks": [task_data(row) for row in rows]}
     attributes = {name: typed for name, typed in notice.attributes.items() if name != "resource_id"}
     return Notice(notice.rows, notice.subject, "\n".join([*lines, "", rest, ""]), data, attributes)
@@ -98,10 +99,52 @@ def task_name(row: Row) -> str:
     return f"{row.get('kind', 'unknown')} task {row['task_id']}"
 
 
+def with_account_name(text: str, rows: Sequence[Row]) -> str:
+    """Return ``text``, which has the id of the account of ``rows``, after its name.
+
+    All ``rows`` are of one account. Its name may be unknown.
+    """
+    name = account_name(rows)
+    return f"{name} ({text})" if name else text
+
+
+def account_name(rows: Sequence[Row]) -> str:
+    """Return the name of the account of ``rows``, or '' where it is unknown."""
+    return next((str(row[ACCOUNT_NAME]) for row in rows if ACCOUNT_NAME in row), "")
+
+
+def short_place(rows: Sequence[Row]) -> str:
+    """Return account and region of ``rows`` for a subject.
+
+    All ``rows`` are of one account. Its name stands for its id, where it is known.
+    """
+    return _place(_fitted(account_name(rows), MAX_NAME) or account_and_region(rows[0])[0], rows)
+
+
+def full_place(rows: Sequence[Row]) -> str:
+    """Return account and region of ``rows``, which are of one account."""
+    return with_account_name(_place(account_and_region(rows[0])[0], rows), rows)
+
+
+def _place(account: str, rows: Sequence[Row]) -> str:
+    regions = regions_of(rows)
+    return f"{account}/{regions[0]}" if len(regions) == 1 else f"{account}, {len(regions)} regions"
+
+
+def regions_of(rows: Sequence[Row]) -> list[str]:
+    """Return the regions of ``rows`` in the order of their names."""
+    return sorted({account_and_region(row)[1] for row in rows})
+
+
+def scope_lines(rows: Sequence[Row]) -> str:
+    """Return the lines that name the scopes of ``rows`` in the history."""
+    return "\n".join(f"  scope = {scope}" for scope in sorted({str(row["scope"]) for row in rows}))
+
+
 def task_subject(row: Row) -> str:
     """Return the subject of a task's notice."""
     start = f"{'TEST: ' if TEST_ATTRIBUTE in row else ''}EC2 {row.get('kind', 'unknown')} task "
-    return format_subject(start, str(row["task_id"]), f" {row['outcome']} ({row['scope']})")
+    return format_subject(start, str(row["task_id"]), f" {row['outcome']} ({short_place([row])})")
 
 
 def task_detail(row: Row) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from task_reporter.notifying.notice import (
     task_name,
     task_subject,
     to_message_attributes,
+    with_account_name,
 )
 from task_reporter.notifying.shell_commands import next_commands
 
@@ -88,7 +89,7 @@ def task_facts(row: Row) -> Iterator[tuple[str, str | None]]:
     """Yield label and value of each line that has a value."""
     account, region = account_and_region(row)
     kind, outcome = kind_of(row), row["outcome"]
-    yield "Account", account
+    yield "Account", with_account_name(account, [row])
     yield "Region", region
     yield "Resource", _value(row, "resource_id")
     yield "Last state", _value(row, "state") if outcome == LOST else None

@@ -28,6 +28,8 @@ class Assignment:
     """
     slow: bool = False
     """The account was slow, and has the time that it needs."""
+    name: str = ""
+    """The name of the account in AWS Organizations; empty if unknown."""
 
     def to_message(self) -> str:
         """Return the body of the message."""
@@ -39,8 +41,8 @@ def parse_assignment(body: object) -> Assignment:
     try:
         content: Any = json.loads(str(body))
         due = {region: _kinds(kinds) for region, kinds in content["due"].items()}
-        flags = (content.get(name, False) for name in ("find_regions", "slow"))
-        assignment = Assignment(content["round"], content["until"], content["account"], due, *flags)
+        more = (content.get("find_regions", False), content.get("slow", False), content.get("name", ""))
+        assignment = Assignment(content["round"], content["until"], content["account"], due, *more)
     except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
         raise AssignmentError("it is not the JSON that the planner sends") from None
     _check(assignment)
@@ -66,3 +68,5 @@ def _check(assignment: Assignment) -> None:
         raise AssignmentError("it names a kind that this version does not know")
     if not all(type(flag) is bool for flag in (assignment.find_regions, assignment.slow)):
         raise AssignmentError("find_regions or slow is neither true nor false")
+    if not isinstance(assignment.name, str):
+        raise AssignmentError("the name of its account is no text")

@@ -45,7 +45,7 @@ def plan(
         if not (find_regions or any(due.values())):
             continue
         is_slow = SLOW_SINCE in member.row
-        assignment = Assignment(int(now.timestamp()), until, member.account, due, find_regions, is_slow)
+        assignment = Assignment(int(now.timestamp()), until, member.account, due, find_regions, is_slow, member.name)
         if is_slow:
             slow.append((member.epoch("polled_at"), assignment))
         else:

@@ -96,7 +96,7 @@ class Worker:
         account = assignment.account
         if poll.now.timestamp() > assignment.until:
             return AccountResult(account, dropped=True)
-        poll = replace(poll, scope=f"{account}/{self.own_region}", member=True)
+        poll = replace(poll, scope=f"{account}/{self.own_region}", member=True, account_name=assignment.name)
         table = AccountTable(self.history, account)
         try:
             credentials = self.roles.credentials(account)

@@ -29,3 +29,5 @@ class PollContext:
 
     Lists that can't be read are then a state of the account, and redriving is the planner's work.
     """
+    account_name: str = ""
+    """The name of the account in AWS Organizations; empty if unknown."""

@@ -12,7 +12,14 @@ from task_reporter.aws.request_limits import LIST_TASKS, RequestLimits
 from task_reporter.aws.subscribers import Audience
 from task_reporter.errors import HistoryError, PollError
 from task_reporter.history.backlog import Backlog, common_scope, start_reading_backlog
-from task_reporter.history.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, EVENT_SENT_AT, Row, account_and_region
+from task_reporter.history.rows import (
+    AWAITING_NOTIFICATION,
+    AWAITING_OUTCOME,
+    EVENT_SENT_AT,
+    ROSTER_SCOPE,
+    Row,
+    account_and_region,
+)
 from task_reporter.history.table import HistoryTable
 from task_reporter.history.writes import Update
 from task_reporter.kinds.kind import Kind
@@ -204,12 +211,13 @@ def is_unheard(waited: bool, audience: Audience, backlog: Callable[[], Backlog],
 
 
 def _redrive(result: PollResult, writes: Sequence[Update], history: HistoryTable, deadline: Deadline) -> int:
-    """Apply the ``writes`` that redrive rows, and return their number."""
+    """Apply the ``writes`` that redrive rows, and return the number of the rows."""
     try:
-        return len(history.apply(writes, deadline).written)
+        applied = history.apply(writes, deadline)
     except HistoryError as error:
         result.problems.append(f"redrive: {error}")
-        return len(error.applied.written)
+        applied = error.applied
+    return sum(write.key.scope != ROSTER_SCOPE for write in applied.written)
 
 
 def _write_roster(

@@ -18,7 +18,7 @@ from task_reporter.recording.list_result import ListResult
 from task_reporter.recording.missing import write_for_unlisted
 from task_reporter.recording.projection import ProjectedTasks
 from task_reporter.recording.roster import parse_lists, record_of, roster_key
-from task_reporter.recording.transitions import next_write, without_notice
+from task_reporter.recording.transitions import next_write, with_digest, without_notice
 from task_reporter.runtime.deadline import Deadline
 
 OnWritten = Callable[[Sequence[Write]], None]
@@ -131,6 +131,8 @@ class Recorder:
             is_first = not record_of(polled_before, each.poll.scope, each.kind.name).at
             if is_first and not self._poll.announce_history:
                 news = [without_notice(write, each.poll) for write in news]
+            elif is_first and self._poll.member:
+                news = [with_digest(write) for write in news]
             writes += news
         running = [row for row in backlog().running if key_of(row) not in self._owners]
         for each in lists:

@@ -3,12 +3,22 @@
 The write makes a new stream record, so the notifier sees the row again whatever became of the first record.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from task_reporter.history.rows import AWAITING_NOTIFICATION, EVENT_SENT_AT, NOTIFIED_AT, Row, key_of, redrives_of
+from task_reporter.history.rows import (
+    AWAITING_NOTIFICATION,
+    DIGEST_REDRIVES,
+    EVENT_SENT_AT,
+    HELD_FOR,
+    NOTIFIED_AT,
+    Row,
+    key_of,
+    redrives_of,
+)
 from task_reporter.history.writes import Update
 from task_reporter.recording.context import PollContext
+from task_reporter.recording.roster import DIGEST, DIGEST_AT, DIGEST_DUE, roster_key
 from task_reporter.times import seconds_since, to_text
 
 DELIVERY_TIME = timedelta(minutes=10)
@@ -26,9 +36,11 @@ def redrive_writes(waiting: Iterable[Row], poll: PollContext, released: bool = F
 
     ``released`` tells that the rows waited for a subscriber, and that there is one now. Each write has the condition
     that the row still awaits its notification, has no new mark, and that no other poll has redriven it meanwhile.
+    Rows that are held for a digest need a write of their account's roster row, too.
     """
     oldest_first = sorted(due(waiting, poll, released), key=lambda row: str(row.get("awaiting_since", "")))
-    return [_redrive_write(row, poll.now) for row in oldest_first[:MAX_ROWS_PER_POLL]]
+    rows = oldest_first[:MAX_ROWS_PER_POLL]
+    return [*(_redrive_write(row, poll.now) for row in rows), *_digest_writes(rows, poll.now)]
 
 
 def due(waiting: Iterable[Row], poll: PollContext, released: bool) -> list[Row]:
@@ -56,6 +68,13 @@ def _has_passed(since: object, now: datetime, limit: timedelta) -> bool:
     """
     seconds = seconds_since(str(since), now)
     return seconds is None or abs(seconds) >= limit.total_seconds()
+
+
+def _digest_writes(rows: Sequence[Row], now: datetime) -> Iterator[Update]:
+    """Yield a write for each account of which ``rows`` are held for a digest."""
+    held = (row for row in rows if HELD_FOR in row and redrives_of(row) < DIGEST_REDRIVES)
+    for key in dict.fromkeys(roster_key(str(row["scope"])) for row in held):
+        yield Update(key, {DIGEST: DIGEST_DUE, DIGEST_AT: to_text(now)}, {})
 
 
 def _redrive_write(row: Row, now: datetime) -> Update:

@@ -12,13 +12,11 @@ from functools import cache
 from typing import TypeVar
 from zlib import crc32
 
-from task_reporter.history.rows import Key, Row, Value, account_and_region
+from task_reporter.history.rows import ROSTER_SCOPE, Key, Row, Value, account_and_region
 from task_reporter.history.writes import Insert, Update, Write
 from task_reporter.kinds.kind import Kind
 from task_reporter.recording.context import PollContext
 from task_reporter.times import seconds_since, to_text
-
-ROSTER_SCOPE = "roster"
 
 MAX_LISTING_SECONDS = 60 * 24 * 3600
 """Longest plausible listing time; an earlier end has a wrong clock.
@@ -36,8 +34,11 @@ MAX_FINGERPRINTS = 10
 """Keeps the row small with any number of tasks that can't be stored."""
 
 UNHEARD_SINCE, SLOW_SINCE = "unheard_since", "slow_since"
+DIGEST, DIGEST_DUE, DIGEST_AT = "digest", "due", "digest_at"
+"""Attributes that ask the notifier for the digest of the account, and a value."""
 TEMPORARY_ATTRIBUTES = (
     UNHEARD_SINCE, "without_bytecode", "unreadable", "unreadable_since", "tries", "asked_at", SLOW_SINCE,
+    DIGEST, DIGEST_AT,
 )  # fmt: skip
 """Attributes that the row has only as long as their reason lasts."""
 
@@ -232,6 +233,8 @@ def roster_write(
     - ``regions``, ``regions_at``: the account's enabled regions, and when EC2 was asked for them. The stack asks only
       where it watches all regions.
     - ``without_bytecode``: the runtime that compiles the package at each start.
+
+    Redriving adds ``digest`` and ``digest_at``, which ask the notifier for a digest; the next poll removes them.
     """
     key, now = roster_key(poll.scope), to_text(poll.now)
     lists = parse_lists(before)

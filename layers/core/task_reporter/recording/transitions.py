@@ -7,9 +7,12 @@ interrupted poll and its repetition, can't undo each other's writes.
 from datetime import datetime, timedelta
 
 from task_reporter.history.rows import (
+    ACCOUNT_NAME,
     AWAITING_NOTIFICATION,
     AWAITING_OUTCOME,
     EVENT_SENT_AT,
+    HELD_FOR,
+    HELD_FOR_DIGEST,
     NOTIFIED_AT,
     Row,
     Value,
@@ -46,7 +49,7 @@ REMOVED_BY_CORRECTION = (NOTIFIED_AT, EVENT_SENT_AT, "expires_at", "missing_sinc
 
 def next_write(kind: Kind, task: Row, row: Row | None, poll: PollContext) -> Write | None:
     """Return the write for ``task`` as EC2 lists it, or None without news."""
-    task = _without_absurd_times(task, poll)
+    task = _without_absurd_times(task, poll) | ({ACCOUNT_NAME: poll.account_name} if poll.account_name else {})
     if row is None:
         return _insert(kind, task, poll)
     if row.get("outcome") == LOST:
@@ -194,6 +197,13 @@ def without_notice(write: Write, poll: PollContext) -> Write:
     if poll.retention_days:
         row["expires_at"] = expiry(poll.now, poll.retention_days)
     return Insert(row)
+
+
+def with_digest(write: Write) -> Write:
+    """Return ``write``, changed so that an ended task waits for the account's digest."""
+    if not (isinstance(write, Insert) and "outcome" in write.row):
+        return write
+    return Insert({**write.row, HELD_FOR: HELD_FOR_DIGEST})
 
 
 def end_attributes(outcome: str, task: Row, now: str) -> Row:
