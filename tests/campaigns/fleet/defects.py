@@ -14,6 +14,7 @@ from task_reporter.history.backlog import query_awaiting
 from task_reporter.history.rows import key_of
 from task_reporter.history.writes import Update
 from task_reporter.kinds.kind import LOST
+from task_reporter.notifying import compose
 from task_reporter.organization import account_table, due, members, planner, planning, problems
 from task_reporter.organization.credentials import MemberRoles
 from task_reporter.organization.members import LEFT, member_key
@@ -40,6 +41,7 @@ DELAY = methodcaller("delay_messages", held={FIRST}, late=30, move="complete")
 EMPTY_ORGANIZATION = methodcaller("change_organizations", outage=EMPTY, wait=60)
 FAIL = methodcaller("move_all", move="fail without code", code_delay=0)
 WAIT = methodcaller("change_time", event="an hour")
+COMPLETE = methodcaller("move_all", move="complete", code_delay=0)
 
 
 def together(*defects: Defect) -> Defect:
@@ -116,6 +118,10 @@ WRONG_SCOPE = around(Worker, "_context", in_the_hubs_scope, ROUND)
 DEFECTS: Mapping[str, Defect] = {
     # Own
     "the worker writes into the hub's scope": WRONG_SCOPE,
+    "a digest is of several accounts": instead(
+        compose, "_by_account", lambda rows: [rows] if rows else [], ROUND, COMPLETE, ROUND,
+        digest_above=1, first=6,
+    ),
     "nobody guards the rows of other accounts": together(
         instead(account_table, "check_account", lambda writes, account: None), WRONG_SCOPE,
     ),
@@ -141,8 +147,8 @@ DEFECTS: Mapping[str, Defect] = {
         Planner, "_update_members", lose_running_rows, LEAVE,
     ),
     "the planner redrives nothing": instead(
-        planner, "redrive_waiting", lambda *arguments: None, methodcaller("move_all", move="complete", code_delay=0),
-        ROUND, methodcaller("change_time", event="expiry"),
+        planner, "redrive_waiting", lambda *arguments: None, COMPLETE, ROUND,
+        methodcaller("change_time", event="expiry"),
     ),
     "no account listed means that all have left": around(
         world, "list_accounts", read_no_account_as_none, EMPTY_ORGANIZATION,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
@@ -18,16 +19,28 @@ from task_reporter.recording.unreadable import ABSENT, ERROR, THROTTLED
 from task_reporter.times import to_text
 from tests.campaigns.lives.ec2 import ListKey
 from tests.campaigns.lives.faults import MEANWHILE, Process
-from tests.campaigns.lives.oracle import NOTICE, QUIET, ROSTER, SETTLED, MessageRecord, Oracle, PollRecord, records_of
+from tests.campaigns.lives.oracle import (
+    NOTICE,
+    QUIET,
+    ROSTER,
+    SETTLED,
+    MessageRecord,
+    Oracle,
+    Pair,
+    PollRecord,
+    records_of,
+)
 from tests.campaigns.runner import require
 from tests.support.dynamodb import Change
 
-OWN = "9 own: no row carries another account"
+OWN = "9 own: no row carries another account, and no notice is about two"
 DUE = "10 due: what has no fault is read in every round in which it is due"
 PROBLEMS = "11 problems: announced at the second sighting, and once at the end"
 
 OF_THE_PLANNER = {"name", "status", "joined_at", "left_at", "announced"}
 """Attributes of an account's row that only the planner writes."""
+SCOPES = re.compile(r"\b(\d{12})/")
+"""The account in each scope that a notice names."""
 LATENESS = timedelta(minutes=1)
 """The longest time between the beginning of a round and an answer."""
 LONGEST_PAUSE = timedelta(days=1)
@@ -68,6 +81,14 @@ class FleetOracle(Oracle):
     """Refusals in a row, as recorded, of each list and account."""
     reasons: dict[ListKey | str, str] = field(default_factory=dict)
     """The reasons of these refusals."""
+
+    def accept(self, way: str, text: str, pairs: list[Pair]) -> None:
+        """Check a message about ``pairs`` that a service has accepted."""
+        super().accept(way, text, pairs)
+        with self.remember_violation():
+            accounts = set(SCOPES.findall(text)) if way == NOTICE else ()
+            require(OWN, len(accounts) <= 1, f"a notice is about {accounts}")
+
     denied_at: dict[str, datetime] = field(default_factory=dict)
     """Account → the last recorded denial of its role."""
     open: dict[tuple[str, str], tuple[str, MessageRecord]] = field(default_factory=dict)

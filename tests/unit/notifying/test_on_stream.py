@@ -113,6 +113,29 @@ def test_what_ends_within_the_window_is_gathered(world: Stack) -> None:
     assert len(world.sns.accepted) == 1
 
 
+def test_first_poll_of_an_account_becomes_one_digest(world: Stack) -> None:
+    world.table.put({"scope": "roster", "task_id": SCOPE.partition("/")[0]})
+    world.record(*(row(number, held_for="digest") for number in range(3)))
+    world.flow()
+    assert world.sns.accepted == []
+    world.redrive()
+    assert world.told == once(range(3))
+    assert len(world.sns.accepted) == 1
+    world.redrive()
+    assert len(world.sns.accepted) == 1
+    assert world.table.untold() == set()
+
+
+def test_held_rows_are_announced_without_a_hub_too(world: Stack) -> None:
+    """Nothing asks for a digest where the stack is no hub any more."""
+    world.record(row(1, held_for="digest"), row(2, held_for="digest"))
+    for _ in range(3):
+        world.flow()
+        assert world.sns.accepted == []
+        world.redrive()
+    assert world.told == once([1, 2])
+
+
 def test_nothing_but_what_awaits_notification_wakes_the_function(world: Stack) -> None:
     running = row(1, outcome=None, finished_at=None, awaiting="outcome")
     world.record(running, running | {"state": "storing"}, {"scope": "roster", "task_id": "123456789012"})

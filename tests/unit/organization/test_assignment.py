@@ -25,7 +25,7 @@ def test_an_assignment_is_read_as_it_was_written(assignment):
 
 
 def test_the_flags_may_be_missing():
-    content = {name: value for name, value in CONTENT.items() if name not in ("find_regions", "slow")}
+    content = {name: value for name, value in CONTENT.items() if name not in ("find_regions", "slow", "name")}
     assert parse_assignment(json.dumps(content)) == ASSIGNMENT
 
 
@@ -49,6 +49,7 @@ WRONG = {
     ],
     "find_regions": [None, 0, 1, "true", []],
     "slow": [None, 0, 1, "false", {}],
+    "name": [None, 0, ["payments"], {}],
 }  # fmt: skip
 
 

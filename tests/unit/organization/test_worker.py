@@ -71,6 +71,35 @@ def test_a_kind_that_this_version_does_not_watch_is_left_out(hub):
     assert hub.ec2.requests == [Request(ACCOUNT, REGION, "conversion")]
 
 
+# What rows of tasks say
+
+
+def test_rows_have_the_name_of_their_account(hub):
+    hub.ec2.lists[BUNDLE] = [RUNNING]
+    hub.work({REGION: ("bundle",)}, name="payments")
+    assert hub.table.rows[task()]["account_name"] == "payments"
+
+
+def test_running_row_gets_the_new_name_of_its_account(hub):
+    hub.ec2.lists[BUNDLE] = [RUNNING]
+    for name in ("", "payments", "payments", "billing", ""):
+        hub.work({REGION: ("bundle",)}, name=name)
+    assert hub.table.rows[task()]["account_name"] == "billing"
+
+
+def test_what_ended_before_the_first_poll_waits_for_a_digest(hub):
+    ended = {"BundleId": "bun-2", "State": "complete"}
+    hub.ec2.lists[BUNDLE] = [RUNNING, ended]
+    hub.work({REGION: ("bundle",)})
+    hub.ec2.lists[BUNDLE] = [RUNNING | {"State": "complete"}, ended, ended | {"BundleId": "bun-3"}]
+    hub.work({REGION: ("bundle",)})
+    rows = {key.task_id: row for key, row in hub.table.rows.items()}
+    assert {name: rows[name]["awaiting"] for name in ("bun-1", "bun-2", "bun-3")} == dict.fromkeys(
+        ("bun-1", "bun-2", "bun-3"), "notification"
+    )
+    assert [name for name in ("bun-1", "bun-2", "bun-3") if "held_for" in rows[name]] == ["bun-2"]
+
+
 def test_the_assignment_of_a_past_round_is_dropped(hub):
     now = at(hub)
     assert hub.work({"us-east-1": ("bundle",)}, until=now - 1).dropped

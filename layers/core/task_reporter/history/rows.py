@@ -26,7 +26,7 @@ The digest has all such rows of the account.
 A write to the account's roster row asks the notifier for the digest.
 """
 DIGEST_REDRIVES = 2
-"""Redrives after which a row is no longer held, and is announced on its own."""
+"""Redrives after which a row is announced although it is held."""
 
 ACCOUNT_NAME = "account_name"
 """The name of the account in AWS Organizations."""
