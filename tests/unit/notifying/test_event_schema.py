@@ -39,7 +39,7 @@ DETAIL = Draft202012Validator({"$defs": closed(SCHEMA["$defs"]), "$ref": "#/$def
 
 def example(kind: str, outcome: str) -> Row:
     attributes = {**KINDS[kind].examples.get(outcome, {}), "progress": 57, "error_code": "Server.InternalError"}
-    own = dict.fromkeys((*KINDS[kind].attributes, "bucket", "prefix"), "x")
+    own = dict.fromkeys((*KINDS[kind].attributes, "account_name", "bucket", "prefix"), "x")
     return {**row(1, outcome), **own, **attributes, "kind": kind}
 
 
