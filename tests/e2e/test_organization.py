@@ -30,7 +30,8 @@ def test_accounts_that_refuse_cost_the_others_nothing(hub: Hub) -> None:
         hub.end_tasks()
         assert hub.round()["sent"] == 3, "a running task, and two denials to confirm"
         [notice] = eventually(lambda: hub.mails_with(task))
-        assert notice.subject.endswith(f"complete ({organization.accounts['alpha']}/us-east-1)")
+        assert notice.subject.endswith("complete (alpha/us-east-1)")
+        assert f"Account       alpha ({organization.accounts['alpha']})" in notice.text
         hub.round()
         alarm = hub.alarm("can't be read")
     lines = [f"{organization.accounts['beta']} (beta): its role can't be assumed",
