@@ -206,7 +206,7 @@ def poll_own_account(poll: PollContext, deadline: Deadline) -> dict[str, Any]:
         emit(ended_task_metrics(written, poll.now))
 
     try:
-        result = poll_lists(lists, history, poll, pool(), deadline, subscribers.result, on_written, lambda: found)
+        result = poll_lists(lists, history, poll, pool(), deadline, subscribers.result, on_written, lambda _: found)
     finally:
         subscribers.result()  # Lambda freezes the function at the return, so no thread may be running then
     if regions.problem:

@@ -100,6 +100,21 @@ def test_what_ended_before_the_first_poll_waits_for_a_digest(hub):
     assert [name for name in ("bun-1", "bun-2", "bun-3") if "held_for" in rows[name]] == ["bun-2"]
 
 
+def test_the_first_poll_of_an_account_asks_for_its_digest_once(hub):
+    hub.ec2.lists[BUNDLE] = [{"BundleId": "bun-2", "State": "complete"}]
+    hub.work({REGION: ("bundle",)})
+    assert (hub.row()["digest"], hub.row()["digest_at"]) == ("due", to_text(hub.clock.now))
+    hub.clock.forward(5)
+    hub.work({REGION: ("bundle",)})
+    assert not {"digest", "digest_at"} & hub.row().keys()
+
+
+def test_a_first_poll_without_ended_tasks_asks_for_no_digest(hub):
+    hub.ec2.lists[BUNDLE] = [RUNNING]
+    hub.work({REGION: ("bundle",)})
+    assert "digest" not in hub.row()
+
+
 def test_the_assignment_of_a_past_round_is_dropped(hub):
     now = at(hub)
     assert hub.work({"us-east-1": ("bundle",)}, until=now - 1).dropped
@@ -457,6 +472,17 @@ def test_a_slow_account_waits_for_the_slow_lane(timed, stopwatch):
     timed.round(360)
     assert timed.ec2.take_requests().total() == 17 * 9
     assert "slow_since" not in timed.row()
+
+
+def test_a_slow_account_gets_its_digest_when_all_is_read(timed, stopwatch):
+    stopwatch.seconds = 2 * SLOW_SECONDS
+    timed.ec2.lists[BUNDLE] = [{"BundleId": "bun-1", "State": "complete"}]
+    timed.ec2.lists[BUNDLE._replace(region="eu-west-1")] = [{"BundleId": "bun-2", "State": "complete"}]
+    timed.round()
+    assert "digest" not in timed.row()
+    timed.round(5)
+    assert timed.row()["digest"] == "due"
+    assert [row.get("held_for") for key, row in timed.table.rows.items() if key.scope != "roster"] == ["digest"] * 2
 
 
 def test_a_fast_account_is_asked_at_once(timed, stopwatch):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from task_reporter.aws.failures import describe
-from task_reporter.history.rows import Key, Row
+from task_reporter.history.rows import HELD_FOR, Key, Row
 from task_reporter.history.writes import Insert, Write
 from task_reporter.recording.roster import ListRecord
 
@@ -67,6 +67,11 @@ class ListResult:
     def ended(self) -> dict[str, str]:
         """Id → outcome of the tasks whose end this poll recorded."""
         return {key.task_id: str(attributes["outcome"]) for key, attributes in ended_tasks(self.written)}
+
+    @property
+    def has_held(self) -> bool:
+        """This poll recorded ended tasks that are held for the digest of their account."""
+        return any(HELD_FOR in attributes for _, attributes in ended_tasks(self.written))
 
     def summary(self) -> dict[str, Any]:
         """Return the numbers of the poll."""

@@ -122,13 +122,14 @@ def poll_lists(
     deadline: Deadline = NO_DEADLINE,
     audience: Callable[[], Audience] = Audience,
     on_written: OnWritten = lambda written: None,
-    roster_attributes: Callable[[], Row] = Row,
+    roster_attributes: Callable[[bool], Row] = lambda holds_tasks: {},
 ) -> PollResult:
     """Poll ``lists``, which are lists of one account.
 
     A list that fails does not affect the others. The lists and the backlog are read in ``pool`` at the same time.
     ``audience`` returns the subscribers of the topic. ``on_written`` receives the writes of tasks as soon as they are
-    made. ``roster_attributes`` returns further attributes of the roster row, when all lists are read.
+    made. ``roster_attributes`` returns further attributes of the roster row, when all lists are read. Its argument
+    tells whether the poll has recorded ended tasks that are held for the digest of their account.
     """
     result = PollResult(len(lists))
     scope, states = (
@@ -227,7 +228,7 @@ def _write_roster(
     poll: PollContext,
     deadline: Deadline,
     unheard: bool,
-    roster_attributes: Callable[[], Row],
+    roster_attributes: Callable[[bool], Row],
 ) -> int:
     """Write the roster row.
 
@@ -245,7 +246,8 @@ def _write_roster(
                 each.kind, result.tasks, result.before, each.poll, result.unkeepable, each.is_active
             )
     has_read = any(each.result.is_good for each in lists)
-    write = roster_write(before, records, poll, unheard, has_read, roster_attributes())
+    holds_tasks = any(each.result.has_held for each in lists)
+    write = roster_write(before, records, poll, unheard, has_read, roster_attributes(holds_tasks))
     applied = history.apply([write] if write else [], deadline)
     gaps = (blind_seconds(each.kind, each.result.before, each.poll) for each in lists if each.result.is_good)
     return max(gaps, default=0) if applied.written else 0
