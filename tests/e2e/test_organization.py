@@ -72,6 +72,25 @@ def test_accounts_that_join_are_found_and_leavers_are_kept(hub: Hub) -> None:
     assert hub.outcomes()[task] is None, "neither lost nor removed"
 
 
+def test_tasks_of_before_the_first_poll_are_one_digest(hub: Hub) -> None:
+    hub.organization.add_account("epsilon")
+    tasks = [hub.import_snapshot("epsilon", region) for region in REGIONS for _ in range(2)]
+    hub.end_tasks()
+    hub.list_accounts_again()
+    hub.round()
+    [digest] = eventually(lambda: hub.mails_with("epsilon"))
+    assert digest.subject == "EC2 tasks: 6 complete (epsilon, 3 regions)"
+    assert all(task in digest.text for task in tasks)
+    news = hub.import_snapshot("epsilon", "us-east-1")
+    hub.make_due("epsilon")
+    hub.round()
+    hub.end_tasks()
+    hub.round()
+    [notice] = eventually(lambda: hub.mails_with(news))
+    assert notice.subject.endswith("complete (epsilon/us-east-1)")
+    assert len(hub.mails_with("epsilon")) == 2
+
+
 def test_the_recorder_assumes_no_other_role(hub: Hub) -> None:
     """The administrator's role trusts the hub, but the recorder's policy does not allow it."""
     hub.make_due("gamma")
