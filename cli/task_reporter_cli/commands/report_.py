@@ -25,8 +25,8 @@ from task_reporter_cli.options import with_target
 def command(target: Target, out: str, since: str | None) -> None:
     """Write one self-contained page about the history.
 
-    Outcomes over time, how long tasks took, failures by code, the slowest and the latest, and a table that filters and
-    sorts in the browser. It needs no network, so it can be attached to a mail.
+    Outcomes over time, accounts and regions compared, how long tasks took, failures by code, the slowest and the
+    latest, and a table that filters and sorts in the browser. It needs no network, so it can be attached to a mail.
 
     \b
     Examples:
