@@ -146,7 +146,7 @@ def test_accounts_and_regions_are_compared():
 def test_further_accounts_are_one_line_until_they_are_wanted():
     html = page_of(hub(1000, 100), ABOUT)
     assert "And 80 further accounts: 800 tasks, 100.0 % success" in Read(html).texts["summary"]
-    first, further = html.index("<tbody>"), html.index('<tbody class="further">')
+    first, further = html.index("<tbody>"), html.index("<tbody class=further>")
     assert html[first:further].count("<th scope=row>") == 20
     assert "account-99 <small>" in html[further:]
 
