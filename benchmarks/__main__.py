@@ -27,6 +27,7 @@ BENCHES = {
     "cost": "costing",
     "capture": "capture",
     "list": "listing",
+    "report": "reporting",
     "organization": "organization",
 }
 """Each bench and its module."""

@@ -1,13 +1,15 @@
 """The report in a real browser: filters, sorting, colours, no network."""
 
 import random
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from task_reporter.times import to_text
-from task_reporter_cli.report.page import ReportInfo, render_page
+from task_reporter_cli.report.page import MAX_PRINTED, ReportInfo
 from tests.support.browser import browser, complaints, emulate, fetched, lacking
+from tests.support.report_rows import page_of
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.skipif(lacking() is not None, reason=str(lacking()))
@@ -57,7 +59,7 @@ ROWS = a_year_of_tasks(COUNT)
 def address(tmp_path_factory):
     file = tmp_path_factory.mktemp("report") / "page.html"
     about = ReportInfo("ec2-task-reporter-HistoryTable-1", "us-east-2", None, to_text(MADE))
-    file.write_text(render_page(iter(ROWS), about), encoding="utf-8")
+    file.write_text(page_of(iter(ROWS), about), encoding="utf-8")
     return file.as_uri()
 
 
@@ -139,7 +141,7 @@ def test_hostile_text_is_shown_and_does_nothing(window, tmp_path):
     names = ("task_id", "kind", "outcome", "resource_id", "error_code", "error_message", "scope", "state")
     rows = [ROWS[9] | dict.fromkeys(names, f"{hostile} {number % 3}") for number in range(20)]
     file = tmp_path / "page.html"
-    file.write_text(render_page(rows, ReportInfo(hostile, hostile, None, to_text(MADE))), encoding="utf-8")
+    file.write_text(page_of(rows, ReportInfo(hostile, hostile, None, to_text(MADE))), encoding="utf-8")
     complaints(window)
     window.get(file.as_uri())
     set_to(window, "outcome", f"{hostile} 1")
@@ -254,6 +256,116 @@ def test_text_stands_out_from_its_ground(opened):
     for scheme in ("light", "dark"):
         emulate(opened, scheme=scheme)
         assert min(opened.execute_script(INKS)) >= 4.5
+
+
+PLACES = [(f"{10**11 + number}", f"team-{number}") for number in range(50)]
+REGIONS = ["eu-west-1", "us-east-1", "us-west-2"]
+
+
+def hub(rows):
+    """Return ``rows`` in many accounts; the higher their numbers, the more tasks they have."""
+    chance = random.Random(2027)
+    for row in rows:
+        account, name = PLACES[max(chance.randrange(50), chance.randrange(50))]
+        yield row | {"scope": f"{account}/{chance.choice(REGIONS)}", "account_name": name}
+
+
+HUB = list(hub(ROWS[:2000]))
+HUB_COLUMNS = [*COLUMNS, "Account", "Region"]
+LISTED = """return Array.from(document.querySelectorAll("section:has(#accounts) tbody:not(.more) tr"))
+  .filter((row) => row.checkVisibility()).map((row) => row.cells[arguments[0]].textContent.trim())"""
+SEARCHED = """const field = document.querySelector("section:has(#accounts) input"); field.value = arguments[0];
+  field.dispatchEvent(new Event("input", { bubbles: true }))"""
+SORTED = (
+    """document.querySelectorAll("section:has(#accounts) thead th")[arguments[0]].querySelector("button").click()"""
+)
+
+
+@pytest.fixture
+def hubs_page(window, tmp_path):
+    """Return the page of an organization."""
+    file = tmp_path / "hub.html"
+    file.write_text(page_of(HUB, ReportInfo("T", "us-east-2", None, to_text(MADE))), encoding="utf-8")
+    emulate(window)
+    complaints(window)
+    window.get(file.as_uri())
+    yield window
+    assert complaints(window) == []
+
+
+def test_the_worst_accounts_are_seen_and_the_others_unfold(hubs_page):
+    assert len(listed_accounts(hubs_page)) == 20
+    failures = list(map(int, hubs_page.execute_script(LISTED, 4)))
+    assert failures == sorted(failures, reverse=True)
+    hubs_page.execute_script("document.querySelector('summary').click()")
+    eventually(lambda: len(listed_accounts(hubs_page)) == len({row["scope"][:12] for row in HUB}))
+
+
+def test_accounts_sort_by_numbers_beyond_those_in_sight(hubs_page):
+    totals = Counter(row["account_name"] for row in HUB)
+    hubs_page.execute_script(SORTED, 1)
+    assert list(map(int, hubs_page.execute_script(LISTED, 1))) == sorted(totals.values(), reverse=True)[:20]
+    hubs_page.execute_script(SORTED, 1)
+    assert list(map(int, hubs_page.execute_script(LISTED, 1))) == sorted(totals.values())[:20]
+
+
+def test_an_account_out_of_sight_is_found_by_name_and_id(hubs_page):
+    totals = Counter(row["account_name"] for row in HUB)
+    account, name = PLACES[0]
+    for words in (account, f"{name} {account}", name.upper()):
+        hubs_page.execute_script(SEARCHED, words)
+        assert f"{name} {account}" in listed_accounts(hubs_page)
+    hubs_page.execute_script(SEARCHED, account)
+    assert hubs_page.execute_script(LISTED, 1) == [str(totals[name])]
+    hubs_page.execute_script(SEARCHED, "")
+    assert len(listed_accounts(hubs_page)) == 20
+
+
+def listed_accounts(driver):
+    return driver.execute_script(LISTED, 0)
+
+
+def test_tasks_filter_by_account_and_region(hubs_page):
+    account, name = PLACES[40]
+    wanted = [row for row in HUB if row["scope"].startswith(account)]
+    for words in (account, name):
+        set_to(hubs_page, "account", words)
+        assert shown(hubs_page, "Task") == [row["task_id"] for row in wanted]
+    set_to(hubs_page, "region", REGIONS[1])
+    here = [row["task_id"] for row in wanted if row["scope"].endswith(REGIONS[1])]
+    assert shown(hubs_page, "Task") == here
+    set_to(hubs_page, "account", "")
+    set_to(hubs_page, "region", "")
+    set_to(hubs_page, "search", f"{account} {REGIONS[1]}")
+    assert shown(hubs_page, "Task") == here
+
+
+def test_every_account_is_one_to_choose(hubs_page):
+    options = hubs_page.execute_script(
+        "return Array.from(document.getElementById('account').list.options, (option) => [option.value, option.label])"
+    )
+    assert sorted(options) == sorted(
+        map(list, {place for place in PLACES if any(place[1] == row["account_name"] for row in HUB)})
+    )
+
+
+def test_paper_gets_no_more_tasks_than_one_reads(opened):
+    count = (
+        "return Array.from(document.querySelectorAll('#tasks tbody tr')).filter((row) => row.checkVisibility()).length"
+    )
+    opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        assert opened.execute_script(count) == MAX_PRINTED
+        set_to(opened, "outcome", "lost")
+        assert opened.execute_script(count) == len([row for row in ROWS if row.get("outcome") == "lost"])
+    finally:
+        opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_an_organizations_page_fits_every_width(hubs_page):
+    for width in (320, 390, 800, 1024, 1280, 1400):
+        emulate(hubs_page, width=width)
+        assert hubs_page.execute_script("return document.documentElement.scrollWidth") <= width
 
 
 def test_no_width_makes_the_page_scroll_sideways(opened):

@@ -10,10 +10,12 @@ from benchmarks.emulator import SERVED
 from benchmarks.figures import Figure, alone, figure, in_turns
 from benchmarks.meter import Reading
 from benchmarks.programs import CHILD, Shell
+from benchmarks.reporting import ACCOUNTS, REGIONS, in_organization
 from benchmarks.rows import RUNNING, rows
 from benchmarks.screen import number
 from benchmarks.sides import REFERENCE, START
 from local.processes import StepError
+from task_reporter.kinds.table import KINDS
 
 
 def test_every_file_that_a_bench_runs_is_there() -> None:
@@ -122,3 +124,11 @@ def test_the_rows_are_the_same_each_time_and_newest_first() -> None:
     assert sorted(made, key=lambda row: row["updated_at"], reverse=True) == made
     assert [row.get("awaiting") for row in made].count("outcome") == RUNNING
     assert len({row["task_id"] for row in made}) == 100
+
+
+def test_an_organization_has_all_accounts_regions_and_kinds() -> None:
+    made = list(in_organization(rows(ACCOUNTS)))
+    scopes = [str(row["scope"]).split("/") for row in made]
+    assert len({account for account, _ in scopes}) == len({row["account_name"] for row in made}) == ACCOUNTS
+    assert {region for _, region in scopes} == set(REGIONS)
+    assert {row["kind"] for row in made} == set(KINDS)

@@ -25,8 +25,8 @@ from task_reporter_cli.options import with_target
 def command(target: Target, out: str, since: str | None) -> None:
     """Write one self-contained page about the history.
 
-    Outcomes over time, how long tasks took, failures by code, the slowest and the latest, and a table that filters and
-    sorts in the browser. It needs no network, so it can be attached to a mail.
+    Outcomes over time, accounts and regions compared, how long tasks took, failures by code, the slowest and the
+    latest, and a table that filters and sorts in the browser. It needs no network, so it can be attached to a mail.
 
     \b
     Examples:
@@ -43,9 +43,8 @@ def command(target: Target, out: str, since: str | None) -> None:
     write = open_writer(out)  # reading a long history takes minutes, so what can't be written is found out before
     answer = QueryResults(target.dynamodb, target.table, TaskQuery(since=since))
     info = ReportInfo(target.table, target.account.region or "", since, to_text(now()))
-    text = render_page(with_bar(answer, answer.estimate), info)
-    write(f"{text}\n")
+    size = write(render_page(with_bar(answer, answer.estimate), info))
     if out != STDOUT:
-        print_note(f"{out}: {answer.returned} tasks, {len(text.encode()) // 1024} KB")
+        print_note(f"{out}: {answer.returned} tasks, {size // 1024} KB")
     if not answer.returned and (out != STDOUT or sys.stderr.isatty()):
         print_note(explain_no_tasks(target, filtered=since is not None))

@@ -10,7 +10,7 @@ import secrets
 import shutil
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 
@@ -28,22 +28,24 @@ container (EBUSY).
 """
 
 
-def open_writer(name: str) -> Callable[[str], None]:
+def open_writer(name: str) -> Callable[[Iterable[str]], int]:
     """Check that ``name`` can be written, and return the function that writes it.
 
-    Call that function once, with the text.
+    Call that function once, with the parts of the text; it returns the size of the file.
 
     A pipe is opened at once, so this waits for its reader. Both raise OutputError, or OSError for standard output.
     """
     if name == STDOUT:
         sys.stdout.write("")  # fails where it is closed
-        return lambda text: print(text, end="", file=sys.stdout)
+        return lambda parts: sum(sys.stdout.write(part) for part in parts)
     with _translate_errors(name):
         write = _open(name)
 
-    def explained(text: str) -> None:
+    def explained(parts: Iterable[str]) -> int:
+        data = b"".join(part.encode() for part in parts)
         with _translate_errors(name):
-            write(text.encode())
+            write(data)
+        return len(data)
 
     return explained
 

@@ -1,49 +1,49 @@
 "use strict";
-// Lets the reader filter and sort the table. Without it, the page is the same, but for that.
-(() => {
-  const section = document.getElementById("tasks");
-  const form = document.getElementById("filter");
-  if (!section || !form) return;
-
-  const body = section.querySelector("tbody");
-  const heads = Array.from(section.querySelectorAll("thead th"));
-  const field = (id) => document.getElementById(id);
-  const textOf = (row, column) => row.cells[column].textContent.trim();
-  const KIND = 1, OUTCOME = 2;
+// Lets the reader filter and sort the tables. Without it, the page is the same, but for that.
+for (const form of document.forms) {
+  const section = form.closest("section"), table = section.querySelector("table");
+  const first = table.tBodies[0], further = table.querySelector(".further");
+  const room = further ? first.rows.length : Infinity;
+  const heads = Array.from(table.tHead.rows[0].cells);
+  const fields = Array.from(form.querySelectorAll("input, select"));
 
   // Read once: asking the document again at each key would be felt.
-  const tasks = Array.from(body.rows, (row) => ({
-    row,
-    kind: textOf(row, KIND),
-    outcome: textOf(row, OUTCOME),
-    text: Array.from(row.cells, (cell) => cell.textContent).join("\n").toLowerCase(),
-  }));
+  const entries = Array.from(table.querySelectorAll("tbody:not(.more) > tr"), (row) => {
+    const cells = Array.from(row.cells, (cell) => cell.textContent.trim());
+    return { row, cells, text: cells.join("\n").toLowerCase() };
+  });
 
-  function matching() {
-    const words = field("search").value.toLowerCase().split(/\s+/).filter(Boolean);
-    const kind = field("kind").value, outcome = field("outcome").value;
-    return (task) => (!kind || task.kind === kind) && (!outcome || task.outcome === outcome)
-      && words.every((word) => task.text.includes(word));
+  // A list's choice is a cell as it is; words are in a cell, or anywhere in the row.
+  function condition({ value, tagName, dataset: { column } }) {
+    if (tagName === "SELECT") return (entry) => !value || entry.cells[column] === value;
+    const words = value.toLowerCase().split(/\s+/).filter(Boolean);
+    const textOf = (entry) => column === undefined ? entry.text : entry.cells[column].toLowerCase();
+    return (entry) => words.every((word) => textOf(entry).includes(word));
   }
 
   function filter() {
-    const matches = matching();
+    const conditions = fields.map(condition);
     let count = 0;
-    for (const task of tasks) {
-      const match = matches(task);
+    for (const entry of entries) {
+      const match = conditions.every((matches) => matches(entry));
       if (match) count += 1;
-      if (task.row.hidden === match) task.row.hidden = !match;
+      if (entry.row.hidden === match) entry.row.hidden = !match;
     }
-    const all = tasks.length.toLocaleString("en"), tell = field("matches");
-    tell.textContent = count === tasks.length ? `${all} tasks` : `${count.toLocaleString("en")} of ${all} tasks`;
-    field("none").hidden = count > 0;
+    const all = `${entries.length.toLocaleString("en")} ${table.dataset.word}`;
+    form.querySelector("output").textContent = count === entries.length ? all : `${count.toLocaleString("en")} of ${all}`;
+    section.querySelector(".none").hidden = count > 0;
+    section.classList.toggle("searched", fields.some((field) => field.value));
   }
 
   // A length is sorted as its number of seconds. An empty cell comes last, whichever way.
-  function keyOf(row, column) {
-    const cell = row.cells[column];
-    if (cell.dataset.n !== undefined) return Number(cell.dataset.n);
-    return cell.textContent.trim().toLowerCase();
+  function keyOf({ row, cells }, column) {
+    const seconds = row.cells[column].dataset.n, text = cells[column];
+    if (seconds !== undefined) return Number(seconds);
+    return isNumeric(column) && text ? parseFloat(text.replaceAll(",", "")) : text.toLowerCase();
+  }
+
+  function isNumeric(column) {
+    return heads[column].classList.contains("n");
   }
 
   function compare(one, other, sign) {
@@ -51,20 +51,24 @@
     return one.key < other.key ? -sign : one.key > other.key ? sign : 0;
   }
 
+  // A column of numbers begins with the largest.
   function sort(column) {
-    const head = heads[column];
-    const down = head.getAttribute("aria-sort") === "ascending";
-    for (const other of heads) other.removeAttribute("aria-sort");
-    head.setAttribute("aria-sort", down ? "descending" : "ascending");
-    const keyed = tasks.map((task) => ({ row: task.row, key: keyOf(task.row, column) }));
-    keyed.sort((one, other) => compare(one, other, down ? -1 : 1));
-    body.append(...keyed.map((entry) => entry.row));
+    const [usual, reverse] = isNumeric(column) ? ["descending", "ascending"] : ["ascending", "descending"];
+    const order = heads[column].getAttribute("aria-sort") === usual ? reverse : usual;
+    for (const head of heads) head.removeAttribute("aria-sort");
+    heads[column].setAttribute("aria-sort", order);
+    const keyed = entries.map((entry) => ({ row: entry.row, key: keyOf(entry, column) }));
+    keyed.sort((one, other) => compare(one, other, order === "descending" ? -1 : 1));
+    const rows = keyed.map((entry) => entry.row);
+    first.append(...rows.slice(0, room));
+    further?.append(...rows.slice(room));
   }
 
   heads.forEach((head, column) => {
+    if (head.className === "drawn") return;
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = head.textContent;
+    button.append(...head.childNodes);
     button.addEventListener("click", () => sort(column));
     head.replaceChildren(button);
   });
@@ -72,4 +76,4 @@
   form.addEventListener("submit", (event) => event.preventDefault());
   form.hidden = false;
   filter(); // a browser that comes back to the page fills the fields in again
-})();
+}

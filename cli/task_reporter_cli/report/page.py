@@ -8,7 +8,7 @@ ever get past that, the policy lets no other script run and nothing be fetched.
 
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -18,9 +18,12 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from task_reporter.kinds.kind import OUTCOMES
 from task_reporter.times import format_for_people
 from task_reporter_cli.report import charts
 from task_reporter_cli.report.durations import format_seconds
+from task_reporter_cli.report.places import Comparison
+from task_reporter_cli.report.statistics import Failure
 from task_reporter_cli.report.summary import Summary, summarise
 from task_reporter_cli.report.tasks import GROUPS, Task
 
@@ -30,6 +33,13 @@ WIDE, NARROW, HALF = (1080, 250), (360, 210), (520, 230)
 MAX_CHOICES = 50
 MAX_UNFILTERED = 10
 """A table of no more than this is read, not searched."""
+MAX_PRINTED = 500
+"""Tasks on paper: a dozen pages; the style leaves out the others."""
+BUFFERED = 5000
+"""Pieces of the template that become one part of the page.
+
+All pieces at once take ten times the memory of the page.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,26 +55,27 @@ class ReportInfo:
     """Now, in the stored form."""
 
 
-def render_page(rows: Iterable[Mapping[str, Any]], info: ReportInfo) -> str:
-    """Return the page of ``rows``, newest first, as one HTML document.
+def render_page(rows: Iterable[Mapping[str, Any]], info: ReportInfo) -> Iterator[str]:
+    """Return the parts of one HTML document about ``rows``, newest first.
 
     It refers to no other file.
 
-    ``rows`` are read once. They may lack any attribute and have others; their times may be none.
+    ``rows`` are read once, before the first part. They may lack any attribute and have others; their times may be none.
     """
     summary = summarise(rows, info.created_at)
     style, script = (_read_resource(name) for name in ("page.css", "page.js"))
-    return (
+    parts = (
         _make_environment()
         .get_template("page.html.jinja")
-        .render(
+        .stream(
             info=info,
             summary=summary,
             groups=GROUPS,
-            filtered=len(summary.listed) > MAX_UNFILTERED,
-            kinds=_list_choices(task.kind for task in summary.listed),
-            outcomes=_list_choices(task.outcome for task in summary.listed),
-            several_places=len({task.scope for task in summary.listed}) > 1,
+            max_unfiltered=MAX_UNFILTERED,
+            max_printed=MAX_PRINTED,
+            outcome_groups=OUTCOMES,
+            **_list_filters(summary),
+            **_describe_places(summary),
             charts=_draw_charts(summary),
             duration_charts=[Markup(charts.draw_durations(durations.bins, *HALF)) for durations in summary.durations],  # nosec B704 # charts escape their labels
             style=Markup(style),  # nosec B704 # a file of the package
@@ -72,6 +83,8 @@ def render_page(rows: Iterable[Mapping[str, Any]], info: ReportInfo) -> str:
             policy=_build_policy(style, script),
         )
     )
+    parts.enable_buffering(BUFFERED)
+    return parts
 
 
 def _draw_charts(summary: Summary) -> dict[str, Markup]:
@@ -82,9 +95,37 @@ def _draw_charts(summary: Summary) -> dict[str, Markup]:
     return {name: Markup(charts.draw_outcomes(summary.timeline, *size)) for name, size in sizes.items()}  # nosec B704 # charts escape their labels
 
 
+def _list_filters(summary: Summary) -> dict[str, list[str]]:
+    """Return the values that the listed tasks can be filtered by."""
+    return {
+        "kinds": _list_choices(task.kind for task in summary.listed),
+        "outcomes": _list_choices(task.outcome for task in summary.listed),
+        "regions": _list_choices(task.region for task in summary.listed),
+        "accounts": _list_accounts(summary),
+    }
+
+
 def _list_choices(words: Iterable[str]) -> list[str]:
     """Return the words to choose from, at most the most frequent ones."""
     return sorted(word for word, _ in Counter(words).most_common(MAX_CHOICES) if word)
+
+
+def _list_accounts(summary: Summary) -> list[str]:
+    """Return the ids of the listed tasks' accounts, in the order of their names."""
+    listed = {task.account for task in summary.listed}
+    wanted = [account for account in summary.accounts if account.key in listed]
+    return [account.key for account in sorted(wanted, key=lambda account: (account.name, account.key))]
+
+
+def _describe_places(summary: Summary) -> dict[str, Any]:
+    """Return accounts and regions, each compared where there are several."""
+    comparisons = (Comparison("account", summary.accounts), Comparison("region", summary.regions))
+    return {
+        "names": {account.key: account.name for account in summary.accounts},
+        "several_accounts": len(summary.accounts) > 1,
+        "several_regions": len(summary.regions) > 1,
+        "comparisons": [comparison for comparison in comparisons if len(comparison.places) > 1],
+    }
 
 
 def _build_policy(style: str, script: str) -> str:
@@ -109,6 +150,7 @@ def _make_environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     environment.filters.update(
         number=_format_number,
@@ -116,6 +158,7 @@ def _make_environment() -> Environment:
         cell_time=_format_cell_time,
         duration=format_seconds,
         run_time=_format_run_time,
+        affected_accounts=_format_affected,
     )
     return environment
 
@@ -127,6 +170,17 @@ def _format_number(number: int) -> str:
 def _format_cell_time(text: str | None) -> str:
     """Format a stored time, or none, for a column whose heading says UTC."""
     return format_for_people(text).removesuffix(" UTC") if text else ""
+
+
+def _format_affected(failure: Failure) -> str:
+    """Name the account of a code, or count them and name the worst."""
+    account = failure.worst_account
+    if account is None:
+        return ""
+    name = account.name or account.key
+    if failure.account_count == 1:
+        return f"in {name}"
+    return f"in {failure.account_count:,} accounts, most in {name} ({account.codes[failure.code]:,})"
 
 
 def _format_run_time(task: Task) -> str:

@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 from task_reporter.kinds.kind import COMPLETE, FAILED, LOST
+from task_reporter_cli.report.places import Place, Places
 from task_reporter_cli.report.tasks import RUNNING, Task, parse_task
 
 MAX_LISTED = 10_000
@@ -17,14 +18,16 @@ MAX_SLOWEST = 8
 
 @dataclass(slots=True)
 class Failure:
-    """An error code, the number of its tasks, and the last time.
-
-    The time is in the stored form, or None.
-    """
+    """An error code, and where it occurred."""
 
     code: str
     count: int = 0
+    """Number of tasks."""
     last_at: str | None = None
+    """The last time in the stored form, or None."""
+    account_count: int = 0
+    worst_account: Place | None = None
+    """The account with the most of its tasks; set when all rows are counted."""
 
 
 @dataclass(slots=True)
@@ -36,6 +39,8 @@ class Statistics:
     """Day on which tasks ended → how many as what."""
     durations: defaultdict[str, MutableSequence[float]] = field(default_factory=lambda: defaultdict(lambda: array("d")))
     """Kind → how long its complete tasks took, in seconds."""
+    accounts: Places = field(default_factory=Places)
+    regions: Places = field(default_factory=Places)
     failures: dict[str, Failure] = field(default_factory=dict)
     slowest: list[tuple[float, int, Task]] = field(default_factory=list)
     """Heap of the slowest tasks: seconds, a tie-breaker for the earlier, the task."""
@@ -44,10 +49,17 @@ class Statistics:
     def add(self, task: Task) -> None:
         """Count ``task`` in."""
         self.groups[task.group] += 1
+        self._add_to_places(task)
         if len(self.listed) < MAX_LISTED:
             self.listed.append(task)
         if task.group != RUNNING:
             self._add_ended(task)
+
+    def _add_to_places(self, task: Task) -> None:
+        account = self.accounts[task.account]
+        account.name = account.name or task.account_name  # the newest row comes first
+        account.add(task)
+        self.regions[task.region].add(task)
 
     def _add_ended(self, task: Task) -> None:
         ended_at = task.finished_at or task.updated_at

@@ -1,23 +1,19 @@
 """The numbers of the page, before they are drawn."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from task_reporter.kinds.kind import COMPLETE, FAILED
 from task_reporter.times import parse, to_text
 from task_reporter_cli.report.durations import Durations, summarise_durations
 from task_reporter_cli.report.periods import Timeline, build_timeline
+from task_reporter_cli.report.places import MIN_SAMPLE, Place, Places, sort_places, success_rate
 from task_reporter_cli.report.statistics import Failure, Statistics, collect_statistics
 from task_reporter_cli.report.tasks import RUNNING, Task
 
 MAX_CLOCK_SKEW = timedelta(days=1)
 """Largest clock difference; a time further in the future is invalid."""
-
-MIN_SAMPLE = 5
-"""Smallest number of tasks for a chart, a median or a rate."""
 
 MAX_KINDS, MAX_CODES = 4, 10
 
@@ -39,6 +35,9 @@ class Summary:
     """Number of tasks that ended at an unknown time."""
     durations: tuple[Durations, ...]
     """The kinds with the most complete tasks first."""
+    accounts: tuple[Place, ...]
+    """Those with the most failures first, as with regions."""
+    regions: tuple[Place, ...]
     failures: tuple[Failure, ...]
     """The most frequent codes first."""
     omitted_codes: int
@@ -58,20 +57,25 @@ def summarise(rows: Iterable[Mapping[str, Any]], made_at: str) -> Summary:
     return Summary(
         total=gathered.groups.total(),
         groups=gathered.groups,
-        success_rate=_success_rate(gathered.groups),
+        success_rate=success_rate(gathered.groups),
         timeline=build_timeline(gathered.days, now.date()) if dated >= MIN_SAMPLE else None,
         undated=ended - dated,
         durations=_summarise_durations(gathered),
-        failures=tuple(codes[:MAX_CODES]),
+        accounts=tuple(sort_places(gathered.accounts.values())),
+        regions=tuple(sort_places(gathered.regions.values())),
+        failures=tuple(_locate(failure, gathered.accounts) for failure in codes[:MAX_CODES]),
         omitted_codes=len(codes[MAX_CODES:]),
         slowest=tuple(task for *_, task in sorted(gathered.slowest, key=lambda entry: entry[:2], reverse=True)),
         listed=tuple(gathered.listed),
     )
 
 
-def _success_rate(groups: Counter[str]) -> float | None:
-    decided = groups[COMPLETE] + groups[FAILED]
-    return groups[COMPLETE] / decided if decided >= MIN_SAMPLE else None
+def _locate(failure: Failure, accounts: Places) -> Failure:
+    """Add the accounts in which a code occurred."""
+    affected = [account for account in accounts.values() if failure.code in account.codes]
+    failure.account_count = len(affected)
+    failure.worst_account = max(affected, key=lambda account: account.codes[failure.code], default=None)
+    return failure
 
 
 def _summarise_durations(gathered: Statistics) -> tuple[Durations, ...]:

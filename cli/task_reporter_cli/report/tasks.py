@@ -5,6 +5,7 @@ Other tools and later versions may have written it, and EC2's own text is anybod
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from sys import intern
 from typing import Any
 
 from task_reporter.kinds.kind import FAILED, OUTCOMES
@@ -32,7 +33,10 @@ class Task:
     """
 
     task_id: str
-    scope: str
+    account: str
+    """The account's id: the scope's part before the slash."""
+    account_name: str
+    region: str
     kind: str
     outcome: str
     """The outcome as the row has it, ``running`` where it has none."""
@@ -52,15 +56,18 @@ class Task:
 def parse_task(row: Mapping[str, Any], until: str) -> Task:
     """Return the task of ``row``; a time after ``until`` (stored form) counts as unknown."""
     outcome = read_text(row, "outcome")
+    account, _, region = read_text(row, "scope").partition("/")
     started_at, finished_at = (_read_time(row, name, until) for name in ("started_at", "finished_at"))
     return Task(
         task_id=read_text(row, "task_id"),
-        scope=read_text(row, "scope"),
-        kind=read_text(row, "kind"),
-        outcome=outcome or RUNNING,
+        account=intern(account),  # ten thousand tasks share few texts
+        account_name=intern(read_text(row, "account_name")),
+        region=intern(region),
+        kind=intern(read_text(row, "kind")),
+        outcome=intern(outcome or RUNNING),
         group=_group(outcome),
         resource_id=read_text(row, "resource_id"),
-        error_code=read_text(row, "error_code"),
+        error_code=intern(read_text(row, "error_code")),
         detail=_format_detail(row, outcome),
         started_at=started_at,
         updated_at=_read_time(row, "updated_at", until),

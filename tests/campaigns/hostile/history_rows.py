@@ -18,13 +18,14 @@ from task_reporter_cli.output.columns import write_plain, write_rich
 from task_reporter_cli.output.data import COLUMNS, write_csv, write_json
 from task_reporter_cli.output.facts import format_facts, next_steps
 from task_reporter_cli.output.text import print_facts, print_heading, print_step
-from task_reporter_cli.report.page import ReportInfo, render_page
+from task_reporter_cli.report.page import ReportInfo
 from tests.campaigns.hostile import values
 from tests.campaigns.hostile.answers import NOW
 from tests.campaigns.hostile.values import STEPS, require
 from tests.support.deployed_notifier import deployed
 from tests.support.dynamodb import DynamoDb, Table, index_keys
 from tests.support.finished import row
+from tests.support.report_rows import page_of
 from tests.support.sns import FakeSns
 
 Item = dict[str, Mapping[str, Any]]
@@ -125,7 +126,7 @@ def check_drawn(rows: list[dict[str, Any]]) -> None:
     drawn = io.StringIO()
     write_rich(rows, drawn)
     _check_terminal(drawn)
-    require(str(rows[-1]["task_id"]) in render_page(rows, PAGE), "the page lacks the good row")
+    require(str(rows[-1]["task_id"]) in page_of(rows, PAGE), "the page lacks the good row")
 
 
 def check_show(row: dict[str, Any]) -> None:
