@@ -27,6 +27,8 @@ from task_reporter.runtime.settings import SCOPE, NotifierSettings, notifier_set
 
 logger = Logger(service="notifier", use_rfc3339=True)  # Lambda finds the level only in lines with this time format
 PACE = Pace()
+EVERY_SCOPE = "*/*"
+"""The pattern of the scopes of a hub."""
 
 
 @cache
@@ -70,16 +72,17 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
 
 
 def select_own_scopes(keys: Sequence[Key]) -> list[Key]:
-    """Return the keys in the scopes that the stack watches, and in the roster.
+    """Return the keys in the scopes that the stack watches; in a hub, also those of the roster.
 
     The role must not read other scopes, and one such key would make a whole batch of reads fail.
     """
-    own = [key for key in keys if key.scope == ROSTER_SCOPE or fnmatchcase(key.scope, settings().scopes)]
+    scopes = [settings().scopes, *([ROSTER_SCOPE] if settings().scopes == EVERY_SCOPE else [])]
+    own = [key for key in keys if any(fnmatchcase(key.scope, pattern) for pattern in scopes)]
     foreign = {key.scope for key in keys} - {key.scope for key in own}
     if foreign:
         # Another program may have written such a row, so only text in the form of a scope is logged.
-        scopes = sorted(scope for scope in foreign if SCOPE.fullmatch(scope))
-        logger.warning("rows of other scopes were ignored", rows=len(keys) - len(own), scopes=scopes)
+        named = sorted(scope for scope in foreign if SCOPE.fullmatch(scope))
+        logger.warning("rows of other scopes were ignored", rows=len(keys) - len(own), scopes=named)
     return own
 
 

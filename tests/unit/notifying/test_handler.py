@@ -166,6 +166,15 @@ class OneScope(Table):
         return super().read(wanted, *rest)
 
 
+def test_only_a_hub_sends_digests_of_its_roster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The role of another stack may not look for their rows."""
+    for scopes, count in ((SCOPE, 0), ("*/*", 1)):
+        table, sns = Table(row(1, held_for="digest")), FakeSns()
+        with monkeypatch.context() as patch, deployed(table, sns, patch, SCOPES=scopes) as function:
+            function.batch(table.put({"scope": "roster", "task_id": "123456789012"}))
+        assert len(sns.accepted) == count
+
+
 def test_records_of_another_scope_are_dropped_before_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     with deployed(OneScope(), FakeSns(), monkeypatch) as notifier:
         told = [row(1), row(2, scope="123456789012/eu-central-1"), row(3, scope="anything at all")]
