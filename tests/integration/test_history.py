@@ -671,7 +671,14 @@ def test_by_awaiting_holds_unfinished_business_only(busy: Table) -> None:
 
 
 def test_by_scope_is_newest_first(busy: Table) -> None:
-    assert busy.ask("by-scope", newest_first=True, scope=SCOPE) == ["bun-b", "imp-e", "bun-d", "bun-c", "bun-f", "bun-a"]
+    assert busy.ask("by-scope", newest_first=True, scope=SCOPE) == [
+        "bun-b",
+        "imp-e",
+        "bun-d",
+        "bun-c",
+        "bun-f",
+        "bun-a",
+    ]
     assert busy.ask("by-scope", scope="roster") == []
 
 

@@ -14,6 +14,7 @@ from task_reporter_cli.time_formats import format_with_age
 
 LABELS = {
     "scope": "Account, region",
+    "account_name": "Account name",
     "kind": "Kind",
     "resource_id": "Resource",
     "started_at": "Started",
