@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from task_reporter_cli.actions.redrive import redrive, select_keys, watch_waitin
 from task_reporter_cli.actions.retrier import Retrier
 from task_reporter_cli.actions.test_row import build_test_row, temporary_row
 from task_reporter_cli.aws.account import Account
+from task_reporter_cli.history.place import Place
 from task_reporter_cli.history.reader import MIN_FILTERED_PAGE
 from task_reporter_cli.history.target import Target
 from tests.integration.engines import LOCAL_AWS, Table, make_table
@@ -43,6 +45,7 @@ from tests.support.cli import (
     shared_session,
     somewhere,
 )
+from tests.support.sts import sts_server
 
 SCOPE = "000000000000/eu-west-1"
 OTHER = "123456789012/us-east-2"
@@ -120,7 +123,8 @@ def cli(table: Table, ec2: Ec2Server, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
     Its bundles end and are forgotten at once.
     """
-    yield from run_on(table, monkeypatch, ec2=ec2.url)
+    with sts_server() as sts:
+        yield from run_on(table, monkeypatch, ec2=ec2.url, sts=sts)
 
 
 @pytest.fixture
@@ -516,7 +520,7 @@ def test_a_task_that_awaits_nothing_is_refused_and_none_is_sent(cli: Run, told: 
 
 def test_what_was_announced_meanwhile_is_not_touched(cli: Run) -> None:
     cli.table.history.apply(waiting("bun-1", "bun-2", "bun-3"))
-    keys = select_keys(Target(None, cli.table.name, None, None), [])
+    keys = select_keys(Target(None, cli.table.name, None, None), [], Place())
     announced(cli.table, "bun-2")
     assert sorted(redrive(keys, cli.table.history, now())) == [Key(SCOPE, "bun-1"), Key(SCOPE, "bun-3")]
     assert redriven(cli.table) == {"bun-1", "bun-3"}
@@ -897,18 +901,45 @@ def test_where_nobody_knows_of_an_image_none_is_made(
     assert images(aws_ec2, bundled) == []
 
 
+@pytest.fixture
+def member_profile(cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials of another account, in the profile ``member``."""
+    file = tmp_path / "credentials"
+    file.write_text(f"[member]\naws_access_key_id = {OTHER[:12]}\naws_secret_access_key = x\n", encoding="utf-8")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+
+
 @on_one
+@pytest.mark.usefixtures("member_profile")
 def test_an_image_is_made_where_the_task_ran(cli: Run, ec2: Ec2Server) -> None:
-    """The history may be asked anywhere; each region has its own EC2."""
+    """The history may be asked anywhere; each account and region has its own EC2."""
     bundled = bundle(cli, ec2_in(ec2, "us-east-2"), f"win-{next(NUMBERS)}")
     cli.table.history.apply([Insert(bundled | {"scope": OTHER})])
-    regions: set[str] = set()
-    cli.hooks["before-call.ec2"] = lambda context, **_: regions.add(context["client_region"])
-    assert cli("register", f"{OTHER}/{bundled['task_id']}", "--name", "there").out.startswith("ami-")
-    assert regions == {"us-east-2"}
+    callers: set[tuple[str, str]] = set()
+
+    def note_caller(request: Any, **_: Any) -> None:
+        callers.update(re.findall(r"Credential=(\w+)/\d+/([\w-]+)/", str(request.headers["Authorization"])))
+
+    cli.hooks["before-send.ec2"] = note_caller
+    said = cli("register", f"{OTHER}/{bundled['task_id']}", "--name", "there", "--task-profile", "member")
+    assert said.out.startswith("ami-"), said.err
+    assert callers == {(OTHER[:12], "us-east-2")}
     assert cli.table.client.get_item(TableName=cli.table.name, Key=to_key(Key(OTHER, str(bundled["task_id"]))))["Item"][
         "image_id"
     ]
+
+
+@on_one
+@pytest.mark.usefixtures("member_profile")
+@pytest.mark.parametrize(
+    ("scope", "profile"), [(OTHER, ()), (SCOPE, ("--task-profile", "member"))], ids=["own", "another profile"]
+)
+def test_credentials_of_another_account_make_no_image(cli: Run, scope: str, profile: tuple[str, ...]) -> None:
+    cli.table.history.apply([Insert(row("bun-1", scope=scope, image_location="b/p.manifest.xml"))])
+    cli.hooks["before-call.ec2"] = lambda **_: pytest.fail("EC2 is not asked")
+    said = cli("register", f"{scope}/bun-1", "--name", "there", *profile)
+    assert (said.status, said.out) == (1, "")
+    assert f"the task is of the account {scope[:12]}, and the credentials are of " in said.error
 
 
 # Wait

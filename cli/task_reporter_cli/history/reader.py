@@ -3,7 +3,7 @@
 What was written a moment ago may be missing or old, for an index follows its table with a delay.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -224,8 +224,7 @@ def plan_queries(question: TaskQuery) -> list[IndexQuery]:
         return [IndexQuery("by-resource", ("resource_id", question.resource), "updated_at", left)]
     if question.running:
         key, left = ("awaiting", AWAITING_OUTCOME), _filters(kinds)
-        scopes = [common_scope(list(some)) for _, some in groupby(question.scopes, _account_prefix)] or [""]
-        return [IndexQuery(BY_AWAITING, key, "updated_at", left, scope) for scope in scopes]
+        return [IndexQuery(BY_AWAITING, key, "updated_at", left, scope) for scope in awaiting_scopes(question.scopes)]
     if question.scopes:
         left = _filters(kinds, outcomes)
         return [IndexQuery("by-scope", ("scope", scope), "updated_at", left) for scope in question.scopes]
@@ -237,6 +236,11 @@ def plan_queries(question: TaskQuery) -> list[IndexQuery]:
         ]
     every = dict.fromkeys(question.kinds or KINDS)
     return [IndexQuery("by-kind", ("kind", kind), "updated_at", _filters(regions)) for kind in every]
+
+
+def awaiting_scopes(scopes: Sequence[str]) -> list[str]:
+    """Return the scope to look for in ``by-awaiting`` for each account; empty text for all."""
+    return [common_scope(list(some)) for _, some in groupby(scopes, _account_prefix)] or [""]
 
 
 def _account_prefix(scope: str) -> str:

@@ -350,6 +350,12 @@ def test_next_steps_lead_to_the_same_task_of_the_same_history() -> None:
     assert (task, rest[:2]) == ("123456789012/us-east-2/b 1", ["--table", "a b"])
 
 
+@pytest.mark.parametrize(("own", "is_other"), [("", False), ("123456789012", False), ("999988887777", True)])
+def test_an_image_in_another_account_needs_its_profile(own: str, is_other: bool) -> None:
+    (_, command), *_ = facts.next_steps(row(awaiting=None), "x", "", own)
+    assert command.endswith(" --task-profile PROFILE") == is_other
+
+
 @few
 @given(ugly_rows())
 def test_text_holds_nothing_that_a_terminal_obeys(shown: Item) -> None:
