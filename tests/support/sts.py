@@ -1,4 +1,4 @@
-"""An HTTP server in place of STS that knows the account of each access key."""
+"""An HTTP server in place of STS: it knows each key's account."""
 
 import re
 from collections.abc import Iterator, Mapping

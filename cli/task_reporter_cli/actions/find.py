@@ -20,7 +20,10 @@ RECENT_ROWS = 50
 MAX_ID_BYTES = 1024
 """Bytes. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
 SCOPED_ID = re.compile(rf"(?P<account>.+?)/(?P<region>{REGION.pattern})/(?P<task>.+)")
-"""Account, region and id of a task; an id may have slashes of its own."""
+"""Account, region and id of a task.
+
+An id may have slashes of its own.
+"""
 
 
 def find_task(target: Target, named: str, place: Place) -> Item:
@@ -34,13 +37,13 @@ def find_task(target: Target, named: str, place: Place) -> Item:
         raise NoTaskError(
             f"{named!r} can't be the id of a task; `task-reporter list{target.flags}` shows what there is"
         )
-    looked: dict[Key, None] = {}
+    looked: list[Key] = []
     for scopes in scopes_to_search(target, place):
-        keys = [key for key in (Key(scope, task) for scope in scopes) if key not in looked]
+        keys = [key for key in dict.fromkeys(Key(scope, task) for scope in scopes) if key not in looked]
         if row := _read_first(target, keys):
             return row
-        looked |= dict.fromkeys(keys)
-    raise NoTaskError(f"no task {named!r} in the history of {target.name}: {_explain(target, list(looked), place)}")
+        looked += keys
+    raise NoTaskError(f"no task {named!r} in the history of {target.name}: {_explain(target, looked, place)}")
 
 
 def split_name(named: str, place: Place) -> tuple[str, Place]:
@@ -104,7 +107,7 @@ def is_valid_id(named: str) -> bool:
 
 
 def scopes_to_search(target: Target, place: Place) -> Iterator[Sequence[str]]:
-    """Yield the scopes of ``place``; without an account, those in which a task may be."""
+    """Yield the scopes of ``place``, or without an account the likely ones."""
     if not place.accounts:
         yield from likely_scopes(target, place.regions)
     elif place.regions and all(map(ACCOUNT.fullmatch, place.accounts)):  # the roster has nothing to add

@@ -27,7 +27,7 @@ INTERVAL = 1.0
 
 
 def select_keys(target: Target, tasks: Sequence[str], place: Place) -> list[Key]:
-    """Return the rows to send: those of ``tasks``, or all that await notification in ``place``.
+    """Return the rows to send: those of ``tasks``, or all of ``place`` that wait.
 
     Raises NoTaskError, RefusedError where a task awaits no notification, and botocore's errors.
     """

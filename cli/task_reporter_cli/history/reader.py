@@ -239,7 +239,7 @@ def plan_queries(question: TaskQuery) -> list[IndexQuery]:
 
 
 def awaiting_scopes(scopes: Sequence[str]) -> list[str]:
-    """Return the scope to look for in ``by-awaiting`` for each account; empty text for all."""
+    """Return the scope of each account in ``by-awaiting``, empty for all accounts."""
     return [common_scope(list(some)) for _, some in groupby(scopes, _account_prefix)] or [""]
 
 
