@@ -7,7 +7,9 @@ from typing import Any
 
 import click
 
+from task_reporter_cli.history.place import Place
 from task_reporter_cli.history.target import DEFAULT_STACK, Target
+from task_reporter_cli.values import check_regions
 
 Function = Callable[..., Any]
 TARGET_OPTIONS = ("stack", "table", "profile", "region")
@@ -39,6 +41,34 @@ output_option = click.option(
     help="For people, or complete and stable for programs.",
 )
 """The option of commands that print rows."""
+
+
+def with_place(function: Function) -> Function:
+    """Give a command ``--account`` and ``--task-region``, as the argument ``place``."""
+
+    @wraps(function)
+    def with_one(*args: Any, accounts: tuple[str, ...], task_regions: tuple[str, ...], **given: Any) -> Any:
+        return function(*args, place=Place(accounts, task_regions), **given)
+
+    for option in (
+        click.option(
+            "--task-region",
+            "task_regions",
+            multiple=True,
+            callback=check_regions,
+            metavar="REGION",
+            help="Of this region. Can be repeated.",
+        ),
+        click.option(
+            "--account",
+            "accounts",
+            multiple=True,
+            metavar="NAME-OR-ID",
+            help="Of this account, by id or by its name in Organizations. Can be repeated.",
+        ),
+    ):
+        with_one = option(with_one)
+    return with_one
 
 
 def with_target(function: Function) -> Function:

@@ -4,6 +4,7 @@ import re
 
 import click
 
+from task_reporter.runtime.settings import REGION
 from task_reporter.times import now
 from task_reporter_cli.time_formats import parse_typed_time
 
@@ -48,6 +49,14 @@ def _parse_time(value: str | None, end_of_day: bool) -> str | None:
         return parse_typed_time(value, now(), end_of_day)
     except ValueError as error:
         raise click.BadParameter(f"{error}.") from None
+
+
+def check_regions(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """Check names of regions; each is kept once."""
+    for name in value:
+        if not REGION.fullmatch(name):
+            raise click.BadParameter(f"{name!r} is no region, such as eu-west-1.")
+    return tuple(dict.fromkeys(value))
 
 
 def check_image_name(_ctx: click.Context, _param: click.Parameter, value: str) -> str:

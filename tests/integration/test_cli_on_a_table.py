@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from task_reporter_cli.actions.redrive import redrive, select_keys, watch_waitin
 from task_reporter_cli.actions.retrier import Retrier
 from task_reporter_cli.actions.test_row import build_test_row, temporary_row
 from task_reporter_cli.aws.account import Account
+from task_reporter_cli.history.place import Place
 from task_reporter_cli.history.reader import MIN_FILTERED_PAGE
 from task_reporter_cli.history.target import Target
 from tests.integration.engines import LOCAL_AWS, Table, make_table
@@ -43,6 +45,7 @@ from tests.support.cli import (
     shared_session,
     somewhere,
 )
+from tests.support.sts import sts_server
 
 SCOPE = "000000000000/eu-west-1"
 OTHER = "123456789012/us-east-2"
@@ -96,9 +99,14 @@ class Run:
         return [row["task_id"] for row in json.loads(said.out)]
 
     def scanned(self) -> list[int]:
-        """Return a list that receives the number of rows of each query."""
+        """Return a list that receives the number of rows of each query of tasks."""
         counts: list[int] = []
-        self.hooks["after-call.dynamodb.Query"] = lambda parsed, **_: counts.append(parsed["ScannedCount"])
+
+        def count_rows(parsed: Any, **_: Any) -> None:
+            if not any(item["scope"]["S"] == "roster" for item in parsed.get("Items", [])):
+                counts.append(parsed["ScannedCount"])
+
+        self.hooks["after-call.dynamodb.Query"] = count_rows
         return counts
 
 
@@ -115,7 +123,8 @@ def cli(table: Table, ec2: Ec2Server, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
     Its bundles end and are forgotten at once.
     """
-    yield from run_on(table, monkeypatch, ec2=ec2.url)
+    with sts_server() as sts:
+        yield from run_on(table, monkeypatch, ec2=ec2.url, sts=sts)
 
 
 @pytest.fixture
@@ -134,7 +143,7 @@ def stocked(engine: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     endpoint = engine.meta.endpoint_url
     if endpoint not in MADE:
         MADE[endpoint] = make_table(engine)
-        MADE[endpoint].history.apply([Insert(row) for row in STOCK])
+        MADE[endpoint].history.apply([Insert(row) for row in (*STOCK, *ROSTER)])
     yield from run_on(MADE[endpoint], monkeypatch)
 
 
@@ -145,11 +154,16 @@ def stock(number: int) -> Iterator[Row]:
         outcome = chance.choice([*OUTCOMES, "complete", None])
         times = {"updated_at": at(minute), **({"finished_at": at(minute)} if outcome else {})}
         resource = chance.choice(["i-1", "i-2", "i-3", None])
-        scope = chance.choice([SCOPE, OTHER])
-        yield row(f"bun-{position:04}", outcome, scope=scope, resource_id=resource, error_message="é" * 99, **times)
+        scope, awaiting = chance.choice([SCOPE, OTHER]), None if outcome else "outcome"
+        more = times | {"resource_id": resource, "awaiting": awaiting}
+        yield row(f"bun-{position:04}", outcome, scope=scope, error_message="é" * 99, **more)
 
 
 STOCK = list(stock(240))
+ROSTER: list[Row] = [
+    {"scope": "roster", "task_id": SCOPE[:12], "name": "hub"},
+    {"scope": "roster", "task_id": OTHER[:12], "name": "Payments", "regions": "us-east-1 us-east-2"},
+]
 
 
 def expected(limit: int | None = None, since: str = "", until: str = "~", **wanted: Sequence[str]) -> list[str]:
@@ -202,6 +216,40 @@ LISTS = {
         expected(since="2026-11-18T09:30", until="2026-11-20T09:31", resource_id=["i-3"]),
     ),
     "within a time that is long ago": (("--until", "2025-01-01"), []),
+    "of an account": (("--account", OTHER[:12]), expected(scope=[OTHER])),
+    "of a named account": (("--account", "payments"), expected(scope=[OTHER])),
+    "of two accounts": (("--account", "payments", "--account", "hub", "--limit", "70"), expected(70)),
+    "of an account, in a region without tasks": (("--account", "hub", "--task-region", "us-east-2"), []),
+    "an outcome of a kind, of an account": (
+        ("--account", "payments", "--outcome", "failed", "--kind", "bundle"),
+        expected(scope=[OTHER], outcome=["failed"]),
+    ),
+    "of an account since a day": (
+        ("--account", "payments", "--since", "2026-11-18"), expected(since="2026-11-18", scope=[OTHER])
+    ),
+    "of a resource in an account": (
+        ("--account", "hub", "--resource", "i-1"), expected(scope=[SCOPE], resource_id=["i-1"])
+    ),
+    "in a region": (("--task-region", "us-east-2"), expected(scope=[OTHER])),
+    "an outcome in a region": (
+        ("--task-region", "us-east-2", "--outcome", "lost"), expected(scope=[OTHER], outcome=["lost"])
+    ),
+    "what runs": (("--running",), expected(outcome=[None])),
+    "what runs of a kind, in a region": (
+        ("--running", "--kind", "bundle", "--task-region", "eu-west-1"), expected(scope=[SCOPE], outcome=[None])
+    ),
+    "what runs in an account": (("--running", "--account", "payments"), expected(scope=[OTHER], outcome=[None])),
+    "what runs in an account in a region": (
+        ("--running", "--account", "payments", "--task-region", "us-east-2"),
+        expected(scope=[OTHER], outcome=[None]),
+    ),
+    "what runs since a day on a resource": (
+        ("--running", "--resource", "i-2", "--since", "2026-11-18", "--account", "payments"),
+        expected(since="2026-11-18", scope=[OTHER], outcome=[None], resource_id=["i-2"]),
+    ),
+    "what runs since a day": (
+        ("--running", "--since", "2026-11-18"), expected(since="2026-11-18", outcome=[None])
+    ),
 }  # fmt: skip
 
 
@@ -221,6 +269,26 @@ def test_no_more_is_read_than_is_shown(stocked: Run, limit: int) -> None:
     scanned = stocked.scanned()
     stocked.ids("--limit", str(limit))
     assert sum(scanned) == limit
+
+
+EXACT = {
+    "an account": ("--account", "payments", "--task-region", "us-east-2", "--limit", "50"),
+    "an outcome since a day": ("--outcome", "failed", "--since", "2026-11-18"),
+    "what runs in an account": ("--running", "--account", "payments"),
+    "what runs in a region of an account": ("--running", "--account", "payments", "--task-region", "us-east-2"),
+}
+
+
+@pytest.mark.parametrize("arguments", EXACT.values(), ids=EXACT)
+def test_what_is_asked_every_day_reads_only_what_it_shows(stocked: Run, arguments: tuple[str, ...]) -> None:
+    scanned = stocked.scanned()
+    assert len(stocked.ids(*arguments)) == sum(scanned) > 0
+
+
+def test_an_account_that_is_unknown_is_one_line(stocked: Run) -> None:
+    said = stocked("list", "--account", "paymnets")
+    assert (said.status, said.out) == (1, "")
+    assert said.error == "no account 'paymnets' in the roster; similar: Payments"
 
 
 def test_a_table_for_people_reads_fifty_rows_and_names_the_rest(stocked: Run) -> None:
@@ -452,7 +520,7 @@ def test_a_task_that_awaits_nothing_is_refused_and_none_is_sent(cli: Run, told: 
 
 def test_what_was_announced_meanwhile_is_not_touched(cli: Run) -> None:
     cli.table.history.apply(waiting("bun-1", "bun-2", "bun-3"))
-    keys = select_keys(Target(None, cli.table.name, None, None), [])
+    keys = select_keys(Target(None, cli.table.name, None, None), [], Place())
     announced(cli.table, "bun-2")
     assert sorted(redrive(keys, cli.table.history, now())) == [Key(SCOPE, "bun-1"), Key(SCOPE, "bun-3")]
     assert redriven(cli.table) == {"bun-1", "bun-3"}
@@ -833,18 +901,45 @@ def test_where_nobody_knows_of_an_image_none_is_made(
     assert images(aws_ec2, bundled) == []
 
 
+@pytest.fixture
+def member_profile(cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials of another account, in the profile ``member``."""
+    file = tmp_path / "credentials"
+    file.write_text(f"[member]\naws_access_key_id = {OTHER[:12]}\naws_secret_access_key = x\n", encoding="utf-8")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+
+
 @on_one
+@pytest.mark.usefixtures("member_profile")
 def test_an_image_is_made_where_the_task_ran(cli: Run, ec2: Ec2Server) -> None:
-    """The history may be asked anywhere; each region has its own EC2."""
+    """The history may be asked anywhere; each account and region has its own EC2."""
     bundled = bundle(cli, ec2_in(ec2, "us-east-2"), f"win-{next(NUMBERS)}")
     cli.table.history.apply([Insert(bundled | {"scope": OTHER})])
-    regions: set[str] = set()
-    cli.hooks["before-call.ec2"] = lambda context, **_: regions.add(context["client_region"])
-    assert cli("register", f"{OTHER}/{bundled['task_id']}", "--name", "there").out.startswith("ami-")
-    assert regions == {"us-east-2"}
+    callers: set[tuple[str, str]] = set()
+
+    def note_caller(request: Any, **_: Any) -> None:
+        callers.update(re.findall(r"Credential=(\w+)/\d+/([\w-]+)/", str(request.headers["Authorization"])))
+
+    cli.hooks["before-send.ec2"] = note_caller
+    said = cli("register", f"{OTHER}/{bundled['task_id']}", "--name", "there", "--task-profile", "member")
+    assert said.out.startswith("ami-"), said.err
+    assert callers == {(OTHER[:12], "us-east-2")}
     assert cli.table.client.get_item(TableName=cli.table.name, Key=to_key(Key(OTHER, str(bundled["task_id"]))))["Item"][
         "image_id"
     ]
+
+
+@on_one
+@pytest.mark.usefixtures("member_profile")
+@pytest.mark.parametrize(
+    ("scope", "profile"), [(OTHER, ()), (SCOPE, ("--task-profile", "member"))], ids=["own", "another profile"]
+)
+def test_credentials_of_another_account_make_no_image(cli: Run, scope: str, profile: tuple[str, ...]) -> None:
+    cli.table.history.apply([Insert(row("bun-1", scope=scope, image_location="b/p.manifest.xml"))])
+    cli.hooks["before-call.ec2"] = lambda **_: pytest.fail("EC2 is not asked")
+    said = cli("register", f"{scope}/bun-1", "--name", "there", *profile)
+    assert (said.status, said.out) == (1, "")
+    assert f"the task is of the account {scope[:12]}, and the credentials are of " in said.error
 
 
 # Wait

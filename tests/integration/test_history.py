@@ -670,7 +670,19 @@ def test_by_awaiting_holds_unfinished_business_only(busy: Table) -> None:
     assert answer["Count"] == answer["ScannedCount"] == 4
 
 
-@pytest.mark.parametrize("index", ["by-kind", "by-outcome", "by-resource", "by-awaiting"])
+def test_by_scope_is_newest_first(busy: Table) -> None:
+    assert busy.ask("by-scope", newest_first=True, scope=SCOPE) == [
+        "bun-b",
+        "imp-e",
+        "bun-d",
+        "bun-c",
+        "bun-f",
+        "bun-a",
+    ]
+    assert busy.ask("by-scope", scope="roster") == []
+
+
+@pytest.mark.parametrize("index", ["by-kind", "by-outcome", "by-resource", "by-awaiting", "by-scope"])
 def test_every_index_has_whole_rows_and_no_roster(busy: Table, index: str) -> None:
     items = busy.client.scan(TableName=busy.name, IndexName=index)["Items"]
     assert items
@@ -681,7 +693,7 @@ def test_every_index_has_whole_rows_and_no_roster(busy: Table, index: str) -> No
 def test_the_table_is_the_deployed_one(table: Table) -> None:
     described = table.client.describe_table(TableName=table.name)["Table"]
     assert {index["IndexName"] for index in described["GlobalSecondaryIndexes"]} == {
-        "by-kind", "by-outcome", "by-resource", "by-awaiting",
+        "by-kind", "by-outcome", "by-resource", "by-awaiting", "by-scope",
     }  # fmt: skip
     assert described["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
 

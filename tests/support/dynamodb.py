@@ -168,7 +168,7 @@ class DynamoDb:
         end = start + min(request.get("Limit", self.page), self.page)
         page = rows[start:end]
         self.read += len(page)
-        answer: dict[str, Any] = {"Items": [to_item(row) for row in page if _passes(row, request)]}
+        answer: dict[str, Any] = {"Items": [_projected(row, request) for row in page if _passes(row, request)]}
         # DynamoDB does not check that there is a next row.
         return answer | ({"LastEvaluatedKey": {"position": end}} if len(page) == end - start else {})
 
@@ -270,10 +270,38 @@ def index_keys() -> dict[str, tuple[str, str]]:
     }
 
 
+def _projected(row: Row, request: Mapping[str, Any]) -> dict[str, Any]:
+    if "ProjectionExpression" not in request:
+        return to_item(row)
+    names = [
+        request["ExpressionAttributeNames"].get(name, name) for name in request["ProjectionExpression"].split(", ")
+    ]
+    return to_item({name: row[name] for name in names if name in row})
+
+
 def _passes(row: Row, request: Mapping[str, Any]) -> bool:
+    """Tell whether ``row`` passes all alternatives and ranges of a filter."""
     names, values = request.get("ExpressionAttributeNames", {}), request["ExpressionAttributeValues"]
-    lists = re.findall(r"(#\w+) IN \(([^)]+)\)", request.get("FilterExpression", ""))
-    return all(row.get(names[name]) in [values[each]["S"] for each in aliases.split(", ")] for name, aliases in lists)
+    expression = request.get("FilterExpression", "").replace(" BETWEEN ", " .. ")
+    if not expression:
+        return True
+    ranges = re.compile(r"(#\w+) \.\. (:\w+) AND (:\w+)")
+    if any(
+        not values[low]["S"] <= str(row.get(names[name], "")) <= values[high]["S"]
+        for name, low, high in ranges.findall(expression)
+    ):
+        return False
+    groups = [group for group in ranges.sub("", expression).split(" AND ") if group]
+    return all(any(_holds(test, row, names, values) for test in group.split(" OR ")) for group in groups)
+
+
+def _holds(test: str, row: Row, names: Mapping[str, str], values: Mapping[str, Any]) -> bool:
+    found = re.fullmatch(r"\(?(?:(begins_with|contains)\()?(#\w+)(?: =|,) (:\w+)\)*", test)
+    if not found:
+        raise ValueError(test)
+    function, name, alias = found.groups()
+    stored, wanted = str(row.get(names[name], "")), values[alias]["S"]
+    return {"begins_with": stored.startswith, "contains": stored.__contains__}.get(function, stored.__eq__)(wanted)
 
 
 def parse(action: Mapping[str, Any]) -> Write:

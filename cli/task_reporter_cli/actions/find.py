@@ -1,45 +1,88 @@
 """Finding one task by what a person calls it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
-from task_reporter.history.rows import Key
+import click
+
+from task_reporter.history.rows import Key, account_and_region
+from task_reporter.runtime.settings import ACCOUNT, REGION
 from task_reporter_cli.errors import NoTaskError, RefusedError
 from task_reporter_cli.history.items import Item
-from task_reporter_cli.history.reader import QueryResults, TaskQuery, read_task
+from task_reporter_cli.history.place import Place
+from task_reporter_cli.history.reader import QueryResults, TaskQuery, read_task, translate_table_errors
+from task_reporter_cli.history.scopes import find_scopes
 from task_reporter_cli.history.target import Target
 
 RECENT_ROWS = 50
 """Number of the newest rows that are searched for further scopes."""
 MAX_ID_BYTES = 1024
 """Bytes. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
-SCOPED_ID = re.compile(r"(\d{12}/[a-z0-9-]+)/(.+)")
+SCOPED_ID = re.compile(rf"(?P<account>.+?)/(?P<region>{REGION.pattern})/(?P<task>.+)")
+"""Account, region and id of a task.
+
+An id may have slashes of its own.
+"""
 
 
-def find_task(target: Target, named: str) -> Item:
-    """Return the row of ``named``: a task's id, or ``<account id>/<region>/<id>``.
+def find_task(target: Target, named: str, place: Place) -> Item:
+    """Return the row of ``named``: a task's id, or ``<account>/<region>/<id>``.
 
-    Raises NoTaskError and botocore's errors.
+    Without an account, it is looked for in the scopes of the stack, of the newest tasks and of running tasks. Raises
+    NoTaskError, NoAccountError and botocore's errors.
     """
-    if not is_valid_id(named):
+    task, place = split_name(named, place)
+    if not is_valid_id(task):
         raise NoTaskError(
             f"{named!r} can't be the id of a task; `task-reporter list{target.flags}` shows what there is"
         )
-    looked: list[str] = []
-    for key in candidate_keys(target, named):
-        if row := read_task(target.dynamodb, target.table, key):
+    looked: list[Key] = []
+    for scopes in scopes_to_search(target, place):
+        keys = [key for key in dict.fromkeys(Key(scope, task) for scope in scopes) if key not in looked]
+        if row := _read_first(target, keys):
             return row
-        looked.append(key.scope)
-    if len(looked) > 1:
-        where = f"nothing under the {len(looked)} accounts and regions of the newest tasks"
-        more = f"name it as <account id>/<region>/<id>, as `task-reporter list{target.flags}` has them"
-    elif looked:
-        where, more = f"nothing under {looked[0]}", f"`task-reporter list{target.flags}` shows what there is"
-    else:
+        looked += keys
+    raise NoTaskError(f"no task {named!r} in the history of {target.name}: {_explain(target, looked, place)}")
+
+
+def split_name(named: str, place: Place) -> tuple[str, Place]:
+    """Return the id in ``named``, and its place where ``named`` has that too.
+
+    Raises UsageError where the place is given twice.
+    """
+    match = SCOPED_ID.fullmatch(named)
+    if not match:
+        return named, place
+    if place != Place():
+        raise click.UsageError(f"{named!r} names its account and region, so leave out --account and --task-region.")
+    return match["task"], Place((match["account"],), (match["region"],))
+
+
+def _read_first(target: Target, keys: Sequence[Key]) -> Item | None:
+    """Return the first of ``keys`` that is there, complete; one read finds it."""
+    if len(keys) > 1:
+        with translate_table_errors(target.dynamodb, target.table):
+            rows = target.history.read(keys)
+        keys = [key for key in keys if key in rows]
+    return read_task(target.dynamodb, target.table, keys[0]) if keys else None
+
+
+def _explain(target: Target, looked: Sequence[Key], place: Place) -> str:
+    """Say where was looked, and what else can be tried."""
+    listed = f"`task-reporter list{target.flags}`"
+    if not looked:
         where, more = "it is empty", f"`{target.status_command}` shows when EC2 was last asked"
+    elif len(looked) == 1:
+        where, more = f"nothing under {looked[0].scope}", f"{listed} shows what there is"
+    elif place.accounts:
+        where = f"nothing under the {len(looked)} regions of {', '.join(place.accounts)}"
+        more = f"{listed} shows what there is"
+    else:
+        where = f"nothing under the {len(looked)} accounts and regions of the newest and the running tasks"
+        more = f"name its account with --account, or the task as <account>/<region>/<id>, as {listed} has them"
     soon = "up to QuietMinutes later" if target.stack and target.stack.is_hub else "after the next poll"
-    further = f"{more}, and a task that just began is there {soon}"
-    raise NoTaskError(f"no task {named!r} in the history of {target.name}: {where}; {further}")
+    return f"{where}; {more}, and a task that just began is there {soon}"
 
 
 def explain_no_tasks(target: Target, filtered: bool) -> str:
@@ -63,30 +106,26 @@ def is_valid_id(named: str) -> bool:
         return False
 
 
-def candidate_keys(target: Target, named: str) -> Iterator[Key]:
-    """Yield the keys that ``named`` may mean.
-
-    The stack's own scope comes first, then the scopes of the newest rows.
-    """
-    if match := SCOPED_ID.fullmatch(named):
-        yield Key(match[1], match[2])
-        return
-    seen = set()
-    for scope in iterate_scopes(target):
-        if scope not in seen:
-            seen.add(scope)
-            yield Key(scope, named)
+def scopes_to_search(target: Target, place: Place) -> Iterator[Sequence[str]]:
+    """Yield the scopes of ``place``, or without an account the likely ones."""
+    if not place.accounts:
+        yield from likely_scopes(target, place.regions)
+    elif place.regions and all(map(ACCOUNT.fullmatch, place.accounts)):  # the roster has nothing to add
+        yield [f"{account}/{region}" for account in place.accounts for region in place.regions]
+    else:
+        yield find_scopes(target, place)
 
 
-def iterate_scopes(target: Target) -> Iterator[str]:
-    """Yield scopes of the history, found without reading all of it.
+def likely_scopes(target: Target, regions: Sequence[str] = ()) -> Iterator[list[str]]:
+    """Yield scopes in which a task may be, the most likely ones first.
 
-    A scope may be repeated.
+    They are found without reading all of the history. A scope may be repeated.
     """
     if target.stack:
-        yield target.stack.scope
-    for row in QueryResults(target.dynamodb, target.table, TaskQuery(limit=RECENT_ROWS)):
-        yield row["scope"]
+        yield [f"{target.stack.account}/{region}" for region in regions or [target.stack.region]]
+    for question in (TaskQuery(limit=RECENT_ROWS), TaskQuery(running=True)):
+        rows = QueryResults(target.dynamodb, target.table, question)
+        yield [str(row["scope"]) for row in rows if not regions or account_and_region(row)[1] in regions]
 
 
 def first_scope(target: Target) -> str:
@@ -94,6 +133,6 @@ def first_scope(target: Target) -> str:
 
     Raises RefusedError where neither is known.
     """
-    if scope := next(iterate_scopes(target), None):
+    if scope := next(chain.from_iterable(likely_scopes(target)), None):
         return scope
     raise RefusedError(f"{target.name} is empty, so it can't be told which account and region it is of; give --stack")

@@ -6,9 +6,10 @@ A write to each row puts it on the stream.
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import partial
+from itertools import chain
 
 from task_reporter.history.backlog import query_awaiting
-from task_reporter.history.rows import AWAITING_NOTIFICATION, Key, Value, key_of
+from task_reporter.history.rows import AWAITING_NOTIFICATION, Key, Value, account_and_region, key_of
 from task_reporter.history.table import HistoryTable
 from task_reporter.history.writes import Update
 from task_reporter.times import to_text
@@ -16,22 +17,27 @@ from task_reporter_cli.actions.find import find_task
 from task_reporter_cli.actions.retrier import Retrier
 from task_reporter_cli.errors import RefusedError
 from task_reporter_cli.history.items import Item
-from task_reporter_cli.history.reader import translate_table_errors
+from task_reporter_cli.history.place import Place
+from task_reporter_cli.history.reader import awaiting_scopes, translate_table_errors
+from task_reporter_cli.history.scopes import find_scopes
 from task_reporter_cli.history.target import Target
 
 INTERVAL = 1.0
 """Seconds between two looks at what still waits."""
 
 
-def select_keys(target: Target, tasks: Sequence[str]) -> list[Key]:
-    """Return the rows to send: those of ``tasks``, or all that await notification.
+def select_keys(target: Target, tasks: Sequence[str], place: Place) -> list[Key]:
+    """Return the rows to send: those of ``tasks``, or all of ``place`` that wait.
 
     Raises NoTaskError, RefusedError where a task awaits no notification, and botocore's errors.
     """
     if not tasks:
+        scopes = awaiting_scopes(find_scopes(target, place))
         with translate_table_errors(target.dynamodb, target.table):
-            return [key_of(row) for row in query_awaiting(target.history, None, AWAITING_NOTIFICATION)]
-    rows = [find_task(target, task) for task in dict.fromkeys(tasks)]
+            found = [query_awaiting(target.history, scope or None, AWAITING_NOTIFICATION) for scope in scopes]
+        waiting = chain.from_iterable(found)
+        return [key_of(row) for row in waiting if not place.regions or account_and_region(row)[1] in place.regions]
+    rows = [find_task(target, task, place) for task in dict.fromkeys(tasks)]
     for row in rows:
         if row.get("awaiting") != AWAITING_NOTIFICATION:
             raise RefusedError(

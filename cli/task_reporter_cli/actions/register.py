@@ -69,16 +69,16 @@ def check_registration(row: Item, name: str, ec2: Any, again: bool = False) -> s
 
 
 def require_account(row: Item, account: str) -> None:
-    """Check that the task is of ``account``.
+    """Check that the task is of ``account``, that of the credentials.
 
-    EC2 would make the AMI in the account of the credentials. Raises RefusedError.
+    EC2 would make the AMI there. Raises RefusedError.
     """
     owner = account_and_region(row)[0]
     if owner != account:
-        task = f"{row['scope']}/{row['task_id']}"
+        named = f" ({row['account_name']})" if "account_name" in row else ""
         raise RefusedError(
-            f"the task is of the account {owner}, and register works in the stack's own account {account} only;"
-            f" `task-reporter show {task}` has the command, which needs credentials of {owner}"
+            f"the task is of the account {owner}{named}, and the credentials are of {account}; give an AWS profile with"
+            f" credentials of {owner} by --task-profile"
         )
 
 

@@ -23,7 +23,7 @@ CONFIG = Config(
 )
 
 
-SERVICES = ("cloudformation", "cloudwatch", "dynamodb", "ec2", "events", "lambda", "scheduler", "sns", "sqs")
+SERVICES = ("cloudformation", "cloudwatch", "dynamodb", "ec2", "events", "lambda", "scheduler", "sns", "sqs", "sts")
 """Services that this command line uses."""
 
 

@@ -11,8 +11,9 @@ from task_reporter.kinds.kind import OUTCOMES
 from task_reporter.kinds.table import KINDS
 from task_reporter_cli import values
 from task_reporter_cli.history.items import Item
+from task_reporter_cli.history.place import Place
 from task_reporter_cli.history.target import Target
-from task_reporter_cli.options import output_option, with_target
+from task_reporter_cli.options import output_option, with_place, with_target
 
 Writer = Callable[[Iterable[Item], TextIO], None]
 
@@ -35,6 +36,7 @@ MAX_RICH_ROWS = 1000
     type=click.Choice(OUTCOMES, case_sensitive=False),
     help="Ended so. Can be repeated.",
 )
+@click.option("--running", is_flag=True, help="Without an outcome yet.")
 @click.option("--resource", metavar="ID", help="Of this instance or AMI.")
 @click.option(
     "--since",
@@ -48,12 +50,15 @@ MAX_RICH_ROWS = 1000
     type=click.IntRange(min=0),
     help=f"At most so many, 0 for all. [default: {DEFAULT_LIMIT} as a table, else all]",
 )
+@with_place
 @output_option
 @with_target
 def command(
     target: Target,
+    place: Place,
     kinds: tuple[str, ...],
     outcomes: tuple[str, ...],
+    running: bool,
     resource: str | None,
     since: str | None,
     until: str | None,
@@ -62,25 +67,30 @@ def command(
 ) -> None:
     """Tasks, newest first, running ones included.
 
-    Newest is what changed last; with --outcome, what ended last. --since and --until mean the same time. An index
-    answers, so no more of the history is read than is shown.
+    Newest is what changed last; with --outcome and without --account, what ended last. --since and --until mean the
+    same time. An index answers, so hardly more of the history is read than is shown.
 
     \b
     Examples:
       task-reporter list
       task-reporter list --outcome failed --since 7d
+      task-reporter list --running --account payments
       task-reporter list --resource ami-0b1c2d3e4f5061728 --output json
       task-reporter list --output csv > tasks.csv
     """
     from task_reporter_cli.actions.find import explain_no_tasks
     from task_reporter_cli.history.reader import QueryResults, TaskQuery
+    from task_reporter_cli.history.scopes import find_scopes
     from task_reporter_cli.output.lines import print_note
     from task_reporter_cli.output.progress import is_bar_useful, with_bar
 
     if since and until and since > until:
         raise click.UsageError(f"--since is {since}, which is after --until, {until}.")
+    if running and outcomes:
+        raise click.UsageError("Tasks that are --running have no --outcome; give one of the two.")
     limit = DEFAULT_LIMIT if limit is None and output == "table" else limit or None
-    asked = TaskQuery(kinds, outcomes, resource, since, until, limit)
+    scopes = find_scopes(target, place)
+    asked = TaskQuery(kinds, outcomes, resource, since, until, limit, running, scopes, place.regions)
     answer = QueryResults(target.dynamodb, target.table, asked)
     rows = with_bar(answer, answer.estimate) if is_bar_useful() else answer
     _select_writer(target, output, limit)(rows, sys.stdout)

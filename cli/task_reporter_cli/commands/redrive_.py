@@ -4,8 +4,9 @@ import click
 
 from task_reporter.times import now
 from task_reporter_cli import values
+from task_reporter_cli.history.place import Place
 from task_reporter_cli.history.target import Target
-from task_reporter_cli.options import with_target
+from task_reporter_cli.options import with_place, with_target
 
 
 @click.command("redrive")
@@ -19,18 +20,20 @@ from task_reporter_cli.options import with_target
     metavar="SECONDS",
     help="How long to watch them go.",
 )
+@with_place
 @with_target
-def command(target: Target, tasks: tuple[str, ...], timeout: float) -> None:
+def command(target: Target, place: Place, tasks: tuple[str, ...], timeout: float) -> None:
     """Send tasks that were not announced yet through the notifier again.
 
-    Without TASK, all of them. What was announced is not announced again. Exit status 1 where some still wait when the
-    time is over; they go on waiting, none is lost. Where they wait because nobody has confirmed a subscription, none is
-    sent: the polls send them when somebody has.
+    Without TASK, all of them, or those of an account. What was announced is not announced again. Exit status 1 where
+    some still wait when the time is over; they go on waiting, none is lost. Where they wait because nobody has
+    confirmed a subscription, none is sent: the polls send them when somebody has.
 
     \b
     Examples:
       task-reporter redrive
       task-reporter redrive import-ami-0c1f2e3d4b5a69788
+      task-reporter redrive --account payments
     """
     from task_reporter_cli.actions.audience import read_target_audience
     from task_reporter_cli.actions.redrive import redrive, select_keys, watch_waiting
@@ -39,7 +42,7 @@ def command(target: Target, tasks: tuple[str, ...], timeout: float) -> None:
     from task_reporter_cli.output.lines import print_line, print_note
     from task_reporter_cli.output.progress import show_bar
 
-    wanted = select_keys(target, tasks)
+    wanted = select_keys(target, tasks, place)
     if wanted and (audience := read_target_audience(target)) and audience.holds_notices:
         waits = f"{len(wanted)} await their notification until a subscription is confirmed, and are sent by themselves"
         raise RefusedError(f"{waits} then; nothing was sent; {audience.remedy}")

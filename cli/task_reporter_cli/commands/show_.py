@@ -3,8 +3,9 @@
 import click
 
 from task_reporter.times import now
+from task_reporter_cli.history.place import Place
 from task_reporter_cli.history.target import Target
-from task_reporter_cli.options import with_target
+from task_reporter_cli.options import with_place, with_target
 
 
 @click.command("show")
@@ -12,27 +13,30 @@ from task_reporter_cli.options import with_target
 @click.option(
     "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="For people, or programs."
 )
+@with_place
 @with_target
-def command(target: Target, task: str, output: str) -> None:
+def command(target: Target, place: Place, task: str, output: str) -> None:
     """Everything about one task, and what can be done next.
 
-    TASK is its id, or <account id>/<region>/<id> where a history holds several regions.
+    TASK is its id, or <account>/<region>/<id>, where the account is an id or a name.
 
     \b
     Examples:
       task-reporter show import-ami-0c1f2e3d4b5a69788
       task-reporter show import-ami-0c1f2e3d4b5a69788 --output json
+      task-reporter show import-ami-0c1f2e3d4b5a69788 --account payments
     """
     from task_reporter_cli.actions.find import find_task
     from task_reporter_cli.output.data import order_attributes, to_json
     from task_reporter_cli.output.facts import format_facts, next_steps
     from task_reporter_cli.output.text import print_facts, print_heading, print_step
 
-    row = find_task(target, task)
+    row = find_task(target, task, place)
     if output == "json":
         click.echo(to_json(order_attributes(row), indent=2))
         return
     print_heading(f"{row.get('kind', 'unknown')} task {row['task_id']}")
     print_facts(format_facts(row, now()))
-    for purpose, step in next_steps(row, task, target.flags):
+    name = task if place == Place() else f"{row['scope']}/{row['task_id']}"
+    for purpose, step in next_steps(row, name, target.flags, target.stack.account if target.stack else ""):
         print_step(purpose, step)

@@ -37,7 +37,7 @@ ASSUMPTIONS = (
     f" {MEMORY_GB * 1024:.0f} MB",
     f"a roster row has {ROW_BYTES} bytes and {BYTES_PER_LIST} for each list, and is written once for each assignment",
     f"{LOG_BYTES:,} bytes are logged for each batch and round; {METRICS} metrics, {ALARMS} alarms, a dashboard",
-    "tasks are not in it: a thousand cost 5 cents",
+    "tasks are not in it: a thousand cost 6 cents",
 )
 """Everything that is no price and no design."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from task_reporter_cli.errors import NoAccountError
+from task_reporter_cli.history.scopes import unknown_account
 from task_reporter_cli.organization.accounts import AccountState
 
 
@@ -18,7 +18,7 @@ def select_states(
     found = {account: {each.account for each in states if _is_named(each, account)} for account in accounts}
     for account, ids in found.items():
         if not ids:
-            raise NoAccountError(f"no account {account!r} in the roster; give an id or a name as Organizations has it")
+            raise unknown_account(account, {each.account: each.name for each in states})
     ids = set().union(*found.values())
     return [
         each

@@ -41,7 +41,13 @@ def format_cells(row: Item) -> tuple[str, ...]:
 def format_lines(rows: Iterable[Item], has_places: bool) -> Iterator[tuple[str, ...]]:
     """Yield the headings, then the cells of each row, with its place if wanted."""
     for row, (first, *others) in chain([({"scope": PLACE}, HEADINGS)], ((row, format_cells(row)) for row in rows)):
-        yield (first, *([to_one_line(row.get("scope"))] if has_places else []), *others)
+        yield (first, *([to_one_line(format_place(row))] if has_places else []), *others)
+
+
+def format_place(row: Item) -> str:
+    """Return account and region; the account by its name where the row has it."""
+    account, slash, region = str(row.get("scope", "")).partition("/")
+    return f"{row.get('account_name') or account}{slash}{region}"
 
 
 def has_several_places(rows: Iterable[Item], own: str) -> bool:

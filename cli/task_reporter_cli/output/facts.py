@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator
 from datetime import datetime
 
+from task_reporter.history.rows import account_and_region
 from task_reporter.kinds.kind import COMPLETE
 from task_reporter.kinds.table import kind_of
 from task_reporter.notifying.shell_commands import next_commands
@@ -14,6 +15,7 @@ from task_reporter_cli.time_formats import format_with_age
 
 LABELS = {
     "scope": "Account, region",
+    "account_name": "Account name",
     "kind": "Kind",
     "resource_id": "Resource",
     "started_at": "Started",
@@ -68,10 +70,11 @@ def _format_epoch(seconds: object, now: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def next_steps(row: Item, name: str, flags: str) -> Iterator[tuple[str, str]]:
+def next_steps(row: Item, name: str, flags: str, own: str = "") -> Iterator[tuple[str, str]]:
     """Yield what can be done with the task now: the purpose, and the command.
 
-    ``name`` is the name by which the task was found, and ``flags`` lead to the same history.
+    ``name`` is the name by which the task was found, and ``flags`` lead to the same history. ``own`` is the account of
+    the stack, if known: credentials of others are those of another profile.
     """
     task = shlex.quote(name) + flags
     if "outcome" not in row:
@@ -83,5 +86,7 @@ def next_steps(row: Item, name: str, flags: str) -> Iterator[tuple[str, str]]:
         return
     if can_register:
         register = f"task-reporter register {task} --name {shlex.quote(row['task_id'])}"
+        if own and account_and_region(row)[0] != own:
+            register += " --task-profile PROFILE"
         yield "Make an AMI of it, now or when EC2 has forgotten it", register
     yield from ((step.text, command) for step, command in next_commands(row))

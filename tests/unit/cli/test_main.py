@@ -105,6 +105,8 @@ WRONG = {
         ("list", "--table", "t", "--since", "2026-11-19", "--until", "2026-11-18"),
         ["--since", "2026-11-19T00:00:00.000Z", "--until", "2026-11-18T23:59:59.999Z"],
     ),
+    "an outcome of what runs": (("list", "--running", "--outcome", "lost"), ["--running", "--outcome"]),
+    "no region": (("list", "--task-region", "EU"), ["--task-region", "'EU' is no region", "eu-west-1"]),
     "a limit below zero": (("list", "--limit", "-1"), ["--limit", "-1"]),
     "a limit that is no number": (("list", "--limit", "all"), ["--limit", "'all'"]),
     "a time-out below zero": (("wait", "a", "--timeout", "-1"), ["--timeout", "-1 is not between"]),

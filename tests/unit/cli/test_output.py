@@ -160,6 +160,26 @@ def test_places_are_shown_where_there_are_several(
     assert (columns.PLACE in out.getvalue(), str(rows[1]["scope"]) in out.getvalue()) == (is_shown, is_shown)
 
 
+PLACES = {
+    "named": ({"scope": "1/eu-west-1", "account_name": "payments"}, "payments/eu-west-1"),
+    "without a name": ({"scope": "1/eu-west-1"}, "1/eu-west-1"),
+    "of no region": ({"scope": "1"}, "1"),
+    "of no place": ({}, ""),
+}
+
+
+@pytest.mark.parametrize(("item", "text"), PLACES.values(), ids=PLACES)
+def test_an_account_is_shown_by_its_name(item: Item, text: str) -> None:
+    assert columns.format_place(item) == text
+
+
+def test_the_name_of_an_account_is_a_fact() -> None:
+    named = row(account_name="payments")
+    assert [value for label, value in facts.format_facts(named, NOW) if label == "Account name"] == ["payments"]
+    [line] = read_csv(written(write_csv, named))
+    assert json.loads(line[OTHER_COLUMN])["account_name"] == "payments"
+
+
 @few
 @given(st.lists(ugly_rows(), min_size=1, max_size=5))
 def test_a_row_is_one_line_with_every_cell_whole(rows: list[Item]) -> None:
@@ -332,6 +352,12 @@ def test_next_steps_lead_to_the_same_task_of_the_same_history() -> None:
     (_, command), *_ = facts.next_steps(row(awaiting=None), "123456789012/us-east-2/b 1", " --table 'a b'")
     task, *rest = shlex.split(command)[2:]
     assert (task, rest[:2]) == ("123456789012/us-east-2/b 1", ["--table", "a b"])
+
+
+@pytest.mark.parametrize(("own", "is_other"), [("", False), ("123456789012", False), ("999988887777", True)])
+def test_an_image_in_another_account_needs_its_profile(own: str, is_other: bool) -> None:
+    (_, command), *_ = facts.next_steps(row(awaiting=None), "x", "", own)
+    assert command.endswith(" --task-profile PROFILE") == is_other
 
 
 @few

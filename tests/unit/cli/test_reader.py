@@ -1,7 +1,9 @@
 """Queries of the history: the index that answers, and the rows that are read."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -14,9 +16,17 @@ from task_reporter.kinds.kind import OUTCOMES
 from task_reporter.kinds.table import KINDS
 from task_reporter_cli.errors import NoTableError
 from task_reporter_cli.history import reader
-from task_reporter_cli.history.reader import IndexQuery, QueryResults, TaskQuery, plan_queries, query_parameters
+from task_reporter_cli.history.reader import (
+    Filter,
+    IndexQuery,
+    QueryResults,
+    TaskQuery,
+    plan_queries,
+    query_parameters,
+)
 from tests.support.dynamodb import DynamoDb, Table
 from tests.support.finished import row
+from tests.support.waiting import WAIT_SECONDS, eventually
 
 
 def at(number: int) -> str:
@@ -36,6 +46,8 @@ def newest(rows: list[Row], limit: int | None = None) -> list[str]:
     return ids(sorted(rows, key=lambda row: str(row["updated_at"]), reverse=True)[:limit])
 
 
+HERE, THERE, ELSEWHERE = "111111111111/eu-west-1", "111111111111/us-east-1", "222222222222/eu-west-1"
+IN_THE_REGION = Filter("scope", ("/eu-west-1",), "contains({}, {})")
 INDEXES = {
     "everything": (TaskQuery(), [IndexQuery("by-kind", ("kind", kind), "updated_at") for kind in KINDS]),
     "a kind": (TaskQuery(kinds=("bundle",)), [IndexQuery("by-kind", ("kind", "bundle"), "updated_at")]),
@@ -46,7 +58,7 @@ INDEXES = {
     "an outcome": (TaskQuery(outcomes=("lost",)), [IndexQuery("by-outcome", ("outcome", "lost"), "finished_at")]),
     "an outcome of a kind": (
         TaskQuery(kinds=("a",), outcomes=("lost",)),
-        [IndexQuery("by-outcome", ("outcome", "lost"), "finished_at", (("kind", ("a",)),))],
+        [IndexQuery("by-outcome", ("outcome", "lost"), "finished_at", (Filter("kind", ("a",)),))],
     ),
     "the same outcome twice": (
         TaskQuery(outcomes=("lost", "failed", "lost")),
@@ -58,9 +70,47 @@ INDEXES = {
         TaskQuery(("a", "b"), ("lost",), "i-1"),
         [
             IndexQuery(
-                "by-resource", ("resource_id", "i-1"), "updated_at", (("kind", ("a", "b")), ("outcome", ("lost",)))
+                "by-resource",
+                ("resource_id", "i-1"),
+                "updated_at",
+                (Filter("kind", ("a", "b")), Filter("outcome", ("lost",))),
             )
         ],
+    ),
+    "an account": (
+        TaskQuery(scopes=(HERE, THERE)),
+        [IndexQuery("by-scope", ("scope", scope), "updated_at") for scope in (HERE, THERE)],
+    ),
+    "an outcome and a kind of an account": (
+        TaskQuery(("a",), ("lost",), scopes=(HERE,)),
+        [IndexQuery("by-scope", ("scope", HERE), "updated_at", (Filter("kind", ("a",)), Filter("outcome", ("lost",))))],
+    ),
+    "what runs": (TaskQuery(running=True), [IndexQuery("by-awaiting", ("awaiting", "outcome"), "updated_at")]),
+    "what runs in accounts": (
+        TaskQuery(running=True, scopes=(HERE, THERE, ELSEWHERE)),
+        [
+            IndexQuery("by-awaiting", ("awaiting", "outcome"), "updated_at", (), scope)
+            for scope in ("111111111111/", ELSEWHERE)
+        ],
+    ),
+    "what runs on a resource of an account": (
+        TaskQuery(resource="i-1", running=True, scopes=(HERE, THERE)),
+        [
+            IndexQuery(
+                "by-resource",
+                ("resource_id", "i-1"),
+                "updated_at",
+                (Filter("awaiting", ("outcome",)), Filter("scope", ("111111111111/",), "begins_with({}, {})")),
+            )
+        ],
+    ),
+    "an outcome in a region": (
+        TaskQuery(outcomes=("lost",), regions=("eu-west-1",)),
+        [IndexQuery("by-outcome", ("outcome", "lost"), "finished_at", (IN_THE_REGION,))],
+    ),
+    "a kind in a region": (
+        TaskQuery(kinds=("a",), regions=("eu-west-1",)),
+        [IndexQuery("by-kind", ("kind", "a"), "updated_at", (IN_THE_REGION,))],
     ),
 }
 
@@ -82,15 +132,24 @@ def test_a_question_is_one_key_of_one_index_newest_first() -> None:
 
 
 def test_times_and_what_is_left_to_filter_go_along() -> None:
-    part = IndexQuery("by-resource", ("resource_id", "i-1"), "updated_at", (("kind", ("a",)), ("outcome", ("b", "c"))))
+    left = (Filter("kind", ("a",)), Filter("outcome", ("b", "c")))
+    part = IndexQuery("by-resource", ("resource_id", "i-1"), "updated_at", left)
     asked = query_parameters("history", part, TaskQuery(since="1", until="2"))
     assert asked["KeyConditionExpression"] == "#key = :key AND #time BETWEEN :since AND :until"
-    assert asked["FilterExpression"] == "#kind IN (:kind0) AND #outcome IN (:outcome0, :outcome1)"
-    values = {":key": "i-1", ":since": "1", ":until": "2", ":kind0": "a", ":outcome0": "b", ":outcome1": "c"}
+    assert asked["FilterExpression"] == "#f0 = :f0v0 AND (#f1 = :f1v0 OR #f1 = :f1v1)"
+    values = {":key": "i-1", ":since": "1", ":until": "2", ":f0v0": "a", ":f1v0": "b", ":f1v1": "c"}
     assert asked["ExpressionAttributeValues"] == {alias: {"S": value} for alias, value in values.items()}
     assert asked["ExpressionAttributeNames"] == {
-        "#key": "resource_id", "#time": "updated_at", "#kind": "kind", "#outcome": "outcome"
+        "#key": "resource_id", "#time": "updated_at", "#f0": "kind", "#f1": "outcome"
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("scope", "condition"), [("1/", "begins_with(#scope, :scope)"), ("1/r", "#scope = :scope")])
+def test_time_is_a_filter_where_the_index_has_another_order(scope: str, condition: str) -> None:
+    part = IndexQuery("by-awaiting", ("awaiting", "outcome"), "updated_at", (), scope)
+    asked = query_parameters("history", part, TaskQuery(since="1", until="2"))
+    assert asked["KeyConditionExpression"] == f"#key = :key AND {condition}"
+    assert asked["FilterExpression"] == "#time BETWEEN :since AND :until"
 
 
 def ask(index: DynamoDb, *arguments: Any, **question: Any) -> QueryResults:
@@ -113,7 +172,7 @@ def test_a_page_is_read_when_its_first_row_is_wanted() -> None:
     assert index.requests == []
     assert len(list(islice(rows, 3))) == 3
     assert len(index.requests) == 1
-    assert "Limit" not in index.requests[0], "DynamoDB makes pages as large as it can"
+    assert index.requests[0]["Limit"] == reader.MAX_PAGE_ROWS, "DynamoDB makes pages as large as it can"
 
 
 @pytest.mark.parametrize(("outcomes", "read"), [(OUTCOMES, range(40, 50)), (("complete",), range(40, 41))])
@@ -123,6 +182,45 @@ def test_each_query_of_a_merged_answer_reads_its_share(outcomes: tuple[str, ...]
     assert ids(ask(index, outcomes=OUTCOMES, limit=40)) == newest(rows, 40)
     assert [call["Limit"] for call in index.requests][:4] == [10, 10, 10, 10]
     assert index.read in read
+
+
+SHARES = {
+    "equal": (lambda number: number % 9, 60),
+    "one of nine": (lambda number: 0, 50),
+    "two of nine": (lambda number: number % 2, 60),
+    "most are of one": (lambda number: 0 if number % 5 else number % 9, 80),
+    "the newest are of one": (lambda number: 0 if number > 160 else number % 9, 100),
+}
+
+
+@pytest.mark.parametrize(("share", "most"), SHARES.values(), ids=SHARES)
+def test_hardly_more_rows_are_read_than_shown(share: Callable[[int], int], most: int) -> None:
+    kinds = list(KINDS)
+    rows = [row(hour, kind=kinds[share(hour)], updated_at=at(hour)) for hour in range(200)]
+    index = DynamoDb(Table(*rows))
+    assert ids(ask(index, limit=50)) == newest(rows, 50)
+    assert index.read <= most
+
+
+def test_first_pages_are_read_side_by_side() -> None:
+    """The first request is answered when the last one has come."""
+    index, together = DynamoDb(Table(*many(5))), Barrier(len(KINDS), timeout=WAIT_SECONDS)
+    query = index.query
+
+    def wait_for_all(**request: Any) -> Any:
+        together.wait()
+        return query(**request)
+
+    index.query = wait_for_all  # type: ignore[method-assign]
+    assert len(list(ask(index, limit=50))) == 5
+
+
+def test_without_a_limit_one_page_is_read_ahead() -> None:
+    index = DynamoDb(Table(*many(10)), page=2)
+    rows = iter(ask(index, ("bundle",)))
+    assert len(list(islice(rows, 5))) == 5
+    eventually(lambda: len(index.requests) == 4)
+    assert len(list(rows)) == 5
 
 
 def test_filtered_pages_are_not_tiny() -> None:
@@ -168,12 +266,15 @@ def test_an_answer_without_a_limit_is_complete(page: int) -> None:
     assert not answer.may_have_more
 
 
-def make_row(number: int, kind: str, outcome: str | None, resource: str | None, hour: int) -> Row:
+def make_row(number: int, kind: str, outcome: str | None, resource: str | None, hour: int, scope: str) -> Row:
     ended = {"outcome": outcome, "finished_at": at(hour) if outcome else None}
-    row_with_none = row(number, kind=kind, resource_id=resource, updated_at=at(hour)) | ended
+    awaiting = None if outcome else "outcome"
+    row_with_none = row(number, kind=kind, resource_id=resource, updated_at=at(hour), scope=scope) | ended
+    row_with_none["awaiting"] = awaiting
     return {name: value for name, value in row_with_none.items() if value is not None}
 
 
+SCOPES = (HERE, THERE, ELSEWHERE)
 QUESTIONS = st.builds(
     TaskQuery,
     st.sampled_from([(), ("bundle",), ("export",), ("bundle", "export"), ("export", "export")]),
@@ -182,13 +283,17 @@ QUESTIONS = st.builds(
     st.none() | st.integers(0, 60).map(at),
     st.none() | st.integers(0, 60).map(at),
     st.none() | st.integers(1, 30),
+    st.booleans(),
+    st.lists(st.sampled_from(SCOPES), max_size=3, unique=True).map(lambda scopes: tuple(sorted(scopes))),
 )
+REGIONS = st.sampled_from([(), ("eu-west-1",), ("us-east-1", "eu-west-1")])
 ROWS = st.lists(
     st.tuples(
         st.sampled_from(["bundle", "export"]),
         st.sampled_from([*OUTCOMES, None]),
         st.sampled_from(["i-1", "i-2", None]),
         st.integers(0, 60),
+        st.sampled_from(SCOPES),
     ),
     max_size=40,
 ).map(
@@ -201,7 +306,8 @@ def wanted(rows: list[Row], question: TaskQuery) -> list[Row]:
 
     Without any condition but time, a query asks for the kinds of this version.
     """
-    kinds = question.kinds or (() if question.outcomes or question.resource else tuple(KINDS))
+    narrower = question.outcomes or question.resource or question.running or question.scopes
+    kinds = question.kinds or (() if narrower else tuple(KINDS))
     since, until = question.since or "", question.until or "~"
     return [
         row
@@ -210,11 +316,30 @@ def wanted(rows: list[Row], question: TaskQuery) -> list[Row]:
         and (not question.outcomes or row.get("outcome") in question.outcomes)
         and (not question.resource or row.get("resource_id") == question.resource)
         and since <= str(row["updated_at"]) <= until
+        and (not question.running or "outcome" not in row)
+        and (not question.scopes or row["scope"] in question.scopes)
+        and (not question.regions or str(row["scope"]).partition("/")[2] in question.regions)
     ]
 
 
-@given(ROWS, QUESTIONS, st.integers(1, 20))
-def test_every_question_is_answered_as_it_is_meant(rows: list[Row], question: TaskQuery, page: int) -> None:
+def in_regions(question: TaskQuery, regions: tuple[str, ...]) -> TaskQuery:
+    """Return ``question`` about whole accounts, or about regions of them.
+
+    What runs has no outcome.
+    """
+    accounts = sorted({scope.partition("/")[0] for scope in question.scopes})
+    scopes = tuple(scope for scope in SCOPES if scope.partition("/")[0] in accounts)
+    if regions:
+        scopes = tuple(f"{account}/{region}" for account in accounts for region in regions)
+    outcomes = () if question.running else question.outcomes
+    return replace(question, scopes=scopes, regions=regions, outcomes=outcomes)
+
+
+@given(ROWS, QUESTIONS, REGIONS, st.integers(1, 20))
+def test_every_question_is_answered_as_it_is_meant(
+    rows: list[Row], question: TaskQuery, regions: tuple[str, ...], page: int
+) -> None:
+    question = in_regions(question, regions)
     answer, meant = QueryResults(DynamoDb(Table(*rows), page), "history", question), wanted(rows, question)
     given = list(answer)
     times = [row["updated_at"] for row in given]

@@ -57,6 +57,7 @@ def test_other_kinds_say_what_to_do_instead(kind: str) -> None:
 
 def test_an_ami_is_made_in_the_own_account_only() -> None:
     require_account(ROW, "123456789012")
-    with pytest.raises(RefusedError, match="show 123456789012/us-east-2/task-1` has the command") as refused:
-        require_account(ROW, "999988887777")
-    assert "needs credentials of 123456789012" in str(refused.value)
+    with pytest.raises(RefusedError, match="credentials are of 999988887777; give an AWS profile") as refused:
+        require_account(ROW | {"account_name": "payments"}, "999988887777")
+    assert "of the account 123456789012 (payments), and" in str(refused.value)
+    assert str(refused.value).endswith("credentials of 123456789012 by --task-profile")

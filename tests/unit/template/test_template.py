@@ -105,6 +105,7 @@ def test_table_has_the_documented_keys_and_indexes() -> None:
         "by-outcome": ["outcome", "finished_at"],
         "by-resource": ["resource_id", "updated_at"],
         "by-awaiting": ["awaiting", "scope"],
+        "by-scope": ["scope", "updated_at"],
     }
     assert [key["AttributeName"] for key in table["KeySchema"]] == ["scope", "task_id"]
 
