@@ -72,7 +72,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
 
 
 def select_own_scopes(keys: Sequence[Key]) -> list[Key]:
-    """Return the keys in the scopes that the stack watches; in a hub, also those of the roster.
+    """Return the keys in the watched scopes, and in the roster of a hub.
 
     The role must not read other scopes, and one such key would make a whole batch of reads fail.
     """

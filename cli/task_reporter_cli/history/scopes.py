@@ -5,10 +5,10 @@ from difflib import get_close_matches
 from itertools import chain
 
 from task_reporter.history.backlog import query_rows
-from task_reporter.history.rows import Row, to_attribute
+from task_reporter.history.rows import ROSTER_SCOPE, Row, to_attribute
 from task_reporter.history.table import HistoryTable
 from task_reporter.organization.members import Member, member_key
-from task_reporter.recording.roster import ROSTER_SCOPE, parse_lists
+from task_reporter.recording.roster import parse_lists
 from task_reporter.runtime.settings import ACCOUNT, REGION
 from task_reporter_cli.errors import NoAccountError
 from task_reporter_cli.history.place import Place

@@ -69,7 +69,7 @@ class Stack:
 def stack() -> Iterator[Stack]:
     clock, sns = FakeClock(), FakeSns()
     table = Table(clock=clock)
-    with deployed(table, sns) as function:
+    with deployed(table, sns, SCOPES="*/*") as function:
         yield Stack(function, table, sns, clock)
 
 
