@@ -653,6 +653,7 @@ def test_dashboard_shows_the_errors_of_every_function(stack: Stack) -> None:
     [query] = [widget["properties"]["query"] for widget in widgets_of(stack) if widget["type"] == "log"]
     groups = {stack.ref(name) for name in of_type("AWS::Logs::LogGroup") if stack.exists(name)}
     assert set(re.findall(r"SOURCE '(.*?)'", query)) == groups
+    assert (", account, task, reason |" in query) is stack.exists("PlannerFunction")
 
 
 @STACKS
