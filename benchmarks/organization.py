@@ -40,8 +40,8 @@ from task_reporter.recording.context import PollContext
 from task_reporter.recording.roster import ListRecord, Lists, roster_write
 from task_reporter.runtime.settings import ALL_REGIONS
 from task_reporter.times import to_text
+from task_reporter_cli.estimate.costs import ALARMS, METRICS
 from tests.integration.engines import make_table
-from tests.support.template import template
 
 ACCOUNTS, WORKERS, BATCH = 1000, 5, 10
 REGIONS = (
@@ -59,8 +59,6 @@ PLAYS = ("denied", "throttled", "slow")
 """The ways in which a third of the accounts is bad, in turn."""
 MEMORY = 512
 """Megabytes of the planner and of the recorder."""
-METRICS = 15
-"""Metrics of a hub in every hour; others are written only while tasks end."""
 BATCHES = 5
 """Assignments that come together."""
 
@@ -322,6 +320,5 @@ def price(steady: Steady, swept: Sweep, cpu: float) -> float:
     invocations = batches * (prices.computing(0.3, MEMORY) + 3 * prices.QUEUED)
     roster = ACCOUNTS * swept.largest_row / 4096 / 2 * prices.READ_UNIT
     table = steady.writes * prices.WRITE_UNIT + steady.assignments * 2 * prices.READ_UNIT
-    alarms = sum(one["Type"] == "AWS::CloudWatch::Alarm" for one in template()["Resources"].values())
-    watching = alarms * prices.ALARM + METRICS * prices.METRIC + prices.DASHBOARD
+    watching = ALARMS * prices.ALARM + METRICS * prices.METRIC + prices.DASHBOARD
     return rounds * (planner + roster + prices.WRITE_UNIT) + recorder + invocations + table + watching

@@ -108,7 +108,7 @@ def test_what_nobody_was_told_of_is_seen_and_redriven(fresh: Deployment, ec2: St
         make_it_wait(fresh, row)
         told = parts(fresh)
         assert told["not announced"][0] == told["stream to notifier"][0] == "wrong"
-        assert told["not announced"][1].startswith("1, the oldest waits since ")
+        assert told["not announced"][1].startswith("1, the oldest has waited for ")
         done = run(fresh, "redrive", "--timeout", "0")
         assert (done.returncode, done.stdout) == (1, "Announced 0 of 1.\n")
         assert done.stderr.startswith("error: 1 still await their notification: bun-e2e-stuck; none is lost")

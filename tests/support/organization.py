@@ -19,6 +19,7 @@ from task_reporter.history.rows import Row
 from task_reporter.kinds.kind import Kind
 from task_reporter.kinds.table import KINDS
 from task_reporter.organization.assignment import Assignment
+from task_reporter.organization.call_counter import BEFORE_SEND
 from task_reporter.organization.credentials import CurrentCredentials, MemberRoles
 from task_reporter.organization.members import Member, member_key, read_roster
 from task_reporter.organization.planning import plan, watched_lists
@@ -51,6 +52,25 @@ SCP_DENIAL = error("UnauthorizedOperation", "with an explicit deny in a service 
 DENIAL = error("UnauthorizedOperation", "You are not authorized to perform this operation.")
 
 
+class Events:
+    """The events of a client, which emits one before each request."""
+
+    def __init__(self) -> None:
+        self._handlers: set[Callable[[], Any]] = set()
+
+    def register(self, event: str, handler: Callable[[], Any]) -> None:
+        assert event == BEFORE_SEND
+        self._handlers.add(handler)
+
+    def emit(self) -> None:
+        for handler in self._handlers:
+            handler()
+
+
+class Meta(NamedTuple):
+    events: Events
+
+
 class FakeSts:
     """A client that makes keys with the account in their name.
 
@@ -61,9 +81,11 @@ class FakeSts:
     def __init__(self, now: Callable[[], Any]) -> None:
         self.assumed: list[str] = []
         self.refused: dict[str, Exception] = {}
+        self.meta = Meta(Events())
         self._now = now
 
     def assume_role(self, RoleArn: str, RoleSessionName: str, ExternalId: str, DurationSeconds: int) -> dict[str, Any]:
+        self.meta.events.emit()
         account = RoleArn.split(":")[4]
         self.assumed.append(account)
         if account in self.refused:
@@ -100,6 +122,7 @@ class FakeEc2:
     lists: dict[Request, Answer] = field(default_factory=dict)
     regions: dict[str, Sequence[str] | Exception] = field(default_factory=dict)
     before: Callable[[Request], None] = lambda request: None
+    events: Events = field(default_factory=Events)
 
     def __call__(self, region: str) -> Any:
         """Return the client of a region."""
@@ -109,6 +132,7 @@ class FakeEc2:
         account = CurrentCredentials().get_frozen_credentials().access_key.split("-")[1]
         request = Request(account, region, kind.name if kind else "")
         self.requests.append(request)
+        self.events.emit()
         self.before(request)
         if kind is None:
             enabled = self.regions.get(account, REGIONS)
@@ -140,6 +164,10 @@ def _raised(answer: Any) -> Any:
 class _Client:
     ec2: FakeEc2
     region: str
+
+    @property
+    def meta(self) -> Meta:
+        return Meta(self.ec2.events)
 
     def can_paginate(self, _operation: str) -> bool:
         return False

@@ -28,8 +28,11 @@ LOG_BYTES = 1000
 REQUESTS_PER_BATCH = 3
 """Send, receive, delete."""
 LONG_POLL = timedelta(seconds=20)
-METRICS, ALARMS = 15, 16
-"""Assumed, besides one dashboard; further metrics are written only while tasks end."""
+METRICS, ALARMS = 15, 15
+"""Those of a hub, besides one dashboard.
+
+Further metrics are written only while tasks end.
+"""
 ASSUMPTIONS = (
     "each hot list is in another account, and the quiet lists of an account are due in the same round",
     f"the recorder takes {SECONDS_PER_BATCH} s for a batch of {BATCH} assignments and {SECONDS_PER_CALL} s for each"

@@ -214,10 +214,10 @@ def _judge_waiting(part: str, rows: Sequence[Row], patience: timedelta, now: dat
 
 
 def _oldest(rows: Sequence[Row], now: datetime) -> tuple[int | None, str]:
-    """Return the seconds since the oldest of ``rows`` waits, and a sentence about that."""
+    """Return for how many seconds the oldest of ``rows`` has waited, and a sentence."""
     since = min(str(row.get("awaiting_since", "")) for row in rows)
     ago = seconds_since(since, now)
-    return ago, f"the oldest waits since {format_age(since, now) if ago is not None else 'an unknown time'}"
+    return ago, f"the oldest has waited for {format_seconds(max(ago, 0)) if ago is not None else 'an unknown time'}"
 
 
 def _explain_waiting(history: HistoryTable, audience: Callable[[], Audience], scope: str, flags: str) -> str:

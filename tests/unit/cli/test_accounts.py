@@ -313,8 +313,8 @@ def test_an_empty_roster_is_explained() -> None:
 
 
 def test_the_documented_output_is_the_one_that_is_printed() -> None:
-    *_, shown = [
-        block for block in blocks(ROOT / "docs" / "organization.md", "") if block.startswith("$ task-reporter accounts")
+    [shown] = [
+        block for block in blocks(ROOT / "docs" / "command-line.md", "") if block.startswith("$ task-reporter accounts")
     ]
     states = account_states(members_of(*example_rows(NOW)), read_hub({"Regions": "all"}, "eu-west-1"), NOW)
     lines = [summarize(states, NOW), *printed(select_states(states, (), (), False, NOW), 10)]
@@ -328,7 +328,7 @@ def test_the_documented_columns_are_those_of_the_output() -> None:
 
 @pytest.mark.parametrize("state", STATES)
 def test_every_state_is_documented(state: str) -> None:
-    text = (ROOT / "docs" / "organization.md").read_text()
+    text = (ROOT / "docs" / "command-line.md").read_text()
     assert f"`{state}`" in text
 
 

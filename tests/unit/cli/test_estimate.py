@@ -148,10 +148,20 @@ def test_a_wrong_number_is_named(option: str, value: str) -> None:
 def test_the_documented_estimate_is_the_one_that_is_printed() -> None:
     [shown] = [
         block
-        for block in blocks(ROOT / "docs" / "organization.md", "")
+        for block in blocks(ROOT / "docs" / "command-line.md", "")
         if block.startswith("$ task-reporter estimate --accounts 1000\n")
     ]
     assert shown.splitlines()[1:] == list(to_lines(workload()))
+
+
+@pytest.mark.parametrize("minutes", [360, 60, 5])
+def test_the_documented_costs_are_those_of_the_estimate(minutes: int) -> None:
+    """Of 1,000 accounts with 17 regions."""
+    found = to_data(workload(quiet=timedelta(minutes=minutes)))
+    calls = f"{sum(each['count'] for each in found['calls']) / prices.MILLION:,.0f} million"
+    dollars = [f"${found[f'{part}_dollars']:,.0f}" for part in ("guardduty", "second_trail", "hub")]
+    [row] = re.findall(rf"^\| {minutes}\b.*$", (ROOT / "docs" / "organization.md").read_text(), re.MULTILINE)
+    assert row.split(" | ")[1:] == [calls, *dollars[:-1], f"{dollars[-1]} |"]
 
 
 @pytest.mark.parametrize("document", ["README.md", "docs/performance.md"])

@@ -228,15 +228,15 @@ def test_nothing_that_waits_is_well_and_costs_no_request() -> None:
 
 
 UNHEARD = beat(unheard_since=before(hours=3))
-HELD = "2 wait until a subscription is confirmed (see subscribers); the oldest waits since 1 hour ago"
+HELD = "2 wait until a subscription is confirmed (see subscribers); the oldest has waited for 1 hour"
 SENT_SOON = (
     "2 go out with the next poll, for a subscription is confirmed now, or with task-reporter redrive --stack x; the"
-    " oldest waits since 1 hour ago"
+    " oldest has waited for 1 hour"
 )
-LATE = "2, the oldest waits since 1 hour ago"
+LATE = "2, the oldest has waited for 1 hour"
 WAITING = {
-    "not for long": (19, HEARD, beat(), WELL, "2, the oldest waits since 19 minutes ago"),
-    "for too long": (21, HEARD, beat(), WRONG, "2, the oldest waits since 21 minutes ago"),
+    "not for long": (19, HEARD, beat(), WELL, "2, the oldest has waited for 19 minutes"),
+    "for too long": (21, HEARD, beat(), WRONG, "2, the oldest has waited for 21 minutes"),
     "nobody has confirmed": (61, Audience(TOPIC, 0, 1), beat(), WELL, HELD),
     "the stack's address is gone": (61, Audience(TOPIC, 0, 0, "ops@example.com"), beat(), WELL, HELD),
     "no address, nobody subscribed": (61, Audience(TOPIC, 0, 0), UNHEARD, WRONG, LATE),
@@ -260,4 +260,4 @@ def test_a_long_wait_is_wrong_unless_nobody_subscribed(
 def test_a_wait_since_an_unknown_time_is_wrong() -> None:
     for row in (waiting(1, awaiting_since="always"), {"task_id": "a", "awaiting": "notification"}):
         found = unannounced(row)
-        assert (found.level, found.text) == (WRONG, "1, the oldest waits since an unknown time")
+        assert (found.level, found.text) == (WRONG, "1, the oldest has waited for an unknown time")

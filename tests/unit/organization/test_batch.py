@@ -3,15 +3,20 @@
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier
 
 import pytest
 
+from task_reporter.aws.subscribers import Audience
 from task_reporter.kinds.table import KINDS
 from task_reporter.organization.assignment import Assignment
 from task_reporter.organization.batch import ACCOUNTS_AT_ONCE, process_messages
+from task_reporter.organization.metrics import round_metrics
+from task_reporter.organization.planner import RoundResult
 from task_reporter.runtime.deadline import NO_DEADLINE
 from task_reporter.runtime.metrics import COUNT, LOCK, Metric, emit
+from task_reporter_cli.estimate.costs import METRICS
 from tests.support.organization import ACCOUNT, DENIAL, HUB, OTHER, REGION, SECRET, Hub, Request, error
 from tests.support.waiting import WAIT_SECONDS
 
@@ -49,7 +54,7 @@ def message(hub, account=ACCOUNT, due=None, message_id=None, **more):
 
 
 def process(hub, log, *messages):
-    answer = process_messages(messages, hub.worker, hub.poll, NO_DEADLINE, log)
+    answer = process_messages(messages, hub.worker, hub.poll, NO_DEADLINE, log, lambda: hub.clock.now)
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
@@ -67,7 +72,7 @@ def test_all_accounts_of_a_batch_are_polled(hub, log, capsys):
     assert process(hub, log, *(message(hub, account) for account in (ACCOUNT, OTHER, HUB))) == []
     assert sorted(request.account for request in hub.ec2.requests) == [ACCOUNT, OTHER, HUB]
     assert log.of("worked") == [{"accounts": 3, "dropped": 0, "lists": 3, "listed": 0, "tasks": {}}]
-    assert metrics(capsys) == {"AccountsFailed": [0], "TasksListed": [0]}
+    assert metrics(capsys) == {"AccountsFailed": [0], "TasksListed": [0], "CallsMade": [0], "RoundDuration": [0]}
 
 
 def test_the_failure_of_an_account_costs_no_other(hub, log, capsys):
@@ -75,7 +80,7 @@ def test_the_failure_of_an_account_costs_no_other(hub, log, capsys):
     assert process(hub, log, message(hub), message(hub, OTHER, message_id="m-2")) == ["m-2"]
     [failure] = log.of("an account was not polled")
     assert (failure["account"], "Throttling" in failure["reason"]) == (OTHER, True)
-    assert metrics(capsys) == {"AccountsFailed": [1], "TasksListed": [0]}
+    assert metrics(capsys)["AccountsFailed"] == [1]
 
 
 @pytest.mark.parametrize("body", [None, "", "{}", f'{{"account": "{SECRET}"}}', "[" * 99_999])
@@ -148,7 +153,37 @@ def test_ended_tasks_and_gaps_have_metrics(hub, log, capsys):
     process(hub, log, message(hub))
     found = metrics(capsys)
     assert (found["TasksComplete"], found["CoverageGap"]) == ([1], [24 * 3600])
+    [gap] = log.of("a task could have come and gone unseen")
+    assert gap == {"account": ACCOUNT, "seconds_without_a_good_poll": 24 * 3600}
     assert log.of("worked")[1]["tasks"] == {"bun-1": "complete"}
+
+
+def test_a_round_lasts_until_the_last_account_is_done(hub, log, capsys):
+    first, second = message(hub), message(hub, OTHER)
+    hub.ec2.before = lambda request: hub.clock.forward(2)
+    process(hub, log, first)
+    process(hub, log, second)
+    assert metrics(capsys)["RoundDuration"] == [2 * 60, 4 * 60]
+
+
+def test_a_dropped_assignment_has_no_duration(hub, log, capsys):
+    late = message(hub)
+    hub.clock.forward(7)
+    process(hub, log, late)
+    assert "RoundDuration" not in metrics(capsys)
+
+
+def test_the_calls_of_a_batch_are_counted_once(hub, log, capsys):
+    hub.ec2.before = lambda request: hub.worker.calls.add()
+    process(hub, log, message(hub), message(hub, OTHER))
+    process(hub, log, message(hub, due={REGION: ("bundle", "conversion", "store-image")}))
+    assert metrics(capsys)["CallsMade"] == [2, 3]
+
+
+def test_a_quiet_hub_has_the_metrics_of_the_estimate(hub, log, capsys):
+    process(hub, log, message(hub))
+    emit(round_metrics(RoundResult(0, audience=Audience(1)), replace(hub.poll, sends_events=True), ()))
+    assert len(metrics(capsys)) == METRICS
 
 
 def test_accounts_are_worked_on_side_by_side(hub, log):

@@ -168,6 +168,14 @@ def test_the_recorder_works_on_messages(start):
     assert SECRET not in log.getvalue()
 
 
+def test_the_calls_for_roles_regions_and_lists_are_counted(start, capsys):
+    app, _ = start("recorder", Aws())
+    app.handler(event(assignment(ACCOUNT), assignment(HUB)), CONTEXT)
+    app.handler(event(assignment(OTHER, find_regions=True)), CONTEXT)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["CallsMade"] for line in lines] == [[1 + 2 + 2], [1 + 1 + len(REGIONS)]]
+
+
 def test_the_worker_lives_as_long_as_the_environment(start):
     aws = Aws()
     app, _ = start("recorder", aws)

@@ -391,7 +391,7 @@ def test_waiting_rows_and_subscribers_have_metrics(rounds):
     figures = dict(metric[::2] for metric in round_metrics(rounds.round(5), rounds.poll, ()))
     assert figures == {
         "GoodPolls": 1, "AccountsWatched": 2, "ScopesReadable": 14, "ScopesDenied": 0, "ScopesOverdue": 0,
-        "ScopesNewlyDenied": 0, "ListsDue": 0, "RowsWaiting": 1, "OldestWaiting": 3900,
+        "ScopesNewlyDenied": 0, "RowsWaiting": 1, "OldestWaiting": 3900,
         "RowsOverdue": 0, "ConfirmedSubscribers": 1,
     }  # fmt: skip
 

@@ -30,10 +30,7 @@ ENVIRONMENT: dict[str, str] = {
     for variables in (STACK.resources()["Globals"]["Function"], STACK.properties("PlannerFunction"))
     for name, value in variables["Environment"]["Variables"].items()
 }
-MAY_BE_EMPTY = {
-    "ACCEPTED_DENIALS", "EVENT_BUS", "EXCLUDED_ACCOUNTS", "EXTERNAL_ID", "MEMBER_ROLE", "ORGANIZATIONAL_UNITS",
-    "REGIONS",
-}  # fmt: skip
+MAY_BE_EMPTY = {"ACCEPTED_DENIALS", "EVENT_BUS", "EXCLUDED_ACCOUNTS", "ORGANIZATIONAL_UNITS", "REGIONS"}
 REQUIRED = sorted(ENVIRONMENT.keys() - MAY_BE_EMPTY - {"POWERTOOLS_SERVICE_NAME"})
 TIMEOUT = STACK.properties("PlannerFunction")["Timeout"]
 CONTEXT = SimpleNamespace(
@@ -187,12 +184,9 @@ def test_subscribers_that_sns_does_not_count_fail_no_round(
     assert entries()[0]["message"] == "subscribers were not counted"
 
 
-def test_external_id_is_not_logged(app: ModuleType, services: Services, entries: Callable[[], Any]) -> None:
-    services.refused["SendMessageBatch"] = "InternalError"
-    with pytest.raises(PollError) as caught:
-        app.handler({}, CONTEXT)
-    assert ENVIRONMENT["EXTERNAL_ID"] == "hub-of/acme:1"
-    assert ENVIRONMENT["EXTERNAL_ID"] not in str(entries()) + str(caught.value)
+def test_planner_does_not_know_the_external_id() -> None:
+    """It assumes no role."""
+    assert STACK.parameters["ExternalId"] not in ENVIRONMENT.values()
 
 
 @pytest.mark.parametrize("name", REQUIRED)

@@ -433,14 +433,25 @@ def test_metric_of_an_alarm_is_written_with_its_dimension(name: str) -> None:
 ORDER = re.compile(r"(^|[.,:;] )(First |then )?(run|read|look|confirm)\b", re.IGNORECASE)
 
 
-@pytest.mark.parametrize("name", ALARMS)
-def test_description_gives_a_meaning_and_an_order(name: str) -> None:
-    described = properties(name)["AlarmDescription"]
-    text = described["Fn::Sub"] if isinstance(described, dict) else described
+HUB = Stack(OrganizationId="o-a1b2c3d4e5", ExternalId="hub-of/acme:1")
+DEPLOYED = [(stack, name) for stack in (Stack(), HUB) for name in ALARMS if stack.exists(name)]
+
+
+@pytest.mark.parametrize(("stack", "name"), DEPLOYED)
+def test_description_gives_a_meaning_and_an_order(stack: Stack, name: str) -> None:
+    text = stack.properties(name)["AlarmDescription"]
     meaning, _, rest = text.partition(". ")
     assert len(meaning) > 20
     assert ORDER.search(rest)
-    assert len(text) < 800, "names replace parameters, and CloudWatch accepts 1,024 characters"
+    assert len(text) < 800, "names may be longer, and CloudWatch accepts 1,024 characters"
+
+
+@pytest.mark.parametrize("name", ["Silent", "CoverageGap"])
+def test_description_of_a_hub_names_its_own_log(name: str) -> None:
+    """The planner plans rounds, and the recorder's log names the account of a gap."""
+    log = HUB.ref("PlannerLogs" if name == "Silent" else "RecorderLogs")
+    assert log in HUB.properties(f"{name}Alarm")["AlarmDescription"]
+    assert log not in Stack().properties(f"{name}Alarm")["AlarmDescription"]
 
 
 def test_nobody_listens_tells_how_to_subscribe_again() -> None:

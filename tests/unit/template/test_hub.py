@@ -11,6 +11,7 @@ import pytest
 
 from task_reporter.organization.members import Member
 from task_reporter.organization.planning import DEFAULT_ROUND, plan
+from task_reporter_cli.estimate.costs import ALARMS
 from tests.support.cloudformation import ACCOUNT, NAME, REGIONS, Stack
 from tests.support.policies import Request, allowed
 from tests.support.template import event_properties, member_template, properties, template
@@ -74,7 +75,12 @@ def test_stack_without_a_hub_is_what_it_was() -> None:
 
 def test_only_a_hub_has_the_planner_and_its_queue() -> None:
     assert Stack(**HUB).resources().keys() - Stack().resources().keys() == OF_A_HUB
-    assert not Stack().resources().keys() - Stack(**HUB).resources().keys()
+    assert Stack().resources().keys() - Stack(**HUB).resources().keys() == {"UnreadableListAlarm"}
+
+
+def test_hub_has_the_alarms_of_the_estimate() -> None:
+    alarms = [one for one in Stack(**HUB).resources().values() if one.get("Type") == "AWS::CloudWatch::Alarm"]
+    assert len(alarms) == ALARMS
 
 
 def test_outputs_of_the_hub_have_its_condition() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -223,25 +224,27 @@ def test_console_shows_every_parameter_once_with_a_label() -> None:
     assert sorted(grouped) == sorted(PARAMETERS) == sorted(shown["ParameterLabels"])
 
 
-# docs/organization.md
+# docs/organization.md and docs/enrolment.md
 
-DOCUMENT = ROOT / "docs" / "organization.md"
+ORGANIZATION, ENROLMENT = ROOT / "docs" / "organization.md", ROOT / "docs" / "enrolment.md"
 
 
-def section(heading: str) -> str:
-    """Return the part of the document under ``heading``, up to the next heading."""
-    _, _, below = DOCUMENT.read_text(encoding="utf-8").partition(f"# {heading}\n")
+def section(document: Path, heading: str) -> str:
+    """Return the part of ``document`` under ``heading``, up to the next heading."""
+    _, _, below = document.read_text(encoding="utf-8").partition(f"# {heading}\n")
     assert below, heading
     return re.split(r"^#", below, maxsplit=1, flags=re.MULTILINE)[0]
 
 
 def test_documented_parameters_are_those_of_the_template() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| (?:`(.*?)`|none|empty) \|", section("Parameters of member.yaml"), re.MULTILINE)
+    rows = re.findall(
+        r"^\| `(\w+)` \| (?:`(.*?)`|none|empty) \|", section(ENROLMENT, "Parameters of member.yaml"), re.MULTILINE
+    )
     assert dict(rows) == {name: parameter.get("Default", "") for name, parameter in PARAMETERS.items()}
 
 
 def test_documented_actions_are_those_of_the_role() -> None:
-    named = re.findall(r"`(ec2:\w+)`", section("What the roles may do and why"))
+    named = re.findall(r"`(ec2:\w+)`", section(ORGANIZATION, "What the roles may do and why"))
     assert sorted(named) == sorted(
         action for one in statements(MemberStack(**GIVEN)) for action in as_list(one["Action"])
     )
@@ -250,12 +253,15 @@ def test_documented_actions_are_those_of_the_role() -> None:
 def test_documented_conditions_are_those_of_the_trust() -> None:
     [trust] = role(MemberStack(**GIVEN))["AssumeRolePolicyDocument"]["Statement"]
     keys = [key for values in trust["Condition"].values() for key in values]
-    assert re.findall(r"^\| `((?:aws|sts):\w+)` \|", section("What the roles may do and why"), re.MULTILINE) == keys
-    assert "role/ec2-task-reporter/*`" in section("What the roles may do and why")
+    assert (
+        re.findall(r"^\| `((?:aws|sts):\w+)` \|", section(ORGANIZATION, "What the roles may do and why"), re.MULTILINE)
+        == keys
+    )
+    assert "role/ec2-task-reporter/*`" in section(ORGANIZATION, "What the roles may do and why")
 
 
 def test_documented_deployment_gives_every_needed_parameter() -> None:
-    [words] = [words for words in commands(DOCUMENT) if words[2] == "deploy"]
+    [words] = [words for words in commands(ENROLMENT) if words[2] == "deploy"]
     given = dict(word.split("=", 1) for word in words[words.index("--parameter-overrides") + 1 :])
     assert given.keys() >= {name for name, parameter in PARAMETERS.items() if "Default" not in parameter}
     assert [name for name, value in given.items() if not accepts(name, value)] == []

@@ -30,6 +30,8 @@ from task_reporter.recording.poll_lists import PollResult
 from task_reporter.runtime.deadline import MARGIN_SECONDS
 from task_reporter.runtime.metrics import NAMESPACE
 from task_reporter.runtime.settings import ALL_REGIONS, notifier_settings, planner_settings, recorder_settings
+from task_reporter_cli.estimate import prices
+from task_reporter_cli.estimate.prices import MILLION
 from tests.support.cloudformation import Stack
 from tests.support.functions import RECORDER
 from tests.support.polled import figures_of
@@ -651,6 +653,7 @@ def test_dashboard_shows_the_errors_of_every_function(stack: Stack) -> None:
     [query] = [widget["properties"]["query"] for widget in widgets_of(stack) if widget["type"] == "log"]
     groups = {stack.ref(name) for name in of_type("AWS::Logs::LogGroup") if stack.exists(name)}
     assert set(re.findall(r"SOURCE '(.*?)'", query)) == groups
+    assert (", account, task, reason |" in query) is stack.exists("PlannerFunction")
 
 
 @STACKS
@@ -682,6 +685,14 @@ def test_dashboard_shows_all_metrics_that_the_functions_write(stack: Stack) -> N
     names = {figure.name for figure in [*figures_of(polled, context, 1), *announced.metrics()]}
     assert {metric[1] for metric in ours} == names | (metrics_of_a_hub() if stack.exists("PlannerFunction") else set())
     assert all(metric[2:4] == ["service", stack.ref("AWS::StackName")] for metric in ours)
+
+
+def test_prices_on_the_dashboard_are_those_of_the_estimate() -> None:
+    metrics = [metric for widget in widgets_of(Stack(**HUB)) for metric in widget["properties"].get("metrics", [])]
+    expressions = {metric[0]["id"]: metric[0]["expression"] for metric in metrics if isinstance(metric[0], dict)}
+    a_million = {"guardduty": MILLION * prices.GUARDDUTY.each, "trail": MILLION * prices.TRAIL.each}
+    assert expressions == {name: f"calls * {dollars:g} / {MILLION}" for name, dollars in a_million.items()}
+    assert [metric[1] for metric in metrics if metric[-1].get("id") == "calls"] == ["CallsMade"]
 
 
 def metrics_of_a_hub() -> set[str]:

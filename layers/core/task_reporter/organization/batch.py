@@ -1,10 +1,12 @@
 """A batch of assignments from the queue."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from functools import partial
 from typing import Any
 
+from task_reporter import times
 from task_reporter.aws.failures import describe
 from task_reporter.errors import AssignmentError
 from task_reporter.history.writes import Write
@@ -21,7 +23,12 @@ ACCOUNTS_AT_ONCE = 5
 
 
 def process_messages(
-    messages: Sequence[Mapping[str, Any]], worker: Worker, poll: PollContext, deadline: Deadline, logger: Any
+    messages: Sequence[Mapping[str, Any]],
+    worker: Worker,
+    poll: PollContext,
+    deadline: Deadline,
+    logger: Any,
+    now: Callable[[], datetime] = times.now,
 ) -> dict[str, Any]:
     """Carry out the assignments in ``messages``, and return Lambda's partial batch response.
 
@@ -45,15 +52,16 @@ def process_messages(
             message_id: pool.submit(partial(worker.work, assignment, poll, deadline, on_written))
             for message_id, assignment in assignments.items()
         }
-    results = []
+    results = dict[str, AccountResult]()
     for message_id, future in futures.items():
         try:
-            results.append(future.result())
+            results[message_id] = future.result()
         except Exception as error:  # one account never costs another
             logger.error("an account was not polled", account=assignments[message_id].account, reason=describe(error))
             failed.append(message_id)
-    _log(results, logger)
-    emit(_metrics(results, len(failed)))
+    _log(list(results.values()), logger)
+    rounds = [assignments[message_id].round for message_id, result in results.items() if not result.dropped]
+    emit([*_metrics(list(results.values()), len(failed)), *_effort_metrics(worker.calls.take(), rounds, now())])
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
 
@@ -70,6 +78,10 @@ def _log(results: Sequence[AccountResult], logger: Any) -> None:
                 )
             for sentence in not_yet_logged(one.unkeepable, one.before):
                 logger.warning("a task can't be kept", account=result.account, kind=one.name, reason=sentence)
+        if result.polled and (gap := result.polled.blind_seconds):
+            logger.warning(
+                "a task could have come and gone unseen", account=result.account, seconds_without_a_good_poll=gap
+            )
         for problem in result.polled.problems if result.polled else ():
             logger.error("not recorded completely", account=result.account, reason=problem)
     done = [one for result in results if result.polled for one in result.polled.done]
@@ -94,3 +106,10 @@ def _metrics(results: Sequence[AccountResult], failed: int) -> list[Metric]:
     if gap := max((each.blind_seconds for each in polled), default=0):
         metrics.append(Metric("CoverageGap", SECONDS, gap))
     return metrics
+
+
+def _effort_metrics(calls: int, rounds: Sequence[int], now: datetime) -> Iterator[Metric]:
+    """Emit the number of calls, and the seconds since the earliest of ``rounds`` began."""
+    yield Metric("CallsMade", COUNT, calls)
+    if rounds:
+        yield Metric("RoundDuration", SECONDS, max(int(now.timestamp()) - min(rounds), 0))

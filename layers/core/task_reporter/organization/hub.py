@@ -7,6 +7,7 @@ from typing import Any
 
 from task_reporter.aws import clients
 from task_reporter.history.table import HistoryTable
+from task_reporter.organization.call_counter import CallCounter
 from task_reporter.organization.credentials import CurrentCredentials, MemberRoles
 from task_reporter.organization.worker import Worker
 from task_reporter.runtime.settings import RecorderSettings
@@ -22,16 +23,17 @@ def make_worker(settings: RecorderSettings, client: Callable[[str], Any]) -> Wor
     """
     account, _, region = settings.scope.partition("/")
     partition, credentials, lock = settings.topic.split(":")[1], CurrentCredentials(), Lock()
+    calls = CallCounter()
     regional: dict[str, Any] = {}
 
     def ec2_in(region: str) -> Any:
         with lock:  # botocore's client factory is not thread-safe
             if region not in regional:
-                regional[region] = clients.member_client(region, credentials)
+                regional[region] = calls.watch(clients.member_client(region, credentials))
             return regional[region]
 
     roles = MemberRoles(
-        client("sts"),
+        calls.watch(client("sts")),
         lambda member: f"arn:{partition}:iam::{member}:role/{settings.member_role}",
         settings.external_id,
         account,
@@ -46,4 +48,5 @@ def make_worker(settings: RecorderSettings, client: Callable[[str], Any]) -> Wor
         region,
         settings.quiet,
         ThreadPoolExecutor(LISTS_AT_ONCE),
+        calls=calls,
     )

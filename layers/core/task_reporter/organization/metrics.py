@@ -21,5 +21,4 @@ def round_metrics(result: RoundResult, poll: PollContext, accepted: Sequence[str
     yield Metric("ScopesDenied", COUNT, denied)
     yield Metric("ScopesOverdue", COUNT, len(result.overdue))
     yield Metric("ScopesNewlyDenied", COUNT, len(result.changes.new))
-    yield Metric("ListsDue", COUNT, result.lists_due)
     yield from waiting_metrics(result, poll)

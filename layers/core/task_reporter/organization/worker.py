@@ -20,6 +20,7 @@ from task_reporter.history.table import HistoryTable
 from task_reporter.kinds.kind import Kind
 from task_reporter.organization.account_table import AccountTable
 from task_reporter.organization.assignment import Assignment
+from task_reporter.organization.call_counter import CallCounter
 from task_reporter.organization.credentials import EXPIRED_CODES, REVOKED_CODES, MemberRoles, as_member
 from task_reporter.organization.due import interval
 from task_reporter.organization.members import member_key, without_role_write
@@ -81,6 +82,8 @@ class Worker:
     pool: Executor
     """Threads for the requests to EC2."""
     clock: Callable[[], float] = field(default=time.monotonic)
+    calls: CallCounter = field(default_factory=CallCounter)
+    """Counts the requests in the accounts, and those for their roles."""
 
     def work(
         self,

@@ -31,8 +31,8 @@ class FunctionSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecorderSettings(FunctionSettings):
-    """The settings of the recorder."""
+class PollSettings(FunctionSettings):
+    """The settings of the recorder and the planner."""
 
     scope: str
     """The stack's own ``<account id>/<region>``."""
@@ -45,16 +45,22 @@ class RecorderSettings(FunctionSettings):
     lost_after: timedelta
     redrive_after: timedelta
     silent_after: timedelta
-    member_role: str
-    """The role in each member account; empty where the stack is no hub."""
-    external_id: str
-    """The external id that the members' roles ask for."""
     quiet: timedelta
     """Time between two answers of a quiet list of a member account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlannerSettings(RecorderSettings):
+class RecorderSettings(PollSettings):
+    """The settings of the recorder."""
+
+    member_role: str
+    """The role in each member account; empty where the stack is no hub."""
+    external_id: str
+    """The external id that the members' roles ask for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannerSettings(PollSettings):
     """The settings of the planner of a hub."""
 
     queue: str
@@ -89,7 +95,13 @@ def recorder_settings(environment: Mapping[str, str]) -> RecorderSettings:
     Raises SettingError, which names each setting that is missing or wrong.
     """
     reader = _Reader(environment)
-    return reader.checked(RecorderSettings(**_poll_values(reader)))
+    return reader.checked(
+        RecorderSettings(
+            **_poll_values(reader),
+            member_role=reader.text("MEMBER_ROLE", ROLE, "the name of an IAM role, or empty"),
+            external_id=reader.text("EXTERNAL_ID", EXTERNAL_ID, "the external id of the members' roles, or empty"),
+        )
+    )
 
 
 def planner_settings(environment: Mapping[str, str]) -> PlannerSettings:
@@ -126,8 +138,6 @@ def _poll_values(reader: "_Reader") -> dict[str, Any]:
         "lost_after": reader.minutes("LOST_AFTER_MINUTES", 0),
         "redrive_after": reader.minutes("REDRIVE_AFTER_MINUTES", 0),
         "silent_after": reader.minutes("SILENT_AFTER_MINUTES", 1),
-        "member_role": reader.text("MEMBER_ROLE", ROLE, "the name of an IAM role, or empty"),
-        "external_id": reader.text("EXTERNAL_ID", EXTERNAL_ID, "the external id of the members' roles, or empty"),
         "quiet": reader.minutes("QUIET_MINUTES", 1),
     }
 
