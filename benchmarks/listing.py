@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 
 from benchmarks.bench import Bench
@@ -10,12 +11,14 @@ from benchmarks.engine import surroundings
 from benchmarks.figures import Figure, figure, in_turns
 from benchmarks.meter import Reading, meter
 from benchmarks.programs import Run, Shell, install
+from benchmarks.rows import ACCOUNTS, NEWEST, account_id
 from local.environments import program_path
 from local.process_environment import isolated_environment
 from local.processes import StepError
+from task_reporter.times import to_text
 
 OURS, AWS = program_path("bench-cli", "task-reporter"), program_path("bench", "aws")
-NEWEST = (
+NEWEST_TASKS = (
     "dynamodb", "query", "--output", "json", "--index-name", "by-kind", "--no-scan-index-forward",
     "--key-condition-expression", "kind = :kind", "--expression-attribute-values", '{":kind": {"S": "bundle"}}',
 )  # fmt: skip
@@ -27,6 +30,8 @@ PART = 4
 
 The engine takes a minute for 100,000 rows.
 """
+NO_SLOWER = 1.1
+"""The share of the time of a history of one account that a list of many may take."""
 STEADY = 1.1
 """An export of twice the rows may hold so much more memory."""
 
@@ -47,7 +52,7 @@ class Sides:
 
     def query(self, *options: str) -> tuple[str, ...]:
         """Return the same with the aws CLI."""
-        return (AWS, *NEWEST, "--table-name", self.table, *options)
+        return (AWS, *NEWEST_TASKS, "--table-name", self.table, *options)
 
     def in_turns(self, ours: tuple[str, ...], theirs: tuple[str, ...], pairs: int, warm_ups: int = 1) -> Pairs:
         """Both, run as whole programs."""
@@ -68,6 +73,10 @@ def measure(bench: Bench) -> Iterator[Figure]:
         yield from _list(sides, bench.pairs)
     with bench.screen.step("read", "what DynamoDB reads for it"):
         yield from _read(sides, running.endpoint)
+    with bench.screen.step("organization", f"the same number of rows, of {ACCOUNTS:,} accounts"):
+        large = bench.place.organization(bench.rows)
+    with bench.screen.step("list", "of all accounts, and of one"):
+        yield from _list_accounts(sides, replace(sides, table=large), running.endpoint, bench.pairs)
     with bench.screen.step("export", f"{bench.rows // PART:,} of them; the engine takes its time"):
         yield from _export(sides, bench.rows // PART, bench.few)
 
@@ -114,6 +123,25 @@ def _read(sides: Sides, endpoint: str) -> Iterator[Figure]:
         pair = [(ours, _metered(sides, endpoint, theirs))]
         yield figure(f"rows read for a list of {SHOWN}", "rows", pair, lambda read: read.rows, against, at_most)
         yield figure(f"charged for a list of {SHOWN}", "units", pair, lambda read: read.units, against, at_most)
+
+
+def _list_accounts(small: Sides, large: Sides, endpoint: str, pairs: int) -> Iterator[Figure]:
+    """Measure what people ask about an organization, beside a history of one account."""
+    day = ("--since", to_text(NEWEST - timedelta(days=1)), "--limit", str(SHOWN))
+    questions = {
+        "list": ("--limit", str(SHOWN)),
+        "list --outcome failed --since": ("--outcome", "failed", *day),
+        "list --account": ("--account", account_id(7), "--limit", str(SHOWN)),
+        "list --account NAME": ("--account", "team-7", "--limit", str(SHOWN)),
+        "list --running --account": ("--running", "--account", account_id(7)),
+    }
+    whole, against = small.list("--limit", str(SHOWN)), "list of a history of one account"
+    for name, options in questions.items():
+        measured = small.in_turns(large.list(*options), whole, pairs)
+        yield figure(f"{name}, {ACCOUNTS:,} accounts", "ms", measured, _milliseconds, against, NO_SLOWER)
+        shown = len(json.loads(large.shell.said(*large.list(*options, "--output", "json"))))
+        read = _metered(large, endpoint, large.list(*options))
+        yield figure(f"{name}: rows read", "rows", [(read.rows, shown)], float, "shown")
 
 
 def _metered(sides: Sides, endpoint: str, command: tuple[str, ...]) -> Reading:

@@ -17,7 +17,7 @@ from botocore.httpsession import DEFAULT_CA_BUNDLE
 from benchmarks.engine import NO_EC2, engine, filled, surroundings
 from benchmarks.lag import LAG, lagging
 from benchmarks.programs import Shell
-from benchmarks.rows import RUNNING, SCOPE, rows
+from benchmarks.rows import RUNNING, SCOPE, of_organization, rows
 from local.cloud import local_cloud
 from local.process_environment import isolated_environment
 from task_reporter.kinds.kind import Kind
@@ -35,12 +35,19 @@ class Place:
     topic: str
     folder: Path
     _histories: dict[int, str] = field(default_factory=dict)
+    _organizations: dict[int, str] = field(default_factory=dict)
 
     def history(self, size: int) -> str:
         """Return a table with ``size`` rows of ended tasks, made once for all."""
         if size not in self._histories:
             self._histories[size] = self.new_history(size)
         return self._histories[size]
+
+    def organization(self, size: int) -> str:
+        """Return a table with ``size`` rows of many accounts, made once for all."""
+        if size not in self._organizations:
+            self._organizations[size] = filled(self.engine, of_organization(size))
+        return self._organizations[size]
 
     def new_history(self, size: int) -> str:
         """Return a new table with ``size`` rows of ended tasks."""

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from task_reporter.history.rows import AWAITING_OUTCOME, Row
+from task_reporter.history.rows import AWAITING_OUTCOME, ROSTER_SCOPE, Row
 from task_reporter.kinds.kind import CANCELLED, COMPLETE, FAILED, LOST
+from task_reporter.kinds.table import KINDS
 from task_reporter.times import to_text
 
 NEWEST = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -23,6 +24,9 @@ ERRORS: dict[str, Row] = {
 }
 STATES = {COMPLETE: "complete", FAILED: "failed", CANCELLED: "failed", LOST: "bundling"}
 INSTANCES = 5000
+ACCOUNTS = 1000
+REGIONS = tuple(f"{part}-{number}" for part in ("ap-south", "eu-west", "us-east", "us-west") for number in range(1, 5))
+"""Accounts of an organization, and their regions."""
 
 
 def rows(count: int) -> Iterator[Row]:
@@ -32,6 +36,23 @@ def rows(count: int) -> Iterator[Row]:
         changed = NEWEST - SPAN * number / count
         row = _begun(chance, changed)
         yield row | (_running(chance, changed) if number < RUNNING else _ended(chance, changed))
+
+
+def of_organization(count: int) -> Iterator[Row]:
+    """Yield the rows of the roster, and ``count`` rows of many accounts in all kinds."""
+    regions = " ".join(REGIONS)
+    for account in range(ACCOUNTS):
+        yield {"scope": ROSTER_SCOPE, "task_id": account_id(account), "name": f"team-{account}", "regions": regions}
+    kinds = list(KINDS)
+    for number, row in enumerate(rows(count)):
+        account, turn = number % ACCOUNTS, number // ACCOUNTS
+        place = {"scope": f"{account_id(account)}/{REGIONS[turn % len(REGIONS)]}", "account_name": f"team-{account}"}
+        yield row | place | {"kind": kinds[number % len(kinds)]}
+
+
+def account_id(number: int) -> str:
+    """Return the id of an account of the organization."""
+    return f"{10**11 + number}"
 
 
 def _begun(chance: Random, changed: datetime) -> Row:
