@@ -31,7 +31,7 @@ PART = 4
 The engine takes a minute for 100,000 rows.
 """
 NO_SLOWER = 1.1
-"""The share of the time of a history of one account that a list of many may take."""
+"""The time of a list of many accounts, by that of one."""
 STEADY = 1.1
 """An export of twice the rows may hold so much more memory."""
 

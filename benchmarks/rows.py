@@ -1,5 +1,6 @@
 """Rows of a busy account's year, the same ones each time."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -39,10 +40,12 @@ def rows(count: int) -> Iterator[Row]:
 
 
 def of_organization(count: int) -> Iterator[Row]:
-    """Yield the rows of the roster, and ``count`` rows of many accounts in all kinds."""
+    """Yield the roster, and ``count`` rows of many accounts in all kinds."""
     regions = " ".join(REGIONS)
     for account in range(ACCOUNTS):
         yield {"scope": ROSTER_SCOPE, "task_id": account_id(account), "name": f"team-{account}", "regions": regions}
+    names = {account_id(account): f"team-{account}" for account in range(ACCOUNTS)}
+    yield {"scope": ROSTER_SCOPE, "task_id": "names", "names": json.dumps(names)}
     kinds = list(KINDS)
     for number, row in enumerate(rows(count)):
         account, turn = number % ACCOUNTS, number // ACCOUNTS

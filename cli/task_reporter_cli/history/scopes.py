@@ -7,7 +7,7 @@ from itertools import chain
 from task_reporter.history.backlog import query_rows
 from task_reporter.history.rows import ROSTER_SCOPE, Row, to_attribute
 from task_reporter.history.table import HistoryTable
-from task_reporter.organization.members import Member, member_key
+from task_reporter.organization.members import NAMES_KEY, Member, member_key, parse_names
 from task_reporter.recording.roster import parse_lists
 from task_reporter.runtime.settings import ACCOUNT, REGION
 from task_reporter_cli.errors import NoAccountError
@@ -80,8 +80,10 @@ def unknown_account(named: str, names: Mapping[str, str]) -> NoAccountError:
 def read_names(history: HistoryTable) -> dict[str, str]:
     """Return the name of each account in the roster by id.
 
-    It is empty where Organizations has none. Raises botocore's errors.
+    It is empty where Organizations has none. One row has all names, unless they are too many. Raises botocore's errors.
     """
+    if names := parse_names(history.read([NAMES_KEY]).get(NAMES_KEY)):
+        return names
     request = {
         "KeyConditionExpression": "#scope = :scope",
         "ProjectionExpression": "#scope, task_id, #name",

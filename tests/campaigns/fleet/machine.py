@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from tests.campaigns.fleet.convergence import converge
 from tests.campaigns.fleet.services import EMPTY, NO_LIST, SILENT
 from tests.campaigns.fleet.world import ACCOUNTS, HUB, MEMBERS, REFUSALS, REGIONS, SETTINGS, Delivery, Fleet
 from tests.campaigns.lives.convergence import check_final_state
-from tests.campaigns.lives.ec2 import ENDINGS
+from tests.campaigns.lives.ec2 import ENDINGS, MAX_CODE_DELAY
 from tests.campaigns.lives.faults import (
     ACTIONS,
     KILLED_AFTER,
@@ -69,11 +70,15 @@ class Histories(Rules):
             bus=st.booleans(),
         ),
         first=st.sampled_from([1, 3, 6]),
+        past=st.sampled_from([[], [], ["complete"], ["fail"]]),
+        is_polled=st.sampled_from([True, True, False]),
     )
-    def begin(self, world: Fleet, first: int) -> None:
+    def begin(self, world: Fleet, first: int, past: Sequence[str] = (), is_polled: bool = True) -> None:
+        """Begin with tasks that may have ended before the first poll."""
         self.world = world
-        self.world.start(first)
-        self.world.poll()
+        self.world.start(first, [(move, MAX_CODE_DELAY) for move in past])
+        if is_polled:
+            self.world.poll()
 
     def begin_scene(self, kind: str = "bundle", first: int = 3, **options: Any) -> None:
         """Begin the short history of a defect."""

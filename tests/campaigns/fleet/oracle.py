@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 
 from task_reporter.history.rows import AWAITING_OUTCOME
 from task_reporter.history.writes import Write
-from task_reporter.organization.members import ACTIVE, LEFT, OF_A_FORMER_TIME, ORGANIZATION_KEY, member_key
+from task_reporter.organization.members import ACTIVE, LEFT, NAMES_KEY, OF_A_FORMER_TIME, ORGANIZATION_KEY, member_key
 from task_reporter.organization.problems import Changes
 from task_reporter.recording.context import PollContext
 from task_reporter.recording.list_result import ended_tasks
-from task_reporter.recording.roster import ListRecord
+from task_reporter.recording.roster import DIGEST, DIGEST_AT, ListRecord
 from task_reporter.recording.unreadable import ABSENT, ERROR, THROTTLED
 from task_reporter.times import to_text
 from tests.campaigns.lives.ec2 import ListKey
@@ -125,9 +125,9 @@ class FleetOracle(Oracle):
         if isinstance(work := self.faults.process.poll, WorkRecord):
             require(ROSTER, not changed & OF_THE_PLANNER, f"the worker writes {changed & OF_THE_PLANNER}")
             self._check_work(change, work, changed)
-        elif change.key != ORGANIZATION_KEY:
+        elif change.key not in (ORGANIZATION_KEY, NAMES_KEY):
             is_back = after.get("status") == ACTIVE != before.get("status")
-            allowed = OF_THE_PLANNER | {*OF_A_FORMER_TIME} if is_back else OF_THE_PLANNER
+            allowed = OF_THE_PLANNER | {DIGEST, DIGEST_AT} | ({*OF_A_FORMER_TIME} if is_back else set())
             state = self.states.get(change.key.task_id, LEFT)
             require(ROSTER, "status" not in changed or after["status"] == state, f"{after} is called {state} elsewhere")
             changed -= allowed | {"scope", "task_id"}

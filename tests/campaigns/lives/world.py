@@ -17,7 +17,7 @@ from typing import Any
 from local.cloud import REGION
 from task_reporter.aws.subscribers import Audience, find_audience
 from task_reporter.errors import PollError
-from task_reporter.history.rows import Key, Row
+from task_reporter.history.rows import Key, Row, is_held
 from task_reporter.history.writes import Write
 from task_reporter.kinds.kind import Kind
 from task_reporter.kinds.table import ALL, KINDS
@@ -288,7 +288,7 @@ class World:
         return {
             number: str(row["outcome"])
             for number, row in rows.items()
-            if row.get("awaiting") == "notification" and MARKS[NOTICE] not in row
+            if row.get("awaiting") == "notification" and MARKS[NOTICE] not in row and not is_held(row)
         }
 
     def _announce(self, keys: Sequence[Key]) -> Any:

@@ -54,11 +54,18 @@ def test_an_id_needs_one_read_of_its_row() -> None:
     assert table.client.calls == ["batch_get_item"]
 
 
-def test_a_name_needs_one_query_of_ids_and_names() -> None:
+def test_a_name_needs_the_row_of_names_and_its_own() -> None:
+    table = Table(*ROWS, {"scope": "roster", "task_id": "names", "names": json.dumps({PAYMENTS: "Payments"})})
+    scopes = find_scopes(target_on(table), Place(("payments",)))
+    assert list(scopes) == OF_PAYMENTS
+    assert table.client.calls == ["batch_get_item", "batch_get_item"]
+
+
+def test_without_the_row_of_names_ids_and_names_are_queried() -> None:
     table = Table(*ROWS)
     find_scopes(target_on(table), Place(("payments", "hub")))
-    assert table.client.calls == ["query", "batch_get_item"]
-    assert table.client.requests[0]["ProjectionExpression"] == "#scope, task_id, #name"
+    assert table.client.calls == ["batch_get_item", "query", "batch_get_item"]
+    assert table.client.requests[1]["ProjectionExpression"] == "#scope, task_id, #name"
 
 
 def test_the_account_of_the_stack_needs_no_row() -> None:

@@ -10,13 +10,16 @@ from task_reporter.errors import MalformedAnswerError, OutOfTimeError
 from task_reporter.history.table import HistoryTable
 from task_reporter.history.writes import Insert, Update
 from task_reporter.organization.members import (
+    NAMES_KEY,
     ORGANIZATION_KEY,
     Account,
     Member,
     announced_write,
     member_key,
     membership_writes,
+    names_write,
     organization_write,
+    parse_names,
     read_roster,
     without_role_write,
 )
@@ -315,3 +318,33 @@ def test_writes_from_one_reading_lose_nothing_in_any_order(order):
     member = read_roster(table)[0][ACCOUNT]
     assert (member.status, bool(member.announced)) == ("ACTIVE", True)
     assert member.lists["us-east-1"]["bundle"].at == order.index("read") + 1
+
+
+# The row of names
+
+
+def named(*names):
+    return [Member(f"{number:012}", {"name": name} if name else {}) for number, name in enumerate(names)]
+
+
+def test_names_are_read_as_they_were_written():
+    table = Table()
+    for names in (("web", "", "ops"), ("web", "", "ops", "lab"), ("web",)):
+        table.apply([names_write(named(*names), table.rows.get(NAMES_KEY))])
+        assert list(parse_names(table.rows[NAMES_KEY]).values()) == [name for name in names if name]
+
+
+def test_unchanged_names_are_not_written():
+    table = Table()
+    table.apply([names_write(named("web"), None)])
+    assert names_write(named("web", ""), table.rows[NAMES_KEY]) is None
+
+
+def test_names_that_are_too_many_are_left_out():
+    write = names_write(named(*["x" * 50] * 6000), None)
+    assert parse_names(write.row) == {}
+
+
+@pytest.mark.parametrize("text", ["", "x", "[]", "1", "null", 7])
+def test_names_of_another_form_are_none(text):
+    assert parse_names({"names": text}) == {}

@@ -107,7 +107,7 @@ def test_the_first_round_of_an_organization():
     result = rounds.round()
     assert [(one.account, one.due, one.find_regions) for one in rounds.sent] == [(ACCOUNT, {}, True), (OTHER, {}, True)]
     assert (result.sent, result.is_good, result.overdue, bool(result.changes)) == (2, True, [], False)
-    assert {key.task_id for key in rounds.table.rows} == {ACCOUNT, OTHER, "organization"}
+    assert {key.task_id for key in rounds.table.rows} == {ACCOUNT, OTHER, "organization", "names"}
     assert rounds.own_row == organization_row()
 
 

@@ -29,6 +29,16 @@ So it is asked at once.
 """
 ORGANIZATION_KEY = Key(ROSTER_SCOPE, "organization")
 """The row of the planner's own times."""
+NAMES_KEY = Key(ROSTER_SCOPE, "names")
+"""The row with the names of all accounts.
+
+To find an account by its name, only this row is read.
+"""
+MAX_NAMES = 300_000
+"""Characters in that row, above which it has no names.
+
+A row of DynamoDB has at most 400 KB.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +177,26 @@ def without_role_write(account: str, before: Row | None, poll: PollContext) -> W
     if before is None:
         return Insert({"scope": ROSTER_SCOPE, "task_id": account, **news})
     return Update(member_key(account), news, {"tries": before.get("tries"), "asked_at": before.get("asked_at")})
+
+
+def names_write(members: Iterable[Member], before: Row | None) -> Write | None:
+    """Return the write of the accounts' names, or None without a change."""
+    names = {member.account: member.name for member in members if member.name}
+    text = json.dumps(names, separators=(",", ":"), sort_keys=True)
+    news: Row = {"names": text if len(text) <= MAX_NAMES else "{}"}
+    if before is None:
+        return Insert({"scope": NAMES_KEY.scope, "task_id": NAMES_KEY.task_id, **news})
+    expected = {"names": before.get("names")}
+    return Update(NAMES_KEY, news, expected) if news != expected else None
+
+
+def parse_names(row: Row | None) -> dict[str, str]:
+    """Return id → name of the accounts in ``row``, empty where it has none."""
+    try:
+        names = json.loads(str((row or {}).get("names", "{}")))
+        return {str(account): str(name) for account, name in names.items()}
+    except (ValueError, AttributeError, RecursionError):  # another program may have written anything
+        return {}
 
 
 def organization_write(before: Row, news: Row) -> Write:

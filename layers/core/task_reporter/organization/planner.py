@@ -18,10 +18,12 @@ from task_reporter.organization.assignment import Assignment
 from task_reporter.organization.directory import ALL_ACCOUNTS
 from task_reporter.organization.members import (
     ACTIVE,
+    NAMES_KEY,
     Account,
     Member,
     announced_write,
     membership_writes,
+    names_write,
     organization_write,
     read_roster,
 )
@@ -137,6 +139,8 @@ class Planner:
         changes = membership_writes(members, self.list_accounts(), poll.now)
         self.history.apply([write for _, write in changes], deadline)
         members |= {member.account: member for member, _ in changes}
+        write = names_write(members.values(), self.history.read([NAMES_KEY], deadline).get(NAMES_KEY))
+        self.history.apply([write] if write else [], deadline)
         return True
 
     def _send(self, result: RoundResult, poll: PollContext, length: timedelta) -> None:
