@@ -5,6 +5,7 @@ import sys
 import click
 
 from task_reporter.times import now
+from task_reporter_cli.completion import complete_accounts
 from task_reporter_cli.history.target import Target
 from task_reporter_cli.options import output_option, with_target
 from task_reporter_cli.organization.states import STATES
@@ -13,7 +14,12 @@ from task_reporter_cli.organization.states import STATES
 @click.command("accounts")
 @click.option("--all", "show_all", is_flag=True, help="Also watched accounts, and denials that are accepted.")
 @click.option(
-    "--account", "accounts", multiple=True, metavar="ID", help="This account, by id or name. Can be repeated."
+    "--account",
+    "accounts",
+    multiple=True,
+    shell_complete=complete_accounts,
+    metavar="NAME-OR-ID",
+    help="This account, by id or name. Can be repeated.",
 )
 @click.option(
     "--state",
