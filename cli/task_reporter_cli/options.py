@@ -2,17 +2,16 @@
 
 from collections.abc import Callable
 from functools import wraps
-from os import environ
 from typing import Any
 
 import click
 
+from task_reporter_cli.completion import complete_accounts, complete_regions
 from task_reporter_cli.history.place import Place
-from task_reporter_cli.history.target import DEFAULT_STACK, Target
+from task_reporter_cli.history.target import DEFAULT_STACK, TARGET_OPTIONS, read_target
 from task_reporter_cli.values import check_regions
 
 Function = Callable[..., Any]
-TARGET_OPTIONS = ("stack", "table", "profile", "region")
 
 
 def target_options(function: Function) -> Function:
@@ -56,6 +55,7 @@ def with_place(function: Function) -> Function:
             "task_regions",
             multiple=True,
             callback=check_regions,
+            shell_complete=complete_regions,
             metavar="REGION",
             help="Of this region. Can be repeated.",
         ),
@@ -63,6 +63,7 @@ def with_place(function: Function) -> Function:
             "--account",
             "accounts",
             multiple=True,
+            shell_complete=complete_accounts,
             metavar="NAME-OR-ID",
             help="Of this account, by id or by its name in Organizations. Can be repeated.",
         ),
@@ -76,16 +77,6 @@ def with_target(function: Function) -> Function:
 
     @wraps(function)
     def with_home(*args: Any, **given: Any) -> Any:
-        return function(_read_target(click.get_current_context()), *args, **given)
+        return function(read_target(click.get_current_context()), *args, **given)
 
     return target_options(with_home)
-
-
-def _read_target(context: click.Context) -> Target:
-    """Return the value that the command was given, else that of the group."""
-    near, far = context.params, context.find_root().params
-    said = {name: near.get(name) or far.get(name) for name in TARGET_OPTIONS}
-    if said["stack"] and said["table"]:
-        raise click.UsageError("Give --stack or --table, not both.")
-    stack = said["stack"] or environ.get("TASK_REPORTER_STACK") or DEFAULT_STACK
-    return Target(None if said["table"] else stack, said["table"], said["profile"], said["region"])

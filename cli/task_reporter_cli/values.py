@@ -4,7 +4,6 @@ import re
 
 import click
 
-from task_reporter.runtime.settings import REGION
 from task_reporter.times import now
 from task_reporter_cli.time_formats import parse_typed_time
 
@@ -53,6 +52,8 @@ def _parse_time(value: str | None, end_of_day: bool) -> str | None:
 
 def check_regions(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
     """Check names of regions; each is kept once."""
+    from task_reporter.runtime.settings import REGION  # most commands need neither it nor what it imports
+
     for name in value:
         if not REGION.fullmatch(name):
             raise click.BadParameter(f"{name!r} is no region, such as eu-west-1.")

@@ -1,5 +1,6 @@
 """A hub, the unchanged template, over an organization whose accounts refuse, join and leave."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from local.organization import ADMIN_ROLE, HUB
 from tests.e2e.hubs import Hub, running_hub
-from tests.e2e.steps import setting
+from tests.e2e.steps import run, setting
 from tests.support.queues import drain_texts
 from tests.support.waiting import eventually
 
@@ -116,3 +117,22 @@ def test_messages_that_are_no_assignments_harm_nothing(hub: Hub) -> None:
     hub.round()
     assert task in hub.outcomes()
     assert sorted(drain_texts(sqs, hub.stack.outputs["DeadLetterQueueUrl"])) == sorted(GARBAGE)
+
+
+def test_tasks_of_an_account_are_found_by_its_name(hub: Hub) -> None:
+    task = hub.import_snapshot("gamma", "eu-west-1")
+    hub.make_due("gamma")
+    hub.round()
+    running = json.loads(run(hub.stack, "list", "--running", "--account", "GAMMA", "--output", "json").stdout)
+    assert {row["scope"] for row in running} == {f"{hub.organization.accounts['gamma']}/eu-west-1"}
+    assert task in {row["task_id"] for row in running}
+    hub.end_tasks()
+    hub.round()
+    assert run(hub.stack, "wait", task, "--account", "gamma", "--timeout", "1").stdout == "complete\n"
+    shown = run(hub.stack, "show", f"gamma/eu-west-1/{task}").stdout
+    assert "Account name" in shown
+    assert f"task-reporter register gamma/eu-west-1/{task} " in shown
+    assert f" --name {task} --task-profile PROFILE\n" in shown
+    refused = run(hub.stack, "register", task, "--account", "gamma", "--name", "wiki")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "give an AWS profile with credentials of" in refused.stderr

@@ -96,14 +96,14 @@ class Retrier:
         raise OutOfTimeError(fault)
 
     def _call_in_time(self, question: Callable[[], Result], fault: Exception | None) -> Result:
-        future = _start_in_thread(question)
+        future = start_in_thread(question)
         wait([future], max(self.remaining, MIN_WAIT))
         if not future.done():
             raise OutOfTimeError(fault)
         return future.result()
 
 
-def _start_in_thread(question: Callable[[], Result]) -> Future[Result]:
+def start_in_thread(question: Callable[[], Result]) -> Future[Result]:
     """Ask in a separate thread, which does not delay the end of the process."""
     future: Future[Result] = Future()
 

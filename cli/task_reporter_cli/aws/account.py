@@ -51,9 +51,10 @@ class QuickLoader(Loader):
 class Account:
     """Credentials and a region, from arguments or from where every AWS tool takes them."""
 
-    def __init__(self, profile: str | None = None, region: str | None = None) -> None:
+    def __init__(self, profile: str | None = None, region: str | None = None, is_quiet: bool = False) -> None:
         self._profile = profile
         self._region = region
+        self._is_quiet = is_quiet
 
     @cached_property
     def region(self) -> str | None:
@@ -94,13 +95,16 @@ class Account:
     def _boto3(self) -> Boto3Session:
         return Boto3Session(botocore_session=self._session)
 
+    def _make_chain(self) -> CredentialChain:
+        return CredentialChain(self._session, self.region, self._is_quiet)
+
     @cached_property
     def _session(self) -> Session:
         session = Session(profile=self._profile)
         session.set_default_client_config(CONFIG)  # for the clients with which botocore gets credentials, too
         paths = (session.get_config_variable("data_path") or "").split(os.pathsep)
         session.register_component("data_loader", QuickLoader(extra_search_paths=[path for path in paths if path]))
-        session.lazy_register_component("credential_provider", lambda: CredentialChain(session, self.region))
+        session.lazy_register_component("credential_provider", self._make_chain)
         check: Any = self._check_answer
         session.register("after-call", check, unique_id="check-answer")
         return session

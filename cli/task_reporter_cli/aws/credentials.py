@@ -87,15 +87,16 @@ class SessionCache(JSONFileCache):
 class CredentialChain(CredentialResolver):
     """botocore's chain of sources.
 
-    Raises CredentialsError for whatever goes wrong in one source, also when renewing.
+    A quiet one asks nobody. Raises CredentialsError for whatever goes wrong in one source, also when renewing.
     """
 
-    def __init__(self, session: Session, region: str | None) -> None:
+    def __init__(self, session: Session, region: str | None, is_quiet: bool = False) -> None:
         self._profile = session.profile or "default"
         self._root_profile = find_root_profile(session.full_config["profiles"], self._profile)
         cache: Any = SessionCache(expanduser(CACHE_FOLDER))
         chain: Any = create_credential_resolver(session, cache=cache, region_name=region)
-        chain.get_provider("assume-role")._prompter = make_mfa_prompter(self._profile)
+        may_ask = (lambda: False) if is_quiet else has_terminal
+        chain.get_provider("assume-role")._prompter = make_mfa_prompter(self._profile, may_ask)
         super().__init__(chain.providers)
 
     def load_credentials(self) -> Any:

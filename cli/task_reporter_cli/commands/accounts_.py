@@ -5,18 +5,21 @@ import sys
 import click
 
 from task_reporter.times import now
+from task_reporter_cli.completion import complete_accounts
 from task_reporter_cli.history.target import Target
 from task_reporter_cli.options import output_option, with_target
 from task_reporter_cli.organization.states import STATES
-
-GROUP_LIMIT = 10
-"""Accounts of one state that a table shows unless it is asked for them."""
 
 
 @click.command("accounts")
 @click.option("--all", "show_all", is_flag=True, help="Also watched accounts, and denials that are accepted.")
 @click.option(
-    "--account", "accounts", multiple=True, metavar="ID", help="This account, by id or name. Can be repeated."
+    "--account",
+    "accounts",
+    multiple=True,
+    shell_complete=complete_accounts,
+    metavar="NAME-OR-ID",
+    help="This account, by id or name. Can be repeated.",
 )
 @click.option(
     "--state",
@@ -31,8 +34,8 @@ def command(target: Target, show_all: bool, accounts: tuple[str, ...], wanted: t
     """Accounts of the organization that are not watched completely.
 
     Each account has one line, or one for each of its states: since when, in which regions or lists, and the last
-    poll. Accounts with the same state stand together, with what to do. A table shows at most ten of a state; --all,
-    --account and --state show all. Exit status 1 where something is to be done.
+    poll. Accounts with the same state stand together, with what to do. A table shows as many of each state as fit on
+    the screen; --all, --account and --state show all. Exit status 1 where something is to be done.
 
     \b
     Examples:
@@ -64,10 +67,11 @@ def command(target: Target, show_all: bool, accounts: tuple[str, ...], wanted: t
     elif output == "csv":
         texts.write_csv(selected, sys.stdout)
     else:
+        summary = summarize(states, time)
         if states and not (accounts or wanted):
-            print_line(summarize(states, time))
-        limit = None if show_all or accounts or wanted else GROUP_LIMIT
-        texts.write_groups(selected, limit, f"task-reporter accounts{target.flags}", sys.stdout)
+            print_line(summary)
+        screen = None if show_all or accounts or wanted else texts.measure_screen(sys.stdout, summary)
+        texts.write_groups(selected, screen, f"task-reporter accounts{target.flags}", sys.stdout)
     if not members and (output == "table" or sys.stderr.isatty()):
         print_note("The roster holds no account yet; the planner writes it in its first round.")
     click.get_current_context().exit(1 if any(state.is_problem for state in selected) else 0)

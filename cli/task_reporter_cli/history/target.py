@@ -1,5 +1,6 @@
 """Where the history is: a stack's table, or a table that was named."""
 
+import os
 import shlex
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 
 DEFAULT_STACK = "ec2-task-reporter"
+TARGET_OPTIONS = ("stack", "table", "profile", "region")
+"""The options that name a target."""
 
 
 class Target:
@@ -21,18 +24,21 @@ class Target:
     Everything is looked up when it is first needed, and once.
     """
 
-    def __init__(self, stack: str | None, table: str | None, profile: str | None, region: str | None) -> None:
+    def __init__(
+        self, stack: str | None, table: str | None, profile: str | None, region: str | None, is_quiet: bool = False
+    ) -> None:
         self._stack_name = stack
         self._table = table
         self._profile = profile
         self._region = region
+        self._is_quiet = is_quiet
 
     @cached_property
     def account(self) -> "Account":
         """The account, as the person who runs this reaches it."""
         from task_reporter_cli.aws.account import Account  # brings botocore, which asking for help does not need
 
-        return Account(self._profile, self._region)
+        return Account(self._profile, self._region, self._is_quiet)
 
     @cached_property
     def stack(self) -> "Stack | None":
@@ -95,3 +101,16 @@ class Target:
         if place["stack"] == DEFAULT_STACK:
             del given["stack"]
         return "".join(f" --{name} {shlex.quote(value)}" for name, value in given.items() if value)
+
+
+def read_target(context: click.Context, is_quiet: bool = False) -> Target:
+    """Return the target that the command was given, else that of the group.
+
+    A quiet one never asks for an MFA code. Raises UsageError.
+    """
+    near, far = context.params, context.find_root().params
+    said = {name: near.get(name) or far.get(name) for name in TARGET_OPTIONS}
+    if said["stack"] and said["table"]:
+        raise click.UsageError("Give --stack or --table, not both.")
+    stack = said["stack"] or os.environ.get("TASK_REPORTER_STACK") or DEFAULT_STACK
+    return Target(None if said["table"] else stack, said["table"], said["profile"], said["region"], is_quiet)

@@ -15,6 +15,9 @@ from task_reporter_cli.organization.states import ERROR, LEFT, NOT_POLLED, OVERD
 LEFT_RECENTLY = timedelta(days=7)
 """Time for which an account that has left is worth a line."""
 
+MAX_NAMED_STATES = 6
+"""States in a summary: all that somebody has to change; others are counted."""
+
 
 @dataclass(frozen=True, slots=True)
 class AccountState:
@@ -108,14 +111,14 @@ def _to_text(seconds: int) -> str:
 
 
 def summarize(states: Sequence[AccountState], now: datetime) -> str:
-    """Return one line with the number of accounts in each state."""
+    """Return one line with the number of accounts in each state, worst first."""
     total = len({each.account for each in states if each.state != LEFT})
     watched = sum(each.state == WATCHED for each in states)
     counts = Counter(each.state for each in states if each.is_news(now))
     text = f"{watched:,} of {total:,} accounts are watched"
-    for state in STATES:
-        if count := counts.pop(state, 0):
-            text += f", {count:,} {state}"
-    text += "".join(f", {count:,} {state}" for state, count in counts.items())
+    found = [state for state in (*STATES, *(counts.keys() - STATES.keys())) if counts[state]]
+    text += "".join(f", {counts[state]:,} {state}" for state in found[:MAX_NAMED_STATES])
+    if others := found[MAX_NAMED_STATES:]:
+        text += f", {sum(counts[state] for state in others):,} in {len(others)} other states"
     accepted = len({each.account for each in states if each.accepted})
     return f"{text}; {accepted:,} with accepted denials" if accepted else text

@@ -1,7 +1,11 @@
 """Accounts of an organization as text, JSON and CSV."""
 
+import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, islice
+from math import ceil
+from shutil import get_terminal_size
 from typing import TextIO
 
 import click
@@ -18,45 +22,100 @@ COLUMNS = ("account", "name", "state", "accepted", "since", "places", "last_poll
 """The attributes of JSON, and the columns of CSV, in this order."""
 HEADINGS = ("account", "name", "state", "since (UTC)", "where", "last polled (UTC)")
 STATE_COLUMN = HEADINGS.index("state")
+SHORT_HEADINGS = ("state", "accounts", "such as", "what to do")
+UNKNOWN_LINES = 24
+"""Height of a screen that is not known."""
+
+Groups = Sequence[Sequence[AccountState]]
 
 
-def write_groups(states: Sequence[AccountState], limit: int | None, more: str, out: TextIO) -> None:
+def measure_screen(out: TextIO, before: str) -> os.terminal_size:
+    """Return the room on the screen after the line ``before``.
+
+    One line is kept for the prompt. Where there is no terminal, lines may have any length.
+    """
+    size = get_terminal_size() if out.isatty() else os.terminal_size((sys.maxsize, UNKNOWN_LINES))
+    return os.terminal_size((size.columns, size.lines - _height([before], size.columns) - 1))
+
+
+def write_groups(states: Sequence[AccountState], screen: os.terminal_size | None, more: str, out: TextIO) -> None:
     """Write a table of ``states`` in groups, each with what to do about it.
 
-    At most ``limit`` accounts of a group are written; the command ``more`` shows all.
+    As many accounts of each group are written as fit on the ``screen``; where not even one of each fits, each group has
+    one line. Without a screen, all are written. The command ``more`` shows all.
     """
-    if not states:
-        return
     groups = [list(group) for _, group in groupby(states, key=lambda each: (each.state, each.accepted))]
+    for line in _fit(groups, screen, more) if screen else _long_lines(groups, None, more):
+        click.echo(line, out)
+
+
+def _fit(groups: Groups, screen: os.terminal_size, more: str) -> list[str]:
+    for limit in range(screen.lines, 0, -1):
+        lines = list(_long_lines(groups, limit, more))
+        if _height(lines, screen.columns) <= screen.lines:
+            return lines
+    lines = list(_short_lines(groups, more))
+    for number in range(len(lines) - 1, -1, -1):  # those of the worst states stay whole
+        if _height(lines, screen.columns) > screen.lines:
+            lines[number] = _cut(lines[number], screen.columns)
+    return lines
+
+
+def _height(lines: Iterable[str], columns: int) -> int:
+    """Return the number of lines on a terminal, which wraps those that are long."""
+    return sum(max(1, ceil(len(click.unstyle(line)) / columns)) for line in lines)
+
+
+def _cut(line: str, columns: int) -> str:
+    return line if len(line) <= columns else f"{line[: columns - 1]}…"
+
+
+def _long_lines(groups: Groups, limit: int | None, more: str) -> Iterator[str]:
+    """Yield a line for each of at most ``limit`` accounts of each group."""
     shown = [group[:limit] for group in groups]
-    lines = [[format_cells(each) for each in group] for group in shown]
-    widths = [
-        max(map(len, column)) for column in zip(HEADINGS, *(line for group in lines for line in group), strict=True)
-    ]
-    click.echo(click.style(_align(HEADINGS, widths), dim=True), out)
-    for number, (group, cells) in enumerate(zip(groups, lines, strict=True)):
+    padded = iter(_pad([HEADINGS, *(format_cells(each) for some in shown for each in some)]) if groups else [])
+    yield from (click.style(_join(cells), dim=True) for cells in islice(padded, 1))
+    for number, (group, some) in enumerate(zip(groups, shown, strict=True)):
         if number:
-            click.echo("", out)
-        first, colour = group[0], "red" if group[0].is_problem else None
-        for line in cells:
-            click.echo(_align(line, widths, colour), out)
-        if len(group) > len(cells):
-            click.echo(f"and {len(group) - len(cells):,} more: {more} --state {first.state}", out)
-        if text := explain(first):
-            click.echo(f"→ {text}", out)
+            yield ""
+        for each, cells in zip(some, islice(padded, len(some)), strict=True):
+            if each.is_problem:
+                cells[STATE_COLUMN] = click.style(cells[STATE_COLUMN], fg="red")
+            yield _join(cells)
+        if len(group) > len(some):
+            yield f"and {len(group) - len(some):,} more: {more} --state {group[0].state}"
+        if text := explain(group[0]):
+            yield f"→ {text}"
 
 
-def _align(cells: Sequence[str], widths: Sequence[int], colour: str | None = None) -> str:
-    padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
-    padded[STATE_COLUMN] = click.style(padded[STATE_COLUMN], fg=colour) if colour else padded[STATE_COLUMN]
-    return "  ".join(padded).rstrip()
+def _short_lines(groups: Groups, more: str) -> Iterator[str]:
+    """Yield a line for each group, with its first account and what to do."""
+    firsts = [group[0] for group in groups]
+    names = [to_one_line(first.name or first.account) for first in firsts]
+    counts = [f"{len(group):,}" for group in groups]
+    cells = zip((first.state for first in firsts), counts, names, map(what_to_do, firsts), strict=True)
+    yield from map(_join, _pad([SHORT_HEADINGS, *cells]))
+    yield f"→ {more} --state STATE shows a state completely"
+
+
+def _pad(lines: Sequence[Sequence[str]]) -> Iterator[list[str]]:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return ([cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines)
+
+
+def _join(cells: Iterable[str]) -> str:
+    return "  ".join(cells).rstrip()
 
 
 def explain(state: AccountState) -> str:
     """Return the meaning of a state, and what to do about it."""
-    todo = ACCEPTED if state.accepted else STATES.get(state.state, "")
-    meaning = describe_reason(state.state)
-    return f"{meaning}: {todo}" if todo else ""
+    todo = what_to_do(state)
+    return f"{describe_reason(state.state)}: {todo}" if todo else ""
+
+
+def what_to_do(state: AccountState) -> str:
+    """Return what to do about a state."""
+    return ACCEPTED if state.accepted else STATES.get(state.state, "")
 
 
 def format_cells(state: AccountState) -> tuple[str, ...]:

@@ -3,11 +3,13 @@
 import csv
 import io
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+import click
 import pytest
 
 from task_reporter.history.rows import Row
@@ -22,7 +24,7 @@ from task_reporter_cli.organization.selection import select_states
 from task_reporter_cli.organization.states import STATES
 from task_reporter_cli.output import accounts as output
 from tests.support.canned_ec2 import Answer, canned_ec2
-from tests.support.cli import Said, in_environment, run, somewhere
+from tests.support.cli import Said, Terminal, in_environment, run, somewhere
 from tests.support.documents import ROOT, blocks
 from tests.support.dynamodb import to_item
 from tests.support.roster import REGIONS, account_row, example_rows, lists_row, members_of, refused, unpolled_row
@@ -183,19 +185,52 @@ def test_places_are_short(places: list[str], regions: int, text: str) -> None:
     assert format_places(places, regions) == text
 
 
-def printed(states: Sequence[AccountState], limit: int | None = None) -> list[str]:
+def printed(states: Sequence[AccountState], screen: os.terminal_size | None = None) -> list[str]:
     text = io.StringIO()
-    output.write_groups(states, limit, "task-reporter accounts", text)
+    output.write_groups(states, screen, "task-reporter accounts", text)
     return text.getvalue().splitlines()
 
 
 def test_a_large_group_is_cut_and_names_the_command_for_the_rest() -> None:
     rows = [unpolled_row(f"{number:012d}", YESTERDAY, unreadable="no-role") for number in range(1200)]
-    lines = printed(states_of(*rows), limit=10)
+    lines = printed(states_of(*rows), os.terminal_size((200, 13)))
     assert len(lines) == 1 + 10 + 2
     assert lines[11] == "and 1,190 more: task-reporter accounts --state no-role"
     assert lines[12].startswith("→ its role can't be assumed: enrol them with make member")
     assert len(printed(states_of(*rows))) == 1 + 1200 + 1
+
+
+SCREENS = [(80, 24), (120, 24), (120, 40), (200, 60), (200, 120)]
+
+
+@pytest.mark.parametrize("size", SCREENS, ids=str)
+@pytest.mark.parametrize("kinds", [1, 3, len(ROWS) - 1])
+def test_accounts_in_all_states_fit_on_a_screen(
+    size: tuple[int, int], kinds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each state has an account, and what to do about it."""
+    monkeypatch.setenv("COLUMNS", str(size[0]))
+    monkeypatch.setenv("LINES", str(size[1]))
+    chosen = [row for state, row in ROWS.items() if state != "watched"][:kinds]
+    rows = [chosen[number % kinds] | {"task_id": f"{number:012d}", "name": f"team-{number}"} for number in range(1000)]
+    states = states_of(*rows)
+    selected, summary, out = select_states(states, (), (), False, NOW), summarize(states, NOW), Terminal()
+    output.write_groups(selected, output.measure_screen(out, summary), "task-reporter accounts", out)
+    lines = [summary, *map(click.unstyle, out.getvalue().splitlines())]
+    assert sum(max(1, -(-len(line) // size[0])) for line in lines) < size[1]
+    for state in {each.state for each in selected}:
+        assert any(state in line and "team-" in line for line in lines), state
+        assert any(STATES[state][:30] in line for line in lines), state
+        assert any(f"--state {state}" in line or "--state STATE" in line for line in lines), state
+    assert all(any(STATES[state] in line for line in lines) for state in ("overdue", "no-role") if kinds > 1)
+
+
+def test_the_summary_of_all_states_is_short() -> None:
+    rows = [row | {"task_id": f"{number:012d}"} for number, row in enumerate([*ROWS.values(), *PASSING.values()])]
+    assert summarize(states_of(*rows), NOW) == (
+        "1 of 14 accounts are watched, 1 overdue, 1 no-role, 1 denied, 1 denied-by-scp, 1 region-disabled,"
+        " 1 malformed, 8 in 8 other states"
+    )
 
 
 def test_control_characters_in_a_name_do_not_reach_the_terminal() -> None:
@@ -317,7 +352,7 @@ def test_the_documented_output_is_the_one_that_is_printed() -> None:
         block for block in blocks(ROOT / "docs" / "command-line.md", "") if block.startswith("$ task-reporter accounts")
     ]
     states = account_states(members_of(*example_rows(NOW)), read_hub({"Regions": "all"}, "eu-west-1"), NOW)
-    lines = [summarize(states, NOW), *printed(select_states(states, (), (), False, NOW), 10)]
+    lines = [summarize(states, NOW), *printed(select_states(states, (), (), False, NOW))]
     assert shown.splitlines()[1:] == lines
 
 

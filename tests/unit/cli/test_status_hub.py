@@ -70,6 +70,29 @@ def test_the_accounts(rows: list[Row], level: str, text: str) -> None:
     assert found.todo == ("" if level == WELL else "task-reporter accounts --stack mine")
 
 
+LONGEST_FINDING = 160
+"""Characters: two lines of an old terminal."""
+
+
+def test_findings_about_a_thousand_bad_accounts_are_short() -> None:
+    """Each says what to do."""
+    yesterday = NOW - timedelta(days=1)
+    troubles: list[dict[str, Any]] = [
+        *({"lists": lists_row(NOW, us_east_1=refused(reason, yesterday))}
+          for reason in ("denied", "denied-by-scp", "region-disabled", "malformed", "error", "throttled")),
+        {"unreadable": "no-role"}, {"status": "SUSPENDED"}, {"status": "CLOSED"}, {"status": "PENDING_CLOSURE"},
+        {"lists": lists_row(yesterday)},
+    ]  # fmt: skip
+    rows = [account_row(f"{number:012d}", NOW, **troubles[number % len(troubles)]) for number in range(1000)]
+    own: Row = {"scope": "roster", "task_id": "organization", "round_at": ago(20), "accounts_at": ago(300)}
+    found = list(hub.check_roster(Table(own, *rows), HUB, "000000000000/eu-west-1", SILENT, NOW, " --stack mine"))
+    assert [(finding.part, finding.level) for finding in found] == [
+        (part, WRONG) for part in (hub.ROUND, hub.ACCOUNTS, hub.OVERDUE_REGIONS)
+    ]
+    assert [finding for finding in found if not finding.todo] == []
+    assert [text for finding in found for text in (finding.text, finding.todo) if len(text) > LONGEST_FINDING] == []
+
+
 def test_a_roster_without_accounts_awaits_the_first_round() -> None:
     found = hub.check_accounts([], NOW, "")
     assert (found.level, found.text, found.todo) == (WRONG, "none yet", "the planner lists them in its first round")

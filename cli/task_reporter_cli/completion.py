@@ -1,0 +1,94 @@
+"""Values that a shell completes from the roster: accounts and regions.
+
+Completing never fails, asks nobody for an MFA code, and takes a few seconds at most: else nothing is offered.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+import click
+from click.shell_completion import CompletionItem
+
+from task_reporter_cli.history.target import Target, read_target
+
+SECONDS = 3.0
+"""Longest time that a person waits for a completion."""
+SPECIAL = re.compile(r"([^\w@%+=:,./-])", re.ASCII)
+"""Characters that bash would interpret."""
+
+Reader = Callable[[Target], Iterable[CompletionItem]]
+
+
+def complete_accounts(context: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the accounts whose name or id begins with ``incomplete``."""
+    return _read_in_time(context, lambda target: find_accounts(target, incomplete))
+
+
+def complete_regions(context: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the regions of the named accounts, or of all."""
+    accounts = context.params.get("accounts") or ()
+    return _read_in_time(context, lambda target: find_regions(target, accounts, incomplete))
+
+
+def find_accounts(target: Target, incomplete: str) -> Iterator[CompletionItem]:
+    """Yield names, and ids where one was begun or there is no name.
+
+    Raises botocore's errors.
+    """
+    from task_reporter_cli.history.scopes import read_names
+
+    for account, name in read_names(target.history).items():
+        if name and name.casefold().startswith(incomplete.casefold()):
+            yield CompletionItem(_escape(name), help=account)
+        elif account.startswith(incomplete):
+            yield CompletionItem(account, help=name)
+
+
+def find_regions(target: Target, accounts: Sequence[str], incomplete: str) -> Iterator[CompletionItem]:
+    """Yield the regions of ``accounts``, or of all. Raises NoAccountError and botocore's errors."""
+    from task_reporter.organization.members import read_roster
+    from task_reporter_cli.history.scopes import find_rows, regions_of
+
+    if accounts:
+        rows = list(find_rows(target, accounts).values())
+    else:
+        rows = [member.row for member in read_roster(target.history)[0].values()]
+    own = target.account.region or ""
+    names = {region for row in rows for region in regions_of(row, own)}
+    return (CompletionItem(name) for name in sorted(names) if name.startswith(incomplete))
+
+
+def _escape(name: str) -> str:
+    """Escape a name for bash; other shells do it themselves."""
+    from task_reporter_cli.commands.completion_ import VARIABLE
+
+    if not os.environ.get(VARIABLE, "").startswith("bash"):
+        return name
+    # click's function for bash reads the answer by `read` without -r, which takes one level of backslashes.
+    return SPECIAL.sub(r"\\\1", name).replace("\\", "\\\\")
+
+
+def _read_in_time(context: click.Context, read: Reader) -> list[CompletionItem]:
+    from task_reporter_cli.actions.retrier import start_in_thread
+
+    try:
+        with _silence():
+            target = read_target(context, is_quiet=True)
+            return start_in_thread(lambda: list(read(target))).result(SECONDS)
+    except Exception:
+        return []
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Discard standard error, also of programs that get credentials."""
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
