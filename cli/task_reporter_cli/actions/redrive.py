@@ -9,7 +9,7 @@ from functools import partial
 from itertools import chain
 
 from task_reporter.history.backlog import query_awaiting
-from task_reporter.history.rows import AWAITING_NOTIFICATION, Key, Value, account_and_region, key_of
+from task_reporter.history.rows import AWAITING_NOTIFICATION, HELD_FOR, Key, Value, account_and_region, key_of
 from task_reporter.history.table import HistoryTable
 from task_reporter.history.writes import Update
 from task_reporter.times import to_text
@@ -55,10 +55,11 @@ def _explain_refusal(row: Item) -> str:
 def redrive(keys: Sequence[Key], history: HistoryTable, now: datetime) -> list[Key]:
     """Touch the rows of ``keys`` that still await notification; those that were touched.
 
+    Rows that are held for a digest are not held any more.
     Raises HistoryError and botocore's errors.
     """
     still: dict[str, Value | None] = {"awaiting": AWAITING_NOTIFICATION}
-    done = history.apply([Update(key, {"redriven_at": to_text(now)}, still) for key in keys])
+    done = history.apply([Update(key, {"redriven_at": to_text(now)}, still, remove=(HELD_FOR,)) for key in keys])
     return [write.key for write in done.written]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -436,9 +437,37 @@ def test_digest_that_sns_refuses_is_delivered_again() -> None:
     assert set(told.failed) == {Key("roster", ACCOUNT), key_of(held(0)), key_of(held(1))}
 
 
-@pytest.mark.parametrize(("redrives", "told"), [(0, []), (1, []), (2, []), (3, [1])])
-def test_held_row_is_announced_alone_after_two_redrives(redrives: int, told: list[int]) -> None:
-    """The digest failed twice, or the stack is no hub any more."""
+def test_row_that_a_late_index_calls_held_is_left_to_its_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another notifier may announce it at this moment."""
+    monkeypatch.setattr("task_reporter.notifying.announce.held_keys", lambda *_: [key_of(held(0))])
+    sns = FakeSns()
+    tell(Table(held(0, redrives=2)), sns, [Key("roster", ACCOUNT)])
+    assert sns.accepted == []
+
+
+def unreachable_bus() -> Any:
+    def check(_deadline: Deadline) -> None:
+        raise NotAnnouncedError("no bus")
+
+    return SimpleNamespace(check=check)
+
+
+def test_failed_event_of_a_held_row_is_left_to_redriving() -> None:
+    told = tell(Table(held(1)), FakeSns(), [key_of(held(1))], bus=unreachable_bus())
+    assert set(told.by_event.failed) == {key_of(held(1))}
+    assert told.failed == {}
+
+
+def test_digest_leaves_events_to_the_records_of_its_rows() -> None:
+    """Two notifiers would send them twice."""
+    told = tell(Table(held(0), held(1)), FakeSns(), [Key("roster", ACCOUNT)], bus=unreachable_bus())
+    assert len(told.notices) == 1
+    assert told.by_event.failed == {}
+
+
+@pytest.mark.parametrize(("redrives", "told"), [(0, []), (1, []), (2, [1])])
+def test_held_row_is_announced_alone_at_its_second_redrive(redrives: int, told: list[int]) -> None:
+    """The digest failed, or the stack is no hub any more."""
     sns = FakeSns()
     tell(Table(held(1, redrives=redrives)), sns, [key_of(held(1))])
     assert told_numbers(sns) == told

@@ -129,7 +129,7 @@ def test_first_poll_of_an_account_becomes_one_digest(world: Stack) -> None:
 def test_held_rows_are_announced_without_a_hub_too(world: Stack) -> None:
     """Nothing asks for a digest where the stack is no hub any more."""
     world.record(row(1, held_for="digest"), row(2, held_for="digest"))
-    for _ in range(3):
+    for _ in range(2):
         world.flow()
         assert world.sns.accepted == []
         world.redrive()

@@ -189,7 +189,7 @@ def test_a_mark_whose_answer_was_lost_does_not_hide_the_other() -> None:
     ways.table = Deaf(row(1))
     assert set(ways.announce().by_event.unmarked) == {key(1)}
     assert ways.row == row(1, **BOTH)
-    assert ways.announce() == AnnounceResult(notified={key(1)})
+    assert ways.announce() == AnnounceResult()
     assert ways.row == row(1, awaiting=None, awaiting_since=None, **BOTH)
     assert ways.sent == (1, 1)
 

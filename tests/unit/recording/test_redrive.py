@@ -74,9 +74,9 @@ def test_what_is_due(case):
 
 
 def test_held_rows_ask_for_one_digest_of_each_account():
-    held = [waiting(1, held_for="digest"), waiting(2, held_for="digest"), waiting(3), waiting(4, redrives=2)]
+    held = [waiting(1, held_for="digest"), waiting(2, held_for="digest"), waiting(3), waiting(4) | {"redrives": 2}]
     held.append(waiting(5, held_for="digest") | {"scope": "111111111111/eu-west-1"})
-    tired = waiting(6, held_for="digest") | {"scope": "222222222222/eu-west-1", "redrives": 2}
+    tired = waiting(6, held_for="digest") | {"scope": "222222222222/eu-west-1", "redrives": 1}
     writes = redrive_writes([*held, tired], poll_at())
     digests = {write.key.task_id: write.set for write in writes if write.key.scope == "roster"}
     assert digests.keys() == {"123456789012", "111111111111"}

@@ -25,7 +25,7 @@ HELD_FOR, HELD_FOR_DIGEST = "held_for", "digest"
 The digest has all such rows of the account.
 A write to the account's roster row asks the notifier for the digest.
 """
-DIGEST_REDRIVES = 2
+DIGEST_REDRIVES = 1
 """Redrives after which a row is announced although it is held."""
 
 ACCOUNT_NAME = "account_name"

@@ -142,8 +142,6 @@ class AnnounceResult:
     """Tasks announced in the minimal form, with the reason: their message couldn't be composed."""
     digests: dict[str, Key] = field(default_factory=dict)
     """Account whose digest is due → key of its row in the roster."""
-    notified: set[Key] = field(default_factory=set)
-    """Tasks whose notice SNS had already accepted before."""
 
     @property
     def failed(self) -> dict[Key, Exception]:
@@ -152,10 +150,7 @@ class AnnounceResult:
         While Lambda retries a batch, the notices of later tasks wait. So a task that lacks only its event is left to
         redriving.
         """
-        notified = self.notified | self.by_notice.unmarked.keys()
-        notified |= {key_of(row) for notice in self.notices for row in notice.rows}
-        events = {key: reason for key, reason in self.by_event.failed.items() if key not in notified}
-        failed = self.by_notice.failed | self.postponed | events
+        failed = self.by_notice.failed | self.postponed
         owners = ((key.scope.partition("/")[0], error) for key, error in failed.items())
         return failed | {self.digests[account]: error for account, error in owners if account in self.digests}
 
@@ -200,14 +195,18 @@ def announce(
     result = AnnounceResult()
     result.digests = {key.task_id: key for key in keys if key.scope == ROSTER_SCOPE}
     held = [key for account in result.digests for key in held_keys(history, account, deadline)]
-    keys = dict.fromkeys([*(key for key in keys if key.scope != ROSTER_SCOPE), *held])
-    rows = [row for row in history.read(keys, deadline).values() if row.get("awaiting") == AWAITING_NOTIFICATION]
+    own = dict.fromkeys(key for key in keys if key.scope != ROSTER_SCOPE)
+    rows = [
+        row
+        for key, row in history.read(dict.fromkeys([*own, *held]), deadline).items()
+        if row.get("awaiting") == AWAITING_NOTIFICATION and (key in own or is_held(row))
+    ]
     result.by_notice.failed |= {key_of(row): IncompleteRowError("no outcome") for row in rows if "outcome" not in row}
     rows = [row for row in rows if "outcome" in row]
     needed = (NOTIFIED_AT, EVENT_SENT_AT) if bus else (NOTIFIED_AT,)
     marker = Marker(history, needed, policy.retention_days, deadline, clock)
-    result.notified = {key_of(row) for row in rows if NOTIFIED_AT in row}
-    unsent = [row for row in rows if marker.lacks(row, EVENT_SENT_AT)]
+    # Another notifier has the records of the other rows, perhaps at this moment.
+    unsent = [row for row in rows if key_of(row) in own and marker.lacks(row, EVENT_SENT_AT)]
     sending = pool.submit(_send_events, unsent, bus, policy, marker, deadline, result) if bus and unsent else None
     try:
         ready = (row for row in rows if not is_held(row) or account_and_region(row)[0] in result.digests)
