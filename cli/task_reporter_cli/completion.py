@@ -15,8 +15,13 @@ from task_reporter_cli.history.target import Target, read_target
 
 SECONDS = 3.0
 """Longest time that a person waits for a completion."""
-SPECIAL = re.compile(r"([^\w@%+=:,./-])", re.ASCII)
-"""Characters that bash would interpret."""
+SPECIAL = {"": r"([^\w@%+=:,./-])", '"': r'(["$`\\])'}
+"""Beginning of a word → characters that bash would interpret in it."""
+SAMPLE = 100
+"""Accounts whose regions are offered if none is named.
+
+The roster of a large hub has megabytes.
+"""
 
 Reader = Callable[[Target], Iterable[CompletionItem]]
 
@@ -27,7 +32,7 @@ def complete_accounts(context: click.Context, _param: click.Parameter, incomplet
 
 
 def complete_regions(context: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the regions of the named accounts, or of all."""
+    """Return the regions of the named accounts, or of the first ones."""
     accounts = context.params.get("accounts") or ()
     return _read_in_time(context, lambda target: find_regions(target, accounts, incomplete))
 
@@ -47,14 +52,13 @@ def find_accounts(target: Target, incomplete: str) -> Iterator[CompletionItem]:
 
 
 def find_regions(target: Target, accounts: Sequence[str], incomplete: str) -> Iterator[CompletionItem]:
-    """Yield the regions of ``accounts``, or of all. Raises NoAccountError and botocore's errors."""
-    from task_reporter.organization.members import read_roster
-    from task_reporter_cli.history.scopes import find_rows, regions_of
+    """Yield the regions of ``accounts``, or of the first ones.
 
-    if accounts:
-        rows = list(find_rows(target, accounts).values())
-    else:
-        rows = [member.row for member in read_roster(target.history)[0].values()]
+    Raises NoAccountError and botocore's errors.
+    """
+    from task_reporter_cli.history.scopes import find_rows, read_first_rows, regions_of
+
+    rows = find_rows(target, accounts).values() if accounts else read_first_rows(target.history, SAMPLE)
     own = target.account.region or ""
     names = {region for row in rows for region in regions_of(row, own)}
     return (CompletionItem(name) for name in sorted(names) if name.startswith(incomplete))
@@ -66,8 +70,13 @@ def _escape(name: str) -> str:
 
     if not os.environ.get(VARIABLE, "").startswith("bash"):
         return name
+    quote = os.environ["COMP_WORDS"].split("\n")[int(os.environ["COMP_CWORD"])][:1]
+    if quote == "'":
+        name = name.replace("'", r"'\''")
+    else:
+        name = re.sub(SPECIAL.get(quote, SPECIAL[""]), r"\\\1", name, flags=re.ASCII)
     # click's function for bash reads the answer by `read` without -r, which takes one level of backslashes.
-    return SPECIAL.sub(r"\\\1", name).replace("\\", "\\\\")
+    return name.replace("\\", "\\\\")
 
 
 def _read_in_time(context: click.Context, read: Reader) -> list[CompletionItem]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from itertools import chain
+from itertools import chain, islice
 
 from task_reporter.history.backlog import query_rows
 from task_reporter.history.rows import ROSTER_SCOPE, Row, to_attribute
@@ -92,3 +92,19 @@ def read_names(history: HistoryTable) -> dict[str, str]:
     }
     rows = query_rows(history, request, "reading the roster")
     return {str(row["task_id"]): str(row.get("name", "")) for row in rows if ACCOUNT.fullmatch(str(row["task_id"]))}
+
+
+def read_first_rows(history: HistoryTable, count: int) -> list[Row]:
+    """Return the regions and lists of at most ``count`` accounts of the roster.
+
+    Raises botocore's errors.
+    """
+    request = {
+        "KeyConditionExpression": "#scope = :scope",
+        "ProjectionExpression": "task_id, #regions, #lists",
+        "ExpressionAttributeNames": {"#scope": "scope", "#regions": "regions", "#lists": "lists"},
+        "ExpressionAttributeValues": {":scope": to_attribute(ROSTER_SCOPE)},
+        "Limit": count,
+    }
+    rows = islice(query_rows(history, request, "reading the roster"), count)
+    return [row for row in rows if ACCOUNT.fullmatch(str(row["task_id"]))]

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby, islice
+from itertools import groupby, islice, takewhile
 from math import ceil
 from shutil import get_terminal_size
 from typing import TextIO
@@ -45,15 +45,15 @@ def write_groups(states: Sequence[AccountState], screen: os.terminal_size | None
     one line. Without a screen, all are written. The command ``more`` shows all.
     """
     groups = [list(group) for _, group in groupby(states, key=lambda each: (each.state, each.accepted))]
-    for line in _fit(groups, screen, more) if screen else _long_lines(groups, None, more):
+    for line in _fit(groups, screen, more) if screen else _long_lines(groups, None, more, [""]):
         click.echo(line, out)
 
 
 def _fit(groups: Groups, screen: os.terminal_size, more: str) -> list[str]:
-    for limit in range(screen.lines, 0, -1):
-        lines = list(_long_lines(groups, limit, more))
-        if _height(lines, screen.columns) <= screen.lines:
-            return lines
+    for gap in ([""], []):
+        layouts = (list(_long_lines(groups, limit, more, gap)) for limit in range(1, screen.lines + 1))
+        if fitting := list(takewhile(lambda lines: _height(lines, screen.columns) <= screen.lines, layouts)):
+            return fitting[-1]
     lines = list(_short_lines(groups, more))
     for number in range(len(lines) - 1, -1, -1):  # those of the worst states stay whole
         if _height(lines, screen.columns) > screen.lines:
@@ -70,14 +70,13 @@ def _cut(line: str, columns: int) -> str:
     return line if len(line) <= columns else f"{line[: columns - 1]}…"
 
 
-def _long_lines(groups: Groups, limit: int | None, more: str) -> Iterator[str]:
-    """Yield a line for each of at most ``limit`` accounts of each group."""
+def _long_lines(groups: Groups, limit: int | None, more: str, gap: Sequence[str]) -> Iterator[str]:
+    """Yield at most ``limit`` accounts of each group, with ``gap`` between groups."""
     shown = [group[:limit] for group in groups]
     padded = iter(_pad([HEADINGS, *(format_cells(each) for some in shown for each in some)]) if groups else [])
     yield from (click.style(_join(cells), dim=True) for cells in islice(padded, 1))
     for number, (group, some) in enumerate(zip(groups, shown, strict=True)):
-        if number:
-            yield ""
+        yield from gap if number else ()
         for each, cells in zip(some, islice(padded, len(some)), strict=True):
             if each.is_problem:
                 cells[STATE_COLUMN] = click.style(cells[STATE_COLUMN], fg="red")

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -231,6 +232,13 @@ def test_the_summary_of_all_states_is_short() -> None:
         "1 of 14 accounts are watched, 1 overdue, 1 no-role, 1 denied, 1 denied-by-scp, 1 region-disabled,"
         " 1 malformed, 8 in 8 other states"
     )
+
+
+@pytest.mark.parametrize(("height", "empty", "headings"), [(30, 9, 6), (29, 0, 6), (21, 0, 6), (20, 0, 4)])
+def test_lines_between_groups_give_way_to_accounts(height: int, empty: int, headings: int) -> None:
+    rows = [row | {"task_id": f"{number:012d}"} for number, row in enumerate([*ROWS.values()][1:11])]
+    lines = printed(states_of(*rows), os.terminal_size((200, height)))
+    assert (lines.count(""), len(re.split(" {2,}", lines[0]))) == (empty, headings)
 
 
 def test_control_characters_in_a_name_do_not_reach_the_terminal() -> None:

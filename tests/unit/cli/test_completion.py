@@ -58,10 +58,22 @@ def test_a_name_is_offered_with_its_id() -> None:
     assert (item.value, item.help) == ("Payments", PAYMENTS)
 
 
-@pytest.mark.parametrize(("shell", "offered"), [("bash_complete", r"Pay\\ \\&\\ go"), ("zsh_complete", "Pay & go")])
-def test_a_name_is_escaped_where_the_shell_does_not(shell: str, offered: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, shell)
-    assert values(completion.find_accounts(target_on(Table(*ROWS)), "Pay ")) == [offered]
+ESCAPED = {
+    "in bash": ("bash", "Pa", r"Pay\\ \\&\\ \\$\\'go"),
+    "in bash in double quotes": ("bash", '"Pa', r"Pay & \\$'go"),
+    "in bash in single quotes": ("bash", "'Pa", r"Pay & $'\\''go"),
+    "in zsh": ("zsh", "Pa", "Pay & $'go"),
+}
+
+
+@pytest.mark.parametrize(("shell", "word", "offered"), ESCAPED.values(), ids=ESCAPED)
+def test_a_name_is_escaped_where_the_shell_does_not(
+    shell: str, word: str, offered: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {VARIABLE: f"{shell}_complete", "COMP_WORDS": f"--account\n{word}", "COMP_CWORD": "1"}.items():
+        monkeypatch.setenv(name, value)
+    table = Table({"scope": "roster", "task_id": ODD, "name": "Pay & $'go"})
+    assert values(completion.find_accounts(target_on(table), "Pa")) == [offered]
 
 
 REGIONS = {
@@ -74,6 +86,16 @@ REGIONS = {
 @pytest.mark.parametrize(("accounts", "incomplete", "offered"), REGIONS.values(), ids=REGIONS)
 def test_regions_are_offered(accounts: tuple[str, ...], incomplete: str, offered: list[str]) -> None:
     assert values(completion.find_regions(target_on(Table(*ROWS)), accounts, incomplete)) == offered
+
+
+def test_a_large_roster_is_not_read_for_its_regions() -> None:
+    rows: list[Row] = [
+        {"scope": "roster", "task_id": f"{number:012d}", "regions": f"eu-west-{number // completion.SAMPLE}"}
+        for number in range(3 * completion.SAMPLE)
+    ]
+    table = Table(*rows)
+    assert values(completion.find_regions(target_on(table), (), "eu-")) == ["eu-west-0", "eu-west-1"]
+    assert table.client.calls == ["query"]
 
 
 # In a shell
