@@ -178,7 +178,7 @@ class FleetOracle(Oracle):
         for key in work.watched:
             if key in good:
                 self.lists[key] = ListHistory(work.context.now, work.is_clean and key in active)
-            elif key not in work.lists:
+            elif key not in work.lists and self.lists[key].good != work.context.now:  # else another worker read it then
                 self.lists[key].failed = work.context.now
 
     def may_rest(self, account: str, now: datetime) -> bool:

@@ -87,7 +87,7 @@ class NotificationPolicy:
     """The settings of the stack that govern notices and events."""
 
     digest_above: int
-    """More tasks than this in one batch and scope become a digest."""
+    """More tasks than this of one account in a batch become a digest."""
     retention_days: int = 0
     """Days from a row's last mark to its expiry; 0 keeps rows for ever."""
     chat: bool = False
@@ -187,7 +187,7 @@ def announce(
 ) -> AnnounceResult:
     """Send what the rows of ``keys`` lack that await notification, and mark each row.
 
-    A key of the roster stands for all rows that are held for the digest of that account; only such a key releases them.
+    A key of the roster stands for all rows that are held for the digest of that account.
     Events are sent in ``pool`` while notices are sent, so that neither delays the other. ``must_wait`` tells whether
     SNS would drop the notices because nobody has confirmed a subscription. It is called only where there is a notice to
     send. Raises HistoryError, OutOfTimeError, MalformedAnswerError and botocore's errors where the rows can't be read.

@@ -17,7 +17,7 @@ from task_reporter.notifying.task_notice import task_notice
 def compose_notices(rows: Iterable[Row], digest_above: int) -> list[Notice]:
     """Compose one notice per row, or digests above ``digest_above`` rows per account.
 
-    Rows that were held for the digest of their account become one, however few they are.
+    Two rows or more that were held for the digest of their account always become one.
     Tasks of two accounts never share a digest: a subscriber may have filtered by account.
     A test always gets a notice of its own, so that nobody takes a real task for a part of the test.
     """

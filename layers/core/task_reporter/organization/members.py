@@ -100,11 +100,7 @@ class Member:
     @property
     def announced(self) -> dict[str, str]:
         """The problems that were announced: place → reason."""
-        try:
-            announced = json.loads(str(self.row.get("announced", "{}")))
-            return {str(place): str(reason) for place, reason in announced.items()}
-        except (ValueError, AttributeError, RecursionError):  # another program may have written anything
-            return {}
+        return _parse_texts(self.row.get("announced"))
 
 
 def read_roster(history: HistoryTable, deadline: Deadline = NO_DEADLINE) -> tuple[dict[str, Member], Row]:
@@ -192,9 +188,13 @@ def names_write(members: Iterable[Member], before: Row | None) -> Write | None:
 
 def parse_names(row: Row | None) -> dict[str, str]:
     """Return id → name of the accounts in ``row``, empty where it has none."""
+    return _parse_texts((row or {}).get("names"))
+
+
+def _parse_texts(value: object) -> dict[str, str]:
+    """Return the texts of a JSON object by name, empty where ``value`` is none."""
     try:
-        names = json.loads(str((row or {}).get("names", "{}")))
-        return {str(account): str(name) for account, name in names.items()}
+        return {str(name): str(text) for name, text in json.loads(str(value)).items()}
     except (ValueError, AttributeError, RecursionError):  # another program may have written anything
         return {}
 

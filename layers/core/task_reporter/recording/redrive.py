@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 
 from task_reporter.history.rows import (
     AWAITING_NOTIFICATION,
-    DIGEST_REDRIVES,
     EVENT_SENT_AT,
-    HELD_FOR,
     NOTIFIED_AT,
     Row,
+    is_held,
     key_of,
     redrives_of,
 )
@@ -39,8 +38,9 @@ def redrive_writes(waiting: Iterable[Row], poll: PollContext, released: bool = F
     Rows that are held for a digest need a write of their account's roster row, too.
     """
     oldest_first = sorted(due(waiting, poll, released), key=lambda row: str(row.get("awaiting_since", "")))
-    rows = oldest_first[:MAX_ROWS_PER_POLL]
-    return [*(_redrive_write(row, poll.now) for row in rows), *_digest_writes(rows, poll.now)]
+    writes = [(row, _redrive_write(row, poll.now)) for row in oldest_first[:MAX_ROWS_PER_POLL]]
+    held = [row for row, write in writes if is_held(row | write.set)]
+    return [*(write for _, write in writes), *_digest_writes(held, poll.now)]
 
 
 def due(waiting: Iterable[Row], poll: PollContext, released: bool) -> list[Row]:
@@ -70,9 +70,8 @@ def _has_passed(since: object, now: datetime, limit: timedelta) -> bool:
     return seconds is None or abs(seconds) >= limit.total_seconds()
 
 
-def _digest_writes(rows: Sequence[Row], now: datetime) -> Iterator[Update]:
-    """Yield a write for each account of which ``rows`` are held for a digest."""
-    held = (row for row in rows if HELD_FOR in row and redrives_of(row) < DIGEST_REDRIVES)
+def _digest_writes(held: Sequence[Row], now: datetime) -> Iterator[Update]:
+    """Yield a write for each account of ``held``, which asks for its digest."""
     for key in dict.fromkeys(roster_key(str(row["scope"])) for row in held):
         yield Update(key, {DIGEST: DIGEST_DUE, DIGEST_AT: to_text(now)}, {})
 

@@ -234,7 +234,8 @@ def roster_write(
       where it watches all regions.
     - ``without_bytecode``: the runtime that compiles the package at each start.
 
-    Redriving adds ``digest`` and ``digest_at``, which ask the notifier for a digest; the next poll removes them.
+    ``digest`` and ``digest_at`` ask the notifier for the digest of the account. The first poll of a member account and
+    redriving write them, and the next poll removes them.
     """
     key, now = roster_key(poll.scope), to_text(poll.now)
     lists = parse_lists(before)
