@@ -148,6 +148,7 @@ class FleetOracle(Oracle):
         moved = self._check_moved_lists(change, work)
         for key in moved:
             self.sightings[key] = 0
+            self.lists[key] = ListHistory(work.context.now)  # the worker may die before it ends its work
         if "polled_at" in changed:
             require(ROSTER, bool(work.lists), "it moves without a good answer")
             require(ROSTER, after["polled_at"] == now, f"it is set to {after['polled_at']}")
@@ -178,8 +179,13 @@ class FleetOracle(Oracle):
         for key in work.watched:
             if key in good:
                 self.lists[key] = ListHistory(work.context.now, work.is_clean and key in active)
-            elif key not in work.lists and self.lists[key].good != work.context.now:  # else another worker read it then
+            elif key not in work.lists and not self._was_read_since(key, work.context.now):
                 self.lists[key].failed = work.context.now
+
+    def _was_read_since(self, key: ListKey, then: datetime) -> bool:
+        """Tell whether another worker has read a list at that time or later."""
+        good = self.lists[key].good
+        return good is not None and good >= then
 
     def may_rest(self, account: str, now: datetime) -> bool:
         """Tell whether an account whose role was denied may wait to be tried again."""
