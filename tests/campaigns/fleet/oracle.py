@@ -158,6 +158,7 @@ class FleetOracle(Oracle):
                 is_refused = key in work.watched - work.lists.keys()
                 require(ROSTER, is_refused, f"{key} is called {record.unreadable} although it answered")
                 self._sight(key, record.unreadable)
+                self.lists[key].failed = work.context.now
 
     def _sight(self, what: ListKey | str, reason: str) -> None:
         is_same = self.sightings[what] and self.reasons.get(what) == reason
