@@ -82,7 +82,7 @@ SHARED = {
     "task_reporter", "task_reporter.errors", "task_reporter.times",
     "task_reporter.aws", "task_reporter.aws.clients", "task_reporter.aws.failures", "task_reporter.aws.lists",
     "task_reporter.aws.request_limits", "task_reporter.aws.subscribers", "task_reporter.aws.tls",
-    "task_reporter.history", "task_reporter.history.backlog", "task_reporter.history.rows",
+    "task_reporter.history", "task_reporter.history.rows",
     "task_reporter.history.table", "task_reporter.history.writes",
     "task_reporter.kinds", "task_reporter.kinds.kind", "task_reporter.kinds.reasons", "task_reporter.kinds.table",
     *(f"task_reporter.kinds.{name.replace('-', '_')}" for name in KINDS),
@@ -90,7 +90,7 @@ SHARED = {
     "task_reporter.runtime.parallel", "task_reporter.runtime.settings", "task_reporter.texts",
 }  # fmt: skip
 RECORDING = {
-    "task_reporter.recording", "task_reporter.recording.context",
+    "task_reporter.history.backlog", "task_reporter.recording", "task_reporter.recording.context",
     "task_reporter.recording.list_result", "task_reporter.recording.metrics", "task_reporter.recording.missing",
     "task_reporter.recording.poll_lists", "task_reporter.recording.projection", "task_reporter.recording.recorder",
     "task_reporter.recording.redrive", "task_reporter.recording.roster", "task_reporter.recording.transitions",

@@ -439,7 +439,7 @@ def test_digest_that_sns_refuses_is_delivered_again() -> None:
 
 def test_row_that_a_late_index_calls_held_is_left_to_its_record(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another notifier may announce it at this moment."""
-    monkeypatch.setattr("task_reporter.notifying.announce.held_keys", lambda *_: [key_of(held(0))])
+    monkeypatch.setattr("task_reporter.history.backlog.held_keys", lambda *_: [key_of(held(0))])
     sns = FakeSns()
     tell(Table(held(0, redrives=2)), sns, [Key("roster", ACCOUNT)])
     assert sns.accepted == []

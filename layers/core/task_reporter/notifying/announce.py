@@ -23,7 +23,6 @@ from task_reporter.errors import (
     NotAnnouncedError,
     OutOfTimeError,
 )
-from task_reporter.history.backlog import held_keys
 from task_reporter.history.rows import (
     AWAITING_NOTIFICATION,
     EVENT_SENT_AT,
@@ -194,7 +193,7 @@ def announce(
     """
     result = AnnounceResult()
     result.digests = {key.task_id: key for key in keys if key.scope == ROSTER_SCOPE}
-    held = [key for account in result.digests for key in held_keys(history, account, deadline)]
+    held = _held_keys(result.digests, history, deadline) if result.digests else []
     own = dict.fromkeys(key for key in keys if key.scope != ROSTER_SCOPE)
     rows = [
         row
@@ -218,6 +217,13 @@ def announce(
         if sending:
             sending.result()  # Lambda freezes the function at the return, so no thread may be running then
     return result
+
+
+def _held_keys(accounts: Collection[str], history: HistoryTable, deadline: Deadline) -> list[Key]:
+    """Return the keys of the rows that are held for the digests of ``accounts``."""
+    from task_reporter.history.backlog import held_keys  # of hubs alone, and each import slows the cold start
+
+    return [key for account in accounts for key in held_keys(history, account, deadline)]
 
 
 def _send_notices(
