@@ -17,7 +17,14 @@ from task_reporter.aws.request_limits import PUBLISH, RequestLimits
 from task_reporter.aws.subscribers import find_audience
 from task_reporter.history.rows import ROSTER_SCOPE, Key
 from task_reporter.history.table import HistoryTable
-from task_reporter.notifying.announce import AnnounceResult, NotificationPolicy, Pace, announce
+from task_reporter.notifying.announce import (
+    AnnounceResult,
+    NotificationPolicy,
+    Pace,
+    announce,
+    announce_each,
+    digests_apart,
+)
 from task_reporter.notifying.bus import Bus
 from task_reporter.notifying.stream_batch import process_batch
 from task_reporter.notifying.topic import Topic
@@ -61,12 +68,18 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     topic = Topic(fresh(client("sns", PUBLISH)), settings().topic)
     bus = Bus(fresh(client("events")), settings().event_bus) if settings().event_bus else None
 
+    must_wait = cache(notices_must_wait)
+
+    def announce_group(keys: Sequence[Key]) -> AnnounceResult:
+        return announce(keys, history, topic, policy, deadline, must_wait=must_wait, bus=bus, pace=PACE)
+
     def announce_and_log(keys: Sequence[Key]) -> Mapping[Key, Exception]:
-        watched = select_own_scopes(keys)
-        result = announce(watched, history, topic, policy, deadline, must_wait=notices_must_wait, bus=bus, pace=PACE)
-        log_result(result)
-        emit(result.metrics())
-        return result.failed
+        failed: dict[Key, Exception] = {}
+        for result in announce_each(digests_apart(select_own_scopes(keys)), announce_group, deadline):
+            log_result(result)
+            emit(result.metrics())
+            failed |= result.failed
+        return failed
 
     return process_batch(event["Records"], announce_and_log)
 

@@ -41,7 +41,7 @@ class Context:
     memory_limit_in_mb: int = 256
     invoked_function_arn: str = "arn:aws:lambda:us-east-2:123456789012:function:notifier"
     aws_request_id: str = "52fdfc07-2182-454f-963f-5f0f9a621d72"
-    remaining: int = 120_000
+    remaining: int = 210_000
 
     def get_remaining_time_in_millis(self) -> int:
         return self.remaining

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from types import SimpleNamespace
@@ -26,11 +26,18 @@ from task_reporter.history.rows import Key, Row, key_of
 from task_reporter.history.table import ApplyResult, HistoryTable
 from task_reporter.history.writes import Update, Write
 from task_reporter.notifying import task_notice as single
-from task_reporter.notifying.announce import AnnounceResult, NotificationPolicy, Pace, announce
+from task_reporter.notifying.announce import (
+    AnnounceResult,
+    NotificationPolicy,
+    Pace,
+    announce,
+    announce_each,
+    digests_apart,
+)
 from task_reporter.notifying.marks import MARK_SECONDS
 from task_reporter.notifying.notice import Notice
 from task_reporter.notifying.topic import Topic
-from task_reporter.runtime.deadline import MARGIN_SECONDS, Deadline
+from task_reporter.runtime.deadline import MARGIN_SECONDS, NO_DEADLINE, Deadline
 from tests.support.broken_notices import break_composing, numbers_in, unless_plain
 from tests.support.dynamodb import DynamoDb, Table
 from tests.support.finished import key, row
@@ -43,7 +50,7 @@ AWAITING = ("awaiting", "awaiting_since", "redriven_at", "redrives", "held_for")
 
 
 def tell(
-    table: Any, sns: FakeSns, keys: Iterable[Key], policy: NotificationPolicy = SINGLY, **options: Any
+    table: Any, sns: FakeSns, keys: Sequence[Key], policy: NotificationPolicy = SINGLY, **options: Any
 ) -> AnnounceResult:
     return announce(keys, table, Topic(sns, TOPIC), policy, clock=lambda: NOW, **options)
 
@@ -417,7 +424,8 @@ def test_held_rows_wait_for_the_digest_of_their_account() -> None:
     table = Table(*rows, row(7))
     keys = [key_of(each) for each in rows]
     assert told_numbers(sns) == []
-    assert tell(table, sns, [*keys, key(7), Key("roster", "999999999999")]).failed == {}
+    assert tell(table, sns, [*keys, key(7)]).failed == {}
+    assert tell(table, sns, [Key("roster", "999999999999")]).failed == {}
     assert told_numbers(sns) == [7]
     assert tell(table, sns, [Key("roster", ACCOUNT)]).failed == {}
     assert [len(told_in(request)) for request in sns.accepted] == [1, 3]
@@ -426,8 +434,35 @@ def test_held_rows_wait_for_the_digest_of_their_account() -> None:
 
 def test_held_rows_and_news_never_share_a_digest() -> None:
     rows, sns = [held(0), held(1), row(7), row(8)], FakeSns()
-    tell(Table(*rows), sns, [Key("roster", ACCOUNT), key(7), key(8)], NotificationPolicy(1))
-    assert sorted(len(told_in(request)) for request in sns.accepted) == [2, 2]
+    table, groups = Table(*rows), digests_apart([Key("roster", ACCOUNT), key(7), key(8)])
+    for group in groups:
+        tell(table, sns, group, NotificationPolicy(1))
+    assert [numbers_in(request) for request in sns.accepted] == [[7, 8], [0, 1]]
+
+
+def test_group_that_fails_leaves_the_others() -> None:
+    groups = [[key(1)], [Key("roster", ACCOUNT)], [key(2), key(3)]]
+
+    def announce(keys: Sequence[Key]) -> AnnounceResult:
+        if key(1) in keys:
+            raise OutOfTimeError("reading")
+        if key(2) in keys:
+            raise HistoryError({key(2): "UnprocessedKeys"})
+        return AnnounceResult(waiting=list(keys))
+
+    late, fine, unread = announce_each(groups, announce, NO_DEADLINE)
+    assert (set(late.failed), set(late.postponed), late.by_notice.failed) == ({key(1)}, {key(1)}, {})
+    assert (fine.waiting, fine.failed) == ([Key("roster", ACCOUNT)], {})
+    assert set(unread.failed) == set(unread.by_notice.failed) == {key(2), key(3)}
+
+
+def test_groups_without_time_come_next() -> None:
+    left = iter([120, 300])
+    deadline = Deadline(lambda: next(left) * 1000)
+    results = announce_each([[key(1)], [key(2)], [key(3)]], lambda keys: AnnounceResult(waiting=list(keys)), deadline)
+    assert [(result.waiting, set(result.failed)) for result in results] == [
+        ([key(1)], set()), ([], {key(2)}), ([key(3)], set()),
+    ]  # fmt: skip
 
 
 def test_digest_that_sns_refuses_is_delivered_again() -> None:

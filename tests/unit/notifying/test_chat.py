@@ -116,5 +116,10 @@ def test_many_tasks_have_one_message(count: int, messages: int) -> None:
     assert with_chat[0] == events[0]
 
 
+def test_tasks_of_a_first_poll_have_one_message() -> None:
+    events = compose_events([row(number, held_for="digest") for number in range(3)], chat_digest_above=5)
+    assert ["chat" in detail(event.entry(BUS)) for event in events] == [True, False, False]
+
+
 def test_without_a_chat_no_event_has_a_message() -> None:
     assert "chat" not in detail(compose_events([row(1)], None)[0].entry(BUS))

@@ -17,7 +17,7 @@ from task_reporter.errors import NotAnnouncedError, SettingError
 from task_reporter.history.rows import Key, Row, to_attribute, to_key
 from task_reporter.notifying.task_notice import task_notice
 from tests.support.deployed_notifier import APP, ENVIRONMENT, ROOT, Deployed, deployed
-from tests.support.dynamodb import Table
+from tests.support.dynamodb import DynamoDb, Table
 from tests.support.finished import SCOPE, key, row
 from tests.support.sns import TOPIC, FakeSns
 
@@ -173,6 +173,26 @@ def test_only_a_hub_sends_digests_of_its_roster(monkeypatch: pytest.MonkeyPatch)
         with monkeypatch.context() as patch, deployed(table, sns, patch, SCOPES=scopes) as function:
             function.batch(table.put({"scope": "roster", "task_id": "123456789012"}))
         assert len(sns.accepted) == count
+
+
+def test_account_that_cannot_be_read_costs_no_other_digest(monkeypatch: pytest.MonkeyPatch) -> None:
+    accounts = ["111111111111", "222222222222"]
+    table, sns = Table(*(row(n, held_for="digest", scope=f"{accounts[n]}/eu-west-1") for n in (0, 1))), FakeSns()
+    query = DynamoDb.query
+
+    def throttled(self: DynamoDb, **request: Any) -> Any:
+        if request["ExpressionAttributeValues"][":scope"]["S"] == "111111111111/":
+            raise ClientError({"Error": {"Code": "ThrottlingException"}}, "Query")
+        return query(self, **request)
+
+    monkeypatch.setattr(DynamoDb, "query", throttled)
+    with deployed(table, sns, monkeypatch, SCOPES="*/*") as function:
+        records = [table.put({"scope": "roster", "task_id": account}) for account in accounts]
+        number = records[0]["dynamodb"]["SequenceNumber"]
+        assert function.batch(*records) == {"batchItemFailures": [{"itemIdentifier": number}]}
+    assert sns.told == [("bun-00000001", "complete")]
+    line = function.logged()[0]
+    assert (line["message"], line["task"]) == ("not announced", "111111111111")
 
 
 def test_records_of_another_scope_are_dropped_before_reading(monkeypatch: pytest.MonkeyPatch) -> None:

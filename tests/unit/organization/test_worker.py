@@ -474,15 +474,19 @@ def test_a_slow_account_waits_for_the_slow_lane(timed, stopwatch):
     assert "slow_since" not in timed.row()
 
 
-def test_a_slow_account_gets_its_digest_when_all_is_read(timed, stopwatch):
+@pytest.mark.parametrize("regions", [[REGION], [REGION, "eu-west-1"]])
+def test_a_slow_account_gets_its_digest_when_all_is_read(timed, stopwatch, regions):
     stopwatch.seconds = 2 * SLOW_SECONDS
-    timed.ec2.lists[BUNDLE] = [{"BundleId": "bun-1", "State": "complete"}]
-    timed.ec2.lists[BUNDLE._replace(region="eu-west-1")] = [{"BundleId": "bun-2", "State": "complete"}]
+    for region in regions:
+        timed.ec2.lists[Request(ACCOUNT, region, "import-image")] = [{"ImportTaskId": region, "Status": "completed"}]
     timed.round()
-    assert "digest" not in timed.row()
+    assert timed.row()["digest"] == "later"
     timed.round(5)
     assert timed.row()["digest"] == "due"
-    assert [row.get("held_for") for key, row in timed.table.rows.items() if key.scope != "roster"] == ["digest"] * 2
+    held = [key.task_id for key, row in timed.table.rows.items() if row.get("held_for") == "digest"]
+    assert sorted(held) == sorted(regions)
+    timed.round(10)
+    assert "digest" not in timed.row()
 
 
 def test_a_fast_account_is_asked_at_once(timed, stopwatch):

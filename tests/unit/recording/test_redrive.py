@@ -77,11 +77,12 @@ def test_held_rows_ask_for_one_digest_of_each_account():
     held = [waiting(1, held_for="digest"), waiting(2, held_for="digest"), waiting(3), waiting(4) | {"redrives": 2}]
     held.append(waiting(5, held_for="digest") | {"scope": "111111111111/eu-west-1"})
     tired = waiting(6, held_for="digest") | {"scope": "222222222222/eu-west-1", "redrives": 1}
-    writes = redrive_writes([*held, tired], poll_at())
+    without_event = waiting(7, held_for="digest", notified_at="11:30") | {"scope": "333333333333/eu-west-1"}
+    writes = redrive_writes([*held, tired, without_event], poll_at())
     digests = {write.key.task_id: write.set for write in writes if write.key.scope == "roster"}
     assert digests.keys() == {"123456789012", "111111111111"}
     assert digests["111111111111"] == {"digest": "due", "digest_at": full("12:00")}
-    assert len(writes) == 6 + 2
+    assert len(writes) == 7 + 2
 
 
 def test_each_at_most_once_per_time():

@@ -332,7 +332,7 @@ def test_functions_accept_what_the_template_accepts(name: str, value: str) -> No
 
 # One request after another, each at its longest
 POLL_STEPS = [LIST_TASKS, *[USE_TABLE] * 5]  # open business, read, write, roster, redrive
-BATCH_STEPS = [USE_TABLE, COUNT_SUBSCRIBERS, PUBLISH, PUBLISH, *[USE_TABLE] * 2]  # read, ask, publish twice, mark
+BATCH_STEPS = [*[USE_TABLE] * 2, COUNT_SUBSCRIBERS, *[PUBLISH] * 2, *[USE_TABLE] * 2]  # find, read, ask, publish, mark
 EVENT_STEPS = [USE_TABLE, *[PUBLISH] * 3, *[USE_TABLE] * 2]  # read, find the bus, send twice, mark
 
 

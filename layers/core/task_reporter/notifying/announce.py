@@ -6,7 +6,7 @@ and after the bus accepts its event. Only what lacks its mark is sent, so a fail
 """
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +15,7 @@ from math import inf
 from typing import TypeVar
 
 from task_reporter.aws.failures import EXPECTED_ERRORS, answer_is_missing, describe
-from task_reporter.aws.request_limits import COUNT_SUBSCRIBERS, PUBLISH
+from task_reporter.aws.request_limits import COUNT_SUBSCRIBERS, PUBLISH, USE_TABLE
 from task_reporter.errors import (
     HistoryError,
     IncompleteRowError,
@@ -30,7 +30,6 @@ from task_reporter.history.rows import (
     ROSTER_SCOPE,
     Key,
     Row,
-    account_and_region,
     is_held,
     key_of,
 )
@@ -50,6 +49,8 @@ SENDER = ThreadPoolExecutor(1)
 """The thread that sends events."""
 Message = TypeVar("Message", Notice, Event)
 
+GROUP_SECONDS = 2 * USE_TABLE.max_seconds + COUNT_SUBSCRIBERS.max_seconds + PUBLISH.max_seconds + MARK_SECONDS
+"""Time to read the rows of a group, and to send its first notice."""
 PAUSE_SECONDS = 0.5
 """Time between two notices of one notifier.
 
@@ -139,8 +140,8 @@ class AnnounceResult:
     """
     problems: dict[Key, str] = field(default_factory=dict)
     """Tasks announced in the minimal form, with the reason: their message couldn't be composed."""
-    digests: dict[str, Key] = field(default_factory=dict)
-    """Account whose digest is due → key of its row in the roster."""
+    digest: Key | None = None
+    """The key of the roster whose digest this is; None for tasks."""
 
     @property
     def failed(self) -> dict[Key, Exception]:
@@ -150,8 +151,7 @@ class AnnounceResult:
         redriving.
         """
         failed = self.by_notice.failed | self.postponed
-        owners = ((key.scope.partition("/")[0], error) for key, error in failed.items())
-        return failed | {self.digests[account]: error for account, error in owners if account in self.digests}
+        return failed | ({self.digest: next(iter(failed.values()))} if self.digest and failed else {})
 
     @property
     def unmarked(self) -> dict[Key, Exception]:
@@ -172,8 +172,37 @@ class AnnounceResult:
             yield Metric("EventsNotSent", COUNT, not_sent)
 
 
+def digests_apart(keys: Sequence[Key]) -> list[list[Key]]:
+    """Return the keys of tasks, and each key of the roster alone.
+
+    Then one digest is in memory at a time, and an error costs no other one.
+    """
+    tasks = [key for key in keys if key.scope != ROSTER_SCOPE]
+    return [*([tasks] if tasks else []), *([key] for key in keys if key.scope == ROSTER_SCOPE)]
+
+
+def announce_each(
+    groups: Iterable[Sequence[Key]], announce: Callable[[Sequence[Key]], AnnounceResult], deadline: Deadline
+) -> Iterator[AnnounceResult]:
+    """Announce ``groups`` one after another.
+
+    A group that fails does not affect the others. Without time for one, it is postponed.
+    """
+    for number, keys in enumerate(groups):
+        result = AnnounceResult()
+        try:
+            if number:
+                deadline.check("announcing", GROUP_SECONDS)
+            result = announce(keys)
+        except OutOfTimeError as error:
+            result.postponed = dict.fromkeys(keys, error)
+        except EXPECTED_ERRORS as error:
+            result.by_notice.failed = dict.fromkeys(keys, error)
+        yield result
+
+
 def announce(
-    keys: Collection[Key],
+    keys: Sequence[Key],
     history: HistoryTable,
     topic: Topic,
     policy: NotificationPolicy,
@@ -186,29 +215,25 @@ def announce(
 ) -> AnnounceResult:
     """Send what the rows of ``keys`` lack that await notification, and mark each row.
 
-    A key of the roster stands for all rows that are held for the digest of that account.
+    ``keys`` are of tasks, or one of the roster: that stands for all rows that are held for the digest of its account.
     Events are sent in ``pool`` while notices are sent, so that neither delays the other. ``must_wait`` tells whether
     SNS would drop the notices because nobody has confirmed a subscription. It is called only where there is a notice to
     send. Raises HistoryError, OutOfTimeError, MalformedAnswerError and botocore's errors where the rows can't be read.
     """
     result = AnnounceResult()
-    result.digests = {key.task_id: key for key in keys if key.scope == ROSTER_SCOPE}
-    held = _held_keys(result.digests, history, deadline) if result.digests else []
-    own = dict.fromkeys(key for key in keys if key.scope != ROSTER_SCOPE)
-    rows = [
-        row
-        for key, row in history.read(dict.fromkeys([*own, *held]), deadline).items()
-        if row.get("awaiting") == AWAITING_NOTIFICATION and (key in own or is_held(row))
-    ]
+    if any(key.scope == ROSTER_SCOPE for key in keys):
+        [result.digest] = keys
+        keys = _held_keys(result.digest.task_id, history, deadline)
+    rows = [row for row in history.read(keys, deadline).values() if row.get("awaiting") == AWAITING_NOTIFICATION]
     result.by_notice.failed |= {key_of(row): IncompleteRowError("no outcome") for row in rows if "outcome" not in row}
     rows = [row for row in rows if "outcome" in row]
     needed = (NOTIFIED_AT, EVENT_SENT_AT) if bus else (NOTIFIED_AT,)
     marker = Marker(history, needed, policy.retention_days, deadline, clock)
-    # Another notifier has the records of the other rows, perhaps at this moment.
-    unsent = [row for row in rows if key_of(row) in own and marker.lacks(row, EVENT_SENT_AT)]
+    # A digest leaves events, and rows that are not held, to the records of the rows, which another notifier may have.
+    unsent = [row for row in rows if not result.digest and marker.lacks(row, EVENT_SENT_AT)]
     sending = pool.submit(_send_events, unsent, bus, policy, marker, deadline, result) if bus and unsent else None
     try:
-        ready = (row for row in rows if not is_held(row) or account_and_region(row)[0] in result.digests)
+        ready = (row for row in rows if is_held(row) == bool(result.digest))
         if unannounced := [row for row in ready if marker.lacks(row, NOTIFIED_AT)]:
             _send_notices(unannounced, topic, policy, marker, deadline, must_wait, result, pace)
         if settled := [row for row in rows if not any(marker.lacks(row, mark) for mark in needed)]:
@@ -219,11 +244,11 @@ def announce(
     return result
 
 
-def _held_keys(accounts: Collection[str], history: HistoryTable, deadline: Deadline) -> list[Key]:
-    """Return the keys of the rows that are held for the digests of ``accounts``."""
+def _held_keys(account: str, history: HistoryTable, deadline: Deadline) -> list[Key]:
+    """Return the keys of the rows that are held for the digest of ``account``."""
     from task_reporter.history.backlog import held_keys  # of hubs alone, and each import slows the cold start
 
-    return [key for account in accounts for key in held_keys(history, account, deadline)]
+    return held_keys(history, account, deadline)
 
 
 def _send_notices(

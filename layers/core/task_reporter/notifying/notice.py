@@ -116,9 +116,11 @@ def account_name(rows: Sequence[Row]) -> str:
 def short_place(rows: Sequence[Row]) -> str:
     """Return account and region of ``rows`` for a subject.
 
-    All ``rows`` are of one account. Its name stands for its id, where it is known.
+    All ``rows`` are of one account. Its name stands for its id, where it is known and a subject can hold it.
     """
-    return _place(_fitted(account_name(rows), MAX_NAME) or account_and_region(rows[0])[0], rows)
+    name = account_name(rows)
+    is_fit = name and printable_ascii(name) == name
+    return _place(_fitted(name, MAX_NAME) if is_fit else account_and_region(rows[0])[0], rows)
 
 
 def full_place(rows: Sequence[Row]) -> str:

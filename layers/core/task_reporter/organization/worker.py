@@ -29,7 +29,7 @@ from task_reporter.recording.context import PollContext
 from task_reporter.recording.poll_lists import PollResult, poll_lists, read_list
 from task_reporter.recording.projection import ProjectedTasks
 from task_reporter.recording.recorder import OnWritten, WatchedList
-from task_reporter.recording.roster import DIGEST, DIGEST_AT, DIGEST_DUE, SLOW_SINCE
+from task_reporter.recording.roster import DIGEST, DIGEST_AT, DIGEST_DUE, DIGEST_LATER, SLOW_SINCE
 from task_reporter.recording.unreadable import NO_ROLE, THROTTLED, lasting_reason, member_reason
 from task_reporter.runtime.deadline import Deadline
 from task_reporter.runtime.settings import REGION
@@ -118,7 +118,7 @@ class Worker:
             now = to_text(poll.now)
             is_complete = assignment.slow or not slow
             found: Row = {"regions": " ".join(enabled)} if enabled else {}
-            found |= {DIGEST: DIGEST_DUE, DIGEST_AT: now} if holds_tasks and is_complete else {}
+            found |= {DIGEST: DIGEST_DUE if is_complete else DIGEST_LATER, DIGEST_AT: now} if holds_tasks else {}
             return found | ({"regions_at": now} if is_answered else {}) | ({SLOW_SINCE: now} if slow else {})
 
         polled = poll_lists(

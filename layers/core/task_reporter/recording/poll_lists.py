@@ -29,6 +29,8 @@ from task_reporter.recording.projection import ProjectedTasks, project
 from task_reporter.recording.recorder import ListPoll, OnWritten, Recorder, WatchedList
 from task_reporter.recording.redrive import MAX_ROWS_PER_POLL, due, lacking, redrive_writes
 from task_reporter.recording.roster import (
+    DIGEST,
+    DIGEST_LATER,
     UNHEARD_SINCE,
     Lists,
     blind_seconds,
@@ -129,7 +131,7 @@ def poll_lists(
     A list that fails does not affect the others. The lists and the backlog are read in ``pool`` at the same time.
     ``audience`` returns the subscribers of the topic. ``on_written`` receives the writes of tasks as soon as they are
     made. ``roster_attributes`` returns further attributes of the roster row, when all lists are read. Its argument
-    tells whether the poll has recorded ended tasks that are held for the digest of their account.
+    tells whether this poll, or a former one of a slow account, has recorded tasks that are held for its digest.
     """
     result = PollResult(len(lists))
     scope, states = (
@@ -246,7 +248,7 @@ def _write_roster(
                 each.kind, result.tasks, result.before, each.poll, result.unkeepable, each.is_active
             )
     has_read = any(each.result.is_good for each in lists)
-    holds_tasks = any(each.result.has_held for each in lists)
+    holds_tasks = any(each.result.has_held for each in lists) or (before or {}).get(DIGEST) == DIGEST_LATER
     write = roster_write(before, records, poll, unheard, has_read, roster_attributes(holds_tasks))
     applied = history.apply([write] if write else [], deadline)
     gaps = (blind_seconds(each.kind, each.result.before, each.poll) for each in lists if each.result.is_good)

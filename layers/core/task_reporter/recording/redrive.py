@@ -35,11 +35,11 @@ def redrive_writes(waiting: Iterable[Row], poll: PollContext, released: bool = F
 
     ``released`` tells that the rows waited for a subscriber, and that there is one now. Each write has the condition
     that the row still awaits its notification, has no new mark, and that no other poll has redriven it meanwhile.
-    Rows that are held for a digest need a write of their account's roster row, too.
+    Rows that are held for a digest, and not announced in one, need a write of their account's roster row, too.
     """
     oldest_first = sorted(due(waiting, poll, released), key=lambda row: str(row.get("awaiting_since", "")))
     writes = [(row, _redrive_write(row, poll.now)) for row in oldest_first[:MAX_ROWS_PER_POLL]]
-    held = [row for row, write in writes if is_held(row | write.set)]
+    held = [row for row, write in writes if NOTIFIED_AT not in row and is_held(row | write.set)]
     return [*(write for _, write in writes), *_digest_writes(held, poll.now)]
 
 

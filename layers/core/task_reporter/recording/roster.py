@@ -34,8 +34,11 @@ MAX_FINGERPRINTS = 10
 """Keeps the row small with any number of tasks that can't be stored."""
 
 UNHEARD_SINCE, SLOW_SINCE = "unheard_since", "slow_since"
-DIGEST, DIGEST_DUE, DIGEST_AT = "digest", "due", "digest_at"
-"""Attributes that ask the notifier for the digest of the account, and a value."""
+DIGEST, DIGEST_DUE, DIGEST_LATER, DIGEST_AT = "digest", "due", "later", "digest_at"
+"""Attributes that ask the notifier for the digest of the account, and values.
+
+``later`` is that of a slow account: the poll that reads its remaining lists asks for the digest.
+"""
 TEMPORARY_ATTRIBUTES = (
     UNHEARD_SINCE, "without_bytecode", "unreadable", "unreadable_since", "tries", "asked_at", SLOW_SINCE,
     DIGEST, DIGEST_AT,
