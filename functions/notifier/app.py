@@ -22,8 +22,7 @@ from task_reporter.notifying.announce import (
     NotificationPolicy,
     Pace,
     announce,
-    announce_each,
-    digests_apart,
+    announce_groups,
 )
 from task_reporter.notifying.bus import Bus
 from task_reporter.notifying.stream_batch import process_batch
@@ -75,7 +74,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
 
     def announce_and_log(keys: Sequence[Key]) -> Mapping[Key, Exception]:
         failed: dict[Key, Exception] = {}
-        for result in announce_each(digests_apart(select_own_scopes(keys)), announce_group, deadline):
+        for result in announce_groups(select_own_scopes(keys), announce_group, deadline):
             log_result(result)
             emit(result.metrics())
             failed |= result.failed

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ from task_reporter.history.rows import Key, Row, is_held
 from task_reporter.history.writes import Write
 from task_reporter.kinds.kind import Kind
 from task_reporter.kinds.table import ALL, KINDS
-from task_reporter.notifying.announce import NotificationPolicy, announce
+from task_reporter.notifying.announce import AnnounceResult, NotificationPolicy, announce, announce_groups
 from task_reporter.notifying.stream_batch import process_batch, record_key
 from task_reporter.notifying.topic import Topic
 from task_reporter.recording.context import PollContext
@@ -108,7 +108,7 @@ class World:
         self.oracle.ways = (NOTICE, EVENT) if bus else (NOTICE,)
         self.topic, self.policy = Topic(self.sns, TOPIC), NotificationPolicy(digest_above)
         self._next_notifier = Process({})
-        self._excused: Set[Key] = set()
+        self._excused: set[Key] = set()
         """Keys that the last batch left waiting, without asking for their records again."""
         self.shards = Shards(self.history.records, self._notify, self.clock)
 
@@ -291,8 +291,17 @@ class World:
             if row.get("awaiting") == "notification" and MARKS[NOTICE] not in row and not is_held(row)
         }
 
-    def _announce(self, keys: Sequence[Key]) -> Any:
-        result = announce(
+    def _announce(self, keys: Sequence[Key]) -> dict[Key, Exception]:
+        failed, self._excused = dict[Key, Exception](), set[Key]()
+        for result in announce_groups(keys, self._announce_group):
+            for error in [*result.failed.values(), *result.unmarked.values()]:
+                self.oracle.check_text(str(error))
+            self._excused |= result.unmarked.keys() | set(result.waiting)
+            failed |= result.failed
+        return failed
+
+    def _announce_group(self, keys: Sequence[Key]) -> AnnounceResult:
+        return announce(
             keys,
             self.history,
             self.topic,
@@ -302,10 +311,6 @@ class World:
             bus=self.bridge.bus() if EVENT in self.oracle.ways else None,
             pool=self._pool,
         )
-        for error in [*result.failed.values(), *result.unmarked.values()]:
-            self.oracle.check_text(str(error))
-        self._excused = result.unmarked.keys() | result.waiting
-        return result.failed
 
 
 def advance(world: World, **time: float) -> None:

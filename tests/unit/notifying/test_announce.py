@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
@@ -31,13 +32,12 @@ from task_reporter.notifying.announce import (
     NotificationPolicy,
     Pace,
     announce,
-    announce_each,
-    digests_apart,
+    announce_groups,
 )
 from task_reporter.notifying.marks import MARK_SECONDS
 from task_reporter.notifying.notice import Notice
 from task_reporter.notifying.topic import Topic
-from task_reporter.runtime.deadline import MARGIN_SECONDS, NO_DEADLINE, Deadline
+from task_reporter.runtime.deadline import MARGIN_SECONDS, Deadline
 from tests.support.broken_notices import break_composing, numbers_in, unless_plain
 from tests.support.dynamodb import DynamoDb, Table
 from tests.support.finished import key, row
@@ -434,35 +434,33 @@ def test_held_rows_wait_for_the_digest_of_their_account() -> None:
 
 def test_held_rows_and_news_never_share_a_digest() -> None:
     rows, sns = [held(0), held(1), row(7), row(8)], FakeSns()
-    table, groups = Table(*rows), digests_apart([Key("roster", ACCOUNT), key(7), key(8)])
-    for group in groups:
-        tell(table, sns, group, NotificationPolicy(1))
+    tell_group = partial(tell, Table(*rows), sns, policy=NotificationPolicy(1))
+    list(announce_groups([Key("roster", ACCOUNT), key(7), key(8)], tell_group))
     assert [numbers_in(request) for request in sns.accepted] == [[7, 8], [0, 1]]
 
 
 def test_group_that_fails_leaves_the_others() -> None:
-    groups = [[key(1)], [Key("roster", ACCOUNT)], [key(2), key(3)]]
+    digests = [Key("roster", f"{number}" * 12) for number in range(2)]
 
     def announce(keys: Sequence[Key]) -> AnnounceResult:
         if key(1) in keys:
+            raise HistoryError({key(1): "UnprocessedKeys"})
+        if digests[0] in keys:
             raise OutOfTimeError("reading")
-        if key(2) in keys:
-            raise HistoryError({key(2): "UnprocessedKeys"})
         return AnnounceResult(waiting=list(keys))
 
-    late, fine, unread = announce_each(groups, announce, NO_DEADLINE)
-    assert (set(late.failed), set(late.postponed), late.by_notice.failed) == ({key(1)}, {key(1)}, {})
-    assert (fine.waiting, fine.failed) == ([Key("roster", ACCOUNT)], {})
-    assert set(unread.failed) == set(unread.by_notice.failed) == {key(2), key(3)}
+    unread, late, fine = announce_groups([digests[0], key(1), digests[1], key(2)], announce)
+    assert set(unread.failed) == set(unread.by_notice.failed) == {key(1), key(2)}
+    assert (set(late.failed), set(late.postponed), late.by_notice.failed) == ({digests[0]}, {digests[0]}, {})
+    assert (fine.waiting, fine.failed) == ([digests[1]], {})
 
 
-def test_groups_without_time_come_next() -> None:
-    left = iter([120, 300])
+def test_digests_without_time_come_next() -> None:
+    digests, left = [Key("roster", f"{number}" * 12) for number in range(3)], iter([120, 300])
     deadline = Deadline(lambda: next(left) * 1000)
-    results = announce_each([[key(1)], [key(2)], [key(3)]], lambda keys: AnnounceResult(waiting=list(keys)), deadline)
-    assert [(result.waiting, set(result.failed)) for result in results] == [
-        ([key(1)], set()), ([], {key(2)}), ([key(3)], set()),
-    ]  # fmt: skip
+    results = list(announce_groups(digests, lambda keys: AnnounceResult(waiting=list(keys)), deadline))
+    assert [result.waiting for result in results] == [[digests[0]], [], [digests[2]]]
+    assert [set(result.failed) for result in results] == [set(), {digests[1]}, set()]
 
 
 def test_digest_that_sns_refuses_is_delivered_again() -> None:

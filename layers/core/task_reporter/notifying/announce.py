@@ -6,7 +6,7 @@ and after the bus accepts its event. Only what lacks its mark is sent, so a fail
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -172,32 +172,26 @@ class AnnounceResult:
             yield Metric("EventsNotSent", COUNT, not_sent)
 
 
-def digests_apart(keys: Sequence[Key]) -> list[list[Key]]:
-    """Return the keys of tasks, and each key of the roster alone.
+def announce_groups(
+    keys: Sequence[Key], announce: Callable[[Sequence[Key]], AnnounceResult], deadline: Deadline = NO_DEADLINE
+) -> Iterator[AnnounceResult]:
+    """Announce the tasks of ``keys`` together, and then each digest.
 
-    Then one digest is in memory at a time, and an error costs no other one.
+    A key of the roster stands for the digest of its account, and one digest is in memory at a time. A group that fails
+    does not affect the others. A group for which no time is left is postponed.
     """
     tasks = [key for key in keys if key.scope != ROSTER_SCOPE]
-    return [*([tasks] if tasks else []), *([key] for key in keys if key.scope == ROSTER_SCOPE)]
-
-
-def announce_each(
-    groups: Iterable[Sequence[Key]], announce: Callable[[Sequence[Key]], AnnounceResult], deadline: Deadline
-) -> Iterator[AnnounceResult]:
-    """Announce ``groups`` one after another.
-
-    A group that fails does not affect the others. Without time for one, it is postponed.
-    """
-    for number, keys in enumerate(groups):
+    groups = [tasks, *([key] for key in keys if key.scope == ROSTER_SCOPE)]
+    for number, group in enumerate(filter(None, groups)):
         result = AnnounceResult()
         try:
             if number:
                 deadline.check("announcing", GROUP_SECONDS)
-            result = announce(keys)
+            result = announce(group)
         except OutOfTimeError as error:
-            result.postponed = dict.fromkeys(keys, error)
+            result.postponed = dict.fromkeys(group, error)
         except EXPECTED_ERRORS as error:
-            result.by_notice.failed = dict.fromkeys(keys, error)
+            result.by_notice.failed = dict.fromkeys(group, error)
         yield result
 
 
