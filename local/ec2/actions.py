@@ -83,7 +83,9 @@ def cancel_bundle_task(account: Account, params: Values, moment: datetime) -> Va
 
 def register_image(account: Account, params: Values, moment: datetime) -> Values:
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RegisterImage.html"""
-    name, location = params["Name"], require(params, "ImageLocation")
+    name = params["Name"]
+    root = _root_snapshot(params) if "BlockDeviceMappings" in params else ""
+    location = "" if root else require(params, "ImageLocation")
     if not _IMAGE_NAME.fullmatch(name):
         message = "AMI names must have 3 to 128 letters, digits or characters of ()[] ./-'@_"
         raise Ec2Error("InvalidAMIName.Malformed", message)
@@ -91,10 +93,19 @@ def register_image(account: Account, params: Values, moment: datetime) -> Values
         if image.params["Name"] == name:
             message = f"AMI name {name} is already in use by AMI {image.image_id}"
             raise Ec2Error("InvalidAMIName.Duplicate", message)
-    if not account.has_manifest(location, moment):
+    if root and not account.lists.has_snapshot(root, moment):
+        raise Ec2Error("InvalidSnapshot.NotFound", f"The snapshot '{root}' does not exist.")
+    if location and not account.has_manifest(location, moment):
         raise Ec2Error("InvalidManifest", f"There is no manifest of a completed bundle at '{location}'")
     _end_dry_run(params)
     return {"ImageId": account.register_image(params, moment).image_id}
+
+
+def _root_snapshot(params: Values) -> str:
+    """Return the snapshot of the root volume. Raises Ec2Error (MissingParameter) where none is named."""
+    device = require(params, "RootDeviceName")
+    roots = [mapping for mapping in params["BlockDeviceMappings"] if mapping.get("DeviceName") == device]
+    return str(require(roots[0] if roots else {}, "Ebs", "SnapshotId"))
 
 
 def describe_images(account: Account, params: Values, moment: datetime) -> Values:
@@ -118,6 +129,10 @@ def describe_regions(account: Account, params: Values, _moment: datetime) -> Val
     return result
 
 
+EBS_PARAMETERS = ("BlockDeviceMappings", "RootDeviceName", "EnaSupport")
+"""Parameters of RegisterImage for an AMI whose root volume is a snapshot."""
+
+
 class Action(NamedTuple):
     """An action: its function, and the parameters that it supports, by botocore's names."""
 
@@ -137,7 +152,7 @@ ACTIONS: dict[str, Action] = {
     "DescribeRegions": Action(describe_regions, {"RegionNames", "AllRegions", "Filters", "DryRun"}),
     "RegisterImage": Action(
         register_image,
-        {"Name", "ImageLocation", "Description", "Architecture", "VirtualizationType", "DryRun"},
+        {"Name", "ImageLocation", "Description", "Architecture", "VirtualizationType", "DryRun", *EBS_PARAMETERS},
     ),
 }
 
@@ -202,10 +217,16 @@ def _task_row(task: Task, moment: datetime) -> Values:
 
 
 def _image_row(image: Image, account: Account, moment: datetime) -> Values:
-    texts = {name: image.params[name] for name in ("Name", "Description") if name in image.params}
-    return texts | {
+    given = {name: image.params[name] for name in ("Name", "Description", *EBS_PARAMETERS) if name in image.params}
+    if location := image.params.get("ImageLocation"):
+        # Only Windows instances can be bundled.
+        source = {"ImageLocation": location, "RootDeviceType": "instance-store", "Platform": "windows"}
+    else:
+        source = {"ImageLocation": f"{account.account_id}/{image.params['Name']}", "RootDeviceType": "ebs"}
+    return {
+        **given,
+        **source,
         "ImageId": image.image_id,
-        "ImageLocation": image.params["ImageLocation"],
         "State": image_state(image.registered, account.speed, moment),
         "OwnerId": account.account_id,
         "CreationDate": format_time(image.registered),
@@ -213,7 +234,4 @@ def _image_row(image: Image, account: Account, moment: datetime) -> Values:
         "ImageType": "machine",
         "Architecture": image.params.get("Architecture", "x86_64"),
         "VirtualizationType": image.params.get("VirtualizationType", "hvm"),
-        "RootDeviceType": "instance-store",
-        # Only Windows instances can be bundled.
-        "Platform": "windows",
     }

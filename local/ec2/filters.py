@@ -27,6 +27,7 @@ TASK_FIELDS: Fields = {
     "update-time": ("UpdateTime",),
 }
 IMAGE_FIELDS: Fields = {
+    "block-device-mapping.snapshot-id": ("BlockDeviceMappings", "Ebs", "SnapshotId"),
     "image-id": ("ImageId",),
     "manifest-location": ("ImageLocation",),
     "name": ("Name",),
@@ -44,7 +45,7 @@ def select(rows: Iterable[Row], filters: Iterable[Mapping[str, Any]], fields: Fi
     Raises Ec2Error (InvalidParameterValue) for a filter that is not in ``fields``.
     """
     conditions = [(_path(entry, fields), entry.get("Values", [])) for entry in filters]
-    return [row for row in rows if all(_passes(_value(row, path), globs) for path, globs in conditions)]
+    return [row for row in rows if all(_passes(_values(row, path), globs) for path, globs in conditions)]
 
 
 def matches(glob: str, text: str) -> bool:
@@ -60,15 +61,17 @@ def _path(entry: Mapping[str, Any], fields: Fields) -> Sequence[str]:
     return fields[name]
 
 
-def _value(row: Row, path: Sequence[str]) -> str | None:
-    value: Any = row
+def _values(row: Row, path: Sequence[str]) -> list[Any]:
+    """Return the values at ``path``: several where there is a list on it."""
+    values: list[Any] = [row]
     for name in path:
-        value = value.get(name, {})
-    return value or None
+        found = [value[name] for value in values if value.get(name)]
+        values = [item for value in found for item in (value if isinstance(value, list) else [value])]
+    return values
 
 
-def _passes(value: str | None, globs: Iterable[str]) -> bool:
-    return value is not None and any(matches(glob, value) for glob in globs)
+def _passes(values: Sequence[str], globs: Iterable[str]) -> bool:
+    return any(matches(glob, value) for glob in globs for value in values)
 
 
 @lru_cache(maxsize=1024)

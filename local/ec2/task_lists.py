@@ -149,6 +149,11 @@ class TaskLists:
         self.tasks[task_id] = replace(task, phases=phases)
         return {kind.cancel_id: task_id, "PreviousState": task.phase(moment).state, "State": cancelled[0].state}
 
+    def has_snapshot(self, snapshot_id: str, moment: datetime) -> bool:
+        """Tell whether an import, listed or not, has made the snapshot."""
+        imports = [task for task in self.tasks.values() if task.kind.result_prefix == "snap"]
+        return any(task.result == snapshot_id and task.phase(moment) is task.kind.phases[-1] for task in imports)
+
     def _item(self, kind: TaskList, task: ListedTask, moment: datetime) -> Values:
         phase = task.phase(moment)
         ended = phase is task.kind.phases[-1]

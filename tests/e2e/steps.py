@@ -57,10 +57,10 @@ def poll(deployment: Deployment) -> dict[str, Any]:
     return answer["payload"]["bundle"]
 
 
-def run(deployment: Deployment, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Return the program, run on the deployed stack."""
-    command = [str(TASK_REPORTER), *arguments]
-    return subprocess.run(command, env=environment_of(deployment), capture_output=True, text=True, check=False)
+def run(deployment: Deployment, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """Return the program, run on the deployed stack with further ``variables`` of its environment."""
+    command, environment = [str(TASK_REPORTER), *arguments], environment_of(deployment) | variables
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
 def environment_of(deployment: Deployment) -> dict[str, str]:

@@ -133,6 +133,23 @@ def test_tasks_of_an_account_are_found_by_its_name(hub: Hub) -> None:
     assert "Account name" in shown
     assert f"task-reporter register gamma/eu-west-1/{task} " in shown
     assert f" --name {task} --task-profile PROFILE\n" in shown
-    refused = run(hub.stack, "register", task, "--account", "gamma", "--name", "wiki")
+
+
+def test_ami_is_registered_in_the_account_of_its_task(hub: Hub, tmp_path: Path) -> None:
+    task = hub.import_snapshot("beta", "eu-west-1")
+    hub.make_due("beta")
+    hub.round()
+    hub.end_tasks()
+    hub.round()
+    register = ("register", task, "--account", "beta", "--name", task)
+    refused = run(hub.stack, *register)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "give an AWS profile with credentials of" in refused.stderr
+    config = tmp_path / "config"
+    # For the local AWS, a key of twelve digits is the root of that account.
+    keys = f"aws_access_key_id = {hub.organization.accounts['beta']}\naws_secret_access_key = x\n"
+    config.write_text(f"[profile beta-admin]\nregion = eu-west-1\n{keys}", encoding="utf-8")
+    made = run(hub.stack, *register, "--task-profile", "beta-admin", AWS_CONFIG_FILE=str(config))
+    [image] = hub.organization.client("beta", "ec2", "eu-west-1").describe_images(Owners=["self"])["Images"]
+    assert (made.returncode, made.stdout) == (0, f"{image['ImageId']}\n"), made.stderr
+    assert f"Image            {image['ImageId']}\n" in run(hub.stack, "show", task, "--account", "beta").stdout

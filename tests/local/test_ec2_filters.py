@@ -92,4 +92,4 @@ def test_every_filter_looks_at_a_member_that_exists(shape_name: str, fields: fil
     for path in fields.values():
         shape = ec2_model().shape_for(shape_name)
         for name in path:
-            shape = shape.members[name]
+            shape = getattr(shape, "member", shape).members[name]

@@ -19,6 +19,7 @@ from task_reporter.kinds.table import KINDS
 from task_reporter.recording.poll_lists import read_list
 from task_reporter.recording.transitions import outcome_of
 from task_reporter.times import to_text
+from task_reporter_cli.actions.register import find_existing_image
 from tests.support.clock import Clock
 
 DISK = {"UserBucket": {"S3Bucket": "disks", "S3Key": "web.vmdk"}}
@@ -177,6 +178,47 @@ def test_a_cancelled_task_is_cancelled(name: str, ec2: Any, recorder: Any, clock
     for wrong in (task_id, "import-ami-none"):
         with pytest.raises(ClientError):
             cancel(**{id_name: wrong})
+
+
+def test_ami_is_registered_from_an_imported_snapshot(ec2: Any, recorder: Any, clock: Clock) -> None:
+    start = STARTS["an imported snapshot"]
+    start.send(ec2)
+    clock.forward(40)
+    row = {"kind": start.kind_name, **only_row(start.kind, recorder)}
+    registration = start.kind.registration(row)
+    assert registration
+    assert find_existing_image(ec2, registration) is None
+    image = ec2.register_image(Name="web", **registration.parameters)["ImageId"]
+    assert find_existing_image(ec2, registration) == image
+    [described] = ec2.describe_images(ImageIds=[image])["Images"]
+    assert (described["RootDeviceType"], described["RootDeviceName"]) == ("ebs", "/dev/sda1")
+    assert described["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"] == row["snapshot_ids"]
+
+
+ROOT = {"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": "snap-1"}}
+UNREGISTRABLE: list[tuple[str, list[dict[str, Any]], str]] = [
+    ("/dev/xvda", [ROOT], "InvalidSnapshot.NotFound"),
+    ("/dev/sda1", [ROOT], "MissingParameter"),
+    ("", [ROOT], "MissingParameter"),
+    ("/dev/xvda", [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8}}], "MissingParameter"),
+]
+
+
+@pytest.mark.parametrize(("root", "mappings", "code"), UNREGISTRABLE)
+def test_ami_needs_the_snapshot_of_its_root(ec2: Any, root: str, mappings: list[dict[str, Any]], code: str) -> None:
+    with pytest.raises(ClientError) as refused:
+        ec2.register_image(Name="web", RootDeviceName=root, BlockDeviceMappings=mappings)
+    assert refused.value.response["Error"]["Code"] == code
+
+
+def test_snapshot_of_a_running_import_does_not_exist(ec2: Any, recorder: Any, clock: Clock, server: Ec2Server) -> None:
+    STARTS["an imported snapshot"].send(ec2)
+    clock.forward(40)
+    snapshot = only_row(KINDS["import-snapshot"], recorder)["snapshot_ids"]
+    clock.forward(-39)
+    mapping = {"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": snapshot}}
+    with pytest.raises(ClientError, match="does not exist"):
+        ec2.register_image(Name="web", RootDeviceName="/dev/xvda", BlockDeviceMappings=[mapping])
 
 
 WAITS = {
