@@ -4,18 +4,18 @@ OVERDUE, THROTTLED, ERROR, LEFT = "overdue", "throttled", "error", "left"
 NOT_POLLED, WATCHED = "not-polled-yet", "watched"
 STATES = {
     OVERDUE: "see task-reporter status, and the logs of the planner and the recorder",
-    "no-role": "enrol them with make member, or leave them out with the parameter ExcludedAccounts",
-    "denied": "make member updates their role; a permissions boundary may also deny it",
+    "no-role": "enrol the account with make member, or leave it out with the parameter ExcludedAccounts",
+    "denied": "make member updates the role; a permissions boundary may also deny it",
     "denied-by-scp": "change the policy, or accept the denial with the parameter AcceptedDenials",
     "region-disabled": "enable the region, or accept the denial with the parameter AcceptedDenials",
     "malformed": "see the recorder's log",
     ERROR: "see the recorder's log; the lists are asked again within an hour",
     THROTTLED: "EC2 allows no more calls there; the lists are asked again within an hour",
-    "pending-activation": "nothing can be read until they are activated",
-    "suspended": "nothing can be read until they are reopened",
+    "pending-activation": "nothing can be read until the account is activated",
+    "suspended": "nothing can be read until the account is reopened",
     "pending-closure": "nothing can be read any more",
     "closed": "nothing can be read any more",
-    LEFT: "their rows stay in the history",
+    LEFT: "the rows of its tasks stay in the history",
     NOT_POLLED: "an account is polled within an hour after it joined",
     WATCHED: "",
 }

@@ -197,7 +197,7 @@ def test_a_large_group_is_cut_and_names_the_command_for_the_rest() -> None:
     lines = printed(states_of(*rows), os.terminal_size((200, 13)))
     assert len(lines) == 1 + 10 + 2
     assert lines[11] == "and 1,190 more: task-reporter accounts --state no-role"
-    assert lines[12].startswith("→ its role can't be assumed: enrol them with make member")
+    assert lines[12].startswith("→ its role can't be assumed: enrol the account with make member")
     assert len(printed(states_of(*rows))) == 1 + 1200 + 1
 
 

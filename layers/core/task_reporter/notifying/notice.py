@@ -113,6 +113,15 @@ def account_name(rows: Sequence[Row]) -> str:
     return next((str(row[ACCOUNT_NAME]) for row in rows if ACCOUNT_NAME in row), "")
 
 
+def credentials_note(rows: Sequence[Row]) -> str | None:
+    """Say of which account the commands need credentials.
+
+    None where the account is not of an organization.
+    """
+    account = with_account_name(account_and_region(rows[0])[0], rows)
+    return f"The commands need credentials of the account {account}." if account_name(rows) else None
+
+
 def short_place(rows: Sequence[Row]) -> str:
     """Return account and region of ``rows`` for a subject.
 

@@ -11,6 +11,7 @@ from task_reporter.notifying.notice import (
     FILTER_ATTRIBUTES,
     MAX_MESSAGE_BYTES,
     Notice,
+    credentials_note,
     minimal_notice,
     shorten_error,
     task_detail,
@@ -65,6 +66,7 @@ def _notice(row: Row, text: str, data: dict[str, Any] | None = None) -> Notice:
 
 def _text(row: Row) -> str:
     outcome = str(row["outcome"])
+    steps = [f"{step.text}:\n\n  {command}" for step, command in next_commands(row)]
     paragraphs = [
         TEST_NOTE if TEST_ATTRIBUTE in row else None,
         kind_of(row).warning(row),
@@ -72,7 +74,8 @@ def _text(row: Row) -> str:
         "\n".join(f"  {label:<13} {value}" for label, value in task_facts(row) if value),
         error_text(row),
         LOST_NOTE if outcome == LOST else None,
-        *(f"{step.text}:\n\n  {command}" for step, command in next_commands(row)),
+        *steps,
+        credentials_note([row]) if steps else None,
         _where_in_history(row),
     ]
     return "\n\n".join(paragraph for paragraph in paragraphs if paragraph) + "\n"
