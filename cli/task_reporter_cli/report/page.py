@@ -22,7 +22,7 @@ from task_reporter.kinds.kind import OUTCOMES
 from task_reporter.times import format_for_people
 from task_reporter_cli.report import charts
 from task_reporter_cli.report.durations import format_seconds
-from task_reporter_cli.report.places import Comparison
+from task_reporter_cli.report.places import MIN_SAMPLE, Comparison
 from task_reporter_cli.report.statistics import Failure
 from task_reporter_cli.report.summary import Summary, summarise
 from task_reporter_cli.report.tasks import GROUPS, Task
@@ -73,6 +73,7 @@ def render_page(rows: Iterable[Mapping[str, Any]], info: ReportInfo) -> Iterator
             groups=GROUPS,
             max_unfiltered=MAX_UNFILTERED,
             max_printed=MAX_PRINTED,
+            min_sample=MIN_SAMPLE,
             outcome_groups=OUTCOMES,
             **_list_filters(summary),
             **_describe_places(summary),
