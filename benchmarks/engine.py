@@ -17,10 +17,10 @@ from task_reporter.history.rows import Row, to_attribute
 from tests.integration.dynamodb_local import UnavailableError, dynamodb_local
 from tests.integration.engines import DYNAMODB_LOCAL, LOCAL_AWS, Engine, make_table
 
-LASTING = ("-Xmx1g", "-XX:+UseSerialGC", "-XX:-UsePerfData")
-"""Java's options for a process that writes a hundred thousand rows.
+LASTING = ("-XX:MaxRAMPercentage=50", "-XX:+UseSerialGC", "-XX:-UsePerfData")
+"""Java's options for a process that writes a hundred thousand rows or more.
 
-Compiling it well is worth the time.
+Compiling it well is worth the time. With a million rows, a query without a page size needs more than a gigabyte.
 """
 BATCH = 25
 """As many rows as DynamoDB writes at once."""

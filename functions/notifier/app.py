@@ -17,14 +17,10 @@ from task_reporter.aws.request_limits import PUBLISH, RequestLimits
 from task_reporter.aws.subscribers import find_audience
 from task_reporter.history.rows import ROSTER_SCOPE, Key
 from task_reporter.history.table import HistoryTable
-from task_reporter.notifying.announce import (
-    AnnounceResult,
-    NotificationPolicy,
-    Pace,
-    announce,
-    announce_groups,
-)
+from task_reporter.notifying.announce import NotificationPolicy, announce, announce_groups
+from task_reporter.notifying.announce_result import AnnounceResult
 from task_reporter.notifying.bus import Bus
+from task_reporter.notifying.pace import Pace
 from task_reporter.notifying.stream_batch import process_batch
 from task_reporter.notifying.topic import Topic
 from task_reporter.runtime.deadline import Deadline

@@ -20,7 +20,8 @@ from task_reporter.history.rows import Key
 from task_reporter.history.table import HistoryTable
 from task_reporter.history.writes import Insert, Update
 from task_reporter.kinds.bundle import BUNDLE, REGISTER
-from task_reporter.notifying.announce import AnnounceResult, NotificationPolicy, announce
+from task_reporter.notifying.announce import NotificationPolicy, announce
+from task_reporter.notifying.announce_result import AnnounceResult
 from task_reporter.notifying.topic import Topic
 from task_reporter.recording.context import PollContext
 from task_reporter.recording.list_result import ListResult

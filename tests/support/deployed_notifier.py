@@ -15,7 +15,7 @@ import pytest
 
 from local.environments import ROOT
 from task_reporter.aws import clients
-from task_reporter.notifying.announce import NO_PACE
+from task_reporter.notifying.pace import NO_PACE
 from tests.support.dynamodb import DynamoDb, Table
 from tests.support.event_bus import FakeEventBridge
 from tests.support.functions import load

@@ -106,11 +106,11 @@ LOADED = {
         "task_reporter.organization.regions",
     },
     "notifier": SHARED | {
-        "task_reporter.notifying", "task_reporter.notifying.announce", "task_reporter.notifying.bus",
-        "task_reporter.notifying.chat", "task_reporter.notifying.compose", "task_reporter.notifying.digest",
-        "task_reporter.notifying.event", "task_reporter.notifying.marks", "task_reporter.notifying.notice",
-        "task_reporter.notifying.shell_commands", "task_reporter.notifying.stream_batch",
-        "task_reporter.notifying.task_notice", "task_reporter.notifying.topic",
+        "task_reporter.notifying", "task_reporter.notifying.announce", "task_reporter.notifying.announce_result",
+        "task_reporter.notifying.bus", "task_reporter.notifying.chat", "task_reporter.notifying.compose",
+        "task_reporter.notifying.digest", "task_reporter.notifying.event", "task_reporter.notifying.marks",
+        "task_reporter.notifying.notice", "task_reporter.notifying.pace", "task_reporter.notifying.shell_commands",
+        "task_reporter.notifying.stream_batch", "task_reporter.notifying.task_notice", "task_reporter.notifying.topic",
     },
 }  # fmt: skip
 """Function → the modules that it loads, each of which slows cold starts."""

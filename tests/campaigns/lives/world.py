@@ -21,7 +21,8 @@ from task_reporter.history.rows import Key, Row, is_held
 from task_reporter.history.writes import Write
 from task_reporter.kinds.kind import Kind
 from task_reporter.kinds.table import ALL, KINDS
-from task_reporter.notifying.announce import AnnounceResult, NotificationPolicy, announce, announce_groups
+from task_reporter.notifying.announce import NotificationPolicy, announce, announce_groups
+from task_reporter.notifying.announce_result import AnnounceResult
 from task_reporter.notifying.stream_batch import process_batch, record_key
 from task_reporter.notifying.topic import Topic
 from task_reporter.recording.context import PollContext

@@ -27,15 +27,11 @@ from task_reporter.history.rows import Key, Row, key_of
 from task_reporter.history.table import ApplyResult, HistoryTable
 from task_reporter.history.writes import Update, Write
 from task_reporter.notifying import task_notice as single
-from task_reporter.notifying.announce import (
-    AnnounceResult,
-    NotificationPolicy,
-    Pace,
-    announce,
-    announce_groups,
-)
+from task_reporter.notifying.announce import NotificationPolicy, announce, announce_groups
+from task_reporter.notifying.announce_result import AnnounceResult
 from task_reporter.notifying.marks import MARK_SECONDS
 from task_reporter.notifying.notice import Notice
+from task_reporter.notifying.pace import Pace
 from task_reporter.notifying.topic import Topic
 from task_reporter.runtime.deadline import MARGIN_SECONDS, Deadline
 from tests.support.broken_notices import break_composing, numbers_in, unless_plain

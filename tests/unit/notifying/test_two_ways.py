@@ -12,7 +12,8 @@ from task_reporter.errors import HistoryError, NotAnnouncedError
 from task_reporter.history.rows import Row
 from task_reporter.history.table import ApplyResult
 from task_reporter.history.writes import Update, Write
-from task_reporter.notifying.announce import AnnounceResult, NotificationPolicy, announce
+from task_reporter.notifying.announce import NotificationPolicy, announce
+from task_reporter.notifying.announce_result import AnnounceResult
 from task_reporter.notifying.topic import Topic
 from task_reporter.recording.transitions import REMOVED_BY_CORRECTION
 from task_reporter.times import parse

@@ -10,7 +10,7 @@ from task_reporter.aws.subscribers import Audience
 from task_reporter.history.backlog import Backlog
 from task_reporter.history.rows import Key
 from task_reporter.history.writes import Insert, Update
-from task_reporter.notifying.announce import AnnounceResult, Delivery
+from task_reporter.notifying.announce_result import AnnounceResult, Delivery
 from task_reporter.notifying.notice import Notice
 from task_reporter.recording.context import PollContext
 from task_reporter.recording.list_result import ListResult

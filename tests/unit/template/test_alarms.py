@@ -18,7 +18,7 @@ from task_reporter.aws.subscribers import Audience
 from task_reporter.history.backlog import Backlog
 from task_reporter.history.rows import Key, Row
 from task_reporter.history.writes import Insert
-from task_reporter.notifying.announce import AnnounceResult, Delivery
+from task_reporter.notifying.announce_result import AnnounceResult, Delivery
 from task_reporter.organization.members import Member
 from task_reporter.organization.metrics import round_metrics
 from task_reporter.organization.overdue import OverdueScope

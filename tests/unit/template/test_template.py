@@ -22,7 +22,7 @@ from task_reporter.history.rows import Key, Row
 from task_reporter.history.writes import Insert
 from task_reporter.kinds.kind import OUTCOMES
 from task_reporter.kinds.table import KINDS
-from task_reporter.notifying.announce import AnnounceResult, Delivery
+from task_reporter.notifying.announce_result import AnnounceResult, Delivery
 from task_reporter.notifying.marks import TURN_SECONDS
 from task_reporter.recording.context import PollContext
 from task_reporter.recording.list_result import ListResult

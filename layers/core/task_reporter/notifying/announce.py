@@ -5,24 +5,16 @@ a record that is delivered twice, late or out of order changes nothing. A row is
 and after the bus accepts its event. Only what lacks its mark is sent, so a failure of one never repeats the other.
 """
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from math import inf
 from typing import TypeVar
 
-from task_reporter.aws.failures import EXPECTED_ERRORS, answer_is_missing, describe
+from task_reporter.aws.failures import EXPECTED_ERRORS, describe
 from task_reporter.aws.request_limits import COUNT_SUBSCRIBERS, PUBLISH, USE_TABLE
-from task_reporter.errors import (
-    HistoryError,
-    IncompleteRowError,
-    MalformedAnswerError,
-    NotAnnouncedError,
-    OutOfTimeError,
-)
+from task_reporter.errors import IncompleteRowError, OutOfTimeError
 from task_reporter.history.rows import (
     AWAITING_NOTIFICATION,
     EVENT_SENT_AT,
@@ -34,15 +26,16 @@ from task_reporter.history.rows import (
     key_of,
 )
 from task_reporter.history.table import WRITES_PER_TRANSACTION, HistoryTable
+from task_reporter.notifying.announce_result import AnnounceResult, failures
 from task_reporter.notifying.bus import Bus
 from task_reporter.notifying.compose import compose_events, compose_notices
 from task_reporter.notifying.event import Event, minimal_event
 from task_reporter.notifying.marks import MARK_SECONDS, Marker
 from task_reporter.notifying.notice import Notice
+from task_reporter.notifying.pace import NO_PACE, Pace
 from task_reporter.notifying.task_notice import minimal_task_notice
 from task_reporter.notifying.topic import Topic
 from task_reporter.runtime.deadline import NO_DEADLINE, Deadline
-from task_reporter.runtime.metrics import COUNT, Metric
 from task_reporter.times import now
 
 SENDER = ThreadPoolExecutor(1)
@@ -51,35 +44,6 @@ Message = TypeVar("Message", Notice, Event)
 
 GROUP_SECONDS = 2 * USE_TABLE.max_seconds + COUNT_SUBSCRIBERS.max_seconds + PUBLISH.max_seconds + MARK_SECONDS
 """Time to read the rows of a group, and to send its first notice."""
-PAUSE_SECONDS = 0.5
-"""Time between two notices of one notifier.
-
-SNS suspends an email subscription that receives more than ten messages a second. Several notifiers may run at the same
-time, one for each shard of the stream: some four in a new table.
-https://docs.aws.amazon.com/sns/latest/dg/sns-email-notifications.html
-"""
-
-
-class Pace:
-    """Keeps a distance in time between notices, also of several batches."""
-
-    def __init__(
-        self,
-        seconds: float = PAUSE_SECONDS,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._seconds, self._clock, self._sleep = seconds, clock, sleep
-        self._next = -inf
-
-    def wait(self) -> None:
-        """Wait until the next notice may be sent."""
-        if (early := self._next - self._clock()) > 0:
-            self._sleep(early)
-        self._next = self._clock() + self._seconds
-
-
-NO_PACE = Pace(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,84 +56,6 @@ class NotificationPolicy:
     """Days from a row's last mark to its expiry; 0 keeps rows for ever."""
     chat: bool = False
     """Events carry a message for a chat."""
-
-
-@dataclass(slots=True)
-class Delivery:
-    """The result of sending notices, or of sending events."""
-
-    failed: dict[Key, Exception] = field(default_factory=dict)
-    """Tasks whose message was refused or never sent."""
-    unmarked: dict[Key, Exception] = field(default_factory=dict)
-    """Tasks whose message may have been accepted: the response, or the mark, is missing.
-
-    They are not reported as failed, because retries by the stream would send many messages within minutes. Redriving
-    sends them again, or the stream, where it delivers the batch again because of an earlier record that failed.
-    """
-
-    def fail(self, rows: Sequence[Row], error: Exception) -> None:
-        """Note that the message about ``rows`` was not accepted, or perhaps was."""
-        is_uncertain = answer_is_missing(error) or isinstance(error, MalformedAnswerError)
-        failures = self.unmarked if is_uncertain else self.failed
-        failures |= _failures(rows, error)
-
-    def mark(self, rows: Sequence[Row], mark: Callable[[Sequence[Row]], None]) -> None:
-        """Mark ``rows``, whose message was accepted."""
-        try:
-            mark(rows)
-        except EXPECTED_ERRORS as error:
-            self.unmarked |= _failures(rows, error)
-
-
-@dataclass(slots=True)
-class AnnounceResult:
-    """The result of announcing some tasks."""
-
-    notices: list[Notice] = field(default_factory=list)
-    """The notices that SNS accepted."""
-    events: list[Event] = field(default_factory=list)
-    """The events that the bus accepted."""
-    by_notice: Delivery = field(default_factory=Delivery)
-    by_event: Delivery = field(default_factory=Delivery)
-    waiting: list[Key] = field(default_factory=list)
-    """Tasks whose notice waits until somebody has confirmed a subscription."""
-    postponed: dict[Key, Exception] = field(default_factory=dict)
-    """Tasks for whose notice no time was left after others.
-
-    Lambda delivers their records again at once.
-    """
-    problems: dict[Key, str] = field(default_factory=dict)
-    """Tasks announced in the minimal form, with the reason: their message couldn't be composed."""
-    digest: Key | None = None
-    """The key of the roster whose digest this is; None for tasks."""
-
-    @property
-    def failed(self) -> dict[Key, Exception]:
-        """The tasks whose stream records Lambda must deliver again.
-
-        While Lambda retries a batch, the notices of later tasks wait. So a task that lacks only its event is left to
-        redriving.
-        """
-        failed = self.by_notice.failed | self.postponed
-        return failed | ({self.digest: next(iter(failed.values()))} if self.digest and failed else {})
-
-    @property
-    def unmarked(self) -> dict[Key, Exception]:
-        """The tasks whose notice or event may be repeated."""
-        return self.by_notice.unmarked | self.by_event.unmarked
-
-    def metrics(self) -> Iterator[Metric]:
-        """Count messages, tasks, and tasks not announced, not sent or not marked.
-
-        Counts of events are left out without any, because a metric costs for each hour in which it has a value.
-        """
-        yield Metric("NoticesPublished", COUNT, len(self.notices))
-        yield Metric("TasksAnnounced", COUNT, sum(len(notice.rows) for notice in self.notices))
-        yield Metric("TasksNotAnnounced", COUNT, len(self.by_notice.failed) + len(self.by_notice.unmarked))
-        not_sent = len(self.by_event.failed) + len(self.by_event.unmarked)
-        if self.events or not_sent:
-            yield Metric("EventsSent", COUNT, len(self.events))
-            yield Metric("EventsNotSent", COUNT, not_sent)
 
 
 def announce_groups(
@@ -278,7 +164,7 @@ def _send_notices(
             if number:
                 check_time()
         except OutOfTimeError as error:
-            result.postponed = _failures([row for later in notices[number:] for row in later.rows], error)
+            result.postponed = failures([row for later in notices[number:] for row in later.rows], error)
             return
         try:
             result.notices.append(topic.publish(notice, check_time))
@@ -303,7 +189,7 @@ def _send_events(
     try:
         bus.check(deadline)
     except Exception as error:  # it must not cost the notices
-        result.by_event.failed |= _failures(rows, error)
+        result.by_event.failed |= failures(rows, error)
         return
     chat_digest_above = policy.digest_above if policy.chat else None
     compose = partial(compose_events, chat_digest_above=chat_digest_above)
@@ -313,7 +199,7 @@ def _send_events(
         try:
             reasons = bus.send(batch, deadline)
         except Exception as error:  # no failure may cost the events that follow
-            result.by_event.failed |= _failures([event.row for event in batch], error)
+            result.by_event.failed |= failures([event.row for event in batch], error)
             continue
         for event, reason in zip(batch, reasons, strict=True):
             if reason:
@@ -343,11 +229,3 @@ def _compose(
         middle = len(rows) // 2
         halves = rows[:middle], rows[middle:]
         return [message for half in halves for message in _compose(half, compose, minimal, result)]
-
-
-def _failures(rows: Sequence[Row], error: Exception) -> dict[Key, Exception]:
-    """Return ``error`` for each of ``rows``, or for those alone that a HistoryError names."""
-    keys = [key_of(row) for row in rows]
-    if isinstance(error, HistoryError):
-        keys = [key for key in keys if key in error.problems]
-    return {key: NotAnnouncedError(describe(error)) for key in keys}
