@@ -52,7 +52,9 @@ def _parse_time(value: str | None, end_of_day: bool) -> str | None:
 
 def check_regions(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
     """Check names of regions; each is kept once."""
-    from task_reporter.runtime.settings import REGION  # most commands need neither it nor what it imports
+    if not value:
+        return ()
+    from task_reporter.runtime.settings import REGION  # takes milliseconds to import
 
     for name in value:
         if not REGION.fullmatch(name):

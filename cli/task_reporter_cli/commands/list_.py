@@ -78,9 +78,7 @@ def command(
       task-reporter list --resource ami-0b1c2d3e4f5061728 --output json
       task-reporter list --output csv > tasks.csv
     """
-    from task_reporter_cli.actions.find import explain_no_tasks
     from task_reporter_cli.history.reader import QueryResults, TaskQuery
-    from task_reporter_cli.history.scopes import find_scopes
     from task_reporter_cli.output.lines import print_note
     from task_reporter_cli.output.progress import is_bar_useful, with_bar
 
@@ -89,7 +87,7 @@ def command(
     if running and outcomes:
         raise click.UsageError("Tasks that are --running have no --outcome; give one of the two.")
     limit = DEFAULT_LIMIT if limit is None and output == "table" else limit or None
-    scopes = find_scopes(target, place)
+    scopes = _find_scopes(target, place) if place.accounts else ()
     asked = TaskQuery(kinds, outcomes, resource, since, until, limit, running, scopes, place.regions)
     answer = QueryResults(target.dynamodb, target.table, asked)
     rows = with_bar(answer, answer.estimate) if is_bar_useful() else answer
@@ -97,7 +95,19 @@ def command(
     if answer.may_have_more:
         print_note(f"These are the newest {answer.returned}; --limit 0 shows all.")
     elif not answer.returned and (output == "table" or sys.stderr.isatty()):
-        print_note(explain_no_tasks(target, filtered=asked != TaskQuery(limit=limit)))
+        print_note(_explain_no_tasks(target, filtered=asked != TaskQuery(limit=limit)))
+
+
+def _find_scopes(target: Target, place: Place) -> tuple[str, ...]:
+    from task_reporter_cli.history.scopes import find_scopes  # brings the roster, which most lists do not need
+
+    return find_scopes(target, place)
+
+
+def _explain_no_tasks(target: Target, filtered: bool) -> str:
+    from task_reporter_cli.actions.find import explain_no_tasks
+
+    return explain_no_tasks(target, filtered)
 
 
 def _select_writer(target: Target, output: str, limit: int | None) -> Writer:

@@ -16,9 +16,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from task_reporter.aws.failures import REQUEST_ERRORS
-from task_reporter.history.backlog import INDEX as BY_AWAITING
-from task_reporter.history.backlog import common_scope
-from task_reporter.history.rows import AWAITING_OUTCOME, Key, account_and_region, to_key
+from task_reporter.history.rows import AWAITING_OUTCOME, BY_AWAITING, Key, account_and_region, common_scope, to_key
 from task_reporter.kinds.table import KINDS
 from task_reporter_cli.errors import NoTableError
 from task_reporter_cli.history.items import Item, parse_item

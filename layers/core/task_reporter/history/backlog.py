@@ -13,6 +13,7 @@ from task_reporter.errors import MalformedAnswerError
 from task_reporter.history.rows import (
     AWAITING_NOTIFICATION,
     AWAITING_OUTCOME,
+    BY_AWAITING,
     Key,
     Row,
     from_item,
@@ -23,8 +24,6 @@ from task_reporter.history.rows import (
 from task_reporter.history.table import HistoryTable
 from task_reporter.runtime.deadline import NO_DEADLINE, Deadline
 
-INDEX = "by-awaiting"
-
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
@@ -34,14 +33,6 @@ class Backlog:
     """Rows that await their outcome."""
     waiting: list[Row] = field(default_factory=list)
     """Rows that await their notification."""
-
-
-def common_scope(scopes: Sequence[str]) -> str:
-    """Return the only one of ``scopes``, or else ``<account id>/``.
-
-    That stands for all regions of the account.
-    """
-    return scopes[0] if len(set(scopes)) == 1 else scopes[0].partition("/")[0] + "/"
 
 
 def start_reading_backlog(
@@ -77,7 +68,7 @@ def query_awaiting(
     MalformedAnswerError and botocore's errors.
     """
     request: dict[str, Any] = {
-        "IndexName": INDEX,
+        "IndexName": BY_AWAITING,
         "KeyConditionExpression": "awaiting = :awaiting",
         "ExpressionAttributeValues": {":awaiting": to_attribute(awaiting)},
     }

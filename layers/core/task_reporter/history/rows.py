@@ -3,7 +3,7 @@
 The attributes are a public interface: people query the table with their own tools.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -13,6 +13,8 @@ Row = dict[str, Value]
 
 AWAITING_OUTCOME = "outcome"
 AWAITING_NOTIFICATION = "notification"
+BY_AWAITING = "by-awaiting"
+"""The index of the rows that await something."""
 NOTIFIED_AT, EVENT_SENT_AT = "notified_at", "event_sent_at"
 """Marks: when SNS accepted the notice, and the event bus the event."""
 
@@ -79,6 +81,14 @@ def account_and_region(row: Mapping[str, Value]) -> tuple[str, str]:
     """Return the account id and the region of ``row``: its scope's two parts."""
     account, _, region = str(row["scope"]).partition("/")
     return account, region
+
+
+def common_scope(scopes: Sequence[str]) -> str:
+    """Return the only one of ``scopes``, or else ``<account id>/``.
+
+    That stands for all regions of the account.
+    """
+    return scopes[0] if len(set(scopes)) == 1 else scopes[0].partition("/")[0] + "/"
 
 
 def to_attribute(value: Value) -> dict[str, str]:

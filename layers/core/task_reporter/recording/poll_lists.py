@@ -11,7 +11,7 @@ from task_reporter.aws.lists import list_pages
 from task_reporter.aws.request_limits import LIST_TASKS, RequestLimits
 from task_reporter.aws.subscribers import Audience
 from task_reporter.errors import HistoryError, PollError
-from task_reporter.history.backlog import Backlog, common_scope, start_reading_backlog
+from task_reporter.history.backlog import Backlog, start_reading_backlog
 from task_reporter.history.rows import (
     AWAITING_NOTIFICATION,
     AWAITING_OUTCOME,
@@ -19,6 +19,7 @@ from task_reporter.history.rows import (
     ROSTER_SCOPE,
     Row,
     account_and_region,
+    common_scope,
 )
 from task_reporter.history.table import HistoryTable
 from task_reporter.history.writes import Update
