@@ -24,30 +24,32 @@ def compose_notices(rows: Iterable[Row], digest_above: int) -> list[Notice]:
     ordered = sorted(rows, key=_account_then_time)
     notices = [task_notice(row) for row in ordered if TEST_ATTRIBUTE in row]
     for of_account in _by_account(ordered):
-        notices += digest_notices(of_account) if _share(of_account, digest_above) else map(task_notice, of_account)
+        notices += (
+            digest_notices(of_account) if _become_digest(of_account, digest_above) else map(task_notice, of_account)
+        )
     return notices
 
 
 def compose_events(rows: Iterable[Row], chat_digest_above: int | None) -> list[Event]:
     """Compose one event per row, in the order of time.
 
-    With ``chat_digest_above``, each event has a message for a chat. Of rows that would share a digest, only the first
-    event has one, for all of them.
+    With ``chat_digest_above``, each event has a message for a chat. Of rows that become a digest as notices, only the
+    first event has one, for all of them.
     """
     ordered = sorted(rows, key=_account_then_time)
     if chat_digest_above is None:
         return [task_event(row) for row in ordered]
     events = [task_event(row, task_message(row)) for row in ordered if TEST_ATTRIBUTE in row]
     for of_account in _by_account(ordered):
-        if _share(of_account, chat_digest_above):
+        if _become_digest(of_account, chat_digest_above):
             events += [task_event(of_account[0], digest_message(of_account)), *map(task_event, of_account[1:])]
         else:
             events += [task_event(row, task_message(row)) for row in of_account]
     return events
 
 
-def _share(of_account: Sequence[Row], digest_above: int) -> bool:
-    """Tell whether the rows of an account share a digest."""
+def _become_digest(of_account: Sequence[Row], digest_above: int) -> bool:
+    """Tell whether the rows of an account become a digest."""
     return len(of_account) > (1 if HELD_FOR in of_account[0] else digest_above)
 
 
