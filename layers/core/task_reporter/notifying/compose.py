@@ -24,9 +24,10 @@ def compose_notices(rows: Iterable[Row], digest_above: int) -> list[Notice]:
     ordered = sorted(rows, key=_account_then_time)
     notices = [task_notice(row) for row in ordered if TEST_ATTRIBUTE in row]
     for of_account in _by_account(ordered):
-        notices += (
-            digest_notices(of_account) if _become_digest(of_account, digest_above) else map(task_notice, of_account)
-        )
+        if _become_digest(of_account, digest_above):
+            notices += digest_notices(of_account)
+        else:
+            notices += map(task_notice, of_account)
     return notices
 
 
