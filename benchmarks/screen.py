@@ -52,7 +52,7 @@ def _cells(figure: Figure) -> Iterable[Text | str]:
 
 def _wanted(figure: Figure) -> str:
     if figure.limit is not None:
-        return f"≤ {number(figure.limit)} {figure.unit}"
+        return f"≤ {number(figure.limit)}"
     return "" if figure.at_most is None else f"≤ {figure.at_most:.2f}"
 
 
