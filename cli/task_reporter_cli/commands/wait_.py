@@ -49,7 +49,7 @@ def command(target: Target, place: Place, task: str, timeout: float | None) -> N
     from task_reporter_cli.aws.credentials import has_terminal
     from task_reporter_cli.errors import NoTaskError
     from task_reporter_cli.history.reader import read_task
-    from task_reporter_cli.output.columns import format_state
+    from task_reporter_cli.output.columns import format_note, format_state
     from task_reporter_cli.output.lines import print_line, print_note
     from task_reporter_cli.output.progress import show_activity
 
@@ -76,7 +76,8 @@ def command(target: Target, place: Place, task: str, timeout: float | None) -> N
     except OutOfTimeError as over:
         why = f", as far as is known: {over}"
     if not row or "outcome" not in row:
-        print_note(f"{task} has not ended within {timeout:g} minutes{why}.")
+        note = f" ({format_note(row)})" if row and format_note(row) else ""
+        print_note(f"{task} has not ended within {timeout:g} minutes{note}{why}.")
         sys.exit(EXIT_TIMEOUT)
     print_line(row["outcome"])
     click.get_current_context().exit(EXIT_STATUSES.get(row["outcome"], EXIT_UNKNOWN_OUTCOME))

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from typing import TextIO
 
+from task_reporter.history.rows import UNREACHABLE_SINCE
 from task_reporter.times import format_duration
 from task_reporter_cli.history.items import Item, start_of
 from task_reporter_cli.output.lines import to_one_line
@@ -74,7 +75,9 @@ def format_run_time(row: Item) -> str:
 
 
 def format_note(row: Item) -> str:
-    """Return the main further fact: the image, the error, or a late notice."""
+    """Return the main further fact: the image, the error, or what is amiss."""
+    if UNREACHABLE_SINCE in row and "outcome" not in row:
+        return "account not watched any more"
     said = row.get("image_id") or row.get("error_code") or ""
     return f"{said} not announced yet".strip() if row.get("awaiting") == "notification" else str(said)
 

@@ -25,6 +25,7 @@ LABELS = {
     "notified_at": "Announced",
     "event_sent_at": "Event sent",
     "missing_since": "Missing since",
+    "unreachable_since": "Not watched since",
     "redriven_at": "Redriven",
     "bucket": "Bucket",
     "prefix": "Prefix",

@@ -10,6 +10,7 @@ from task_reporter.history.rows import (
     AWAITING_OUTCOME,
     EVENT_SENT_AT,
     NOTIFIED_AT,
+    UNREACHABLE_SINCE,
     Row,
     account_and_region,
 )
@@ -162,7 +163,10 @@ def _silence(silent: timedelta) -> str:
 
 def check_running(history: HistoryTable) -> Finding:
     """Count the running tasks. Raises botocore's errors."""
-    return make_finding(True, "running tasks", str(len(query_awaiting(history, None, AWAITING_OUTCOME))))
+    running = query_awaiting(history, None, AWAITING_OUTCOME)
+    unreachable = sum(UNREACHABLE_SINCE in row for row in running)
+    more = f", {unreachable} of them in accounts that are not watched any more" if unreachable else ""
+    return make_finding(True, "running tasks", f"{len(running)}{more}")
 
 
 def check_lost(history: HistoryTable, now: datetime, flags: str) -> Finding:

@@ -217,6 +217,11 @@ CELLS = {
     "an image": (row(awaiting=None, image_id="ami-1", error_code="E"), "note", "ami-1"),
     "an error": (row(awaiting=None, error_code="E"), "note", "E"),
     "not announced": (row(error_code="E"), "note", "E not announced yet"),
+    "account that left": (
+        row(1, None, unreachable_since="2026-11-23T12:00:00.000Z"),
+        "note",
+        "account not watched any more",
+    ),
     "nothing to note": (row(awaiting="outcome"), "note", ""),
 }
 

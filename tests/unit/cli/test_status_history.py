@@ -190,6 +190,9 @@ def test_the_kinds_that_are_watched(text: str | None, kinds: list[str]) -> None:
 def test_running_tasks_are_counted() -> None:
     rows = on({"task_id": "a", "awaiting": "outcome"}, {"task_id": "b", "awaiting": "notification"})
     assert history.check_running(rows) == Finding("running tasks", WELL, "1")
+    left = {"task_id": "c", "awaiting": "outcome", "unreachable_since": "2026-11-23T12:00:00.000Z"}
+    text = "1, 1 of them in accounts that are not watched any more"
+    assert history.check_running(on(left)) == Finding("running tasks", WELL, text)
 
 
 def lost(hours: int, outcome: str = "lost") -> Row:

@@ -179,6 +179,39 @@ def test_an_account_that_left_is_announced_once(rounds):
     assert rounds.announced[1:] == [(set(), {"*"})]
 
 
+def running(account, task_id="import-ami-1", **more):
+    row = {"scope": f"{account}/{REGION}", "task_id": task_id, "kind": "import-image", "state": "active"}
+    return row | {"updated_at": to_text(NOW), "awaiting": "outcome"} | more
+
+
+@pytest.mark.parametrize("listed", [[], [Account(ACCOUNT, "web", "SUSPENDED")]], ids=["left", "suspended"])
+def test_tasks_of_an_account_that_left_are_marked_once(rounds, listed):
+    task, ended = running(ACCOUNT), running(ACCOUNT, "import-ami-2", awaiting="notification", outcome="complete")
+    for row in (task, ended, running(OTHER)):
+        rounds.table.put(row)
+    rounds.accounts = [*listed, rounds.accounts[1]]
+    rounds.round(60)
+    since = to_text(rounds.now)
+    rounds.round(60)
+    marked = {key: row for key, row in rounds.table.rows.items() if "unreachable_since" in row}
+    assert marked == {Key(task["scope"], "import-ami-1"): task | {"unreachable_since": since}}
+
+
+def test_marks_that_fail_are_tried_again(rounds):
+    rounds.table.put(running(ACCOUNT))
+    rounds.accounts = rounds.accounts[1:]
+
+    def refuse(writes):
+        if any(write.key.scope != "roster" for write in writes):
+            raise refusal("AccessDeniedException")
+
+    rounds.table.before = refuse
+    assert rounds.round(60).problems
+    rounds.table.before = lambda writes: None
+    rounds.round(5)
+    assert rounds.table.rows[Key(f"{ACCOUNT}/{REGION}", "import-ami-1")]["unreachable_since"] == to_text(rounds.now)
+
+
 # Assignments
 
 

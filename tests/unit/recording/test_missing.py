@@ -111,12 +111,13 @@ def test_a_failure_is_settled_only_while_it_is_what_was_read(changes):
     assert table.rows == before
 
 
-def test_a_task_listed_again_is_not_missing_in_any_order():
+@pytest.mark.parametrize("name", ["missing_since", "unreachable_since"])
+def test_a_task_listed_again_is_not_missing_in_any_order(name):
     """Its write has the condition on the row that was read."""
-    row = row_of({"row": {"missing_since": "11:55"}})
+    row = row_of({"row": {name: "11:55"}})
     listed = {"task_id": KEY.task_id, "state": "storing", "updated_at": full("11:50")}
     write = next_write(BUNDLE, listed, row, poll_at("12:00"))
-    assert (write.set, write.remove) == ({}, ("missing_since",))
+    assert (write.set, write.remove) == ({}, (name,))
     for changes in ({"outcome": LOST, "awaiting": "notification"}, {"state": "complete"}):
         table = after(row, changes)
         assert table.apply([write]).written == []

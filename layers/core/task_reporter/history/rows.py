@@ -30,6 +30,12 @@ A write to the account's roster row asks the notifier for the digest.
 DIGEST_REDRIVES = 1
 """Redrives after which a row is announced although it is held."""
 
+MISSING_SINCE, UNREACHABLE_SINCE = "missing_since", "unreachable_since"
+"""Times since when a running task can't be seen.
+
+It is missing from its list, or its account is not watched any more.
+"""
+
 ACCOUNT_NAME = "account_name"
 """The name of the account in AWS Organizations."""
 

@@ -11,7 +11,7 @@ from task_reporter.aws.request_limits import COUNT_SUBSCRIBERS, SEND_ASSIGNMENTS
 from task_reporter.aws.subscribers import Audience
 from task_reporter.errors import AssignmentsNotSentError
 from task_reporter.history.backlog import Backlog, query_awaiting
-from task_reporter.history.rows import AWAITING_NOTIFICATION, Row
+from task_reporter.history.rows import AWAITING_NOTIFICATION, AWAITING_OUTCOME, Row
 from task_reporter.history.table import HistoryTable
 from task_reporter.kinds.kind import Kind
 from task_reporter.organization.assignment import Assignment
@@ -31,6 +31,7 @@ from task_reporter.organization.overdue import OverdueScope, overdue_scopes
 from task_reporter.organization.planning import DEFAULT_ROUND, plan, round_length, watched_lists
 from task_reporter.organization.problems import Changes, find_changes, problems_of
 from task_reporter.recording.context import PollContext
+from task_reporter.recording.missing import unreachable_writes
 from task_reporter.recording.poll_lists import PollResult, is_unheard, redrive_waiting
 from task_reporter.recording.roster import UNHEARD_SINCE
 from task_reporter.runtime.deadline import NO_DEADLINE, Deadline
@@ -135,8 +136,14 @@ class Planner:
         return ago is None or not 0 <= ago < ACCOUNTS_AGE.total_seconds() or not members
 
     def _update_members(self, members: dict[str, Member], poll: PollContext, deadline: Deadline) -> bool:
-        """Update the roster, and return True."""
+        """Update the roster, and return True.
+
+        The tasks of accounts that are not active any more are marked first: a failure is then tried again.
+        """
         changes = membership_writes(members, self.list_accounts(), poll.now)
+        if inactive := {member.account for member, _ in changes if member.status != ACTIVE}:
+            running = query_awaiting(self.history, None, AWAITING_OUTCOME, deadline)
+            self.history.apply(list(unreachable_writes(running, inactive, poll.now)), deadline)
         self.history.apply([write for _, write in changes], deadline)
         members |= {member.account: member for member, _ in changes}
         write = names_write(members.values(), self.history.read([NAMES_KEY], deadline).get(NAMES_KEY))

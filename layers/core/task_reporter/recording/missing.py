@@ -1,11 +1,12 @@
-"""Rows that await their outcome while EC2 no longer lists their task.
+"""Rows that await their outcome while nobody sees their task.
 
 Only good answers count: a malformed or incomplete answer proves nothing about the tasks that it lacks.
 """
 
-from datetime import timedelta
+from collections.abc import Container, Iterable, Iterator
+from datetime import datetime, timedelta
 
-from task_reporter.history.rows import Row, key_of
+from task_reporter.history.rows import MISSING_SINCE, UNREACHABLE_SINCE, Row, account_and_region, key_of
 from task_reporter.history.writes import Update
 from task_reporter.kinds.kind import LOST, Kind
 from task_reporter.recording.context import PollContext
@@ -32,6 +33,17 @@ def write_for_unlisted(kind: Kind, row: Row, poll: PollContext) -> Update | None
     return _missing(row, poll)
 
 
+def unreachable_writes(running: Iterable[Row], accounts: Container[str], now: datetime) -> Iterator[Update]:
+    """Yield the writes that mark ``running`` rows of ``accounts``.
+
+    These are not watched any more. The mark goes when a poll finds the task listed.
+    """
+    for row in running:
+        if account_and_region(row)[0] in accounts and UNREACHABLE_SINCE not in row:
+            unchanged = unchanged_since_read(row) | {UNREACHABLE_SINCE: None}
+            yield Update(key_of(row), {UNREACHABLE_SINCE: to_text(now)}, unchanged)
+
+
 def _is_newer(row: Row, poll: PollContext) -> bool:
     """Tell whether a concurrent poll inserted the row after this poll began.
 
@@ -42,10 +54,10 @@ def _is_newer(row: Row, poll: PollContext) -> bool:
 
 def _missing(row: Row, poll: PollContext) -> Update | None:
     now = to_text(poll.now)
-    since = normalize(str(row.get("missing_since", "")))
-    unchanged = unchanged_since_read(row) | {"missing_since": row.get("missing_since")}
+    since = normalize(str(row.get(MISSING_SINCE, "")))
+    unchanged = unchanged_since_read(row) | {MISSING_SINCE: row.get(MISSING_SINCE)}
     if since is None or since > now:  # missing for the first time, or since a time of a wrong clock
-        return Update(key_of(row), {"missing_since": now}, unchanged)
+        return Update(key_of(row), {MISSING_SINCE: now}, unchanged)
     if since == now or parse(since) + poll.lost_after > poll.now:
         return None
     # The real end is unknown, so the row gets the time at which the task was declared lost.

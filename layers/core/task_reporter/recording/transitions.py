@@ -13,7 +13,9 @@ from task_reporter.history.rows import (
     EVENT_SENT_AT,
     HELD_FOR,
     HELD_FOR_DIGEST,
+    MISSING_SINCE,
     NOTIFIED_AT,
+    UNREACHABLE_SINCE,
     Row,
     Value,
     expiry,
@@ -43,7 +45,10 @@ A row with one would stay first in every list.
 EXPIRY_MARGIN = 30 * 24 * 3600
 """Seconds before its expiry at which a listed task's row gets more time."""
 
-REMOVED_BY_CORRECTION = (NOTIFIED_AT, EVENT_SENT_AT, "expires_at", "missing_since", "redriven_at", "redrives")
+UNSEEN = (MISSING_SINCE, UNREACHABLE_SINCE)
+"""Attributes that a row has while its task can't be seen."""
+
+REMOVED_BY_CORRECTION = (NOTIFIED_AT, EVENT_SENT_AT, "expires_at", *UNSEEN, "redriven_at", "redrives")
 """Attributes that a correction removes from the row of a lost task."""
 
 
@@ -104,16 +109,16 @@ def _insert(kind: Kind, task: Row, poll: PollContext) -> Insert | None:
 
 
 def _advance(kind: Kind, task: Row, row: Row, poll: PollContext) -> Update | None:
-    # A listed task is not missing, even where the rest of the answer is stale.
-    missing = {name: row[name] for name in row.keys() & {"missing_since"}}
+    # A listed task can be seen, even where the rest of the answer is stale.
+    unseen = {name: row[name] for name in UNSEEN if name in row}
     news = {} if _is_stale(kind, task, row) else _news(kind, task, row, poll)
-    if not news and not missing:
+    if not news and not unseen:
         return None
     unchanged = unchanged_since_read(row)
     if not news.keys() & unchanged.keys():
         # After such a write the others' conditions would still hold, so each would repeat or undo it.
         unchanged |= {name: row.get(name) for name in news}
-    return Update(key_of(row), news, {**unchanged, **missing}, remove=tuple(missing))
+    return Update(key_of(row), news, {**unchanged, **unseen}, remove=tuple(unseen))
 
 
 def _news(kind: Kind, task: Row, row: Row, poll: PollContext) -> Row:
