@@ -71,6 +71,9 @@ def test_accounts_that_join_are_found_and_leavers_are_kept(hub: Hub) -> None:
     assert hub.row("alpha")["status"] == "LEFT"
     assert "(alpha)" in hub.alarm("has left the organization").text
     assert hub.outcomes()[task] is None, "neither lost nor removed"
+    listed = run(hub.stack, "list", "--running", "--account", "alpha").stdout
+    assert task in listed
+    assert "account not watched any more" in listed
 
 
 def test_tasks_of_before_the_first_poll_are_one_digest(hub: Hub) -> None:

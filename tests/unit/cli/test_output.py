@@ -217,11 +217,7 @@ CELLS = {
     "an image": (row(awaiting=None, image_id="ami-1", error_code="E"), "note", "ami-1"),
     "an error": (row(awaiting=None, error_code="E"), "note", "E"),
     "not announced": (row(error_code="E"), "note", "E not announced yet"),
-    "account that left": (
-        row(1, None, unreachable_since="2026"),
-        "note",
-        "account not watched any more",
-    ),
+    "account that left": (row(1, None, unreachable_since="2026"), "note", "account not watched any more"),
     "nothing to note": (row(awaiting="outcome"), "note", ""),
 }
 
