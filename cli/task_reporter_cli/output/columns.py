@@ -45,9 +45,13 @@ def format_lines(rows: Iterable[Item], has_places: bool) -> Iterator[tuple[str, 
 
 
 def format_place(row: Item) -> str:
-    """Return account and region; the account by its name where the row has it."""
+    """Return account and region; the account by its name where the row has it.
+
+    A name of digits would look like the id of another account.
+    """
     account, slash, region = str(row.get("scope", "")).partition("/")
-    return f"{row.get('account_name') or account}{slash}{region}"
+    name = str(row.get("account_name", ""))
+    return f"{account if name.isdecimal() else name or account}{slash}{region}"
 
 
 def has_several_places(rows: Iterable[Item], own: str) -> bool:
@@ -75,8 +79,9 @@ def format_run_time(row: Item) -> str:
 
 def format_note(row: Item) -> str:
     """Return the main further fact: the image, the error, or a late notice."""
-    said = row.get("image_id") or row.get("error_code") or ""
-    return f"{said} not announced yet".strip() if row.get("awaiting") == "notification" else str(said)
+    said = row.get("image_id") or row.get("error_code")
+    late = "not announced yet" if row.get("awaiting") == "notification" else None
+    return ", ".join(str(part) for part in (said, late) if part)
 
 
 def write_plain(rows: Iterable[Item], out: TextIO, own: str = "") -> None:

@@ -162,6 +162,7 @@ def test_places_are_shown_where_there_are_several(
 
 PLACES = {
     "named": ({"scope": "1/eu-west-1", "account_name": "payments"}, "payments/eu-west-1"),
+    "named like another account": ({"scope": "1/eu-west-1", "account_name": "123456789012"}, "1/eu-west-1"),
     "without a name": ({"scope": "1/eu-west-1"}, "1/eu-west-1"),
     "of no region": ({"scope": "1"}, "1"),
     "of no place": ({}, ""),
@@ -216,7 +217,7 @@ CELLS = {
     "a start that is no time": (row(started_at="soon"), "took", ""),
     "an image": (row(awaiting=None, image_id="ami-1", error_code="E"), "note", "ami-1"),
     "an error": (row(awaiting=None, error_code="E"), "note", "E"),
-    "not announced": (row(error_code="E"), "note", "E not announced yet"),
+    "not announced": (row(error_code="E"), "note", "E, not announced yet"),
     "nothing to note": (row(awaiting="outcome"), "note", ""),
 }
 
