@@ -71,10 +71,8 @@ def _escape(name: str) -> str:
     if not os.environ.get(VARIABLE, "").startswith("bash"):
         return name
     quote = os.environ["COMP_WORDS"].split("\n")[int(os.environ["COMP_CWORD"])][:1]
-    if quote == "'":
-        name = name.replace("'", r"'\''")
-    else:
-        name = re.sub(SPECIAL.get(quote, SPECIAL[""]), r"\\\1", name)
+    special = SPECIAL.get(quote, SPECIAL[""])
+    name = name.replace("'", r"'\''") if quote == "'" else re.sub(special, r"\\\1", name)
     # click's function for bash reads the answer by `read` without -r, which takes one level of backslashes.
     return name.replace("\\", "\\\\")
 
