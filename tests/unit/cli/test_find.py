@@ -4,7 +4,7 @@ import click
 import pytest
 
 from task_reporter.history.rows import Row
-from task_reporter_cli.actions.find import find_task, split_name
+from task_reporter_cli.actions.find import explain_no_tasks, find_task, split_name
 from task_reporter_cli.actions.redrive import select_keys
 from task_reporter_cli.errors import NoAccountError, NoTaskError
 from task_reporter_cli.history.place import Place
@@ -96,6 +96,13 @@ def test_a_missing_task_is_named_with_what_to_do(named: str, place: Place, text:
         find_task(history(running), named, place)
     assert text in str(raised.value)
     assert "up to QuietMinutes later" in str(raised.value)
+
+
+def test_of_a_hub_the_accounts_may_explain_a_missing_task() -> None:
+    text = "`task-reporter accounts --stack mine --region eu-west-1` what is not watched"
+    assert text in explain_no_tasks(history(), filtered=True)
+    with pytest.raises(NoTaskError, match=text):
+        find_task(history(), "x", Place(("payments",)))
 
 
 @pytest.mark.parametrize(("named", "place"), [("nobody/us-east-1/x", Place()), ("x", Place(("nobody",)))])

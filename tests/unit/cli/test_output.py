@@ -361,6 +361,20 @@ def test_an_image_in_another_account_needs_its_profile(own: str, is_other: bool)
     assert command.endswith(" --task-profile PROFILE") == is_other
 
 
+CREDENTIALS = {
+    "in an organization": (row(account_name="payments"), "The commands need credentials of the account payments (1"),
+    "of an own command only": (row(1, None, account_name="payments", image_location=None), ""),
+    "of one account": (row(), ""),
+}
+
+
+@pytest.mark.parametrize(("shown", "text"), CREDENTIALS.values(), ids=CREDENTIALS)
+def test_commands_of_aws_name_the_account_of_an_organization(shown: Item, text: str) -> None:
+    note = facts.explain_credentials(shown, facts.next_steps(shown, "x", ""))
+    assert (note or "").startswith(text)
+    assert bool(note) == bool(text)
+
+
 @few
 @given(ugly_rows())
 def test_text_holds_nothing_that_a_terminal_obeys(shown: Item) -> None:
