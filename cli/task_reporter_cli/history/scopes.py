@@ -77,11 +77,7 @@ def unknown_account(named: str, names: Mapping[str, str]) -> NoAccountError:
     """Return the error about an unknown account; ``names`` has the name of each id."""
     texts = {text.casefold(): text for text in (*names, *names.values()) if text}
     similar = [texts[match] for match in get_close_matches(named.casefold(), texts, MAX_SIMILAR)]
-    hint = (
-        f"similar: {', '.join(similar)}"
-        if similar
-        else "give an id of 12 digits, or a name as Organizations has it now"
-    )
+    hint = f"similar: {', '.join(similar)}" if similar else "give an id of 12 digits, or its name in Organizations"
     return NoAccountError(f"no account {named!r} in the roster; {hint}")
 
 
