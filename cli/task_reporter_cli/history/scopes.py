@@ -69,11 +69,11 @@ def find_ids(named: str, known: Iterable[str], names: Mapping[str, str]) -> list
         return [named]
     found = [account for account, name in names.items() if name.casefold() == named.casefold()]
     if not found:
-        raise unknown_account(named, names)
+        raise _unknown_account(named, names)
     return found
 
 
-def unknown_account(named: str, names: Mapping[str, str]) -> NoAccountError:
+def _unknown_account(named: str, names: Mapping[str, str]) -> NoAccountError:
     """Return the error about an unknown account; ``names`` has the name of each id."""
     texts = {text.casefold(): text for text in (*names, *names.values()) if text}
     similar = [texts[match] for match in get_close_matches(named.casefold(), texts, MAX_SIMILAR)]

@@ -10,6 +10,7 @@ from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from typing import Any
 
+import click
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -265,6 +266,16 @@ def test_a_narrow_terminal_folds_cells_and_cuts_none(monkeypatch: pytest.MonkeyP
     text = drawn(monkeypatch, row(awaiting=None, error_code="X" * 90), width=80)
     assert text.count("X") == 90
     assert "…" not in text
+
+
+def test_a_task_has_two_lines_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = row(awaiting=None, error_code="X" * 40), row(2, scope="1/eu-west-1")
+    lines = click.unstyle(drawn(monkeypatch, *rows, width=80)).splitlines()
+    first_cells = [line.split()[0] for line in lines if not line.startswith(" ")]
+    assert first_cells == [
+        "task", "account/region", "bun-00000001", "123456789012/us-east-2", "bun-00000002", "1/eu-west-1"
+    ]  # fmt: skip
+    assert max(map(len, lines)) <= 80
 
 
 def test_a_column_that_tells_nothing_is_left_out_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
