@@ -38,7 +38,7 @@ def complete_regions(context: click.Context, _param: click.Parameter, incomplete
 
 
 def find_accounts(target: Target, incomplete: str) -> Iterator[CompletionItem]:
-    """Yield names in their order, and ids where one was begun or there is no name.
+    """Yield sorted names, and ids where one was begun or there is none.
 
     Raises botocore's errors.
     """

@@ -85,7 +85,7 @@ def _explain(target: Target, looked: Sequence[Key], place: Place) -> str:
 
 
 def _name_commands(target: Target) -> str:
-    """Name the commands that show what is in the history, and in a hub what is missing."""
+    """Name the commands that show tasks, and in a hub accounts."""
     text = f"`task-reporter list{target.flags}` shows what there is"
     if target.stack and target.stack.is_hub:
         text += f", `task-reporter accounts{target.flags}` what is not watched"

@@ -138,7 +138,7 @@ def write_rich(rows: Iterable[Item], out: TextIO, own: str = "") -> None:
 
 
 def _arrange(widths: Mapping[str, int], room: int) -> Sequence[Sequence[str]]:
-    """Return the headings of each column: one, or two if the table is wider than ``room`` otherwise."""
+    """Return the headings of each column: two where ``room`` is scarce."""
     columns = [(head,) for head in widths]
     if _width(columns, widths) <= room + len(GAP):
         return columns

@@ -94,5 +94,5 @@ def next_steps(row: Item, name: str, flags: str, own: str = "") -> Iterator[tupl
 
 
 def explain_credentials(row: Item, steps: Iterable[tuple[str, str]]) -> str | None:
-    """Say of which account the aws commands in ``steps`` need credentials, as an email does."""
+    """Say of which account the aws commands in ``steps`` need credentials."""
     return credentials_note([row]) if any(command.startswith("aws ") for _, command in steps) else None

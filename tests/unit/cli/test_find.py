@@ -3,9 +3,9 @@
 import click
 import pytest
 
-from task_reporter.history.rows import Row
+from task_reporter.history.rows import Key, Row
 from task_reporter_cli.actions.find import explain_no_tasks, find_task, split_name
-from task_reporter_cli.actions.redrive import select_keys
+from task_reporter_cli.actions.redrive import name_tasks, select_keys
 from task_reporter_cli.errors import NoAccountError, NoTaskError
 from task_reporter_cli.history.place import Place
 from task_reporter_cli.history.target import Target
@@ -124,3 +124,15 @@ def test_rows_of_an_account_are_redriven(place: Place, scopes: set[str]) -> None
     waiting = [row(number, scope=scope) for number, scope in enumerate((HERE, FAR, f"{PAYMENTS}/ap-south-1"))]
     target = target_on(Table(*ROSTER, *waiting), HERE)
     assert {key.scope for key in select_keys(target, (), place)} == scopes
+
+
+LEFT = {
+    "of the stack": ([Key(HERE, "a"), Key(HERE, "b")], "a, b"),
+    "elsewhere": ([Key(FAR, "a")], f"{FAR}/a"),
+    "many": ([Key(HERE, "a")] * 6, "a, a, a, a, a …"),
+}
+
+
+@pytest.mark.parametrize(("keys", "text"), LEFT.values(), ids=LEFT)
+def test_tasks_that_wait_are_named_so_that_they_are_found(keys: list[Key], text: str) -> None:
+    assert name_tasks(keys, HERE) == text
