@@ -19,10 +19,10 @@ RECENT_ROWS = 50
 """Number of the newest rows that are searched for further scopes."""
 MAX_ID_BYTES = 1024
 """Bytes. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
-SCOPED_ID = re.compile(rf"(?P<account>.+?)/(?P<region>{REGION.pattern})/(?P<task>.+)")
+SCOPED_ID = re.compile(rf"(?P<account>.+)/(?P<region>{REGION.pattern})/(?P<task>.+)")
 """Account, region and id of a task.
 
-An id may have slashes of its own.
+A name and an id may have slashes of their own, and a name also a region.
 """
 
 

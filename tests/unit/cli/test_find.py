@@ -57,7 +57,7 @@ def test_all_regions_of_an_account_are_read_at_once() -> None:
 def test_an_id_with_slashes_is_no_place() -> None:
     assert split_name(STORED, Place()) == (STORED, Place())
     assert split_name(f"{FAR}/{STORED}", Place()) == (STORED, Place((PAYMENTS,), ("us-east-1",)))
-    assert split_name("odd/name/us-east-1/x", Place()) == ("x", Place(("odd/name",), ("us-east-1",)))
+    assert split_name("odd/eu-west-1/us-east-1/x", Place()) == ("x", Place(("odd/eu-west-1",), ("us-east-1",)))
 
 
 def test_a_place_that_is_given_twice_is_refused() -> None:
