@@ -15,7 +15,7 @@ from task_reporter_cli.history.target import Target, read_target
 
 SECONDS = 3.0
 """Longest time that a person waits for a completion."""
-SPECIAL = {"": r"([^\w@%+=:,./-])", '"': r'(["$`\\])'}
+SPECIAL = {"": r"([^\w@%+=:,./\x80-\U0010ffff-])", '"': r'(["$`\\])'}
 """Beginning of a word → characters that bash would interpret in it."""
 SAMPLE = 100
 """Accounts whose regions are offered if none is named.
@@ -38,13 +38,13 @@ def complete_regions(context: click.Context, _param: click.Parameter, incomplete
 
 
 def find_accounts(target: Target, incomplete: str) -> Iterator[CompletionItem]:
-    """Yield names, and ids where one was begun or there is no name.
+    """Yield sorted names, and ids where one was begun or there is none.
 
     Raises botocore's errors.
     """
     from task_reporter_cli.history.scopes import read_names
 
-    for account, name in read_names(target.history).items():
+    for account, name in sorted(read_names(target.history).items(), key=lambda each: each[1].casefold()):
         if name and name.casefold().startswith(incomplete.casefold()):
             yield CompletionItem(_escape(name), help=account)
         elif account.startswith(incomplete):
@@ -71,10 +71,8 @@ def _escape(name: str) -> str:
     if not os.environ.get(VARIABLE, "").startswith("bash"):
         return name
     quote = os.environ["COMP_WORDS"].split("\n")[int(os.environ["COMP_CWORD"])][:1]
-    if quote == "'":
-        name = name.replace("'", r"'\''")
-    else:
-        name = re.sub(SPECIAL.get(quote, SPECIAL[""]), r"\\\1", name, flags=re.ASCII)
+    special = SPECIAL.get(quote, SPECIAL[""])
+    name = name.replace("'", r"'\''") if quote == "'" else re.sub(special, r"\\\1", name)
     # click's function for bash reads the answer by `read` without -r, which takes one level of backslashes.
     return name.replace("\\", "\\\\")
 

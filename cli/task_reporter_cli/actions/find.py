@@ -19,10 +19,10 @@ RECENT_ROWS = 50
 """Number of the newest rows that are searched for further scopes."""
 MAX_ID_BYTES = 1024
 """Bytes. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
-SCOPED_ID = re.compile(rf"(?P<account>.+?)/(?P<region>{REGION.pattern})/(?P<task>.+)")
+SCOPED_ID = re.compile(rf"(?P<account>.+)/(?P<region>{REGION.pattern})/(?P<task>.+)")
 """Account, region and id of a task.
 
-An id may have slashes of its own.
+A name and an id may have slashes of their own, and a name also a region.
 """
 
 
@@ -70,19 +70,26 @@ def _read_first(target: Target, keys: Sequence[Key]) -> Item | None:
 
 def _explain(target: Target, looked: Sequence[Key], place: Place) -> str:
     """Say where was looked, and what else can be tried."""
-    listed = f"`task-reporter list{target.flags}`"
+    listed, shown = f"`task-reporter list{target.flags}`", _name_commands(target)
     if not looked:
         where, more = "it is empty", f"`{target.status_command}` shows when EC2 was last asked"
     elif len(looked) == 1:
-        where, more = f"nothing under {looked[0].scope}", f"{listed} shows what there is"
+        where, more = f"nothing under {looked[0].scope}", shown
     elif place.accounts:
-        where = f"nothing under the {len(looked)} regions of {', '.join(place.accounts)}"
-        more = f"{listed} shows what there is"
+        where, more = f"nothing under the {len(looked)} regions of {', '.join(place.accounts)}", shown
     else:
         where = f"nothing under the {len(looked)} accounts and regions of the newest and the running tasks"
         more = f"name its account with --account, or the task as <account>/<region>/<id>, as {listed} has them"
     soon = "up to QuietMinutes later" if target.stack and target.stack.is_hub else "after the next poll"
-    return f"{where}; {more}, and a task that just began is there {soon}"
+    return f"{where}; {more}; a task that just began is there {soon}"
+
+
+def _name_commands(target: Target) -> str:
+    """Name the commands that show tasks, and in a hub accounts."""
+    text = f"`task-reporter list{target.flags}` shows what there is"
+    if target.stack and target.stack.is_hub:
+        text += f", `task-reporter accounts{target.flags}` what is not watched"
+    return text
 
 
 def explain_no_tasks(target: Target, filtered: bool) -> str:
@@ -91,7 +98,7 @@ def explain_no_tasks(target: Target, filtered: bool) -> str:
     ``filtered`` tells that a filter may have excluded tasks.
     """
     if filtered:
-        return f"No such task in the history of {target.name}; `task-reporter list{target.flags}` shows what there is."
+        return f"No such task in the history of {target.name}; {_name_commands(target)}."
     return (
         f"The history of {target.name} is empty: nothing was recorded yet; `{target.status_command}` shows when EC2 was"
         " last asked."

@@ -21,9 +21,12 @@ from task_reporter_cli.history.place import Place
 from task_reporter_cli.history.reader import awaiting_scopes, translate_table_errors
 from task_reporter_cli.history.scopes import find_scopes
 from task_reporter_cli.history.target import Target
+from task_reporter_cli.output.columns import has_several_places
 
 INTERVAL = 1.0
 """Seconds between two looks at what still waits."""
+MAX_NAMED = 5
+"""Tasks that a message names."""
 
 
 def select_keys(target: Target, tasks: Sequence[str], place: Place) -> list[Key]:
@@ -78,3 +81,10 @@ def watch_waiting(keys: Sequence[Key], history: HistoryTable, watch: Retrier) ->
         if not left or not watch.remaining:
             return
         watch.pause(INTERVAL)
+
+
+def name_tasks(keys: Sequence[Key], own: str) -> str:
+    """Name the first tasks, with their scopes where some are not ``own``."""
+    is_far = has_several_places(map(Key._asdict, keys), own)
+    names = ["/".join(key) if is_far else key.task_id for key in keys[:MAX_NAMED]]
+    return ", ".join(names) + (" …" if len(keys) > MAX_NAMED else "")

@@ -74,4 +74,6 @@ def command(target: Target, show_all: bool, accounts: tuple[str, ...], wanted: t
         texts.write_groups(selected, screen, f"task-reporter accounts{target.flags}", sys.stdout)
     if not members and (output == "table" or sys.stderr.isatty()):
         print_note("The roster holds no account yet; the planner writes it in its first round.")
+    elif not selected and (accounts or wanted) and (output == "table" or sys.stderr.isatty()):
+        print_note(f"No such account; `task-reporter accounts{target.flags} --all` shows all.")
     click.get_current_context().exit(1 if any(state.is_problem for state in selected) else 0)

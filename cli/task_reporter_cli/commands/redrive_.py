@@ -36,7 +36,7 @@ def command(target: Target, place: Place, tasks: tuple[str, ...], timeout: float
       task-reporter redrive --account payments
     """
     from task_reporter_cli.actions.audience import read_target_audience
-    from task_reporter_cli.actions.redrive import redrive, select_keys, watch_waiting
+    from task_reporter_cli.actions.redrive import name_tasks, redrive, select_keys, watch_waiting
     from task_reporter_cli.actions.retrier import OutOfTimeError, Retrier
     from task_reporter_cli.errors import RefusedError
     from task_reporter_cli.output.lines import print_line, print_note
@@ -59,6 +59,6 @@ def command(target: Target, place: Place, tasks: tuple[str, ...], timeout: float
         why = f" as far as is known ({over})"
     print_line(f"Announced {len(touched) - len(left)} of {len(touched)}.")
     if left:
-        named = ", ".join(key.task_id for key in left[:5]) + (" …" if len(left) > 5 else "")
+        named = name_tasks(left, target.stack.scope if target.stack else "")
         more = f"`{target.status_command}` says more"
         raise RefusedError(f"{len(left)} still await their notification{why}: {named}; none is lost, {more}")

@@ -51,7 +51,7 @@ def find_rows(target: Target, named: Sequence[str]) -> dict[str, Row]:
     rows = {target.stack.account: Row()} if target.stack else {}
     rows |= _read_rows(target.history, ids)
     names = read_names(target.history) if not rows.keys() >= set(named) else {}
-    wanted = list(dict.fromkeys(chain.from_iterable(_ids_of(account, rows, names) for account in named)))
+    wanted = list(dict.fromkeys(chain.from_iterable(find_ids(account, rows, names) for account in named)))
     rows |= _read_rows(target.history, [account for account in wanted if account not in rows])
     return {account: rows[account] for account in wanted}
 
@@ -60,20 +60,24 @@ def _read_rows(history: HistoryTable, ids: Iterable[str]) -> dict[str, Row]:
     return {key.task_id: row for key, row in history.read(map(member_key, ids)).items()}
 
 
-def _ids_of(named: str, known: Iterable[str], names: Mapping[str, str]) -> list[str]:
+def find_ids(named: str, known: Iterable[str], names: Mapping[str, str]) -> list[str]:
+    """Return the account that is ``named`` by its id, else those with this name.
+
+    Raises NoAccountError.
+    """
     if named in known:
         return [named]
     found = [account for account, name in names.items() if name.casefold() == named.casefold()]
     if not found:
-        raise unknown_account(named, names)
+        raise _unknown_account(named, names)
     return found
 
 
-def unknown_account(named: str, names: Mapping[str, str]) -> NoAccountError:
+def _unknown_account(named: str, names: Mapping[str, str]) -> NoAccountError:
     """Return the error about an unknown account; ``names`` has the name of each id."""
     texts = {text.casefold(): text for text in (*names, *names.values()) if text}
     similar = [texts[match] for match in get_close_matches(named.casefold(), texts, MAX_SIMILAR)]
-    hint = f"similar: {', '.join(similar)}" if similar else "give an id of 12 digits, or a name as Organizations has it"
+    hint = f"similar: {', '.join(similar)}" if similar else "give an id of 12 digits, or its name in Organizations"
     return NoAccountError(f"no account {named!r} in the roster; {hint}")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from task_reporter_cli.history.scopes import unknown_account
+from task_reporter_cli.history.scopes import find_ids
 from task_reporter_cli.organization.accounts import AccountState
 
 
@@ -15,11 +15,8 @@ def select_states(
     ``accounts`` are ids or names, and ``wanted`` are states; without them, and unless all are to be shown, only what
     is news. Raises NoAccountError for an account that the roster does not hold.
     """
-    found = {account: {each.account for each in states if _is_named(each, account)} for account in accounts}
-    for account, ids in found.items():
-        if not ids:
-            raise unknown_account(account, {each.account: each.name for each in states})
-    ids = set().union(*found.values())
+    names = {each.account: each.name for each in states}
+    ids = {found for account in accounts for found in find_ids(account, names, names)}
     return [
         each
         for each in states
@@ -27,7 +24,3 @@ def select_states(
         and (not wanted or each.state in wanted)
         and (show_all or accounts or (not each.accepted if wanted else each.is_news(now)))
     ]
-
-
-def _is_named(state: AccountState, account: str) -> bool:
-    return account == state.account or account.casefold() == state.name.casefold()

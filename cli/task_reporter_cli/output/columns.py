@@ -1,6 +1,6 @@
 """Tasks in columns: coloured on a terminal, plain and complete text elsewhere."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import TextIO
 
@@ -20,6 +20,12 @@ MIN_WIDTH = 60
 
 A terminal wraps the lines instead.
 """
+MIN_FOLDED = 10
+"""Smallest width in characters of a column whose cells alone are folded."""
+PAIRS = (("task", PLACE), ("kind", "state"), ("last change (UTC)", "took"), ("note", "resource"))
+"""Headings that share a column on a narrow terminal, one below the other."""
+GAP = "  "
+"""Text between two columns."""
 COLOURS = {"complete": "green", "failed": "red", "cancelled": "yellow", "lost": "magenta"}
 
 
@@ -46,9 +52,13 @@ def format_lines(rows: Iterable[Item], has_places: bool) -> Iterator[tuple[str, 
 
 
 def format_place(row: Item) -> str:
-    """Return account and region; the account by its name where the row has it."""
+    """Return account and region; the account by its name where the row has it.
+
+    A name of digits would look like the id of another account.
+    """
     account, slash, region = str(row.get("scope", "")).partition("/")
-    return f"{row.get('account_name') or account}{slash}{region}"
+    name = str(row.get("account_name", ""))
+    return f"{account if name.isdecimal() else name or account}{slash}{region}"
 
 
 def has_several_places(rows: Iterable[Item], own: str) -> bool:
@@ -78,8 +88,9 @@ def format_note(row: Item) -> str:
     """Return the main further fact: the image, the error, or what is amiss."""
     if UNREACHABLE_SINCE in row and "outcome" not in row:
         return "account not watched any more"
-    said = row.get("image_id") or row.get("error_code") or ""
-    return f"{said} not announced yet".strip() if row.get("awaiting") == "notification" else str(said)
+    said = row.get("image_id") or row.get("error_code")
+    late = "not announced yet" if row.get("awaiting") == "notification" else None
+    return ", ".join(str(part) for part in (said, late) if part)
 
 
 def write_plain(rows: Iterable[Item], out: TextIO, own: str = "") -> None:
@@ -93,12 +104,13 @@ def write_plain(rows: Iterable[Item], out: TextIO, own: str = "") -> None:
     widths = [max(map(len, column)) for column in zip(*measured, strict=True)]
     for line in chain(measured, lines):
         padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        out.write("  ".join(padded).rstrip() + "\n")
+        out.write(GAP.join(padded).rstrip() + "\n")
 
 
 def write_rich(rows: Iterable[Item], out: TextIO, own: str = "") -> None:
     """Write a table to a terminal; ``own`` is the scope of the stack."""
-    from rich.table import Table  # costs time, and only a terminal needs it
+    from rich.cells import cell_len  # costs time, and only a terminal needs it
+    from rich.table import Table
     from rich.text import Text
 
     from task_reporter_cli.output.console import make_console
@@ -110,18 +122,36 @@ def write_rich(rows: Iterable[Item], out: TextIO, own: str = "") -> None:
     if not shown:
         return
     headings, *lines = format_lines(shown, has_several_places(shown, own))
-    colours = [COLOURS.get(str(row.get("outcome")), "") for row in shown]
     # A terminal is narrow: what is the same in every line, or in none, is left out.
-    told = [head for head, *column in zip(headings, *lines, strict=True) if _is_informative(head, column)]
+    widths = {
+        head: max(map(cell_len, (head, *column)))
+        for head, *column in zip(headings, *lines, strict=True)
+        if _is_informative(head, column)
+    }
+    columns = _arrange(widths, screen.width)
+    is_last_folded = _width(columns[:-1], widths) + MIN_FOLDED <= screen.width
     table = Table(box=None, header_style="dim", pad_edge=False)
-    for head in told:
-        table.add_column(head, overflow="fold")
-    for line, colour in zip(lines, colours, strict=True):
-        styled = {"state": colour}
-        table.add_row(
-            *(Text(cell, styled.get(head, "")) for head, cell in zip(headings, line, strict=True) if head in told)
-        )
+    for heads in columns:
+        table.add_column("\n".join(heads), overflow="fold", no_wrap=is_last_folded and heads != columns[-1])
+    for row, line in zip(shown, lines, strict=True):
+        colours = {"state": COLOURS.get(str(row.get("outcome")), "")}
+        cells = {head: Text(cell, colours.get(head, "")) for head, cell in zip(headings, line, strict=True)}
+        table.add_row(*(Text("\n").join(cells[head] for head in heads) for heads in columns))
     screen.print(table)
+
+
+def _arrange(widths: Mapping[str, int], room: int) -> Sequence[Sequence[str]]:
+    """Return the headings of each column: two where ``room`` is scarce."""
+    columns = [(head,) for head in widths]
+    if _width(columns, widths) <= room + len(GAP):
+        return columns
+    pairs = [tuple(head for head in pair if head in widths) for pair in PAIRS]
+    return [pair for pair in pairs if pair]
+
+
+def _width(columns: Iterable[Sequence[str]], widths: Mapping[str, int]) -> int:
+    """Return the width of ``columns``, each with the gap after it."""
+    return sum(max(widths[head] for head in heads) + len(GAP) for heads in columns)
 
 
 def _is_informative(head: str, column: list[str]) -> bool:

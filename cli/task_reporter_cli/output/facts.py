@@ -1,12 +1,13 @@
 """Everything about one task, for people."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from task_reporter.history.rows import account_and_region
 from task_reporter.kinds.kind import COMPLETE
 from task_reporter.kinds.table import kind_of
+from task_reporter.notifying.notice import credentials_note
 from task_reporter.notifying.shell_commands import next_commands
 from task_reporter_cli.history.items import Item
 from task_reporter_cli.output.columns import format_run_time, format_state
@@ -91,3 +92,8 @@ def next_steps(row: Item, name: str, flags: str, own: str = "") -> Iterator[tupl
             register += " --task-profile PROFILE"
         yield "Make an AMI of it, now or when EC2 has forgotten it", register
     yield from ((step.text, command) for step, command in next_commands(row))
+
+
+def explain_credentials(row: Item, steps: Iterable[tuple[str, str]]) -> str | None:
+    """Say of which account the aws commands in ``steps`` need credentials."""
+    return credentials_note([row]) if any(command.startswith("aws ") for _, command in steps) else None

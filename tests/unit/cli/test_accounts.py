@@ -160,6 +160,11 @@ def test_an_account_that_left_is_news_for_a_week(days: int, shown: int) -> None:
     assert selected(states, show_all=True) == [("1", "left")]
 
 
+def test_an_id_is_no_name_of_another_account() -> None:
+    states = states_of(*BOTH, account_row("333333333333", NOW, name=FIRST))
+    assert {account for account, _ in selected(states, accounts=[FIRST])} == {"1"}
+
+
 def test_an_unknown_account_is_named() -> None:
     with pytest.raises(NoAccountError, match="no account 'nobody' in the roster"):
         selected(states_of(*BOTH), accounts=["web", "nobody"])
@@ -347,6 +352,12 @@ def test_each_output_holds_the_accounts(name: str, lines: int) -> None:
 def test_all_shows_every_account() -> None:
     shown = json.loads(accounts(rows_now(), "--all", "--output", "json").out)
     assert len(shown) == len(rows_now())
+
+
+def test_an_empty_table_is_explained() -> None:
+    result = accounts(rows_now(), "--state", "throttled")
+    assert (result.status, result.out) == (0, "")
+    assert result.err == "No such account; `task-reporter accounts --stack mine --all` shows all.\n"
 
 
 def test_an_empty_roster_is_explained() -> None:

@@ -40,8 +40,8 @@ def values(items: Any) -> list[str]:
 
 
 OFFERED = {
-    "nothing": ("", ["hub", "Payments", NAMELESS, "Pay & go"]),
-    "a name in another case": ("pay", ["Payments", "Pay & go"]),
+    "nothing": ("", [NAMELESS, "hub", "Pay & go", "Payments"]),
+    "a name in another case": ("pay", ["Pay & go", "Payments"]),
     "an id": ("22", [PAYMENTS]),
     "an account without a name": ("33", [NAMELESS]),
     "nonsense": ("x", []),
@@ -59,10 +59,10 @@ def test_a_name_is_offered_with_its_id() -> None:
 
 
 ESCAPED = {
-    "in bash": ("bash", "Pa", r"Pay\\ \\&\\ \\$\\'go"),
-    "in bash in double quotes": ("bash", '"Pa', r"Pay & \\$'go"),
-    "in bash in single quotes": ("bash", "'Pa", r"Pay & $'\\''go"),
-    "in zsh": ("zsh", "Pa", "Pay & $'go"),
+    "in bash": ("bash", "Bü", r"Büro\\ \\&\\ \\$\\'漢😀"),
+    "in bash in double quotes": ("bash", '"Bü', r"Büro & \\$'漢😀"),
+    "in bash in single quotes": ("bash", "'Bü", r"Büro & $'\\''漢😀"),
+    "in zsh": ("zsh", "Bü", "Büro & $'漢😀"),
 }
 
 
@@ -72,8 +72,8 @@ def test_a_name_is_escaped_where_the_shell_does_not(
 ) -> None:
     for name, value in {VARIABLE: f"{shell}_complete", "COMP_WORDS": f"--account\n{word}", "COMP_CWORD": "1"}.items():
         monkeypatch.setenv(name, value)
-    table = Table({"scope": "roster", "task_id": ODD, "name": "Pay & $'go"})
-    assert values(completion.find_accounts(target_on(table), "Pa")) == [offered]
+    table = Table({"scope": "roster", "task_id": ODD, "name": "Büro & $'漢😀"})
+    assert values(completion.find_accounts(target_on(table), "Bü")) == [offered]
 
 
 REGIONS = {
@@ -117,7 +117,7 @@ TYPED = {
 @pytest.mark.parametrize("typed", TYPED.values(), ids=TYPED)
 def test_each_command_completes_its_accounts(typed: tuple[str, ...]) -> None:
     with canned_ec2(ROSTER) as aws, in_environment(somewhere(dynamodb=aws.url)):
-        assert values(completed(*typed)) == ["Payments", "Pay & go"]
+        assert values(completed(*typed)) == ["Pay & go", "Payments"]
 
 
 def test_a_region_is_completed() -> None:
@@ -182,7 +182,7 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 
 
 @pytest.mark.parametrize(
-    ("words", "offered"), [("--account pay", ["Payments", r"Pay\ \&\ go"]), ("--task-region eu-n", ["eu-north-1"])]
+    ("words", "offered"), [("--account pay", [r"Pay\ \&\ go", "Payments"]), ("--task-region eu-n", ["eu-north-1"])]
 )
 def test_bash_is_given_words_that_it_can_use(words: str, offered: list[str], tmp_path: Path) -> None:
     script, ours = tmp_path / "script", tmp_path / "task-reporter"

@@ -3,9 +3,9 @@
 import click
 import pytest
 
-from task_reporter.history.rows import Row
-from task_reporter_cli.actions.find import find_task, split_name
-from task_reporter_cli.actions.redrive import select_keys
+from task_reporter.history.rows import Key, Row
+from task_reporter_cli.actions.find import explain_no_tasks, find_task, split_name
+from task_reporter_cli.actions.redrive import name_tasks, select_keys
 from task_reporter_cli.errors import NoAccountError, NoTaskError
 from task_reporter_cli.history.place import Place
 from task_reporter_cli.history.target import Target
@@ -57,7 +57,7 @@ def test_all_regions_of_an_account_are_read_at_once() -> None:
 def test_an_id_with_slashes_is_no_place() -> None:
     assert split_name(STORED, Place()) == (STORED, Place())
     assert split_name(f"{FAR}/{STORED}", Place()) == (STORED, Place((PAYMENTS,), ("us-east-1",)))
-    assert split_name("odd/name/us-east-1/x", Place()) == ("x", Place(("odd/name",), ("us-east-1",)))
+    assert split_name("odd/eu-west-1/us-east-1/x", Place()) == ("x", Place(("odd/eu-west-1",), ("us-east-1",)))
 
 
 def test_a_place_that_is_given_twice_is_refused() -> None:
@@ -98,6 +98,13 @@ def test_a_missing_task_is_named_with_what_to_do(named: str, place: Place, text:
     assert "up to QuietMinutes later" in str(raised.value)
 
 
+def test_of_a_hub_the_accounts_may_explain_a_missing_task() -> None:
+    text = "`task-reporter accounts --stack mine --region eu-west-1` what is not watched"
+    assert text in explain_no_tasks(history(), filtered=True)
+    with pytest.raises(NoTaskError, match=text):
+        find_task(history(), "x", Place(("payments",)))
+
+
 @pytest.mark.parametrize(("named", "place"), [("nobody/us-east-1/x", Place()), ("x", Place(("nobody",)))])
 def test_an_unknown_account_is_named(named: str, place: Place) -> None:
     with pytest.raises(NoAccountError, match="no account 'nobody'"):
@@ -117,3 +124,15 @@ def test_rows_of_an_account_are_redriven(place: Place, scopes: set[str]) -> None
     waiting = [row(number, scope=scope) for number, scope in enumerate((HERE, FAR, f"{PAYMENTS}/ap-south-1"))]
     target = target_on(Table(*ROSTER, *waiting), HERE)
     assert {key.scope for key in select_keys(target, (), place)} == scopes
+
+
+LEFT = {
+    "of the stack": ([Key(HERE, "a"), Key(HERE, "b")], "a, b"),
+    "elsewhere": ([Key(FAR, "a")], f"{FAR}/a"),
+    "many": ([Key(HERE, "a")] * 6, "a, a, a, a, a …"),
+}
+
+
+@pytest.mark.parametrize(("keys", "text"), LEFT.values(), ids=LEFT)
+def test_tasks_that_wait_are_named_so_that_they_are_found(keys: list[Key], text: str) -> None:
+    assert name_tasks(keys, HERE) == text

@@ -10,6 +10,7 @@ from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from typing import Any
 
+import click
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -162,6 +163,7 @@ def test_places_are_shown_where_there_are_several(
 
 PLACES = {
     "named": ({"scope": "1/eu-west-1", "account_name": "payments"}, "payments/eu-west-1"),
+    "named like another account": ({"scope": "1/eu-west-1", "account_name": "123456789012"}, "1/eu-west-1"),
     "without a name": ({"scope": "1/eu-west-1"}, "1/eu-west-1"),
     "of no region": ({"scope": "1"}, "1"),
     "of no place": ({}, ""),
@@ -216,7 +218,7 @@ CELLS = {
     "a start that is no time": (row(started_at="soon"), "took", ""),
     "an image": (row(awaiting=None, image_id="ami-1", error_code="E"), "note", "ami-1"),
     "an error": (row(awaiting=None, error_code="E"), "note", "E"),
-    "not announced": (row(error_code="E"), "note", "E not announced yet"),
+    "not announced": (row(error_code="E"), "note", "E, not announced yet"),
     "account that left": (row(1, None, unreachable_since="2026"), "note", "account not watched any more"),
     "nothing to note": (row(awaiting="outcome"), "note", ""),
 }
@@ -265,6 +267,16 @@ def test_a_narrow_terminal_folds_cells_and_cuts_none(monkeypatch: pytest.MonkeyP
     text = drawn(monkeypatch, row(awaiting=None, error_code="X" * 90), width=80)
     assert text.count("X") == 90
     assert "…" not in text
+
+
+def test_a_task_has_two_lines_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = row(awaiting=None, error_code="X" * 40), row(2, scope="1/eu-west-1")
+    lines = click.unstyle(drawn(monkeypatch, *rows, width=80)).splitlines()
+    first_cells = [line.split()[0] for line in lines if not line.startswith(" ")]
+    assert first_cells == [
+        "task", "account/region", "bun-00000001", "123456789012/us-east-2", "bun-00000002", "1/eu-west-1"
+    ]  # fmt: skip
+    assert max(map(len, lines)) <= 80
 
 
 def test_a_column_that_tells_nothing_is_left_out_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -359,6 +371,20 @@ def test_next_steps_lead_to_the_same_task_of_the_same_history() -> None:
 def test_an_image_in_another_account_needs_its_profile(own: str, is_other: bool) -> None:
     (_, command), *_ = facts.next_steps(row(awaiting=None), "x", "", own)
     assert command.endswith(" --task-profile PROFILE") == is_other
+
+
+CREDENTIALS = {
+    "in an organization": (row(account_name="payments"), "The commands need credentials of the account payments (1"),
+    "of an own command only": (row(1, None, account_name="payments", image_location=None), ""),
+    "of one account": (row(), ""),
+}
+
+
+@pytest.mark.parametrize(("shown", "text"), CREDENTIALS.values(), ids=CREDENTIALS)
+def test_commands_of_aws_name_the_account_of_an_organization(shown: Item, text: str) -> None:
+    note = facts.explain_credentials(shown, facts.next_steps(shown, "x", ""))
+    assert (note or "").startswith(text)
+    assert bool(note) == bool(text)
 
 
 @few

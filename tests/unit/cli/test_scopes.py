@@ -76,7 +76,7 @@ def test_the_account_of_the_stack_needs_no_row() -> None:
 UNKNOWN = {
     "a similar name": ("paymnets", "similar: Payments"),
     "a similar id": ("222222222223", f"similar: {PAYMENTS}"),
-    "a short id": ("22222", "give an id of 12 digits, or a name"),
+    "a short id": ("22222", "give an id of 12 digits, or its name in Organizations"),
     "the row of the organization": ("organization", "no account 'organization' in the roster; "),
     "nothing": ("", "no account ''"),
 }

@@ -315,7 +315,7 @@ def test_the_message_names_what_is_new_and_over():
     ended = member(region(READ), "222222222222", {"us-east-1/bundle": "denied"}, name="shop")
     changes = find_changes([member(region(refused()), name="web"), ended, member(status="LEFT", account="3" * 12)], ())
     assert message(changes, "reporter").splitlines() == [
-        "Tasks there are not reported until this is settled:",
+        "Tasks there are not reported while this lasts:",
         "  111111111111 (web) us-east-1: denied",
         "  333333333333: the account has left the organization, or is no longer selected",
         "",
@@ -324,7 +324,7 @@ def test_the_message_names_what_is_new_and_over():
         "",
         "All accounts that are not watched, since when and why:",
         "  task-reporter accounts --stack reporter",
-        "To silence what is expected, add its scopes to the parameter AcceptedDenials.",
+        "To silence what is expected, add its scope, such as 111111111111/us-east-1, to the parameter AcceptedDenials.",
     ]
     assert subject(changes) == "EC2 task reporter, accounts and regions: 2 can't be read, 1 can be read again"
 

@@ -46,8 +46,11 @@ def problems_of(member: Member, accepted: Sequence[str] = ()) -> list[Problem]:
 
 def is_accepted(account: str, place: str, accepted: Sequence[str]) -> bool:
     """Tell whether a problem at ``place`` is expected."""
-    scope = f"{account}/{place.partition('/')[0]}"
-    return any(fnmatchcase(scope, pattern) for pattern in accepted)
+    return any(fnmatchcase(_scope(account, place), pattern) for pattern in accepted)
+
+
+def _scope(account: str, place: str) -> str:
+    return f"{account}/{place.partition('/')[0]}"
 
 
 def is_unreadable(member: Member) -> bool:
@@ -174,13 +177,17 @@ def message(changes: Changes, stack: str) -> str:
     """Return the text of the message about ``changes``, for people."""
     sections = []
     if changes.new:
-        sections.append("Tasks there are not reported until this is settled:\n" + _lines(changes.new))
+        sections.append("Tasks there are not reported while this lasts:\n" + _lines(changes.new))
     if changes.over:
         sections.append("These problems are over:\n" + _lines(changes.over))
     more = f"All accounts that are not watched, since when and why:\n  task-reporter accounts --stack {stack}"
-    accept = "\nTo silence what is expected, add its scopes to the parameter AcceptedDenials." if changes.new else ""
-    sections.append(more + accept)
+    sections.append("\n".join([more, *(_how_to_accept(member, place) for member, place, _ in changes.new[:1])]))
     return "\n\n".join(sections)
+
+
+def _how_to_accept(member: Member, place: str) -> str:
+    scope = _scope(member.account, place)
+    return f"To silence what is expected, add its scope, such as {scope}, to the parameter AcceptedDenials."
 
 
 def _lines(items: Sequence[tuple[Member, str, str]]) -> str:
