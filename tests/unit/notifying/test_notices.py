@@ -319,16 +319,18 @@ def test_subject_tells_outcome_and_account_whatever_its_name(task_id: str, name:
     told = task_notice(row(1, outcome, task_id=task_id, account_name=name, scope="123456789012/ap-southeast-2"))
     assert len(told.subject) <= 99
     assert all(" " <= char <= "~" for char in told.subject)
-    place = name[:21] if name == printable_ascii(name) else "123456789012"
+    is_fit = name == printable_ascii(name) and not name.isdecimal()
+    place = name[:21] if is_fit else "123456789012"
     assert f" {outcome} ({place}" in told.subject
     assert told.subject.endswith("/ap-southeast-2)")
     assert told.attributes["account"]["StringValue"] == "123456789012"
 
 
-def test_subject_has_the_id_in_place_of_a_foreign_name() -> None:
-    told = task_notice(row(1, account_name="Zürich"))
+@pytest.mark.parametrize("name", ["Zürich", "111111111111"])
+def test_subject_has_the_id_in_place_of_an_unfit_name(name: str) -> None:
+    told = task_notice(row(1, account_name=name))
     assert told.subject == "EC2 bundle task bun-00000001 complete (123456789012/us-east-2)"
-    assert "Zürich (123456789012)" in told.text
+    assert f"{name} (123456789012)" in told.text
 
 
 def test_a_digest_subject_with_large_numbers_keeps_the_scope() -> None:

@@ -125,10 +125,11 @@ def credentials_note(rows: Sequence[Row]) -> str | None:
 def short_place(rows: Sequence[Row]) -> str:
     """Return account and region of ``rows`` for a subject.
 
-    All ``rows`` are of one account. Its name stands for its id, where it is known and a subject can hold it.
+    All ``rows`` are of one account. Its name stands for its id, where it is known and a subject can hold it. A name of
+    digits would look like the id of another account.
     """
     name = account_name(rows)
-    is_fit = name and printable_ascii(name) == name
+    is_fit = name and printable_ascii(name) == name and not name.isdecimal()
     return _place(_fitted(name, MAX_NAME) if is_fit else account_and_region(rows[0])[0], rows)
 
 
