@@ -90,6 +90,12 @@ def test_many_tasks_get_every_part():
     assert read.tags.count("h1") == 1
 
 
+def test_a_tile_has_the_colour_of_its_outcome():
+    html = page_of([ended(), ended(), ended("lost"), ended(None)], ABOUT)
+    swatches = re.findall(r'<svg class="swatch (\w+)".*?class="(color-\d)"', html)
+    assert swatches == [("complete", "color-0"), ("failed", "color-1"), ("lost", "color-3"), ("running", "color-4")]
+
+
 def test_the_page_says_what_it_is_about():
     html = page_of([ended()], ReportInfo("T-1", "eu-west-1", "2026-11-18T00:00:00.000Z", MADE_AT))
     for text in ("Updated since 2026-11-18 00:00:00 UTC", "<b>T-1</b>", "Created 2026-11-23 12:00:00 UTC",
