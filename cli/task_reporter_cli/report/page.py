@@ -181,7 +181,7 @@ def _format_affected(failure: Failure) -> str:
     name = account.name or account.key
     if failure.account_count == 1:
         return f"in {name}"
-    return f"in {failure.account_count:,} accounts, most in {name} ({account.codes[failure.code]:,})"
+    return f"in {failure.account_count:,} accounts, most ({account.codes[failure.code]:,}) in {name}"
 
 
 def _format_run_time(task: Task) -> str:

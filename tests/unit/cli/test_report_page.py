@@ -112,8 +112,11 @@ def test_a_few_tasks_are_read_and_more_are_searched():
 def test_a_table_of_the_newest_says_how_many_there_are():
     html = page_of((ended() for _ in range(10_001)), ABOUT)
     assert "The newest 10,000 of 10,001 are listed" in html
+    assert "10,000 newest tasks</output>" in html
     assert html.count("<th scope=row>") == 10_000
-    assert "are listed" not in page_of(many(30), ABOUT)
+    whole = page_of(many(30), ABOUT)
+    assert "newest tasks" not in whole
+    assert "30 tasks</output>" in whole
 
 
 def test_account_and_region_are_told_where_there_are_several():
@@ -132,6 +135,11 @@ def test_account_and_region_are_told_where_there_are_several():
     assert "<title>EC2 tasks in 2 accounts and 1 region, 2026-11-23</title>" in accounts
 
 
+def test_an_unknown_region_is_an_empty_cell():
+    html = page_of([ended(scope="1"), ended(scope="1/eu-west-1"), ended(scope="1")], ABOUT)
+    assert not re.search(r"<td>\s+<", html)
+
+
 def hub(count, accounts, **others):
     """Return rows of ``accounts`` accounts in three regions."""
     places = [(f"{10**11 + n % accounts}/eu-west-{n % 3}", f"account-{n % accounts}") for n in range(count)]
@@ -145,7 +153,7 @@ def test_accounts_and_regions_are_compared():
     assert {"Accounts", "Regions"} <= set(read.texts["h2"])
     assert {"account-0", "account-1", "eu-west-0", "eu-west-1", "eu-west-2"} <= set(read.texts["th"])
     assert {"75.0 %", "Client.S3Error"} <= set(read.texts["td"])
-    assert "in 2 accounts, most in account-0 (10)" in read.texts["small"]
+    assert "in 2 accounts, most (10) in account-0" in read.texts["small"]
     assert "details" not in read.tags
 
 
