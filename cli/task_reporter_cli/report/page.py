@@ -53,6 +53,8 @@ class ReportInfo:
     """The stored time since which tasks were asked for; None is all."""
     created_at: str
     """Now, in the stored form."""
+    place: str = ""
+    """The accounts and regions of which tasks were asked for; empty is all."""
 
 
 def render_page(rows: Iterable[Mapping[str, Any]], info: ReportInfo) -> Iterator[str]:

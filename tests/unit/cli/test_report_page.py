@@ -67,6 +67,15 @@ def test_no_task_since_then_says_since_when():
     assert html.count("since 2026-11-18 00:00:00 UTC") == 2
 
 
+def test_a_page_of_some_accounts_names_them():
+    about = ReportInfo("T", "eu-west-1", None, MADE_AT, place="payments, us-east-1")
+    assert "Only payments, us-east-1" in page_of([ended()], about)
+    nothing = page_of([], about)
+    assert "<h1>No tasks in payments, us-east-1</h1>" in nothing
+    assert "The history holds no task in payments, us-east-1 so far" in nothing
+    assert "Only" not in page_of([ended()], ABOUT)
+
+
 def test_one_task_needs_no_charts_rates_or_search():
     html = page_of([ended(resource_id="i-1")], ABOUT)
     read = Read(html)
@@ -123,11 +132,11 @@ def test_account_and_region_are_told_where_there_are_several():
     first, second = ended(scope="1/us-west-1", account_name="payments"), ended(scope="1/eu-west-1")
     alone = page_of([first, first], ABOUT)
     assert not {"us-west-1", "payments"} & set(Read(alone).texts["td"])
-    assert "2 tasks in us-east-2" in alone
+    assert "<h1>2 tasks in payments, us-west-1</h1>" in alone
     regions = page_of([first, second], ABOUT)
     assert {"us-west-1", "eu-west-1"} <= set(Read(regions).texts["td"])
     assert "payments" not in Read(regions).texts["td"]
-    assert "2 tasks in 2 regions" in regions
+    assert "<h1>2 tasks in payments, 2 regions</h1>" in regions
     accounts = page_of([first, ended(scope="2/us-west-1")], ABOUT)
     assert {"payments", "2"} <= set(Read(accounts).texts["td"])
     assert "us-west-1" not in Read(accounts).texts["td"]
@@ -159,7 +168,7 @@ def test_accounts_and_regions_are_compared():
 
 def test_further_accounts_are_one_line_until_they_are_wanted():
     html = page_of(hub(1000, 100), ABOUT)
-    assert "And 80 further accounts: 800 tasks, 100.0 % success" in Read(html).texts["summary"]
+    assert 'And 80 further accounts<span class="rest">: 800 tasks, 100.0 % success</span>' in html
     first, further = html.index("<tbody>"), html.index("<tbody class=further>")
     assert html[first:further].count("<th scope=row>") == 20
     assert "account-99 <small>" in html[further:]
@@ -200,7 +209,7 @@ def test_hostile_text_is_shown_for_what_it_is(name):
 
 
 def test_a_hostile_table_and_region_stay_text():
-    html = page_of([], ReportInfo(HOSTILE, HOSTILE, None, MADE_AT))
+    html = page_of([], ReportInfo(HOSTILE, HOSTILE, None, MADE_AT, HOSTILE))
     assert "<img" not in html
     assert "<svg onload" not in html
 
