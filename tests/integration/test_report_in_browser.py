@@ -303,7 +303,10 @@ def test_the_worst_accounts_are_seen_and_the_others_unfold(hubs_page):
 
 def test_accounts_sort_by_numbers_beyond_those_in_sight(hubs_page):
     totals = Counter(row["account_name"] for row in HUB)
+    summary = "return document.querySelector('summary').textContent"
+    assert "further accounts: " in hubs_page.execute_script(summary)
     hubs_page.execute_script(SORTED, 1)
+    assert hubs_page.execute_script(summary).endswith("further accounts")  # the others are not those of before
     assert list(map(int, hubs_page.execute_script(LISTED, 1))) == sorted(totals.values(), reverse=True)[:20]
     hubs_page.execute_script(SORTED, 1)
     assert list(map(int, hubs_page.execute_script(LISTED, 1))) == sorted(totals.values())[:20]

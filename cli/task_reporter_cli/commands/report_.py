@@ -47,7 +47,8 @@ def command(target: Target, place: Place, out: str, since: str | None) -> None:
     write = open_writer(out)  # reading a long history takes minutes, so what can't be written is found out before
     asked = TaskQuery(since=since, scopes=find_scopes(target, place), regions=place.regions)
     answer = QueryResults(target.dynamodb, target.table, asked)
-    info = ReportInfo(target.table, target.account.region or "", since, to_text(now()))
+    asked_place = ", ".join((*place.accounts, *place.regions))
+    info = ReportInfo(target.table, target.account.region or "", since, to_text(now()), asked_place)
     size = write(render_page(with_bar(answer, answer.estimate), info))
     if out != STDOUT:
         print_note(f"{out}: {answer.returned} tasks, {size // 1024} KB")

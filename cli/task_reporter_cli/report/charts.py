@@ -34,7 +34,8 @@ def draw_outcomes(over_time: Timeline, width: int, height: int) -> str:
     """Stacked bars, one for each period."""
     tallest = max(sum(period.counts.values()) for period in over_time.periods)
     chart = _make_chart(StackedBar, width, height, tallest)
-    chart.x_labels = thin_out(period_labels(over_time), width // LABEL_WIDTH)
+    most = width // LABEL_WIDTH
+    chart.x_labels = thin_out(period_labels(over_time, most), most)
     for group in STACKED_GROUPS:
         chart.add(group, [_make_segment(over_time.name(period), period.counts, group) for period in over_time.periods])
     return strip_svg(chart.render())

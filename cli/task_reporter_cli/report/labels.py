@@ -16,15 +16,17 @@ def axis_ticks(tallest: int) -> list[int]:
     return list(range(0, max(tallest, 1) + step, step))[: -(-max(tallest, 1) // step) + 1]
 
 
-def period_labels(over_time: Timeline) -> list[str]:
-    """Return a label for each period, empty where there are too many.
+def period_labels(over_time: Timeline, most: int) -> list[str]:
+    """Return a label for each period, empty where it needs none.
 
-    The first names the year.
+    The first and each January name the year. Quarters are labelled where ``most`` labels are enough, else years.
     """
+    months = 3 if len(over_time.periods) <= 3 * most else 12
     named: list[str] = []
     for period in over_time.periods:
-        label = _period_label(over_time.unit, period)
-        named.append(f"{label} {period.start.year}" if label and not any(named) else label)
+        label = _period_label(over_time.unit, period, months)
+        has_year = not any(named) or (over_time.unit != DAY and period.start.month == 1)
+        named.append(f"{label} {period.start.year}" if label and has_year else label)
     return named
 
 
@@ -40,11 +42,11 @@ def _next_round_number(step: int) -> int:
     return step * 5 // 2 if str(step).startswith("2") else step * 2
 
 
-def _period_label(unit: str, period: Period) -> str:
+def _period_label(unit: str, period: Period, months: int) -> str:
     start = period.start
     month = MONTHS[start.month - 1]
     if unit == DAY:
         return f"{start.day} {month}"
-    if (unit == WEEK and start.day > 7) or (unit == MONTH and start.month % 3 != 1):
+    if (unit == WEEK and start.day > 7) or (unit == MONTH and (start.month - 1) % months):
         return ""
-    return f"{month} {start.year}" if start.month == 1 else month
+    return month

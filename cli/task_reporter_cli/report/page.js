@@ -62,6 +62,7 @@ for (const form of document.forms) {
     const rows = keyed.map((entry) => entry.row);
     first.append(...rows.slice(0, room));
     further?.append(...rows.slice(room));
+    section.querySelector(".rest")?.remove(); // it counts the rows that were further ones at first
   }
 
   heads.forEach((head, column) => {

@@ -53,6 +53,8 @@ class ReportInfo:
     """The stored time since which tasks were asked for; None is all."""
     created_at: str
     """Now, in the stored form."""
+    place: str = ""
+    """The accounts and regions of which tasks were asked for; empty is all."""
 
 
 def render_page(rows: Iterable[Mapping[str, Any]], info: ReportInfo) -> Iterator[str]:
@@ -181,7 +183,7 @@ def _format_affected(failure: Failure) -> str:
     name = account.name or account.key
     if failure.account_count == 1:
         return f"in {name}"
-    return f"in {failure.account_count:,} accounts, most in {name} ({account.codes[failure.code]:,})"
+    return f"in {failure.account_count:,} accounts, most ({account.codes[failure.code]:,}) in {name}"
 
 
 def _format_run_time(task: Task) -> str:

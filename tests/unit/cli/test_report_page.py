@@ -67,6 +67,15 @@ def test_no_task_since_then_says_since_when():
     assert html.count("since 2026-11-18 00:00:00 UTC") == 2
 
 
+def test_a_page_of_some_accounts_names_them():
+    about = ReportInfo("T", "eu-west-1", None, MADE_AT, place="payments, us-east-1")
+    assert "Only payments, us-east-1" in page_of([ended()], about)
+    nothing = page_of([], about)
+    assert "<h1>No tasks in payments, us-east-1</h1>" in nothing
+    assert "The history holds no task in payments, us-east-1 so far" in nothing
+    assert "Only" not in page_of([ended()], ABOUT)
+
+
 def test_one_task_needs_no_charts_rates_or_search():
     html = page_of([ended(resource_id="i-1")], ABOUT)
     read = Read(html)
@@ -90,6 +99,12 @@ def test_many_tasks_get_every_part():
     assert read.tags.count("h1") == 1
 
 
+def test_a_tile_has_the_colour_of_its_outcome():
+    html = page_of([ended(), ended(), ended("lost"), ended(None)], ABOUT)
+    swatches = re.findall(r'<svg class="swatch (\w+)".*?class="(color-\d)"', html)
+    assert swatches == [("complete", "color-0"), ("failed", "color-1"), ("lost", "color-3"), ("running", "color-4")]
+
+
 def test_the_page_says_what_it_is_about():
     html = page_of([ended()], ReportInfo("T-1", "eu-west-1", "2026-11-18T00:00:00.000Z", MADE_AT))
     for text in ("Updated since 2026-11-18 00:00:00 UTC", "<b>T-1</b>", "Created 2026-11-23 12:00:00 UTC",
@@ -106,24 +121,32 @@ def test_a_few_tasks_are_read_and_more_are_searched():
 def test_a_table_of_the_newest_says_how_many_there_are():
     html = page_of((ended() for _ in range(10_001)), ABOUT)
     assert "The newest 10,000 of 10,001 are listed" in html
+    assert "10,000 newest tasks</output>" in html
     assert html.count("<th scope=row>") == 10_000
-    assert "are listed" not in page_of(many(30), ABOUT)
+    whole = page_of(many(30), ABOUT)
+    assert "newest tasks" not in whole
+    assert "30 tasks</output>" in whole
 
 
 def test_account_and_region_are_told_where_there_are_several():
     first, second = ended(scope="1/us-west-1", account_name="payments"), ended(scope="1/eu-west-1")
     alone = page_of([first, first], ABOUT)
     assert not {"us-west-1", "payments"} & set(Read(alone).texts["td"])
-    assert "2 tasks in us-east-2" in alone
+    assert "<h1>2 tasks in payments, us-west-1</h1>" in alone
     regions = page_of([first, second], ABOUT)
     assert {"us-west-1", "eu-west-1"} <= set(Read(regions).texts["td"])
     assert "payments" not in Read(regions).texts["td"]
-    assert "2 tasks in 2 regions" in regions
+    assert "<h1>2 tasks in payments, 2 regions</h1>" in regions
     accounts = page_of([first, ended(scope="2/us-west-1")], ABOUT)
     assert {"payments", "2"} <= set(Read(accounts).texts["td"])
     assert "us-west-1" not in Read(accounts).texts["td"]
     assert "2 tasks in 2 accounts and 1 region" in accounts
     assert "<title>EC2 tasks in 2 accounts and 1 region, 2026-11-23</title>" in accounts
+
+
+def test_an_unknown_region_is_an_empty_cell():
+    html = page_of([ended(scope="1"), ended(scope="1/eu-west-1"), ended(scope="1")], ABOUT)
+    assert not re.search(r"<td>\s+<", html)
 
 
 def hub(count, accounts, **others):
@@ -139,13 +162,13 @@ def test_accounts_and_regions_are_compared():
     assert {"Accounts", "Regions"} <= set(read.texts["h2"])
     assert {"account-0", "account-1", "eu-west-0", "eu-west-1", "eu-west-2"} <= set(read.texts["th"])
     assert {"75.0 %", "Client.S3Error"} <= set(read.texts["td"])
-    assert "in 2 accounts, most in account-0 (10)" in read.texts["small"]
+    assert "in 2 accounts, most (10) in account-0" in read.texts["small"]
     assert "details" not in read.tags
 
 
 def test_further_accounts_are_one_line_until_they_are_wanted():
     html = page_of(hub(1000, 100), ABOUT)
-    assert "And 80 further accounts: 800 tasks, 100.0 % success" in Read(html).texts["summary"]
+    assert 'And 80 further accounts<span class="rest">: 800 tasks, 100.0 % success</span>' in html
     first, further = html.index("<tbody>"), html.index("<tbody class=further>")
     assert html[first:further].count("<th scope=row>") == 20
     assert "account-99 <small>" in html[further:]
@@ -186,7 +209,7 @@ def test_hostile_text_is_shown_for_what_it_is(name):
 
 
 def test_a_hostile_table_and_region_stay_text():
-    html = page_of([], ReportInfo(HOSTILE, HOSTILE, None, MADE_AT))
+    html = page_of([], ReportInfo(HOSTILE, HOSTILE, None, MADE_AT, HOSTILE))
     assert "<img" not in html
     assert "<svg onload" not in html
 

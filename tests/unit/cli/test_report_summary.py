@@ -149,7 +149,7 @@ def test_periods_have_no_gap_and_lose_no_task(days):
     assert steps <= {"day": {1}, "week": {7}, "month": {28, 29, 30, 31}}[over.unit]
     assert over.periods[0].start <= min(days)
     assert over.periods[-1].start <= TODAY
-    assert len(period_labels(over)) == len(over.periods)
+    assert len(period_labels(over, 9)) == len(over.periods)
     assert over.unit == "month" or len(over.periods) <= 58
 
 
@@ -160,9 +160,15 @@ def test_a_period_in_which_nothing_ended_is_there_and_empty():
 
 def test_the_first_label_and_each_january_name_the_year():
     over = build_timeline({date(2025, 11, 23): {"complete": 1}}, TODAY)
-    assert [label for label in period_labels(over) if label][:4] == ["Dec 2025", "Jan 2026", "Feb", "Mar"]
+    assert [label for label in period_labels(over, 9) if label][:4] == ["Dec 2025", "Jan 2026", "Feb", "Mar"]
     days = build_timeline({date(2026, 11, 21): {"complete": 1}}, TODAY)
-    assert period_labels(days) == ["21 Nov 2026", "22 Nov", "23 Nov"]
+    assert period_labels(days, 9) == ["21 Nov 2026", "22 Nov", "23 Nov"]
+
+
+def test_many_months_are_labelled_by_their_years_only():
+    over = build_timeline({date(2024, 12, 1): {"complete": 1}}, TODAY)
+    assert list(filter(None, period_labels(over, 8)))[:3] == ["Jan 2025", "Apr", "Jul"]
+    assert list(filter(None, period_labels(over, 7))) == ["Jan 2025", "Jan 2026"]
 
 
 def test_labels_are_thinned_to_what_fits():

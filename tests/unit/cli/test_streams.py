@@ -290,6 +290,7 @@ def test_a_page_of_an_empty_history_is_written_with_a_word(tmp_path: Path) -> No
     assert re.fullmatch(rf"{re.escape(str(page))}: 0 tasks, \d+ KB\n{re.escape(EMPTY)}", result.err)
     assert run("report", *ASK, "--out", str(page), "--since", "1d").err.endswith(NONE)
     assert [run("report", *ASK, "--out", "-", err=kind).err for kind in (io.StringIO, Terminal)] == ["", EMPTY]
+    assert "Only eu-west-1" in run("report", *ASK, "--out", "-", "--task-region", "eu-west-1").out
 
 
 @pytest.mark.usefixtures("empty")
