@@ -49,6 +49,7 @@ def format_for_people(text: str) -> str:
 def format_duration(start: str, end: str) -> str | None:
     """Format the time between two stored times: ``34 min 10 s``.
 
+    From two days on, in days and hours.
     None where the end is before the start, or where one of them is no time: another program may have written the row.
     """
     try:
@@ -58,6 +59,8 @@ def format_duration(start: str, end: str) -> str | None:
     if seconds < 0:
         return None
     hours, minutes, seconds = seconds // 3600, seconds // 60 % 60, seconds % 60
+    if hours >= 48:
+        return f"{hours // 24} d {hours % 24} h"
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"

@@ -113,7 +113,7 @@ def test_one_very_slow_task_does_not_flatten_the_others():
     assert len(bins) == 11
 
 
-LENGTHS = {0: "0 s", 59.9: "59 s", 2050: "34 min 10 s", 360000: "100 h 0 min"}
+LENGTHS = {0: "0 s", 59.9: "59 s", 2050: "34 min 10 s", 172_799: "47 h 59 min", 360_000: "4 d 4 h"}
 EDGES = {0: "0 s", 45: "45 s", 90: "90 s", 300: "5 min", 7200: "2 h", 172800: "2 d"}
 
 
