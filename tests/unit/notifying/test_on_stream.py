@@ -126,6 +126,23 @@ def test_first_poll_of_an_account_becomes_one_digest(world: Stack) -> None:
     assert world.table.untold() == set()
 
 
+def test_refused_digest_repeats_no_notice_of_another_account(world: Stack) -> None:
+    """SNS accepts that notice, but its answer is lost."""
+    refusals = iter(["InternalError"] * 3)
+
+    def error(request: Request) -> str | Exception | None:
+        if told_in(request) != [("bun-00000003", "complete")]:
+            return next(refusals, None)
+        world.sns.accepted.append(request)
+        return ReadTimeoutError(endpoint_url="x")
+
+    world.sns.error = error
+    world.record(row(1, held_for="digest"), row(2, held_for="digest"), row(3, scope="111111111111/eu-west-1"))
+    world.table.put({"scope": "roster", "task_id": SCOPE.partition("/")[0], "digest": "due"})
+    world.flow()
+    assert world.told == once([1, 2, 3])
+
+
 def test_held_rows_are_announced_without_a_hub_too(world: Stack) -> None:
     """Nothing asks for a digest where the stack is no hub any more."""
     world.record(row(1, held_for="digest"), row(2, held_for="digest"))
