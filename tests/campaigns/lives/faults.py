@@ -16,15 +16,15 @@ from tests.support.dynamodb import refusal
 KILLED_BEFORE, KILLED_AFTER, LOST_RESPONSE = "killed before", "killed after", "response lost"
 MEANWHILE = "meanwhile"
 """No fault: another process works before the request is sent."""
-TIME_OUT, UNREACHABLE = "time-out", "unreachable"
+TIME_OUT, UNREACHABLE, SERVER_ERROR = "time-out", "unreachable", "server error"
 REFUSALS = {
     "throttled": ("ThrottlingException", 400),
-    "server error": ("InternalServerError", 500),
+    SERVER_ERROR: ("InternalServerError", 500),
     "denied": ("AccessDeniedException", 400),
 }
 PERMANENT = "refused permanently"
 SENT_AGAIN = "response lost and sent again"
-UNCERTAIN = (KILLED_BEFORE, KILLED_AFTER, LOST_RESPONSE, SENT_AGAIN, TIME_OUT)
+UNCERTAIN = (KILLED_BEFORE, KILLED_AFTER, LOST_RESPONSE, SENT_AGAIN, TIME_OUT, SERVER_ERROR)
 """Faults after which a process does not know its own effect."""
 SERVICE_FAULTS = ("service fault 0", "service fault 1", "service fault 2", "service fault 3", "service fault 4")
 """Faults that only one service has, by their position there."""

@@ -13,6 +13,8 @@ from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from task_reporter.history import backlog
+from task_reporter.history.backlog import held_keys
 from task_reporter.history.rows import Row
 from task_reporter.recording.context import PollContext
 from task_reporter.recording.redrive import redrive_writes
@@ -124,6 +126,35 @@ def test_first_poll_of_an_account_becomes_one_digest(world: Stack) -> None:
     world.redrive()
     assert len(world.sns.accepted) == 1
     assert world.table.untold() == set()
+
+
+def test_held_rows_that_a_late_index_lacks_come_with_the_redrive(world: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    late = iter([[key(1)]])
+    monkeypatch.setattr(backlog, "held_keys", lambda *given: next(late, None) or held_keys(*given))
+    world.record(*(row(number, held_for="digest") for number in range(4)))
+    world.table.put({"scope": "roster", "task_id": SCOPE.partition("/")[0], "digest": "due"})
+    world.flow()
+    assert world.told == once([1])
+    world.redrive()
+    assert world.told == once(range(4))
+    assert len(world.sns.accepted) == 2
+
+
+def test_refused_digest_repeats_no_notice_of_another_account(world: Stack) -> None:
+    """SNS accepts that notice, but its answer is lost."""
+    refusals = iter(["InternalError"] * 3)
+
+    def error(request: Request) -> str | Exception | None:
+        if told_in(request) != [("bun-00000003", "complete")]:
+            return next(refusals, None)
+        world.sns.accepted.append(request)
+        return ReadTimeoutError(endpoint_url="x")
+
+    world.sns.error = error
+    world.record(row(1, held_for="digest"), row(2, held_for="digest"), row(3, scope="111111111111/eu-west-1"))
+    world.table.put({"scope": "roster", "task_id": SCOPE.partition("/")[0], "digest": "due"})
+    world.flow()
+    assert world.told == once([1, 2, 3])
 
 
 def test_held_rows_are_announced_without_a_hub_too(world: Stack) -> None:

@@ -62,13 +62,13 @@ class AnnounceResult:
 
     @property
     def failed(self) -> dict[Key, Exception]:
-        """The tasks whose stream records Lambda must deliver again.
+        """The tasks, or the account, whose stream records Lambda must deliver again.
 
         While Lambda retries a batch, the notices of later tasks wait. So a task that lacks only its event is left to
-        redriving.
+        redriving. A digest needs the record of its account alone: those of its tasks may come before those of others.
         """
         failed = self.by_notice.failed | self.postponed
-        return failed | ({self.digest: next(iter(failed.values()))} if self.digest and failed else {})
+        return {self.digest: next(iter(failed.values()))} if self.digest and failed else failed
 
     @property
     def unmarked(self) -> dict[Key, Exception]:

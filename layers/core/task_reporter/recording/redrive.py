@@ -33,14 +33,20 @@ MAX_ROWS_PER_POLL = 500
 def redrive_writes(waiting: Iterable[Row], poll: PollContext, released: bool = False) -> list[Update]:
     """Return the writes that redrive those of ``waiting`` that are due, the oldest first.
 
+    A row that was redriven is as old as its last redrive, so rows that nothing helps leave the turn to others.
     ``released`` tells that the rows waited for a subscriber, and that there is one now. Each write has the condition
     that the row still awaits its notification, has no new mark, and that no other poll has redriven it meanwhile.
     Rows that are held for a digest, and not announced in one, need a write of their account's roster row, too.
     """
-    oldest_first = sorted(due(waiting, poll, released), key=lambda row: str(row.get("awaiting_since", "")))
+    oldest_first = sorted(due(waiting, poll, released), key=_last_sent)
     writes = [(row, _redrive_write(row, poll.now)) for row in oldest_first[:MAX_ROWS_PER_POLL]]
     held = [row for row, write in writes if NOTIFIED_AT not in row and is_held(row | write.set)]
     return [*(write for _, write in writes), *_digest_writes(held, poll.now)]
+
+
+def _last_sent(row: Row) -> str:
+    """Return when ``row`` last came to the notifier, or ''."""
+    return str(row.get("redriven_at", row.get("awaiting_since", "")))
 
 
 def due(waiting: Iterable[Row], poll: PollContext, released: bool) -> list[Row]:
