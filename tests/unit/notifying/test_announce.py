@@ -435,12 +435,13 @@ def test_held_rows_and_news_never_share_a_digest() -> None:
     assert [numbers_in(request) for request in sns.accepted] == [[7, 8], [0, 1]]
 
 
-def test_group_that_fails_leaves_the_others() -> None:
+@pytest.mark.parametrize("failure", [HistoryError({key(1): "UnprocessedKeys"}), RuntimeError("a defect")])
+def test_group_that_fails_leaves_the_others(failure: Exception) -> None:
     digests = [Key("roster", f"{number}" * 12) for number in range(2)]
 
     def announce(keys: Sequence[Key]) -> AnnounceResult:
         if key(1) in keys:
-            raise HistoryError({key(1): "UnprocessedKeys"})
+            raise failure
         if digests[0] in keys:
             raise OutOfTimeError("reading")
         return AnnounceResult(waiting=list(keys))

@@ -12,9 +12,9 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
-from task_reporter.aws.failures import EXPECTED_ERRORS, describe
+from task_reporter.aws.failures import describe
 from task_reporter.aws.request_limits import COUNT_SUBSCRIBERS, PUBLISH, USE_TABLE
-from task_reporter.errors import IncompleteRowError, OutOfTimeError
+from task_reporter.errors import IncompleteRowError, NotAnnouncedError, OutOfTimeError
 from task_reporter.history.rows import (
     AWAITING_NOTIFICATION,
     EVENT_SENT_AT,
@@ -76,8 +76,8 @@ def announce_groups(
             result = announce(group)
         except OutOfTimeError as error:
             result.postponed = dict.fromkeys(group, error)
-        except EXPECTED_ERRORS as error:
-            result.by_notice.failed = dict.fromkeys(group, error)
+        except Exception as error:  # no failure may cost the groups that follow
+            result.by_notice.failed = dict.fromkeys(group, NotAnnouncedError(describe(error)))
         yield result
 
 
