@@ -62,8 +62,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     history = HistoryTable(client("dynamodb"), settings().table)
     topic = Topic(fresh(client("sns", PUBLISH)), settings().topic)
     bus = Bus(fresh(client("events")), settings().event_bus) if settings().event_bus else None
-
-    must_wait = cache(notices_must_wait)
+    must_wait = cache(notices_must_wait)  # SNS is asked once for all groups
 
     def announce_group(keys: Sequence[Key]) -> AnnounceResult:
         return announce(keys, history, topic, policy, deadline, must_wait=must_wait, bus=bus, pace=PACE)

@@ -119,7 +119,9 @@ def test_an_organization_is_shown_as_documented(tmp_path: Path) -> None:
     with kept(Run(tmp_path, [*DEMO, "organization"])) as run:
         assert run.process.wait() == 0, run.said
         shown = Counter(map(without_chance, run.said.splitlines()))
-        [documented] = [text for text in blocks(ROOT / "docs" / "organization.md", "") if "task-reporter accounts" in text]
+        [documented] = [
+            text for text in blocks(ROOT / "docs" / "organization.md", "") if "task-reporter accounts" in text
+        ]
         assert not Counter(map(without_chance, documented.splitlines())) - shown
         for part in (
             "(sandbox): its role can't be assumed",

@@ -159,14 +159,7 @@ def test_the_metrics_are_those_that_are_written() -> None:
         for cell in re.findall(r"^\| (`.*?) \| \w*(?:Count|Seconds)", WATCHING, re.MULTILINE)
         for name in re.findall(r"`(\w+)`", cell)
     }
-    package = ROOT / "layers/core/task_reporter"
-    writers = (
-        "recording/metrics.py",
-        "notifying/announce_result.py",
-        "organization/metrics.py",
-        "organization/batch.py",
-    )
-    sources = "".join((package / name).read_text() for name in writers)
+    sources = "".join(path.read_text() for path in (ROOT / "layers/core/task_reporter").rglob("*.py"))
     written = set(re.findall(r'Metric\("(\w+)"', sources)) | {f"Tasks{outcome.capitalize()}" for outcome in OUTCOMES}
     assert explained == written
 

@@ -72,8 +72,9 @@ def command(target: Target, show_all: bool, accounts: tuple[str, ...], wanted: t
             print_line(summary)
         screen = None if show_all or accounts or wanted else texts.measure_screen(sys.stdout, summary)
         texts.write_groups(selected, screen, f"task-reporter accounts{target.flags}", sys.stdout)
-    if not members and (output == "table" or sys.stderr.isatty()):
+    is_for_people = output == "table" or sys.stderr.isatty()
+    if not members and is_for_people:
         print_note("The roster holds no account yet; the planner writes it in its first round.")
-    elif not selected and (accounts or wanted) and (output == "table" or sys.stderr.isatty()):
+    elif not selected and (accounts or wanted) and is_for_people:
         print_note(f"No such account; `task-reporter accounts{target.flags} --all` shows all.")
     click.get_current_context().exit(1 if any(state.is_problem for state in selected) else 0)

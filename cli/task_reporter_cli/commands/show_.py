@@ -28,7 +28,7 @@ def command(target: Target, place: Place, task: str, output: str) -> None:
     """
     from task_reporter_cli.actions.find import find_task
     from task_reporter_cli.output.data import order_attributes, to_json
-    from task_reporter_cli.output.facts import explain_credentials, format_facts, next_steps
+    from task_reporter_cli.output.facts import format_credentials, format_facts, next_steps
     from task_reporter_cli.output.lines import to_one_line
     from task_reporter_cli.output.text import print_facts, print_heading, print_step
 
@@ -42,5 +42,5 @@ def command(target: Target, place: Place, task: str, output: str) -> None:
     steps = list(next_steps(row, name, target.flags, target.stack.account if target.stack else ""))
     for purpose, step in steps:
         print_step(purpose, step)
-    if note := explain_credentials(row, steps):
+    if note := format_credentials(row, steps):
         click.echo(f"\n{to_one_line(note)}")

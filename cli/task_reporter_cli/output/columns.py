@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import TextIO
 
-from task_reporter.history.rows import UNREACHABLE_SINCE
+from task_reporter.history.rows import UNREACHABLE_SINCE, short_account
 from task_reporter.times import format_duration
 from task_reporter_cli.history.items import Item, start_of
 from task_reporter_cli.output.lines import to_one_line
@@ -52,13 +52,9 @@ def format_lines(rows: Iterable[Item], has_places: bool) -> Iterator[tuple[str, 
 
 
 def format_place(row: Item) -> str:
-    """Return account and region; the account by its name where the row has it.
-
-    A name of digits would look like the id of another account.
-    """
+    """Return account and region; the account by its name where the row has one."""
     account, slash, region = str(row.get("scope", "")).partition("/")
-    name = str(row.get("account_name", ""))
-    return f"{account if name.isdecimal() else name or account}{slash}{region}"
+    return f"{short_account(account, str(row.get('account_name', '')))}{slash}{region}"
 
 
 def has_several_places(rows: Iterable[Item], own: str) -> bool:

@@ -94,6 +94,6 @@ def next_steps(row: Item, name: str, flags: str, own: str = "") -> Iterator[tupl
     yield from ((step.text, command) for step, command in next_commands(row))
 
 
-def explain_credentials(row: Item, steps: Iterable[tuple[str, str]]) -> str | None:
+def format_credentials(row: Item, steps: Iterable[tuple[str, str]]) -> str | None:
     """Say of which account the aws commands in ``steps`` need credentials."""
     return credentials_note([row]) if any(command.startswith("aws ") for _, command in steps) else None

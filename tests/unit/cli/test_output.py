@@ -382,7 +382,7 @@ CREDENTIALS = {
 
 @pytest.mark.parametrize(("shown", "text"), CREDENTIALS.values(), ids=CREDENTIALS)
 def test_commands_of_aws_name_the_account_of_an_organization(shown: Item, text: str) -> None:
-    note = facts.explain_credentials(shown, facts.next_steps(shown, "x", ""))
+    note = facts.format_credentials(shown, facts.next_steps(shown, "x", ""))
     assert (note or "").startswith(text)
     assert bool(note) == bool(text)
 

@@ -89,6 +89,14 @@ def account_and_region(row: Mapping[str, Value]) -> tuple[str, str]:
     return account, region
 
 
+def short_account(account: str, name: str) -> str:
+    """Return the ``name`` of an account, or its id where there is none.
+
+    A name of digits counts as none, because it would look like the id of another account.
+    """
+    return account if not name or name.isdecimal() else name
+
+
 def common_scope(scopes: Sequence[str]) -> str:
     """Return the only one of ``scopes``, or else ``<account id>/``.
 

@@ -58,7 +58,7 @@ def _digest(rows: Sequence[Row], part: str = "") -> Notice:
     sections = [f"{len(rows)} EC2 tasks ended in {full_place(rows)}{part}: {_tally(rows)}."]
     for outcome, group in groupby(rows, key=lambda row: str(row["outcome"])):
         sections += _section(outcome, list(group), len(regions) > 1)
-    if any(True for row in rows for _ in next_commands(row)) and (note := credentials_note(rows)):
+    if note := credentials_note(rows):
         sections.append(note)
     sections.append(f"The history keeps them all, with EC2's error texts in full, under\n{scope_lines(rows)}")
     filters: dict[str, str | set[str]] = {

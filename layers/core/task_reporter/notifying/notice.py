@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from task_reporter.history.rows import ACCOUNT_NAME, TEST_ATTRIBUTE, Row, account_and_region
+from task_reporter.history.rows import ACCOUNT_NAME, TEST_ATTRIBUTE, Row, account_and_region, short_account
 from task_reporter.kinds.kind import COMPLETE
 from task_reporter.kinds.table import kind_of
 from task_reporter.notifying.shell_commands import next_commands
@@ -114,23 +114,22 @@ def account_name(rows: Sequence[Row]) -> str:
 
 
 def credentials_note(rows: Sequence[Row]) -> str | None:
-    """Say of which account the commands need credentials.
+    """Say of which account the commands about ``rows`` need credentials.
 
-    None where the account is not of an organization.
+    None where there are no commands, or the account is not of an organization.
     """
-    account = with_account_name(account_and_region(rows[0])[0], rows)
-    return f"The commands need credentials of the account {account}." if account_name(rows) else None
+    if not account_name(rows) or not any(True for row in rows for _ in next_commands(row)):
+        return None
+    return f"The commands need credentials of the account {with_account_name(account_and_region(rows[0])[0], rows)}."
 
 
 def short_place(rows: Sequence[Row]) -> str:
     """Return account and region of ``rows`` for a subject.
 
-    All ``rows`` are of one account. Its name stands for its id, where it is known and a subject can hold it. A name of
-    digits would look like the id of another account.
+    All ``rows`` are of one account. Its name stands for its id, where it is known and a subject can hold it.
     """
-    name = account_name(rows)
-    is_fit = name and printable_ascii(name) == name and not name.isdecimal()
-    return _place(_fitted(name, MAX_NAME) if is_fit else account_and_region(rows[0])[0], rows)
+    account, name = account_and_region(rows[0])[0], account_name(rows)
+    return _place(_fitted(short_account(account, name if printable_ascii(name) == name else ""), MAX_NAME), rows)
 
 
 def full_place(rows: Sequence[Row]) -> str:

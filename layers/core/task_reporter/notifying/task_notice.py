@@ -66,7 +66,6 @@ def _notice(row: Row, text: str, data: dict[str, Any] | None = None) -> Notice:
 
 def _text(row: Row) -> str:
     outcome = str(row["outcome"])
-    steps = [f"{step.text}:\n\n  {command}" for step, command in next_commands(row)]
     paragraphs = [
         TEST_NOTE if TEST_ATTRIBUTE in row else None,
         kind_of(row).warning(row),
@@ -74,8 +73,8 @@ def _text(row: Row) -> str:
         "\n".join(f"  {label:<13} {value}" for label, value in task_facts(row) if value),
         error_text(row),
         LOST_NOTE if outcome == LOST else None,
-        *steps,
-        credentials_note([row]) if steps else None,
+        *(f"{step.text}:\n\n  {command}" for step, command in next_commands(row)),
+        credentials_note([row]),
         _where_in_history(row),
     ]
     return "\n\n".join(paragraph for paragraph in paragraphs if paragraph) + "\n"
