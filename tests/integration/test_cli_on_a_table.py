@@ -982,6 +982,14 @@ def test_out_of_time_has_a_status_of_its_own(cli: Run, minutes: str) -> None:
 
 @on_one
 @pytest.mark.usefixtures("quick")
+def test_wait_says_that_the_account_is_not_watched_any_more(cli: Run) -> None:
+    cli.table.history.apply([Insert(row("bun-1", None, unreachable_since=NOON))])
+    text = "bun-1 has not ended within 0 minutes (account not watched any more).\n"
+    assert cli("wait", "bun-1", "--timeout", "0") == Said(124, "", text)
+
+
+@on_one
+@pytest.mark.usefixtures("quick")
 def test_a_task_that_just_began_is_waited_for(cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     with Ec2Server() as slow:
         monkeypatch.setenv("AWS_ENDPOINT_URL_EC2", slow.url)

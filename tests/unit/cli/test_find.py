@@ -98,7 +98,7 @@ def test_a_missing_task_is_named_with_what_to_do(named: str, place: Place, text:
     assert "up to QuietMinutes later" in str(raised.value)
 
 
-def test_of_a_hub_the_accounts_may_explain_a_missing_task() -> None:
+def test_hub_names_the_command_that_shows_its_accounts() -> None:
     text = "`task-reporter accounts --stack mine --region eu-west-1` what is not watched"
     assert text in explain_no_tasks(history(), filtered=True)
     with pytest.raises(NoTaskError, match=text):

@@ -112,7 +112,7 @@ def test_the_oldest_five_hundred_at_a_time_and_then_the_next():
         table.apply(due)
 
 
-def test_rows_that_nothing_helps_leave_the_turn_to_others():
+def test_rows_that_can_not_be_announced_hold_up_no_others():
     """The event bus is gone, so ever more rows lack their event."""
     table = Table(*(waiting(number, "10:00", notified_at="10:01") for number in range(3 * MAX_ROWS_PER_POLL)))
     table.put(waiting(5000, "11:00"))

@@ -65,7 +65,8 @@ class AnnounceResult:
         """The tasks, or the account, whose stream records Lambda must deliver again.
 
         While Lambda retries a batch, the notices of later tasks wait. So a task that lacks only its event is left to
-        redriving. A digest needs the record of its account alone: those of its tasks may come before those of others.
+        redriving. For a digest this is the record of the account alone: the records of its tasks may lie before those
+        of other tasks, which Lambda would then deliver again, too.
         """
         failed = self.by_notice.failed | self.postponed
         return {self.digest: next(iter(failed.values()))} if self.digest and failed else failed

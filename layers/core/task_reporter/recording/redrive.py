@@ -31,9 +31,9 @@ MAX_ROWS_PER_POLL = 500
 
 
 def redrive_writes(waiting: Iterable[Row], poll: PollContext, released: bool = False) -> list[Update]:
-    """Return the writes that redrive those of ``waiting`` that are due, the oldest first.
+    """Return the writes that redrive those of ``waiting`` that are due.
 
-    A row that was redriven is as old as its last redrive, so rows that nothing helps leave the turn to others.
+    Those that were sent to the notifier the longest ago come first. So rows that can't be announced hold up no others.
     ``released`` tells that the rows waited for a subscriber, and that there is one now. Each write has the condition
     that the row still awaits its notification, has no new mark, and that no other poll has redriven it meanwhile.
     Rows that are held for a digest, and not announced in one, need a write of their account's roster row, too.
