@@ -34,14 +34,7 @@ class Place:
     sns: str
     topic: str
     folder: Path
-    _histories: dict[int, str] = field(default_factory=dict)
     _organizations: dict[int, str] = field(default_factory=dict)
-
-    def history(self, size: int) -> str:
-        """Return a table with ``size`` rows of ended tasks, made once for all."""
-        if size not in self._histories:
-            self._histories[size] = self.new_history(size)
-        return self._histories[size]
 
     def organization(self, size: int) -> str:
         """Return a table with ``size`` rows of many accounts, made once for all."""
@@ -49,7 +42,7 @@ class Place:
             self._organizations[size] = filled(self.engine, of_organization(size))
         return self._organizations[size]
 
-    def new_history(self, size: int) -> str:
+    def history(self, size: int) -> str:
         """Return a new table with ``size`` rows of ended tasks."""
         return filled(self.engine, islice(rows(size + RUNNING), RUNNING, None))
 

@@ -36,7 +36,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
     ours, theirs = both(bench)
     here = bench.place
     with bench.screen.step("polls", f"{SMALL:,} rows in the history"):
-        table = _history(here, ours, here.new_history(SMALL), FEW)
+        table = _history(here, ours, here.history(SMALL), FEW)
         small = _asked(here, ours, table, FEW)
         yield from _few(here, (ours, theirs), table, small)
         yield from _nine(here, ours, table, small)
@@ -67,7 +67,7 @@ def _few(here: Place, sides: tuple[Side, Side], table: str, small: Reading) -> I
 def _nine(here: Place, ours: Side, table: str, small: Reading) -> Iterator[Figure]:
     """Measure a poll of all lists beside a poll of one."""
     name, one = f"nothing new, {FEW} listed, nine lists", (BUNDLE,)
-    table_of_one = _history(here, ours, here.new_history(SMALL), FEW, one)
+    table_of_one = _history(here, ours, here.history(SMALL), FEW, one)
     pairs = in_turns(
         lambda: _seconds(here, ours, table, FEW, lag=FAR),
         lambda: _seconds(here, ours, table_of_one, FEW, lag=FAR, kinds=one),
@@ -83,7 +83,7 @@ def _many(here: Place, sides: tuple[Side, Side]) -> Iterator[Figure]:
     """Measure a poll of lists that a pipeline filled."""
     ours, theirs = sides
     for count in (MANY, MOST):
-        name, table = f"nothing new, {count:,} listed", _history(here, ours, here.new_history(SMALL), count)
+        name, table = f"nothing new, {count:,} listed", _history(here, ours, here.history(SMALL), count)
         seconds = _seconds(here, ours, table, count, polls=2)
         if count == MANY:
             pair = [(seconds, _seconds(here, theirs, filled(here.engine, []), count, polls=1))]
