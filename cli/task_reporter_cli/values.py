@@ -4,6 +4,7 @@ import re
 
 import click
 
+from task_reporter.history.rows import REGION
 from task_reporter.times import now
 from task_reporter_cli.time_formats import parse_typed_time
 
@@ -52,10 +53,6 @@ def _parse_time(value: str | None, end_of_day: bool) -> str | None:
 
 def check_regions(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
     """Check names of regions; each is kept once."""
-    if not value:
-        return ()
-    from task_reporter.runtime.settings import REGION  # takes milliseconds to import
-
     for name in value:
         if not REGION.fullmatch(name):
             raise click.BadParameter(f"{name!r} is no region, such as eu-west-1.")

@@ -6,8 +6,7 @@ from itertools import chain
 
 import click
 
-from task_reporter.history.rows import Key, account_and_region
-from task_reporter.runtime.settings import ACCOUNT, REGION
+from task_reporter.history.rows import ACCOUNT, REGION, Key, account_and_region
 from task_reporter_cli.errors import NoTaskError, RefusedError
 from task_reporter_cli.history.items import Item
 from task_reporter_cli.history.place import Place

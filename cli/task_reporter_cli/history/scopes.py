@@ -5,11 +5,10 @@ from difflib import get_close_matches
 from itertools import chain, islice
 
 from task_reporter.history.backlog import query_rows
-from task_reporter.history.rows import ROSTER_SCOPE, Row, to_attribute
+from task_reporter.history.rows import ACCOUNT, REGION, ROSTER_SCOPE, Row, to_attribute
 from task_reporter.history.table import HistoryTable
 from task_reporter.organization.members import NAMES_KEY, Member, member_key, parse_names
 from task_reporter.recording.roster import parse_lists
-from task_reporter.runtime.settings import ACCOUNT, REGION
 from task_reporter_cli.errors import NoAccountError
 from task_reporter_cli.history.place import Place
 from task_reporter_cli.history.reader import translate_table_errors

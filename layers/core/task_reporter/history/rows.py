@@ -3,6 +3,7 @@
 The attributes are a public interface: people query the table with their own tools.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -17,6 +18,10 @@ BY_AWAITING = "by-awaiting"
 """The index of the rows that await something."""
 NOTIFIED_AT, EVENT_SENT_AT = "notified_at", "event_sent_at"
 """Marks: when SNS accepted the notice, and the event bus the event."""
+
+ACCOUNT = re.compile(r"[0-9]{12}")
+REGION = re.compile(r"[a-z]{2,8}(-[a-z]{2,12}){1,3}-[0-9]{1,2}")
+"""The parts of a scope: an account's id, and a region."""
 
 ROSTER_SCOPE = "roster"
 """The scope of the rows that describe the reporter itself, one for each account."""

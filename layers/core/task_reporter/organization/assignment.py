@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from task_reporter.errors import AssignmentError
+from task_reporter.history.rows import ACCOUNT, REGION
 from task_reporter.kinds.table import KINDS
-from task_reporter.runtime.settings import ACCOUNT, REGION
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from zlib import crc32
 
 from task_reporter.aws.request_limits import LIST_ACCOUNTS
 from task_reporter.errors import MalformedAnswerError
+from task_reporter.history.rows import ACCOUNT
 from task_reporter.organization.members import ACTIVE, Account
 from task_reporter.runtime.deadline import NO_DEADLINE, Deadline
-from task_reporter.runtime.settings import ACCOUNT
 
 ALL_ACCOUNTS = "all"
 """The selection without units and excluded accounts."""

@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from task_reporter.history.backlog import query_rows
-from task_reporter.history.rows import ROSTER_SCOPE, Key, Row, to_attribute
+from task_reporter.history.rows import ACCOUNT, REGION, ROSTER_SCOPE, Key, Row, to_attribute
 from task_reporter.history.table import HistoryTable
 from task_reporter.history.writes import Insert, Update, Write
 from task_reporter.recording.context import PollContext
 from task_reporter.recording.roster import UNHEARD_SINCE, Lists, parse_lists
 from task_reporter.recording.unreadable import NO_ROLE
 from task_reporter.runtime.deadline import NO_DEADLINE, Deadline
-from task_reporter.runtime.settings import ACCOUNT, REGION
 from task_reporter.times import seconds_since, to_text
 
 ACTIVE, LEFT = "ACTIVE", "LEFT"

@@ -15,7 +15,7 @@ from task_reporter.aws.failures import EXPECTED_ERRORS, code_of
 from task_reporter.aws.regions import list_enabled_regions
 from task_reporter.aws.request_limits import LIST_MEMBER_TASKS
 from task_reporter.errors import NoRoleError
-from task_reporter.history.rows import Row
+from task_reporter.history.rows import REGION, Row
 from task_reporter.history.table import HistoryTable
 from task_reporter.kinds.kind import Kind
 from task_reporter.organization.account_table import AccountTable
@@ -32,7 +32,6 @@ from task_reporter.recording.recorder import OnWritten, WatchedList
 from task_reporter.recording.roster import DIGEST, DIGEST_AT, DIGEST_DUE, DIGEST_LATER, SLOW_SINCE
 from task_reporter.recording.unreadable import NO_ROLE, THROTTLED, lasting_reason, member_reason
 from task_reporter.runtime.deadline import Deadline
-from task_reporter.runtime.settings import REGION
 from task_reporter.times import to_text
 
 Result = TypeVar("Result")

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from task_reporter.errors import SettingError
+from task_reporter.history.rows import ACCOUNT, REGION
 from task_reporter.kinds.kind import Kind
 from task_reporter.kinds.table import KINDS
 
@@ -165,14 +166,12 @@ def notifier_settings(environment: Mapping[str, str]) -> NotifierSettings:
 TABLE = re.compile(r"[A-Za-z0-9_.:/-]{3,1024}")
 SCOPE = re.compile(r"\d{12}/[a-z0-9-]+")
 SCOPES = re.compile(r"(\d{12}|\*)/([a-z0-9-]+|\*)")
-REGION = re.compile(r"[a-z]{2,8}(-[a-z]{2,12}){1,3}-[0-9]{1,2}")
 ALL_REGIONS = ("all",)
 """The setting for all regions that are enabled."""
 ARN = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:\S+")
 ROLE = re.compile(r"[\w+=,.@-]{0,64}")
 # https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{0,1224}")
-ACCOUNT = re.compile(r"[0-9]{12}")
 # https://docs.aws.amazon.com/organizations/latest/APIReference/API_OrganizationalUnit.html
 UNIT = re.compile(r"r-[0-9a-z]{4,32}|ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}")
 PATTERN = re.compile(r"[0-9*?]{1,12}/[a-z0-9*?-]+")
